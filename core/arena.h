@@ -1,0 +1,33 @@
+/* One 64-byte aligned block of memory a purpose: sized by a plan, cut up once, then used without another heap call. */
+#ifndef CST_CORE_ARENA_H
+#define CST_CORE_ARENA_H
+
+#include "core/real.h"
+#include "core/status.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cst_arena {
+    real *base;
+    size_t size, used; /* in reals */
+} cst_arena;
+
+/* Zeroed room for `n` reals. On failure (CST_ENOMEM) the arena is empty and may be cleared. */
+CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error);
+
+/* The next n reals, on a 64-byte boundary. The arena must have been sized for them with cst_size_align: asking for
+ * more than there is returns NULL. */
+real *cst_arena_take(cst_arena *arena, size_t n);
+
+/* Give everything taken back, and free the block. */
+void cst_arena_reset(cst_arena *arena);
+void cst_arena_clear(cst_arena *arena);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

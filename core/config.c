@@ -1,0 +1,449 @@
+#include "core/config.h"
+
+#include "core/file.h"
+#include "core/json.h"
+#include "core/text.h"
+
+#include <cJSON.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_DEPTH = 64,      /* of nested lists and objects: bounds every recursion here */
+    MAX_SIZE = 64 << 20, /* of a file, in bytes: what is larger is no configuration */
+    NAME_TAIL = 120,     /* of a file's name, characters shown in a message */
+    PATH_TAIL = 160,     /* of a path, likewise */
+    PLACE = NAME_TAIL + PATH_TAIL + 16,
+    VALUE = 64 /* of a value, likewise */
+};
+
+struct cst_document {
+    cJSON *root;
+    char *name;
+};
+
+static cst_config at(cst_document *document, cJSON *node)
+{
+    return (cst_config){document, node};
+}
+
+/* cJSON_ArrayForEach for const and non-const nodes alike; NULL has no children. */
+static cJSON *first_child(const cJSON *node)
+{
+    return node && (cJSON_IsObject(node) || cJSON_IsArray(node)) ? node->child : NULL;
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------ */
+
+/* Extend `path`, of `from`, by the way down to `node`; false, and nothing added, if it is not there. */
+static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
+{
+    if (from == node) return true;
+    size_t i = 0;
+    for (const cJSON *child = first_child(from); child; child = child->next, i++) {
+        const size_t size = path->size;
+        if (!cJSON_IsObject(from)) {
+            cst_text_printf(path, "[%zu]", i);
+        } else if (*child->string && strpbrk(child->string, ".[]\"\\\n\t ") == NULL) {
+            cst_text_printf(path, "%s%s", size > 0 ? "." : "", child->string);
+        } else { /* a key that would look like something else without quotes */
+            cst_text_puts(path, "[");
+            cst_text_quote(path, child->string);
+            cst_text_puts(path, "]");
+        }
+        if (find_path(child, node, path)) return true;
+        cst_text_cut(path, size);
+    }
+    return false;
+}
+
+/* The last `room` characters of a name, what is left out shown by dots, on one line whatever is in it. Returns the
+ * characters written. */
+static size_t put_tail(char *out, const char *name, size_t room)
+{
+    const size_t n = strlen(name);
+    size_t skipped = n > room ? n - room + 3 : 0;
+    while (((unsigned char)name[skipped] & 0xc0) == 0x80) skipped++; /* begin with a whole character */
+    const int written = snprintf(out, room + 1, "%s%s", skipped > 0 ? "..." : "", name + skipped);
+    for (char *c = out; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    }
+    return (size_t)written;
+}
+
+/* "FILE: PATH: ", or as much of it as is known. */
+static void describe_place(cst_config config, char place[PLACE])
+{
+    *place = '\0';
+    if (!config.document) return;
+    size_t n = put_tail(place, config.document->name, NAME_TAIL);
+    memcpy(place + n, ": ", 3);
+    cst_text path = {0};
+    if (config.node && find_path(config.document->root, config.node, &path) && path.size > 0 && !path.failed) {
+        n += 2 + put_tail(place + n + 2, path.data, PATH_TAIL);
+        memcpy(place + n, ": ", 3);
+    }
+    free(path.data);
+}
+
+cst_status cst_config_fail(cst_config config, cst_error *error, const char *format, ...)
+{
+    if (!error) return CST_ECONFIG;
+    char place[PLACE], message[sizeof error->message];
+    describe_place(config, place);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return cst_fail(error, CST_ECONFIG, "%s%s", place, message);
+}
+
+cst_status cst_config_place(cst_config config, cst_error *error)
+{
+    if (!error) return CST_ECONFIG;
+    char message[sizeof error->message];
+    snprintf(message, sizeof message, "%s", error->message);
+    return cst_config_fail(config, error, "%s", message);
+}
+
+/* "NAME:3:14: " before a message about the text itself. */
+static cst_status fail_in_text(const char *name, const char *text, size_t offset, const char *message, cst_error *error)
+{
+    size_t line, column;
+    cst_json_line(text, offset, &line, &column);
+    char shown[PLACE];
+    put_tail(shown, name, NAME_TAIL);
+    return cst_fail(error, CST_ECONFIG, "%s:%zu:%zu: %s", shown, line, column, message);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------------------------- */
+
+/* What a text can be that cJSON takes without a word. */
+typedef enum flaw { NO_FLAW, DUPLICATE_KEY, TOO_LARGE, NO_MEMORY } flaw;
+
+typedef struct key_place {
+    const char *key;
+    size_t i;
+} key_place;
+
+static int compare_keys(const void *a, const void *b)
+{
+    const key_place *x = a, *y = b;
+    const int order = strcmp(x->key, y->key);
+    return order != 0 ? order : (x->i > y->i) - (x->i < y->i);
+}
+
+/* The first child whose key has been there before: its position, or SIZE_MAX if there is none. */
+static flaw find_duplicate(const cJSON *object, size_t *position)
+{
+    *position = SIZE_MAX;
+    size_t n = 0;
+    for (const cJSON *child = object->child; child; child = child->next) n++;
+    if (n < 2) return NO_FLAW;
+    key_place *keys = malloc(n * sizeof *keys);
+    if (!keys) return NO_MEMORY;
+    n = 0;
+    for (const cJSON *child = object->child; child; child = child->next, n++) keys[n] = (key_place){child->string, n};
+    qsort(keys, n, sizeof *keys, compare_keys);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(keys[i - 1].key, keys[i].key) == 0 && keys[i].i < *position) *position = keys[i].i;
+    }
+    free(keys);
+    return NO_FLAW;
+}
+
+/* The first flaw in a tree. *count goes up by the values met in the order of the text, so that it ends as the index
+ * of the one at fault. */
+static flaw find_flaw(const cJSON *node, size_t *count)
+{
+    if (cJSON_IsNumber(node) && !isfinite(node->valuedouble)) return TOO_LARGE;
+    size_t duplicate = SIZE_MAX, position = 0;
+    if (cJSON_IsObject(node) && find_duplicate(node, &duplicate) != NO_FLAW) return NO_MEMORY;
+    for (const cJSON *child = first_child(node); child; child = child->next, position++) {
+        ++*count;
+        if (position == duplicate) return DUPLICATE_KEY;
+        const flaw found = find_flaw(child, count);
+        if (found != NO_FLAW) return found;
+    }
+    return NO_FLAW;
+}
+
+/* Text -> tree, strictly. `name` is what messages call the text. */
+static cst_status parse(const char *name, const char *text, size_t size, size_t max_depth, cJSON **tree,
+                        cst_error *error)
+{
+    cst_json_problem problem;
+    if (!cst_json_check(text, size, max_depth, &problem)) {
+        return fail_in_text(name, text, problem.offset, problem.text, error);
+    }
+    cJSON *node = cJSON_ParseWithLengthOpts(text, size, NULL, false);
+    if (!node) return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
+    size_t i = 0, value, key;
+    const flaw found = find_flaw(node, &i);
+    if (found == NO_FLAW) {
+        *tree = node;
+        return CST_OK;
+    }
+    cJSON_Delete(node);
+    if (found == NO_MEMORY) return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
+    cst_json_locate(text, size, i, &value, &key);
+    if (found == TOO_LARGE) return fail_in_text(name, text, value, "a number too large for a double", error);
+    while (value > key && text[value - 1] != '"') value--; /* back to where the key ends */
+    char message[100];
+    snprintf(message, sizeof message, "duplicate key %.*s", (int)cst_utf8_cut(text + key, value - key, VALUE),
+             text + key);
+    return fail_in_text(name, text, key, message, error);
+}
+
+cst_status cst_document_parse(const char *name, const char *text, size_t size, cst_document **document,
+                              cst_error *error)
+{
+    cst_document *d = calloc(1, sizeof *d);
+    if (d) d->name = strdup(name);
+    if (!d || !d->name) {
+        cst_document_free(d);
+        return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
+    }
+    cst_status status = parse(name, text, size, MAX_DEPTH, &d->root, error);
+    if (status == CST_OK && !cJSON_IsObject(d->root)) status = cst_config_expected(at(d, d->root), "an object", error);
+    if (status != CST_OK) {
+        cst_document_free(d);
+        return status;
+    }
+    *document = d;
+    return CST_OK;
+}
+
+cst_status cst_document_load(const char *path, cst_document **document, cst_error *error)
+{
+    char *text;
+    size_t size;
+    CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
+    const cst_status status = cst_document_parse(path, text, size, document, error);
+    free(text);
+    return status;
+}
+
+void cst_document_free(cst_document *document)
+{
+    if (!document) return;
+    cJSON_Delete(document->root);
+    free(document->name);
+    free(document);
+}
+
+cst_config cst_document_root(cst_document *document)
+{
+    return at(document, document->root);
+}
+
+char *cst_document_print(const cst_document *document)
+{
+    return cst_config_print_lines(at(NULL, document->root));
+}
+
+/* ---- setting ------------------------------------------------------------------------------------------------- */
+
+/* Where a path leads: a child of `parent`, NULL if there is none of that key yet. */
+typedef struct slot {
+    cJSON *parent, *child;
+    const char *key; /* if parent is an object */
+    size_t depth;    /* lists and objects around the child */
+} slot;
+
+/* Put node where the slot is; takes it. */
+static cst_status fill_slot(const slot *s, cJSON *node, cst_error *error)
+{
+    bool done;
+    if (s->child) {
+        node->string = s->child->string; /* cJSON's function leaves the key behind */
+        s->child->string = NULL;
+        done = cJSON_ReplaceItemViaPointer(s->parent, s->child, node);
+    } else {
+        done = cJSON_AddItemToObject(s->parent, s->key, node);
+    }
+    if (done) return CST_OK;
+    cJSON_Delete(node);
+    return cst_fail(error, CST_ENOMEM, "out of memory");
+}
+
+cst_status cst_config_put(cst_config object, const char *key, const char *json, cst_error *error)
+{
+    if (!cst_config_is_object(object)) return cst_config_expected(object, "an object", error);
+    cJSON *node;
+    const cst_status status = parse("value", json, strlen(json), MAX_DEPTH, &node, NULL);
+    if (status == CST_ENOMEM) return cst_fail(error, status, "out of memory");
+    if (status != CST_OK) return cst_fail(error, CST_EARG, "the value for \"%s\" is not JSON: %s", key, json);
+    const slot s = {.parent = object.node, .child = cst_config_get(object, key).node, .key = key};
+    return fill_slot(&s, node, error);
+}
+
+/* Following a path: KEY, then any number of .KEY and [INDEX]. */
+typedef struct walk {
+    const char *path;
+    size_t i;     /* as far as it has been followed, */
+    char *parent; /* which is the path of slot.parent */
+    char *key;    /* storage for slot.key */
+    slot slot;
+    cst_config place; /* for messages: the document */
+} walk;
+
+static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...) CST_PRINTF(3, 4);
+static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...)
+{
+    char why[2 * PATH_TAIL];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return cst_config_fail(w->place, error, "cannot set \"%.*s\": %s", PATH_TAIL, w->path, why);
+}
+
+static cst_status find_item(walk *w, cst_error *error)
+{
+    const char *index = w->path + w->i + 1;
+    const size_t n = strspn(index, "0123456789");
+    if (n == 0 || n > 9 || index[n] != ']') return fail_walk(w, error, "expected [INDEX] at character %zu", w->i + 1);
+    if (!cJSON_IsArray(w->slot.parent)) return fail_walk(w, error, "%s is not a list", w->parent);
+    w->slot.child = cJSON_GetArrayItem(w->slot.parent, atoi(index));
+    const int length = cJSON_GetArraySize(w->slot.parent);
+    if (!w->slot.child) {
+        return fail_walk(w, error, "%s has %d item%s, counted from 0", w->parent, length, length == 1 ? "" : "s");
+    }
+    w->i += n + 2;
+    return CST_OK;
+}
+
+static cst_status find_member(walk *w, cst_error *error)
+{
+    const size_t dot = w->i > 0; /* every key but the first comes after one */
+    const char *key = w->path + w->i + dot;
+    const size_t n = dot && key[-1] != '.' ? 0 : strcspn(key, ".[]");
+    if (n == 0) return fail_walk(w, error, "expected %s at character %zu", dot ? ".KEY" : "KEY", w->i + 1);
+    if (!cJSON_IsObject(w->slot.parent)) return fail_walk(w, error, "%s is not an object", w->parent);
+    memcpy(w->key, key, n);
+    w->key[n] = '\0';
+    w->slot.child = cJSON_GetObjectItemCaseSensitive(w->slot.parent, w->key);
+    w->i += dot + n;
+    if (w->slot.child || !w->path[w->i]) return CST_OK;
+    const char *nearest = NULL;
+    for (const cJSON *child = w->slot.parent->child; child; child = child->next) {
+        if (!nearest || cst_text_distance(w->key, child->string) < cst_text_distance(w->key, nearest))
+            nearest = child->string;
+    }
+    if (!nearest) return fail_walk(w, error, "%s has no keys", w->parent);
+    return fail_walk(w, error, "%s has no \"%s\"; the nearest key is \"%s\"", w->parent, w->key, nearest);
+}
+
+static cst_status find_slot(walk *w, cJSON *root, cst_error *error)
+{
+    w->slot = (slot){.child = root, .key = w->key};
+    do {
+        w->slot.parent = w->slot.child;
+        w->slot.depth++;
+        const char *parent = w->i > 0 ? w->path : "the document";
+        const size_t n = w->i > 0 ? w->i : strlen(parent);
+        memcpy(w->parent, parent, n);
+        w->parent[n] = '\0';
+        CST_TRY(w->path[w->i] == '[' ? find_item(w, error) : find_member(w, error));
+    } while (w->path[w->i]);
+    return CST_OK;
+}
+
+/* A value for the slot: JSON if it is that, the text itself as a string otherwise. */
+static cst_status make_value(const walk *w, const char *text, cJSON **node, cst_error *error)
+{
+    const size_t size = strlen(text);
+    const cst_status status = parse("value", text, size, MAX_DEPTH - w->slot.depth, node, NULL);
+    if (status == CST_OK) return CST_OK;
+    for (size_t i = 0, n; i < size; i += n) {
+        n = cst_utf8_size(text + i, size - i);
+        if (n == 0) return fail_walk(w, error, "malformed UTF-8 in the value");
+    }
+    *node = status == CST_ENOMEM ? NULL : cJSON_CreateString(text);
+    return *node ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+}
+
+cst_status cst_document_set(cst_document *document, const char *path, const char *value, cst_error *error)
+{
+    const size_t room = strlen(path) + sizeof "the document";
+    walk w = {.path = path, .parent = malloc(room), .key = malloc(room), .place = at(document, NULL)};
+    cJSON *node = NULL;
+    cst_status status = CST_OK;
+    if (!w.parent || !w.key) status = cst_fail(error, CST_ENOMEM, "out of memory");
+    if (status == CST_OK) status = find_slot(&w, document->root, error);
+    if (status == CST_OK) status = make_value(&w, value, &node, error);
+    if (status == CST_OK) status = fill_slot(&w.slot, node, error);
+    free(w.parent);
+    free(w.key);
+    return status;
+}
+
+/* ---- places -------------------------------------------------------------------------------------------------- */
+
+bool cst_config_present(cst_config config)
+{
+    return config.node && !cJSON_IsNull(config.node);
+}
+
+bool cst_config_is_object(cst_config config)
+{
+    return cJSON_IsObject(config.node);
+}
+
+bool cst_config_is_list(cst_config config)
+{
+    return cJSON_IsArray(config.node);
+}
+
+size_t cst_config_length(cst_config list_or_object)
+{
+    size_t n = 0;
+    for (const cJSON *child = first_child(list_or_object.node); child; child = child->next) n++;
+    return n;
+}
+
+cst_config cst_config_item(cst_config list_or_object, size_t i)
+{
+    cJSON *child = first_child(list_or_object.node);
+    while (child && i-- > 0) child = child->next;
+    return at(list_or_object.document, child);
+}
+
+cst_config cst_config_next(cst_config item)
+{
+    return at(item.document, item.node ? item.node->next : NULL);
+}
+
+const char *cst_config_key(cst_config member)
+{
+    return member.node ? member.node->string : NULL;
+}
+
+cst_config cst_config_get(cst_config object, const char *key)
+{
+    return at(object.document, cJSON_GetObjectItemCaseSensitive(object.node, key));
+}
+
+const char *cst_config_string(cst_config config)
+{
+    return cJSON_GetStringValue(config.node);
+}
+
+bool cst_config_number(cst_config config, double *value)
+{
+    if (!cJSON_IsNumber(config.node)) return false;
+    *value = config.node->valuedouble;
+    return true;
+}
+
+bool cst_config_bool(cst_config config, bool *value)
+{
+    if (!cJSON_IsBool(config.node)) return false;
+    *value = cJSON_IsTrue(config.node);
+    return true;
+}

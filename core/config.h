@@ -1,0 +1,118 @@
+/* JSON documents read strictly: every error names the file, the path, what was expected and what was there.
+ *
+ * A section's keys are a table (cst_key). cst_config_read checks a section against its table, stores the values in a
+ * struct and writes the defaults of absent keys back into the document, so that a printed document is the resolved
+ * config. The only file that knows cJSON. */
+#ifndef CST_CORE_CONFIG_H
+#define CST_CORE_CONFIG_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cJSON;
+typedef struct cst_document cst_document;
+
+/* A place in a document: valid as long as the document is and nothing is set in its stead. node is NULL for "absent".
+ * Reading may write defaults, so a document is for one thread at a time. */
+typedef struct cst_config {
+    cst_document *document;
+    struct cJSON *node;
+} cst_config;
+
+/* ---- documents ----------------------------------------------------------------------------------------------- */
+
+/* Parse a file, or `size` bytes of text called `name` in messages. Errors: CST_EIO, CST_ENOMEM; CST_ECONFIG with line
+ * and column for malformed text, NaN or infinite numbers, duplicate keys, trailing text, NUL bytes, nesting deeper
+ * than 64, or a root that is not an object. */
+CST_MUST_CHECK cst_status cst_document_load(const char *path, cst_document **document, cst_error *error);
+CST_MUST_CHECK cst_status cst_document_parse(const char *name, const char *text, size_t size, cst_document **document,
+                                             cst_error *error);
+void cst_document_free(cst_document *document); /* NULL is fine */
+cst_config cst_document_root(cst_document *document);
+
+/* Set "model.layers[2].out_channels" (an existing object's key may be new, an array's index must exist) to a value:
+ * JSON if it parses as such, a string otherwise. For --set. CST_ECONFIG, naming the path and the part of it that is
+ * malformed or does not exist. */
+CST_MUST_CHECK cst_status cst_document_set(cst_document *document, const char *path, const char *value,
+                                           cst_error *error);
+
+/* The document as indented JSON text, to be freed with free(); NULL if out of memory. Numbers round-trip. */
+char *cst_document_print(const cst_document *document);
+/* A section or value as compact JSON, likewise. */
+char *cst_config_print(cst_config config);
+char *cst_config_print_lines(cst_config config); /* like a document */
+
+/* Give an object's key a value, JSON text, whether or not it has one. CST_EARG if `json` is no JSON. */
+CST_MUST_CHECK cst_status cst_config_put(cst_config object, const char *key, const char *json, cst_error *error);
+
+/* ---- tables of keys ------------------------------------------------------------------------------------------ */
+
+typedef enum cst_key_kind {
+    CST_KEY_SIZE,    /* whole number -> size_t */
+    CST_KEY_REAL,    /* number -> double */
+    CST_KEY_BOOL,    /* true or false -> bool */
+    CST_KEY_STRING,  /* -> const char *, the document's */
+    CST_KEY_CHOICE,  /* one of `choices` -> int, its index */
+    CST_KEY_SECTION, /* object -> cst_config */
+    CST_KEY_LIST,    /* array -> cst_config */
+    CST_KEY_ANY      /* anything -> cst_config; the reader checks it */
+} cst_key_kind;
+
+typedef struct cst_key {
+    const char *name;
+    cst_key_kind kind;
+    size_t offset;              /* offsetof the value in the struct read into */
+    const char *fallback;       /* default as JSON text; NULL: the key is required; "": optional, the value stays
+                                   what it was (node NULL for configs) */
+    double min, max;            /* numbers: inclusive bounds; both 0 means none but the kind's own (sizes: 0 and 2^53),
+                                   max < min no upper one, min DBL_MIN "positive" */
+    const char *const *choices; /* CST_KEY_CHOICE: names, ended by NULL */
+    const char *help;           /* one phrase for `costate list` and the documentation */
+} cst_key;
+
+/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the nearest
+ * known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
+ * "type" is accepted beside the table's where `typed`. An explicit null counts as absent where fallback is "" or
+ * "null"; either way the value stays what it was (a cst_config is one that is not present). Defaults are added behind
+ * the keys that are there, in the table's order. */
+CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
+                                          cst_error *error);
+
+/* The index of the section's "type" among `names` (ended by NULL). `what` is "module", "optimizer" ... for messages. */
+CST_MUST_CHECK cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,
+                                          cst_error *error);
+
+/* ---- places -------------------------------------------------------------------------------------------------- */
+
+bool cst_config_present(cst_config config); /* false for absent and for null */
+bool cst_config_is_object(cst_config config);
+bool cst_config_is_list(cst_config config);
+size_t cst_config_length(cst_config list_or_object); /* 0 for anything else */
+cst_config cst_config_item(cst_config list_or_object, size_t i);
+const char *cst_config_key(cst_config member);                 /* its name in its object; NULL in a list */
+cst_config cst_config_get(cst_config object, const char *key); /* case-sensitive; absent: node NULL */
+cst_config cst_config_next(cst_config item);              /* the one after it in its list or object; node NULL: none */
+const char *cst_config_string(cst_config config);         /* NULL if it is no string */
+bool cst_config_number(cst_config config, double *value); /* false if it is no number */
+bool cst_config_bool(cst_config config, bool *value);     /* false if it is neither true nor false */
+
+/* A list of numbers (a single number counts as a list of one): allocated, to be freed with free(). */
+CST_MUST_CHECK cst_status cst_config_reals(cst_config list, double **values, size_t *n, cst_error *error);
+
+/* CST_ECONFIG with "FILE: PATH: " before the message. */
+cst_status cst_config_fail(cst_config config, cst_error *error, const char *format, ...) CST_PRINTF(3, 4);
+/* The same with "expected `what`, got ...", the value there shortened. */
+cst_status cst_config_expected(cst_config config, const char *what, cst_error *error);
+/* Put "FILE: PATH: " before the message that *error has already, and make it CST_ECONFIG. */
+cst_status cst_config_place(cst_config config, cst_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

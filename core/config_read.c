@@ -1,0 +1,261 @@
+/* The part of core/config.h that checks sections against tables of keys; it sees documents only through the rest. */
+#include "core/config.h"
+#include "core/text.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPECTED = 320 }; /* characters of a description of what is expected */
+
+static const double largest_size = 9007199254740992.0; /* 2^53: up to there a double holds every whole number */
+
+/* ---- what is expected, in words ------------------------------------------------------------------------------ */
+
+/* A key's bounds with those that stand for "none" made infinite. */
+static void bounds(const cst_key *key, double *min, double *max)
+{
+    const bool none = key->min == 0 && key->max == 0;
+    *min = none ? -(double)INFINITY : key->min;
+    *max = none || key->max < key->min ? (double)INFINITY : key->max;
+    if (key->kind == CST_KEY_SIZE && *min < 0) *min = 0;
+}
+
+/* A bound in 15 digits. One that these round inwards is the neighbour of a bound not allowed itself: "[0, 1)". */
+static bool put_bound(char text[32], double bound)
+{
+    snprintf(text, 32, "%.15g", bound);
+    return strtod(text, NULL) == bound;
+}
+
+static void expect_number(const cst_key *key, double value, char text[EXPECTED])
+{
+    const char *what = key->kind == CST_KEY_SIZE ? "integer" : "number";
+    const char *article = key->kind == CST_KEY_SIZE ? "an" : "a";
+    double min, max;
+    bounds(key, &min, &max);
+    if (key->kind == CST_KEY_SIZE && value > largest_size && max > largest_size) max = largest_size;
+    char low[32], high[32];
+    const bool closed_low = put_bound(low, min), closed_high = put_bound(high, max);
+    const bool positive = key->kind == CST_KEY_SIZE ? min == 1 : min > 0 && min <= DBL_MIN;
+    if (!isfinite(max) && !isfinite(min)) {
+        snprintf(text, EXPECTED, "%s %s", article, what);
+    } else if (!isfinite(max) && min == 0) {
+        snprintf(text, EXPECTED, "a non-negative %s", what);
+    } else if (!isfinite(max) && positive) {
+        snprintf(text, EXPECTED, "a positive %s", what);
+    } else if (!isfinite(max)) {
+        snprintf(text, EXPECTED, "%s %s of at least %s", article, what, low);
+    } else if (!isfinite(min)) {
+        snprintf(text, EXPECTED, "%s %s of at most %s", article, what, high);
+    } else if (key->kind == CST_KEY_SIZE) {
+        snprintf(text, EXPECTED, "an integer from %.0f to %.0f", min, max);
+    } else if (positive) {
+        snprintf(text, EXPECTED, "a number in (0, %s%c", high, closed_high ? ']' : ')');
+    } else {
+        snprintf(text, EXPECTED, "a number in %c%s, %s%c", closed_low ? '[' : '(', low, high, closed_high ? ']' : ')');
+    }
+}
+
+static void expect_choice(const char *const *choices, char text[EXPECTED])
+{
+    enum { ROOM = 240 };
+    size_t n = (size_t)snprintf(text, EXPECTED, "%s", choices[0] && choices[1] ? "one of " : "");
+    for (size_t i = 0; choices[i]; i++) {
+        if (n + strlen(choices[i]) > ROOM) {
+            snprintf(text + n, EXPECTED - n, ", ...");
+            return;
+        }
+        n += (size_t)snprintf(text + n, EXPECTED - n, "%s\"%s\"", i > 0 ? ", " : "", choices[i]);
+    }
+}
+
+/* What the key expects; of a number, given the one that is there. */
+static void expectation(const cst_key *key, double value, char text[EXPECTED])
+{
+    static const char *const kinds[] = {
+        [CST_KEY_BOOL] = "true or false", [CST_KEY_STRING] = "a string", [CST_KEY_SECTION] = "an object",
+        [CST_KEY_LIST] = "a list",        [CST_KEY_ANY] = "a value",
+    };
+    if (key->kind == CST_KEY_SIZE || key->kind == CST_KEY_REAL) {
+        expect_number(key, value, text);
+    } else if (key->kind == CST_KEY_CHOICE) {
+        expect_choice(key->choices, text);
+    } else {
+        snprintf(text, EXPECTED, "%s", kinds[key->kind]);
+    }
+}
+
+static cst_status fail_value(const cst_key *key, cst_config value, cst_error *error)
+{
+    char text[EXPECTED];
+    double number = 0;
+    (void)cst_config_number(value, &number);
+    expectation(key, number, text);
+    return cst_config_expected(value, text, error);
+}
+
+/* ---- values -------------------------------------------------------------------------------------------------- */
+
+static void store(void *target, size_t offset, const void *value, size_t size)
+{
+    memcpy((char *)target + offset, value, size);
+}
+
+static cst_status read_number(const cst_key *key, cst_config value, void *target, cst_error *error)
+{
+    double number, min, max;
+    bounds(key, &min, &max);
+    if (!cst_config_number(value, &number) || number < min || number > max) return fail_value(key, value, error);
+    if (key->kind == CST_KEY_REAL) {
+        store(target, key->offset, &number, sizeof number);
+        return CST_OK;
+    }
+    const double largest = (double)SIZE_MAX < largest_size ? (double)SIZE_MAX : largest_size;
+    if (number > largest || number != floor(number)) return fail_value(key, value, error);
+    const size_t size = (size_t)number;
+    store(target, key->offset, &size, sizeof size);
+    return CST_OK;
+}
+
+static cst_status read_choice(const cst_key *key, cst_config value, void *target, cst_error *error)
+{
+    const char *string = cst_config_string(value);
+    for (int i = 0; string && key->choices[i]; i++) {
+        if (strcmp(string, key->choices[i]) == 0) {
+            store(target, key->offset, &i, sizeof i);
+            return CST_OK;
+        }
+    }
+    return fail_value(key, value, error);
+}
+
+static cst_status read_value(const cst_key *key, cst_config value, void *target, cst_error *error)
+{
+    bool truth;
+    const char *string;
+    switch (key->kind) {
+    case CST_KEY_SIZE:
+    case CST_KEY_REAL:
+        return read_number(key, value, target, error);
+    case CST_KEY_BOOL:
+        if (!cst_config_bool(value, &truth)) return fail_value(key, value, error);
+        store(target, key->offset, &truth, sizeof truth);
+        return CST_OK;
+    case CST_KEY_STRING:
+        string = cst_config_string(value);
+        if (!string) return fail_value(key, value, error);
+        store(target, key->offset, &string, sizeof string);
+        return CST_OK;
+    case CST_KEY_CHOICE:
+        return read_choice(key, value, target, error);
+    case CST_KEY_SECTION:
+        if (!cst_config_is_object(value)) return fail_value(key, value, error);
+        break;
+    case CST_KEY_LIST:
+        if (!cst_config_is_list(value)) return fail_value(key, value, error);
+        break;
+    case CST_KEY_ANY:
+        break;
+    }
+    store(target, key->offset, &value, sizeof value);
+    return CST_OK;
+}
+
+/* ---- sections ------------------------------------------------------------------------------------------------ */
+
+static cst_status check_names(cst_config section, const cst_key *keys, bool typed, cst_error *error)
+{
+    for (cst_config member = cst_config_item(section, 0); member.node; member = cst_config_next(member)) {
+        const char *name = cst_config_key(member);
+        if (typed && strcmp(name, "type") == 0) continue;
+        const char *nearest = typed ? "type" : NULL;
+        bool known = false;
+        for (const cst_key *key = keys; key->name && !known; key++) {
+            known = strcmp(name, key->name) == 0;
+            if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
+        }
+        if (known) continue;
+        if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
+        return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
+    }
+    return CST_OK;
+}
+
+static cst_status read_key(cst_config section, const cst_key *key, void *target, cst_error *error)
+{
+    cst_config value = cst_config_get(section, key->name);
+    if (!value.node && !key->fallback) {
+        char text[EXPECTED];
+        expectation(key, 0, text);
+        return cst_config_fail(section, error, "missing key \"%s\": expected %s", key->name, text);
+    }
+    const bool optional = key->fallback && !*key->fallback;
+    if (!value.node && !optional) {
+        CST_TRY(cst_config_put(section, key->name, key->fallback, error));
+        value = cst_config_get(section, key->name);
+    }
+    const bool nullable = optional || (key->fallback && strcmp(key->fallback, "null") == 0);
+    if (cst_config_present(value) || !nullable) return read_value(key, value, target, error);
+    /* A null keeps its place, for messages about it. */
+    const bool is_config = key->kind == CST_KEY_SECTION || key->kind == CST_KEY_LIST || key->kind == CST_KEY_ANY;
+    if (is_config) store(target, key->offset, &value, sizeof value);
+    return CST_OK;
+}
+
+cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target, cst_error *error)
+{
+    if (!cst_config_is_object(section)) return cst_config_expected(section, "an object", error);
+    CST_TRY(check_names(section, keys, typed, error));
+    for (const cst_key *key = keys; key->name; key++) CST_TRY(read_key(section, key, target, error));
+    return CST_OK;
+}
+
+cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,
+                           cst_error *error)
+{
+    char expected[EXPECTED];
+    const char *article = strchr("aeiou", what[0]) ? "an" : "a";
+    if (!cst_config_is_object(section)) {
+        snprintf(expected, sizeof expected, "%s %s: an object with a \"type\"", article, what);
+        return cst_config_expected(section, expected, error);
+    }
+    const cst_config type = cst_config_get(section, "type");
+    if (!type.node)
+        return cst_config_fail(section, error, "missing key \"type\": expected the name of %s %s", article, what);
+    const char *name = cst_config_string(type);
+    const char *nearest = NULL;
+    for (size_t i = 0; name && names[i]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *index = i;
+            return CST_OK;
+        }
+        if (!nearest || cst_text_distance(name, names[i]) < cst_text_distance(name, nearest)) nearest = names[i];
+    }
+    snprintf(expected, sizeof expected, "the name of %s %s%s%s%s", article, what, nearest ? " (the nearest is \"" : "",
+             nearest ? nearest : "", nearest ? "\")" : "");
+    return cst_config_expected(type, expected, error);
+}
+
+cst_status cst_config_reals(cst_config list, double **values, size_t *n, cst_error *error)
+{
+    double number;
+    const bool single = cst_config_number(list, &number);
+    if (!single && !cst_config_is_list(list)) return cst_config_expected(list, "a list of numbers", error);
+    const size_t length = single ? 1 : cst_config_length(list);
+    double *out = malloc((length > 0 ? length : 1) * sizeof *out);
+    if (!out) return cst_fail(error, CST_ENOMEM, "out of memory");
+    cst_config item = single ? list : cst_config_item(list, 0);
+    for (size_t i = 0; i < length; i++, item = cst_config_next(item)) {
+        if (!cst_config_number(item, &out[i])) {
+            free(out);
+            return cst_config_expected(item, "a number", error);
+        }
+    }
+    *values = out;
+    *n = length;
+    return CST_OK;
+}

@@ -1,0 +1,149 @@
+#include "core/file.h"
+
+#include "core/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static cst_status io_error(cst_error *error, const char *path, const char *what, int number)
+{
+    if (number == ENOMEM) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    return cst_fail(error, CST_EIO, "%s: %s: %s", path, what, strerror(number));
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error)
+{
+    FILE *stream = fopen(path, "rb");
+    if (!stream) return io_error(error, path, "cannot open", errno);
+    /* In pieces, as a pipe does not tell its size. */
+    cst_text text = {0};
+    cst_text_add(&text, "", 0);
+    char piece[1 << 14];
+    size_t n;
+    while (!text.failed && text.size <= limit && (n = fread(piece, 1, sizeof piece, stream)) > 0) {
+        cst_text_add(&text, piece, n);
+    }
+    const int number = ferror(stream) ? errno : 0;
+    fclose(stream);
+    cst_status status = CST_OK;
+    if (text.failed) {
+        status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    } else if (number != 0) {
+        status = io_error(error, path, "cannot read", number);
+    } else if (text.size > limit) {
+        status = cst_fail(error, CST_EIO, "%s: has more than %zu bytes", path, limit);
+    }
+    if (status != CST_OK) {
+        free(text.data);
+        return status;
+    }
+    *bytes = text.data;
+    *size = text.size;
+    return CST_OK;
+}
+
+/* ---- replacing ----------------------------------------------------------------------------------------------- */
+
+static void forget(cst_new_file *file)
+{
+    free(file->path);
+    free(file->temporary);
+    *file = (cst_new_file){0};
+}
+
+/* Create PATH.tmpPID-0 or, if something of that name is left, the next that is free. */
+static int create_temporary(const char *path, char **temporary)
+{
+    enum { ATTEMPTS = 1000 };
+    for (int i = 0; i < ATTEMPTS; i++) {
+        cst_text name = {0};
+        cst_text_printf(&name, "%s.tmp%ld-%d", path, (long)getpid(), i);
+        if (name.failed) {
+            free(name.data);
+            errno = ENOMEM;
+            return -1;
+        }
+        const int handle = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (handle >= 0) {
+            *temporary = name.data;
+            return handle;
+        }
+        free(name.data);
+        if (errno != EEXIST) return -1;
+    }
+    return -1;
+}
+
+cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *error)
+{
+    *file = (cst_new_file){0};
+    file->path = strdup(path);
+    if (!file->path) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    const int handle = create_temporary(path, &file->temporary);
+    file->stream = handle < 0 ? NULL : fdopen(handle, "wb");
+    if (file->stream) return CST_OK;
+    const int number = errno;
+    if (handle >= 0) {
+        close(handle);
+        unlink(file->temporary);
+    }
+    forget(file);
+    return io_error(error, path, "cannot write", number);
+}
+
+/* A new name is on disk once its folder is. Some file systems cannot flush a folder; that is no failure. */
+static int flush_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cst_text name = {0};
+    if (!slash) {
+        cst_text_puts(&name, ".");
+    } else {
+        cst_text_add(&name, path, slash == path ? 1 : (size_t)(slash - path));
+    }
+    const int folder = name.failed ? -1 : open(name.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(name.data);
+    if (folder < 0) return 0;
+    const int number = fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+    close(folder);
+    return number;
+}
+
+void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n)
+{
+    if (n > 0 && fwrite(bytes, 1, n, file->stream) != n && file->failure == 0) file->failure = errno;
+}
+
+cst_status cst_new_file_commit(cst_new_file *file, cst_error *error)
+{
+    int number = file->failure;
+    if (number == 0 && ferror(file->stream)) number = EIO; /* of a write to the stream itself */
+    if (fflush(file->stream) != 0 && number == 0) number = errno;
+    if (number == 0 && fsync(fileno(file->stream)) != 0) number = errno;
+    if (fclose(file->stream) != 0 && number == 0) number = errno;
+    file->stream = NULL;
+    if (number == 0 && rename(file->temporary, file->path) != 0) number = errno;
+    if (number != 0) {
+        unlink(file->temporary);
+    } else {
+        number = flush_folder(file->path);
+    }
+    cst_status status = CST_OK;
+    if (number != 0) status = io_error(error, file->path, "cannot write", number);
+    forget(file);
+    return status;
+}
+
+void cst_new_file_discard(cst_new_file *file)
+{
+    if (!file->stream) return;
+    fclose(file->stream);
+    unlink(file->temporary);
+    forget(file);
+}

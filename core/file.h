@@ -1,0 +1,36 @@
+/* Files read as a whole, and files replaced as a whole: written under a temporary name beside the old one, flushed to
+ * disk and renamed, so that whoever reads sees the old file or the new one. */
+#ifndef CST_CORE_FILE_H
+#define CST_CORE_FILE_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A file's bytes, to be freed with free(); a NUL follows them. CST_EIO if it cannot be read or has more than `limit`
+ * bytes, CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error);
+
+/* A file about to replace another. Write to it, then commit or discard. */
+typedef struct cst_new_file {
+    FILE *stream; /* NULL once it has ended */
+    int failure;  /* errno of the first write that failed */
+    char *path, *temporary;
+} cst_new_file;
+
+CST_MUST_CHECK cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *error);
+void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n); /* commit reports what went wrong */
+/* CST_EIO if anything could not be written, now or before: then the old file is as it was. Ends the new one in any
+ * case. */
+CST_MUST_CHECK cst_status cst_new_file_commit(cst_new_file *file, cst_error *error);
+void cst_new_file_discard(cst_new_file *file); /* remove it; nothing to do if it has ended */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

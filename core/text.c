@@ -1,0 +1,146 @@
+#include "core/text.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for n more bytes and the NUL; doubles, so that n additions cost O(n). */
+static bool reserve(cst_text *text, size_t n)
+{
+    if (text->failed) return false;
+    if (n < text->capacity - text->size) return true;
+    const size_t wanted = text->size + n + 1;
+    if (wanted <= n || wanted > SIZE_MAX / 2) {
+        text->failed = true;
+        return false;
+    }
+    const size_t capacity = wanted < 64 ? 64 : 2 * wanted;
+    char *data = realloc(text->data, capacity);
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void cst_text_add(cst_text *text, const char *bytes, size_t n)
+{
+    if (!reserve(text, n)) return;
+    memcpy(text->data + text->size, bytes, n);
+    text->size += n;
+    text->data[text->size] = '\0';
+}
+
+void cst_text_puts(cst_text *text, const char *string)
+{
+    cst_text_add(text, string, strlen(string));
+}
+
+void cst_text_printf(cst_text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0) {
+        text->failed = true;
+        return;
+    }
+    if (!reserve(text, (size_t)n)) return;
+    va_start(args, format);
+    vsnprintf(text->data + text->size, (size_t)n + 1, format, args);
+    va_end(args);
+    text->size += (size_t)n;
+}
+
+void cst_text_cut(cst_text *text, size_t size)
+{
+    if (size >= text->size) return;
+    text->size = size;
+    text->data[size] = '\0';
+}
+
+void cst_text_quote(cst_text *text, const char *string)
+{
+    cst_text_add(text, "\"", 1);
+    for (const char *s = string; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') {
+            const char escaped[2] = {'\\', *s};
+            cst_text_add(text, escaped, 2);
+        } else if (c == '\n') {
+            cst_text_add(text, "\\n", 2);
+        } else if (c == '\t') {
+            cst_text_add(text, "\\t", 2);
+        } else if (c < 0x20 || c == 0x7f) {
+            cst_text_printf(text, "\\u%04x", c);
+        } else {
+            cst_text_add(text, s, 1);
+        }
+    }
+    cst_text_add(text, "\"", 1);
+}
+
+void cst_text_number(cst_text *text, double value)
+{
+    char digits[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    /* printf and strtod follow the locale's decimal point, JSON does not. */
+    for (char *c = digits; *c; c++) {
+        if (!strchr("+-0123456789e", *c)) *c = '.';
+    }
+    cst_text_puts(text, digits);
+}
+
+size_t cst_utf8_size(const char *s, size_t left)
+{
+    if (left == 0) return 0;
+    const unsigned char first = (unsigned char)s[0];
+    if (first < 0x80) return 1;
+    const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || size > left) return 0;
+    /* The first byte has 7 - size bits of the code point, each that follows has 6. */
+    unsigned code = first & (0x7fU >> size);
+    for (size_t i = 1; i < size; i++) {
+        const unsigned char next = (unsigned char)s[i];
+        if ((next & 0xc0) != 0x80) return 0;
+        code = code << 6 | (next & 0x3fU);
+    }
+    if ((size == 3 && code < 0x800) || (size == 4 && code < 0x10000) || code > 0x10ffff) return 0;
+    return code >= 0xd800 && code <= 0xdfff ? 0 : size;
+}
+
+size_t cst_utf8_cut(const char *s, size_t n, size_t limit)
+{
+    if (n <= limit) return n;
+    while (limit > 0 && ((unsigned char)s[limit] & 0xc0) == 0x80) limit--;
+    return limit;
+}
+
+size_t cst_text_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 63 };
+    const size_t na = strnlen(a, LONGEST), nb = strnlen(b, LONGEST);
+    /* d[i][j]: the distance of a's first i bytes from b's first j ("optimal string alignment"). */
+    unsigned char d[LONGEST + 1][LONGEST + 1];
+    for (size_t i = 0; i <= na; i++) d[i][0] = (unsigned char)i;
+    for (size_t j = 0; j <= nb; j++) d[0][j] = (unsigned char)j;
+    for (size_t i = 1; i <= na; i++) {
+        for (size_t j = 1; j <= nb; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            d[i][j] = (unsigned char)best;
+        }
+    }
+    return d[na][nb];
+}
