@@ -1,0 +1,132 @@
+#include "ode/solve_config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const methods[] = {"dopri5", "tsit5",    "dopri8", "bosh3", "fehlberg2", "adaptive_heun",
+                                      "euler",  "midpoint", "heun2",  "heun3", "rk4",       NULL};
+static const char *const profiles[] = {[CST_PROFILE_COSTATE] = "costate", [CST_PROFILE_TORCHDIFFEQ] = "torchdiffeq", NULL};
+
+/* What is read: the options themselves, and what names or lists stand for. */
+typedef struct solver_section {
+    int method, profile;
+    cst_solve_options o;
+    cst_config step_t, jump_t;
+} solver_section;
+
+#define OPTION(field) offsetof(solver_section, o.field)
+#define POSITIVE DBL_MIN, DBL_MAX
+const cst_key cst_solver_keys[] = {
+    {"method", CST_KEY_CHOICE, offsetof(solver_section, method), "\"dopri5\"", 0, 0, methods, "Runge-Kutta method"},
+    {"rtol", CST_KEY_REAL, OPTION(rtol), "1e-3", 0, DBL_MAX, NULL, "relative tolerance"},
+    {"atol", CST_KEY_REAL, OPTION(atol), "1e-3", 0, DBL_MAX, NULL, "absolute tolerance"},
+    {"profile", CST_KEY_CHOICE, offsetof(solver_section, profile), "\"costate\"", 0, 0, profiles, "defaults of what follows"},
+    {"first_step", CST_KEY_REAL, OPTION(first_step), "", POSITIVE, NULL, "first step size; chosen by the solver if absent"},
+    {"min_step", CST_KEY_REAL, OPTION(min_step), "", 0, DBL_MAX, NULL, "a step this short is taken whatever its error"},
+    {"max_step", CST_KEY_REAL, OPTION(max_step), "", POSITIVE, NULL, "longest step"},
+    {"max_num_steps", CST_KEY_SIZE, OPTION(max_num_steps), "", 1, 2147483647, NULL, "attempts between two outputs"},
+    {"safety", CST_KEY_REAL, OPTION(safety), "", 1e-3, 1, NULL, "factor on every proposed step size"},
+    {"ifactor", CST_KEY_REAL, OPTION(ifactor), "", 1, 1e6, NULL, "largest growth of a step"},
+    {"dfactor", CST_KEY_REAL, OPTION(dfactor), "", 1e-6, 1, NULL, "largest shrinking of a step"},
+    {"step_size", CST_KEY_REAL, OPTION(step_size), "", POSITIVE, NULL, "step of a fixed-step method; the interval if absent"},
+    {"step_t", CST_KEY_LIST, offsetof(solver_section, step_t), "", 0, 0, NULL, "times to step on"},
+    {"jump_t", CST_KEY_LIST, offsetof(solver_section, jump_t), "", 0, 0, NULL, "times at which the field jumps"},
+    {"pi_controller", CST_KEY_BOOL, OPTION(pi_controller), "", 0, 0, NULL, "step sizes from two error ratios"},
+    {"classic_error", CST_KEY_BOOL, OPTION(classic_error), "", 0, 0, NULL, "the pair's own error weights"},
+    {"clip_end", CST_KEY_BOOL, OPTION(clip_end), "", 0, 0, NULL, "the last step ends on the end"},
+    {"perturb_stages", CST_KEY_BOOL, OPTION(perturb_stages), "", 0, 0, NULL, "stages at a step's end one ulp before it"},
+    {"reuse_last_stage", CST_KEY_BOOL, OPTION(reuse_last_stage), "", 0, 0, NULL, "take the last stage for the next first"},
+    {"cast_times", CST_KEY_BOOL, OPTION(cast_times), "", 0, 0, NULL, "round times to the state's precision"},
+    {"limit_first_step", CST_KEY_BOOL, OPTION(limit_first_step), "", 0, 0, NULL, "first step within the interval"},
+    {0},
+};
+enum { N_SOLVER_KEYS = sizeof cst_solver_keys / sizeof cst_solver_keys[0] };
+
+static int index_of(const char *const *names, const char *name)
+{
+    int i = 0;
+    while (names[i] && strcmp(names[i], name) != 0) i++;
+    return i;
+}
+
+/* A list of finite times into memory of its own, in the place of what was there. */
+static cst_status read_times(cst_config list, const double **times, size_t *n, cst_error *error)
+{
+    if (!cst_config_present(list)) return CST_OK;
+    double *values = NULL;
+    CST_TRY(cst_config_reals(list, &values, n, error));
+    free((void *)(uintptr_t)*times);
+    *times = values;
+    return CST_OK;
+}
+
+static cst_status read_section(cst_config section, const cst_key *keys, cst_solve_options *options, cst_error *error)
+{
+    solver_section s = {.o = *options, .method = index_of(methods, options->method->name)};
+    int profile = -1;
+    s.profile = profile;
+    CST_TRY(cst_config_read(section, keys, false, &s, error));
+    if (s.profile >= 0) {
+        /* Now that the profile is known: its defaults first, then the section once more over them. */
+        const cst_solve_options before = *options;
+        cst_solve_options_init(&s.o, (cst_profile)s.profile);
+        s.o.step_t = before.step_t, s.o.n_step_t = before.n_step_t;
+        s.o.jump_t = before.jump_t, s.o.n_jump_t = before.n_jump_t;
+        s.o.rtol = before.rtol, s.o.atol = before.atol;
+        CST_TRY(cst_config_read(section, keys, false, &s, error));
+    }
+    s.o.method = cst_tableau_find(methods[s.method]);
+    if (s.o.rtol == 0 && s.o.atol == 0)
+        return cst_config_fail(section, error, "expected rtol or atol above 0");
+    *options = s.o;
+    CST_TRY(read_times(s.step_t, &options->step_t, &options->n_step_t, error));
+    return read_times(s.jump_t, &options->jump_t, &options->n_jump_t, error);
+}
+
+cst_status cst_solve_options_read(cst_config section, cst_solve_options *options, cst_error *error)
+{
+    cst_solve_options_init(options, CST_PROFILE_COSTATE);
+    options->rtol = options->atol = 1e-3;
+    if (!cst_config_present(section)) return CST_OK;
+    return read_section(section, cst_solver_keys, options, error);
+}
+
+cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error)
+{
+    if (!cst_config_present(section)) return CST_OK;
+    cst_key keys[N_SOLVER_KEYS];
+    memcpy(keys, cst_solver_keys, sizeof keys);
+    for (size_t i = 0; keys[i].name; i++) keys[i].fallback = "";
+    return read_section(section, keys, options, error);
+}
+
+static cst_status copy_times(const double *from, size_t n, const double **to, cst_error *error)
+{
+    *to = NULL;
+    if (n == 0) return CST_OK;
+    double *copy = malloc(n * sizeof *copy);
+    if (!copy) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu times", n);
+    memcpy(copy, from, n * sizeof *copy);
+    *to = copy;
+    return CST_OK;
+}
+
+cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options *from, cst_error *error)
+{
+    *to = *from;
+    to->jump_t = NULL;
+    CST_TRY(copy_times(from->step_t, from->n_step_t, &to->step_t, error));
+    const cst_status status = copy_times(from->jump_t, from->n_jump_t, &to->jump_t, error);
+    if (status != CST_OK) cst_solve_options_clear(to);
+    return status;
+}
+
+void cst_solve_options_clear(cst_solve_options *options)
+{
+    /* The struct's pointers are const for those who lend it their arrays; these are its own. */
+    free((void *)(uintptr_t)options->step_t);
+    free((void *)(uintptr_t)options->jump_t);
+    options->step_t = options->jump_t = NULL;
+    options->n_step_t = options->n_jump_t = 0;
+}

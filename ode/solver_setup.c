@@ -1,0 +1,172 @@
+/* Options, memory and the beginning of a solve. */
+#include "core/shape.h"
+#include "ode/solver_internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
+{
+    const bool costate = profile == CST_PROFILE_COSTATE;
+    *options = (cst_solve_options){
+        .method = cst_tableaus[0], .rtol = 1e-7, .atol = 1e-9, .max_step = HUGE_VAL, .safety = 0.9, .ifactor = 10, .dfactor = 0.2,
+        .max_num_steps = INT32_MAX, .threads = 1, .pi_controller = costate, .classic_error = costate, .clip_end = costate,
+        .perturb_stages = !costate, .reuse_last_stage = !costate, .cast_times = !costate, .limit_first_step = costate,
+    };
+}
+
+static cst_status check_times(const double *times, size_t n, const char *name, cst_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(times[i])) return cst_fail(error, CST_EARG, "expected finite times, got %s[%zu] = %g", name, i, times[i]);
+    return CST_OK;
+}
+
+static cst_status check_options(const cst_solve_options *o, cst_error *error)
+{
+    if (!o->method) return cst_fail(error, CST_EARG, "expected a method, got none");
+    if (!(o->rtol >= 0) || !(o->atol >= 0) || !(o->rtol + o->atol > 0) || !isfinite(o->rtol + o->atol))
+        return cst_fail(error, CST_EARG, "expected tolerances of at least 0, one of them above, got rtol %g and atol %g", o->rtol, o->atol);
+    if (!(o->first_step >= 0) || !(o->min_step >= 0) || !(o->max_step > 0) || !(o->step_size >= 0))
+        return cst_fail(error, CST_EARG, "expected positive step sizes, got first_step %g, min_step %g, max_step %g, step_size %g",
+                        o->first_step, o->min_step, o->max_step, o->step_size);
+    if (!(o->min_step <= o->max_step))
+        return cst_fail(error, CST_EARG, "expected min_step <= max_step, got %g and %g", o->min_step, o->max_step);
+    if (!(o->safety > 0 && o->safety <= 1) || !(o->dfactor > 0 && o->dfactor <= 1) || !(o->ifactor >= 1))
+        return cst_fail(error, CST_EARG, "expected 0 < safety <= 1, 0 < dfactor <= 1 <= ifactor, got %g, %g, %g", o->safety,
+                        o->dfactor, o->ifactor);
+    CST_TRY(check_times(o->step_t, o->n_step_t, "step_t", error));
+    CST_TRY(check_times(o->jump_t, o->n_jump_t, "jump_t", error));
+    for (size_t i = 0; i < o->n_step_t; i++)
+        for (size_t j = 0; j < o->n_jump_t; j++)
+            if (o->step_t[i] == o->jump_t[j])
+                return cst_fail(error, CST_EARG, "expected step_t and jump_t to have no time in common, got %g in both", o->step_t[i]);
+    return CST_OK;
+}
+
+static size_t state_size(const cst_problem *problem)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < problem->n_blocks; b++) n = cst_size_add(n, problem->blocks[b].size);
+    return n;
+}
+
+static size_t reals_for_doubles(size_t n)
+{
+    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
+}
+
+size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options)
+{
+    const size_t vectors = 3 + options->method->stages;
+    size_t total = cst_size_mul(vectors, cst_size_align(state_size(problem)));
+    total = cst_size_add(total, cst_size_mul(3, cst_size_align(problem->n_quadratures)));
+    total = cst_size_add(total, reals_for_doubles(options->n_step_t) + reals_for_doubles(options->n_jump_t));
+    return cst_size_add(total, reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
+}
+
+static real *take(real **work, size_t n)
+{
+    real *taken = *work;
+    *work += cst_size_align(n);
+    return taken;
+}
+
+static double *take_doubles(real **work, size_t n)
+{
+    double *taken = (double *)(void *)*work;
+    *work += reals_for_doubles(n);
+    return taken;
+}
+
+/* Copy the times that lie ahead of the start, each once, in the order of the solve; returns how many. */
+static size_t sort_ahead(const cst_solver *s, const double *times, size_t n, double *sorted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!(s->direction * (times[i] - s->t) > 0)) continue;
+        size_t j = count;
+        while (j > 0 && s->direction * (sorted[j - 1] - times[i]) > 0) j--;
+        if (j > 0 && sorted[j - 1] == times[i]) continue;
+        memmove(sorted + j + 1, sorted + j, (count - j) * sizeof *sorted);
+        sorted[j] = times[i];
+        count++;
+    }
+    return count;
+}
+
+static void lay_out(cst_solver *s, real *work)
+{
+    const cst_solve_options *o = s->options;
+    const size_t q = s->problem->n_quadratures;
+    s->y = take(&work, s->n);
+    s->y_new = take(&work, s->n);
+    s->stage = take(&work, s->n);
+    for (size_t i = 0; i < o->method->stages; i++) s->k[i] = take(&work, s->n);
+    s->q_step = take(&work, q);
+    s->q_first = take(&work, q);
+    s->q_next = take(&work, q);
+    s->step_at = take_doubles(&work, o->n_step_t);
+    s->jump_at = take_doubles(&work, o->n_jump_t);
+    s->partial = take_doubles(&work, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
+}
+
+double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const real *y0, const real *y1, size_t *block)
+{
+    const cst_scaled scaled = {
+        .norm = &s->problem->norm, .blocks = s->problem->blocks, .n_blocks = s->problem->n_blocks, .rtol = s->options->rtol,
+        .atol = s->options->atol, .sum = sum, .y0 = y0, .y1 = y1, .values = s->stage, .partial = s->partial, .threads = s->options->threads};
+    return cst_scaled_norm(&scaled, block);
+}
+
+/* As torchdiffeq: the norm is the solver's own, the exponent that of the controller. */
+cst_status cst_solver_first_step(cst_solver *s, double *h)
+{
+    cst_combination state = {0}, slope = {0}, change = {0}, euler = {0};
+    cst_combination_add(&state, 1, s->y);
+    cst_combination_add(&slope, 1, s->k[0]);
+    const double d0 = cst_solver_norm(s, &state, s->y, s->y, NULL), d1 = cst_solver_norm(s, &slope, s->y, s->y, NULL);
+    const double h0 = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
+    cst_combination_add(&euler, s->direction * h0, s->k[0]);
+    cst_combine(s->options->threads, s->n, s->y, &euler, s->y_new);
+    real *slope_there = s->options->method->stages > 1 ? s->k[1] : s->stage;
+    CST_TRY(cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, slope_there, 0, NULL));
+    cst_combination_add(&change, 1, slope_there);
+    cst_combination_add(&change, -1, s->k[0]);
+    const double d2 = fabs(cst_solver_norm(s, &change, s->y, s->y, NULL) / h0);
+    const double order = (double)s->options->method->order;
+    const double h1 = d1 <= 1e-15 && d2 <= 1e-15 ? fmax(1e-6, h0 * 1e-3) : pow(0.01 / (d1 > d2 ? d1 : d2), 1 / order);
+    *h = isnan(h1) || isnan(h0) ? (double)NAN : fmin(100 * h0, h1);
+    if (s->options->limit_first_step && *h > fabs(s->t_end - s->t)) *h = fabs(s->t_end - s->t);
+    return CST_OK;
+}
+
+cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst_solve_options *options, double t, double t_end,
+                            const real *y, real *q, real *work, cst_solve_stats *stats, cst_error *error)
+{
+    *s = (cst_solver){.problem = problem, .options = options, .stats = stats, .error = error, .n = state_size(problem), .t = t,
+                      .t_start = t, .t_end = t_end, .step_t = t, .direction = t_end < t ? -1 : 1, .previous_ratio = 1, .q = q};
+    stats->failure = CST_OK;
+    CST_TRY(check_options(options, error));
+    if (!isfinite(t) || !isfinite(t_end) || t == t_end)
+        return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
+    lay_out(s, work);
+    memcpy(s->y, y, s->n * sizeof(real));
+    s->n_step_t = sort_ahead(s, options->step_t, options->n_step_t, s->step_at);
+    s->n_jump_t = sort_ahead(s, options->jump_t, options->n_jump_t, s->jump_at);
+    CST_TRY(cst_solver_first_stage(s, t, s->k[0]));
+    double h = options->method->adaptive ? options->first_step : options->step_size > 0 ? options->step_size : fabs(t_end - t);
+    if (h == 0) CST_TRY(cst_solver_first_step(s, &h));
+    s->h = s->direction * h;
+    return cst_solve_stats_add_start(stats, t, s->h, error);
+}
+
+cst_status cst_solver_restate(cst_solver *s, const real *y)
+{
+    memcpy(s->y, y, s->n * sizeof(real));
+    s->stepped = s->evaluated = false;
+    if (!s->options->method->adaptive) s->grid_index = 0;
+    return cst_solver_first_stage(s, s->t, s->k[0]);
+}
