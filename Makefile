@@ -1,0 +1,145 @@
+# costate: see `make help`. Variables: CC, CFLAGS (added to the project's), PRECISION=float|double, PORTABLE=1,
+# SANITIZE=address,undefined, WERROR=1, GOLDEN="DIR ...", TESTS="test_core ...", PREFIX, DESTDIR.
+PRECISION ?= float
+PREFIX ?= /usr/local
+GOLDEN ?= ../shared/golden
+VERSION := $(shell sed -n 's/^\#define CST_VERSION "\(.*\)"/\1/p' core/version.h)
+jobs := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+MAKEFLAGS += --no-print-directory $(jobs)
+
+FOLDERS := core layers ode adjoint models datasets train
+PACKAGES := openblas libcjson zlib
+variant := $(PRECISION)$(if $(SANITIZE),-sanitize)$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
+    $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))
+out := build/$(variant)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wcast-qual -Wundef -Wvla $(if $(WERROR),-Werror)
+package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
+package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
+    $(if $(PORTABLE),,-march=native) $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
+    $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+    $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
+all_libs = $(LDFLAGS) $(package_libs)
+
+objects = $(patsubst %.c,$(out)/%.o,$(sort $(wildcard $(1))))
+lib_objects := $(call objects,$(FOLDERS:=/*.c))
+support_objects := $(filter-out $(out)/tests/test_%,$(call objects,tests/*.c))
+tests := $(patsubst tests/%.c,$(out)/%,$(sort $(wildcard tests/test_*.c)))
+chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
+quick := $(filter-out $(out)/test_slow_%,$(chosen))
+programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) \
+    $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
+
+contract := off
+$(out)/layers/%.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
+
+all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
+
+$(out)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+
+$(out)/libcostate.a: $(lib_objects)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(out)/libsupport.a: $(support_objects)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(out)/costate.map:
+	@mkdir -p $(@D)
+	@echo '{ global: cst_*; local: *; };' > $@
+
+$(out)/libcostate.so: $(lib_objects) $(out)/costate.map
+	$(CC) $(all_cflags) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map $(lib_objects) $(all_libs) -o $@
+
+$(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
+	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+
+$(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(out)/libcostate.a
+	$(CC) $(all_cflags) $^ $(all_libs) -lcmocka -o $@
+
+$(out)/%: $(out)/bench/%.o $(out)/libcostate.a
+	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+
+$(out)/%: $(out)/examples/%.o $(out)/libcostate.a
+	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+
+build/%: $(out)/% always
+	@cmp -s $< $@ || cp $< $@
+
+build-tests: $(quick) $(out)/costate
+build-slow-tests: $(chosen) $(out)/costate
+everything: $(lib_objects) $(chosen) $(programs) $(out)/libcostate.so
+
+setup: ## install the system packages that are missing (Debian)
+	@scripts/setup.sh
+
+test: setup ## build and run the tests, in double and in float
+	@$(MAKE) build-tests PRECISION=double
+	@$(MAKE) build-tests PRECISION=float
+	@$(MAKE) -s run-tests runs="double float"
+
+test-slow: setup ## all tests, the slow ones included
+	@$(MAKE) build-slow-tests PRECISION=double
+	@$(MAKE) build-slow-tests PRECISION=float
+	@$(MAKE) -s run-tests runs="double float" quick="$(chosen)"
+
+runs ?= $(variant)
+run-tests:
+	@GOLDEN="$(GOLDEN)" tests/run.sh $(foreach v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick)))
+
+golden: ## compare with the reference cases below GOLDEN="DIR ..."
+	@$(MAKE) build/double/test_golden PRECISION=double
+	build/double/test_golden $(GOLDEN)
+
+double: ## build everything in double precision and run the tests
+	@$(MAKE) build-tests PRECISION=double
+	@$(MAKE) -s run-tests PRECISION=double
+
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) build-tests PRECISION=double SANITIZE=address,undefined
+	@ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) -s run-tests PRECISION=double SANITIZE=address,undefined
+
+coverage: ## lines that the tests reach, by file
+	@$(MAKE) build-tests PRECISION=double COVERAGE=1
+	@$(MAKE) -s run-tests PRECISION=double COVERAGE=1
+	@scripts/coverage.sh build/double-coverage
+
+check: check-format check-includes check-headers check-sizes ## formatting, include rules, headers, sizes
+check-%:
+	@scripts/check.sh $*
+
+lint: ## clang-tidy and cppcheck
+	clang-tidy --quiet $$(grep -L STB_IMAGE_IMPLEMENTATION $(wildcard $(addsuffix /*.c,$(FOLDERS) cli))) -- -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -I. $(package_cflags)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
+	    --suppress=normalCheckLevelMaxBranches -I. $(FOLDERS) cli
+
+format: ## format all sources
+	clang-format -i $$(find $(FOLDERS) cli tests bench examples -name '*.[ch]')
+
+bench: ## the field of an ODE-Net and its layers against the BLAS
+	@$(MAKE) $(out)/bench
+	$(out)/bench
+
+demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
+	@$(MAKE) all
+	@scripts/demo.sh
+
+install: all ## headers, libraries, program and pkg-config file below PREFIX
+	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(FOLDERS)"
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan coverage check \
+    lint format bench demo install clean help
+.SECONDARY:
+-include $(shell find $(out) -name '*.d' 2>/dev/null)

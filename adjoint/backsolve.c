@@ -1,0 +1,249 @@
+#include "adjoint/backsolve.h"
+
+#include <string.h>
+
+/* The adjoint system of one call: where each block stands, in the state y = [z | a_z | a_theta | a_t] or, if the norm
+ * leaves it out, in the quadratures q = [a_theta | a_t]. */
+typedef struct adjoint_system {
+    const cst_backsolve *b;
+    cst_block blocks[CST_MAX_BLOCKS];
+    cst_problem problem;
+    cst_call field_call;         /* the field's, with work behind its cache */
+    real *cache;                 /* the field's */
+    size_t nz;                   /* N D */
+    bool theta_state, theta_sum; /* a_theta in y, in q; neither if nobody wants it */
+    bool t_state, t_sum;         /* a_t likewise */
+    real *y, *q;
+    real *theta, *at;            /* a_theta and a_t, wherever they are; NULL if nowhere */
+    size_t theta_at, t_at;       /* their offsets in y or q */
+} adjoint_system;
+
+typedef struct block_list {
+    cst_block *blocks;
+    size_t n, size;
+} block_list;
+
+static void add_block(block_list *list, const char *name, size_t size, double weight)
+{
+    if (list->blocks) list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
+    list->n++;
+    list->size = cst_size_add(list->size, size);
+}
+
+/* One block for each tensor below `m`, in the order of theta. */
+static void add_tensor_blocks(block_list *list, const cst_module *m, double weight)
+{
+    for (size_t i = 0; i < m->n_tensors; i++)
+        add_block(list, "a_theta", cst_shape_size(&m->tensors[i].shape), weight);
+    for (size_t i = 0; i < m->n_children; i++) add_tensor_blocks(list, m->children[i].module, weight);
+}
+
+static bool in_state(const cst_adjoint_norm *norm, cst_adjoint_block block)
+{
+    return norm->weight[block] > 0;
+}
+
+/* The blocks of the state, in order. */
+static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool want_theta, cst_block *blocks)
+{
+    block_list list = {.blocks = blocks};
+    add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
+    add_block(&list, "a_z", nz, norm->weight[CST_BLOCK_A_Z]);
+    if (want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
+        if (norm->per_tensor)
+            add_tensor_blocks(&list, field, norm->weight[CST_BLOCK_A_THETA]);
+        else
+            add_block(&list, "a_theta", field->n_params, norm->weight[CST_BLOCK_A_THETA]);
+    }
+    if (in_state(norm, CST_BLOCK_A_T)) add_block(&list, "a_t", 1, norm->weight[CST_BLOCK_A_T]);
+    return list;
+}
+
+cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, cst_error *error)
+{
+    const block_list list = list_blocks(field, norm, 1, true, NULL);
+    if (list.n <= CST_MAX_BLOCKS) return CST_OK;
+    return cst_fail(error, CST_EUNSUPPORTED, "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors",
+                    CST_MAX_BLOCKS - 3, list.n - 3);
+}
+
+size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
+                          const cst_adjoint_norm *norm)
+{
+    cst_block blocks[CST_MAX_BLOCKS];
+    const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), p = field->n_params;
+    const block_list list = list_blocks(field, norm, nz, true, blocks);
+    const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = cst_size_add(p, 1)};
+    cst_plan plan;
+    cst_module_plan(field, n, 0, threads, &plan);
+    const size_t parts[] = {plan.cache, plan.work, list.size, cst_size_add(p, 1), nz, cst_solver_work(&problem, options)};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) total = cst_size_add(total, cst_size_align(parts[i]));
+    return total;
+}
+
+static real *take(real **work, size_t n)
+{
+    real *taken = *work;
+    *work += cst_size_align(n);
+    return taken;
+}
+
+/* z' = f and a_z' = -(df/dz)^T a_z by one forward and one VJP; a_theta' and a_t' only where the solver asks: as part of
+ * dy if they are in the state, else added to q with `scale`. */
+static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    adjoint_system *s = context;
+    const size_t nz = s->nz;
+    cst_call call = s->field_call;
+    call.t = t;
+    call.error = error;
+    const bool sums = q != NULL && s->theta_sum;
+    const real weight = sums ? scale : 1;
+    double gt = 0;
+    cst_grads grads = {.scale = -weight, .gx = dy + nz};
+    if (s->theta_state) {
+        grads.gtheta = dy + s->theta_at;
+        memset(grads.gtheta, 0, s->b->field->n_params * sizeof(real));
+    } else if (sums) {
+        grads.gtheta = q + s->theta_at;
+    }
+    if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
+    CST_TRY(cst_module_forward_vjp(s->b->field, &call, y, dy, s->cache, y + nz, &grads));
+    real *restrict da = dy + nz;
+#pragma omp simd
+    for (size_t i = 0; i < nz; i++) da[i] = -da[i];
+    if (s->t_state) dy[s->t_at] = (real)(gt / (double)weight);
+    if (q && s->t_sum) q[s->t_at] += (real)(gt * (double)(scale / weight));
+    return CST_OK;
+}
+
+/* Lay out state and quadratures in the call's work; the rest of it is the solver's. */
+static real *lay_out(adjoint_system *s, const cst_backsolve *b)
+{
+    const cst_module *field = b->field;
+    const size_t p = field->n_params;
+    *s = (adjoint_system){.b = b, .nz = b->call->n * cst_shape_size(&field->x)};
+    const bool want_theta = b->want_theta && p > 0;
+    s->theta_state = want_theta && in_state(b->norm, CST_BLOCK_A_THETA);
+    s->theta_sum = want_theta && !s->theta_state;
+    s->t_state = in_state(b->norm, CST_BLOCK_A_T);
+    s->t_sum = b->want_times && !s->t_state;
+    const block_list list = list_blocks(field, b->norm, s->nz, want_theta, s->blocks);
+    s->theta_at = s->theta_state ? 2 * s->nz : 0;
+    s->t_at = s->t_state ? list.size - 1 : s->theta_sum ? p : 0;
+    const size_t n_quadratures = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
+
+    cst_plan plan;
+    cst_module_plan(field, b->call->n, 0, b->call->threads, &plan);
+    real *work = b->call->work;
+    s->cache = take(&work, plan.cache);
+    s->field_call = *b->call;
+    s->field_call.work = take(&work, plan.work);
+    s->y = take(&work, list.size);
+    s->q = take(&work, n_quadratures);
+    memset(s->y, 0, list.size * sizeof(real));
+    memset(s->q, 0, n_quadratures * sizeof(real));
+    if (want_theta) s->theta = (s->theta_state ? s->y : s->q) + s->theta_at;
+    if (s->t_state || s->t_sum) s->at = (s->t_state ? s->y : s->q) + s->t_at;
+    s->problem = (cst_problem){.f = adjoint_rhs, .context = s, .blocks = s->blocks, .n_blocks = list.n,
+                               .n_quadratures = n_quadratures, .norm = b->norm->norm};
+    if (b->norm->slice_of_z) s->problem.norm.slice = cst_size_mul(b->norm->slice_of_z, s->nz);
+    return work;
+}
+
+/* At observation i: z = z(t_i), a_z += dL/dz(t_i). */
+static void observe(const adjoint_system *s, size_t i)
+{
+    const cst_backsolve *b = s->b;
+    const size_t d = cst_shape_size(&b->field->x);
+    memcpy(s->y, b->z + i * s->nz, s->nz * sizeof(real));
+    if (i < b->first_observed) return;
+    for (size_t row = 0; row < b->call->n; row++) {
+        const real *restrict gy = b->gy + i * b->gy_time + row * b->gy_row;
+        real *restrict a = s->y + s->nz + row * d;
+#pragma omp simd
+        for (size_t j = 0; j < d; j++) a[j] += gy[j];
+    }
+}
+
+/* dL/dt_i = f(t_i, z_i) . dL/dz(t_i), from f's value there. */
+static double time_gradient(const adjoint_system *s, size_t i, const real *f)
+{
+    const cst_backsolve *b = s->b;
+    const size_t d = cst_shape_size(&b->field->x);
+    double sum = 0;
+    for (size_t row = 0; i >= b->first_observed && row < b->call->n; row++) {
+        const real *gy = b->gy + i * b->gy_time + row * b->gy_row;
+        for (size_t j = 0; j < d; j++) sum += (double)gy[j] * (double)f[row * d + j];
+    }
+    return sum;
+}
+
+/* torchdiffeq: an interval is a solve of its own, read off its last step's interpolant. A time's gradient costs an
+ * evaluation, and a_t starts the interval with it taken off. */
+static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
+{
+    const cst_backsolve *b = s->b;
+    real *f = take(&work, s->nz);
+    for (size_t i = b->n_times - 1; i > 0; i--) {
+        observe(s, i);
+        if (gtimes) {
+            cst_call call = s->field_call;
+            call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
+            CST_TRY(cst_module_forward(b->field, &call, s->y, f, s->cache));
+            stats->nfe++;
+            gtimes[i] = time_gradient(s, i, f);
+            *s->at -= (real)gtimes[i];
+        }
+        cst_solver solver;
+        CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[i], b->times[i - 1], s->y, s->q, work, stats,
+                                 b->call->error));
+        CST_TRY(cst_solver_advance(&solver, b->times[i - 1], false, s->y));
+    }
+    if (gtimes) gtimes[0] = (double)*s->at;
+    return CST_OK;
+}
+
+/* One solve that steps onto each observation and evaluates once there; that evaluation gives the time's gradient too. */
+static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
+{
+    const cst_backsolve *b = s->b;
+    const size_t last = b->n_times - 1;
+    cst_solver solver;
+    observe(s, last);
+    CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[last], b->times[0], s->y, s->q, work, stats,
+                             b->call->error));
+    double taken = 0;
+    for (size_t i = last; i > 0; i--) {
+        if (i < last) {
+            observe(s, i);
+            CST_TRY(cst_solver_restate(&solver, s->y));
+        }
+        if (gtimes) {
+            gtimes[i] = time_gradient(s, i, solver.k[0]);
+            taken += gtimes[i];
+        }
+        CST_TRY(cst_solver_advance(&solver, b->times[i - 1], true, s->y));
+    }
+    if (gtimes) gtimes[0] = (double)*s->at - taken;
+    return CST_OK;
+}
+
+cst_status cst_backsolve_run(const cst_backsolve *b, const cst_backsolve_result *result, cst_solve_stats *stats)
+{
+    adjoint_system s;
+    real *work = lay_out(&s, b);
+    double *gtimes = b->want_times ? result->gtimes : NULL;
+    CST_TRY((b->fresh_solves ? solve_intervals : solve_warm)(&s, work, gtimes, stats));
+
+    observe(&s, 0); /* a loss may read z(t_0) too */
+    if (result->gz0) memcpy(result->gz0, s.y + s.nz, s.nz * sizeof(real));
+    if (result->gtheta && s.theta) {
+        real *restrict gtheta = result->gtheta;
+        const real *restrict theta = s.theta;
+#pragma omp simd
+        for (size_t i = 0; i < b->field->n_params; i++) gtheta[i] += result->scale * theta[i];
+    }
+    return CST_OK;
+}

@@ -1,0 +1,43 @@
+/* The ODE block: z' = f(t, z; theta) with z(t_0) = x, integrated over given times; a module like any other, whose
+ * backward pass solves the adjoint system under a norm of the user's choice.
+ *
+ * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
+ * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used.
+ * Cache: z at all times. Rows share step sizes, so the batch is not cut here: the field's passes cut it.
+ * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
+#ifndef CST_ADJOINT_ODE_BLOCK_H
+#define CST_ADJOINT_ODE_BLOCK_H
+
+#include "adjoint/adjoint_norm.h"
+#include "core/registry.h"
+#include "ode/solve.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum cst_gradient_method { CST_GRADIENT_BACKSOLVE } cst_gradient_method;
+
+typedef struct cst_ode_options {
+    const double *times; /* (T), strictly monotone, T >= 2; copied */
+    size_t n_times;
+    bool output_all; /* y has every time, not the last alone */
+    bool learn_t;    /* the times are a parameter "t" */
+    cst_solve_options forward, backward; /* copied */
+    cst_gradient_method gradient;
+    cst_adjoint_norm norm;
+    bool fresh_solves; /* backwards, a solve of its own each interval (profile torchdiffeq) */
+} cst_ode_options;
+
+/* Times 0 and 1, dopri5 under profile costate, seminorm. */
+void cst_ode_options_init(cst_ode_options *options);
+
+/* Takes `field` over: it is freed with the block, and at once where this fails. */
+CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m, cst_error *error);
+
+extern const cst_module_type cst_ode_type;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

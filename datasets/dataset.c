@@ -1,0 +1,257 @@
+#include "datasets/dataset.h"
+
+#include "core/rng.h"
+#include "datasets/cifar10.h"
+#include "datasets/generated.h"
+#include "datasets/idx.h"
+#include "datasets/image_folder.h"
+#include "datasets/part.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const cst_dataset_type *const cst_dataset_types[] = {
+    &cst_mnist_type,  &cst_fashion_mnist_type, &cst_idx_type,     &cst_cifar10_type,
+    &cst_images_type, &cst_spirals_type,       &cst_circles_type, NULL,
+};
+
+const cst_key cst_dataset_keys[] = {
+    {"batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, batch_size), "64", 1, 0, NULL, "rows a training batch"},
+    {"eval_batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, eval_batch_size), "256", 1, 0, NULL,
+     "rows a batch where nothing is learnt"},
+    {"train_size", CST_KEY_SIZE, offsetof(cst_dataset_options, train_size), "0", 0, 0, NULL,
+     "training rows kept, drawn by the seed; 0: all"},
+    {"validation_size", CST_KEY_SIZE, offsetof(cst_dataset_options, validation_size), "0", 0, 0, NULL,
+     "rows drawn from the training part for validation"},
+    {"test_size", CST_KEY_SIZE, offsetof(cst_dataset_options, test_size), "0", 0, 0, NULL,
+     "test rows kept, drawn by the seed; 0: all"},
+    {"normalize", CST_KEY_BOOL, offsetof(cst_dataset_options, normalize), "true", 0, 0, NULL,
+     "mean 0 and deviation 1 in each channel of the training part"},
+    {0},
+};
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+static const cst_key *find_key(const cst_key *keys, const char *name)
+{
+    while (keys->name && strcmp(keys->name, name) != 0) keys++;
+    return keys->name ? keys : NULL;
+}
+
+cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *target, cst_dataset *data, cst_error *error)
+{
+    enum { MAX_KEYS = 32 };
+    cst_key all[MAX_KEYS + 1] = {0}; /* ended by a zeroed entry */
+    size_t n = 0;
+    for (const cst_key *key = keys; key->name && n < MAX_KEYS; key++) all[n++] = *key;
+    for (const cst_key *key = cst_dataset_keys; key->name && n < MAX_KEYS; key++) {
+        if (!find_key(keys, key->name)) all[n++] = *key;
+    }
+    if (n == MAX_KEYS) return cst_fail(error, CST_EARG, "a data set type has too many keys");
+    CST_TRY(cst_config_read(section, all, true, target, error));
+    const cst_dataset_options *options = target;
+    data->batch_size = options->batch_size;
+    data->eval_batch_size = options->eval_batch_size;
+    return CST_OK;
+}
+
+cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    enum { N_TYPES = sizeof cst_dataset_types / sizeof cst_dataset_types[0] };
+    const char *names[N_TYPES] = {0};
+    for (size_t i = 0; cst_dataset_types[i]; i++) names[i] = cst_dataset_types[i]->name;
+    *data = (cst_dataset){0};
+    size_t type = 0;
+    CST_TRY(cst_config_type(section, "data set", names, &type, error));
+    const cst_status status = cst_dataset_types[type]->load(section, seed, data, error);
+    if (status != CST_OK) cst_dataset_clear(data);
+    return status;
+}
+
+void cst_dataset_clear(cst_dataset *data)
+{
+    cst_part_clear(&data->train);
+    cst_part_clear(&data->validation);
+    cst_part_clear(&data->test);
+    *data = (cst_dataset){0};
+}
+
+/* ---- cutting ------------------------------------------------------------------------------------------------- */
+
+enum { DROPPED, TRAIN, VALIDATION, TEST }; /* where a row goes */
+enum { STREAM_TRAIN, STREAM_TEST };        /* of the seed's CST_RNG_SPLIT */
+
+/* So many rows at random for each destination in turn: the first counts[0] rows of a permutation go to to[0], ... */
+static cst_status draw(uint64_t seed, uint64_t stream, size_t n, const size_t counts[], const uint8_t to[],
+                       size_t n_counts, uint8_t *pick, cst_error *error)
+{
+    size_t *order = malloc((n > 0 ? n : 1) * sizeof *order);
+    if (!order) return cst_fail(error, CST_ENOMEM, "out of memory");
+    cst_rng_permutation(cst_rng_split(cst_rng_new(seed, CST_RNG_SPLIT), stream), order, n);
+    memset(pick, DROPPED, n);
+    size_t next = 0;
+    for (size_t i = 0; i < n_counts; i++) {
+        for (size_t end = next + counts[i]; next < end; next++) pick[order[next]] = to[i];
+    }
+    free(order);
+    return CST_OK;
+}
+
+/* CST_ECONFIG at the key unless `wanted` rows are among the `available` ones. */
+static cst_status check_size(cst_config section, const char *key, size_t wanted, size_t available, const char *what,
+                             cst_error *error)
+{
+    if (wanted <= available) return CST_OK;
+    return cst_config_fail(cst_config_get(section, key), error, "expected at most %zu, the rows %s, got %zu", available,
+                           what, wanted);
+}
+
+static cst_status cut_train(cst_config section, const cst_dataset_options *o, uint64_t seed, uint8_t *pick,
+                            cst_dataset *data, cst_error *error)
+{
+    const size_t n = data->train.n, n_test = data->test.n > 0 ? 0 : o->test_size;
+    /* One row at least is left to learn from. */
+    CST_TRY(check_size(section, "validation_size", o->validation_size, n - 1, "that can be spared", error));
+    CST_TRY(check_size(section, "test_size", n_test, n - 1 - o->validation_size, "that can be spared", error));
+    const size_t left = n - o->validation_size - n_test;
+    CST_TRY(check_size(section, "train_size", o->train_size, left, "there are", error));
+    const size_t n_train = o->train_size > 0 ? o->train_size : left;
+    if (n_train == n) return CST_OK;
+    const size_t counts[] = {o->validation_size, n_test, n_train};
+    const uint8_t to[] = {VALIDATION, TEST, TRAIN};
+    CST_TRY(draw(seed, STREAM_TRAIN, n, counts, to, 3, pick, error));
+    const size_t size = cst_shape_size(&data->x);
+    if (o->validation_size > 0) {
+        CST_TRY(cst_part_copy(&data->train, pick, VALIDATION, o->validation_size, size, data->n_targets,
+                              &data->validation, error));
+    }
+    if (n_test > 0) CST_TRY(cst_part_copy(&data->train, pick, TEST, n_test, size, data->n_targets, &data->test, error));
+    cst_part_keep(&data->train, pick, TRAIN, size, data->n_targets);
+    return CST_OK;
+}
+
+static cst_status cut_test(cst_config section, const cst_dataset_options *o, uint64_t seed, uint8_t *pick,
+                           cst_dataset *data, cst_error *error)
+{
+    CST_TRY(check_size(section, "test_size", o->test_size, data->test.n, "there are", error));
+    if (o->test_size == 0 || o->test_size == data->test.n) return CST_OK;
+    CST_TRY(draw(seed, STREAM_TEST, data->test.n, &o->test_size, &(const uint8_t){TEST}, 1, pick, error));
+    cst_part_keep(&data->test, pick, TEST, cst_shape_size(&data->x), data->n_targets);
+    return CST_OK;
+}
+
+cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed, cst_dataset *data,
+                           cst_error *error)
+{
+    if (data->train.n == 0) return cst_fail(error, CST_EFORMAT, "no training rows");
+    const size_t n = data->train.n > data->test.n ? data->train.n : data->test.n;
+    uint8_t *pick = malloc(n);
+    if (!pick) return cst_fail(error, CST_ENOMEM, "out of memory");
+    /* The test part first: cutting the training part may make one. */
+    cst_status status = CST_OK;
+    if (data->test.n > 0) status = cut_test(section, options, seed, pick, data, error);
+    if (status == CST_OK) status = cut_train(section, options, seed, pick, data, error);
+    free(pick);
+    return status;
+}
+
+/* ---- normalization ------------------------------------------------------------------------------------------- */
+
+/* Of bytes the sums of b and b^2 are exact in 64 bits. */
+static void byte_moments(const cst_part *part, size_t row, size_t first, size_t length, double *mean, double *deviation)
+{
+    uint64_t sum = 0, squares = 0;
+    for (size_t i = 0; i < part->n; i++) {
+        const uint8_t *b = part->bytes + i * row + first;
+#pragma omp simd reduction(+ : sum, squares)
+        for (size_t j = 0; j < length; j++) {
+            sum += b[j];
+            squares += (uint32_t)b[j] * b[j];
+        }
+    }
+    const double count = (double)part->n * (double)length, m = (double)sum / count;
+    const double variance = (double)squares / count - m * m;
+    *mean = m / 255;
+    *deviation = sqrt(variance > 0 ? variance : 0) / 255;
+}
+
+/* Of values in two passes, as their squares may be much larger than the variance, and seen from the first of them, so
+ * that the deviation of a constant is exactly 0. */
+static void value_moments(const cst_part *part, size_t row, size_t first, size_t length, double *mean,
+                          double *deviation)
+{
+    const double count = (double)part->n * (double)length, origin = (double)part->values[first];
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < part->n; i++) {
+        for (size_t j = 0; j < length; j++) sum += (double)part->values[i * row + first + j] - origin;
+    }
+    const double m = sum / count;
+    for (size_t i = 0; i < part->n; i++) {
+        for (size_t j = 0; j < length; j++) {
+            const double d = (double)part->values[i * row + first + j] - origin - m;
+            squares += d * d;
+        }
+    }
+    *mean = origin + m;
+    *deviation = sqrt(squares / count);
+}
+
+void cst_dataset_normalize(cst_dataset *data, bool normalize)
+{
+    const size_t size = cst_shape_size(&data->x);
+    for (size_t c = 0; c < data->n_channels; c++) {
+        data->mean[c] = 0;
+        data->deviation[c] = 1;
+        if (!normalize || data->train.n == 0) continue;
+        const size_t length = size / data->n_channels;
+        (data->train.bytes ? byte_moments : value_moments)(&data->train, size, c * length, length, &data->mean[c],
+                                                           &data->deviation[c]);
+        if (!(data->deviation[c] > 0)) data->deviation[c] = 1;
+    }
+}
+
+/* ---- gathering ----------------------------------------------------------------------------------------------- */
+
+static void scale_bytes(const uint8_t *restrict b, real *restrict x, size_t n, real scale, real shift)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = scale * (real)b[i] + shift;
+}
+
+static void scale_values(const real *restrict v, real *restrict x, size_t n, real scale, real shift)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = scale * v[i] + shift;
+}
+
+void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
+                        int32_t *labels, real *targets)
+{
+    const size_t size = cst_shape_size(&data->x), n_channels = data->n_channels > 0 ? data->n_channels : 1;
+    const size_t length = size / n_channels;
+    const double unit = part->bytes ? 255 : 1;
+    for (size_t c = 0; c < n_channels; c++) {
+        /* (b / unit - mean) / deviation = b / (unit deviation) - mean / deviation */
+        const bool scaled = data->n_channels > 0;
+        const real scale = (real)(1 / (scaled ? unit * data->deviation[c] : unit));
+        const real shift = scaled ? (real)(-data->mean[c] / data->deviation[c]) : 0;
+        for (size_t i = 0; i < n; i++) {
+            const size_t from = rows[i] * size + c * length, to = i * size + c * length;
+            if (part->bytes) {
+                scale_bytes(part->bytes + from, x + to, length, scale, shift);
+            } else {
+                scale_values(part->values + from, x + to, length, scale, shift);
+            }
+        }
+    }
+    if (labels && part->labels) {
+        for (size_t i = 0; i < n; i++) labels[i] = part->labels[rows[i]];
+    }
+    if (targets && part->targets) {
+        const size_t y_size = data->n_targets;
+        for (size_t i = 0; i < n; i++) {
+            memcpy(targets + i * y_size, part->targets + rows[i] * y_size, y_size * sizeof *targets);
+        }
+    }
+}

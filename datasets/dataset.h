@@ -1,0 +1,97 @@
+/* Data sets: rows of one shape with a label or values each, in memory, in up to three parts.
+ *
+ * Images stay bytes until a batch is gathered: x = (byte / 255 - mean_c) / deviation_c, with the channel's mean and
+ * deviation taken from the training part. Rows of values: x = (value - mean_c) / deviation_c.
+ *
+ * A config's section "data" names a type; the type's loader reads the section's keys, finds and reads the files (or
+ * generates the rows), and ends with cst_dataset_cut and cst_dataset_normalize. */
+#ifndef CST_DATASETS_DATASET_H
+#define CST_DATASETS_DATASET_H
+
+#include "core/config.h"
+#include "core/real.h"
+#include "core/shape.h"
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { CST_MAX_CHANNELS = 16 };
+
+/* One part. Exactly one of bytes and values is set, unless n is 0. */
+typedef struct cst_part {
+    size_t n;
+    uint8_t *bytes;  /* (n, x) */
+    real *values;    /* (n, x) */
+    int32_t *labels; /* (n), or NULL */
+    real *targets;   /* (n, y), or NULL */
+} cst_part;
+
+typedef struct cst_dataset {
+    cst_shape x;      /* shape of a row */
+    size_t n_classes; /* 0 for regression */
+    size_t n_targets; /* length of a target row, 0 for classification */
+    size_t
+        n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte / 255 */
+    double mean[CST_MAX_CHANNELS], deviation[CST_MAX_CHANNELS];
+    cst_part train, validation, test;   /* validation and test may be empty (n = 0) */
+    size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
+} cst_dataset;
+
+typedef struct cst_dataset_type {
+    const char *name, *summary;
+    const cst_key *keys; /* of the section "data" beside "type" and cst_dataset_keys, or in place of one of these */
+    cst_status (*load)(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
+} cst_dataset_type;
+
+extern const cst_dataset_type *const cst_dataset_types[]; /* ended by NULL */
+extern const cst_key cst_dataset_keys[];                  /* common to all types */
+
+/* ---- for callers --------------------------------------------------------------------------------------------- */
+
+/* Load what the section "data" describes. Parts are drawn with streams of `seed`. On failure nothing is kept.
+ * Errors: CST_ECONFIG for the section, CST_EIO for files that are not there or cannot be read, CST_EFORMAT for what is
+ * in them (both name the file), CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
+void cst_dataset_clear(cst_dataset *data);
+
+/* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n) or targets (n, y), whichever it has; NULL
+ * for either is "not needed". */
+void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
+                        int32_t *labels, real *targets);
+
+/* ---- for loaders --------------------------------------------------------------------------------------------- */
+
+/* The values of cst_dataset_keys. A type's options begin with it, so that one table of keys fills both. */
+typedef struct cst_dataset_options {
+    size_t batch_size, eval_batch_size;
+    size_t train_size, validation_size, test_size;
+    bool normalize;
+} cst_dataset_options;
+
+/* Read the section by the type's keys and the common ones that these do not replace (by name) into `target`, which
+ * begins with a cst_dataset_options, and set the batch sizes of data. */
+CST_MUST_CHECK cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *target, cst_dataset *data,
+                                           cst_error *error);
+
+/* Cut the parts to the sizes asked for. validation_size rows, drawn by the seed, go from the training part to the
+ * validation part; where there is no test part, so do test_size more to it. Of what is left train_size rows stay (0: all),
+ * and of a test part that was there test_size (0: all). All rows are drawn alike, without replacement, so that classes are
+ * balanced as in the whole, in expectation; a seed draws the same validation rows for every train_size. Rows keep their
+ * order. Errors: CST_ECONFIG naming the key if there are not so many rows or none would be left to learn from. */
+CST_MUST_CHECK cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed,
+                                          cst_dataset *data, cst_error *error);
+
+/* Each channel's mean and deviation over the training part, a deviation of 0 taken as 1; 0 and 1 for all channels
+ * unless `normalize`. */
+void cst_dataset_normalize(cst_dataset *data, bool normalize);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,306 @@
+#include "datasets/idx.h"
+
+#include "datasets/locate.h"
+#include "datasets/part.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+enum { UNSIGNED_BYTE = 0x08, CHUNK = 1 << 26, READ_BUFFER = 1 << 18 };
+
+/* zlib reads plain files as they are. */
+static cst_status fail_zlib(gzFile file, const char *path, cst_error *error)
+{
+    int number = Z_OK;
+    const char *why = gzerror(file, &number);
+    /* zlib puts the name before its message. */
+    if (strncmp(why, path, strlen(path)) == 0 && strncmp(why + strlen(path), ": ", 2) == 0) why += strlen(path) + 2;
+    const cst_status status = number == Z_ERRNO ? CST_EIO : number == Z_MEM_ERROR ? CST_ENOMEM : CST_EFORMAT;
+    return cst_fail(error, status, "%s: cannot read: %s", path, why);
+}
+
+/* Up to n bytes; *got is smaller only at the end of a file that is whole as far as zlib can see. */
+static cst_status read_bytes(gzFile file, const char *path, uint8_t *bytes, size_t n, size_t *got, cst_error *error)
+{
+    *got = 0;
+    while (*got < n) {
+        const size_t left = n - *got;
+        const int result = gzread(file, bytes + *got, (unsigned)(left < CHUNK ? left : CHUNK));
+        int number = Z_OK;
+        (void)gzerror(file, &number); /* a stream that is cut off reads as a short one, with this set */
+        if (result < 0 || (number != Z_OK && number != Z_STREAM_END)) return fail_zlib(file, path, error);
+        if (result == 0) break;
+        *got += (size_t)result;
+    }
+    return CST_OK;
+}
+
+static cst_status fail_short(const char *path, size_t expected, size_t found, cst_error *error)
+{
+    return cst_fail(error, CST_EFORMAT, "%s: expected %zu bytes (uncompressed), as the header says, found %zu", path,
+                    expected, found);
+}
+
+static size_t header_size(const cst_idx *idx)
+{
+    return 4 + 4 * idx->rank;
+}
+
+static cst_status read_header(gzFile file, const char *path, cst_idx *idx, cst_error *error)
+{
+    uint8_t h[4 + 4 * CST_IDX_MAX_RANK];
+    size_t got;
+    CST_TRY(read_bytes(file, path, h, 4, &got, error));
+    if (got < 4) return cst_fail(error, CST_EFORMAT, "%s: expected an idx header, found %zu bytes", path, got);
+    if (h[0] != 0 || h[1] != 0 || h[2] != UNSIGNED_BYTE || h[3] < 1 || h[3] > CST_IDX_MAX_RANK) {
+        return cst_fail(error, CST_EFORMAT,
+                        "%s: expected an idx file of unsigned bytes (00 00 08, then a rank from 1 to %d), found %02x "
+                        "%02x %02x %02x",
+                        path, CST_IDX_MAX_RANK, h[0], h[1], h[2], h[3]);
+    }
+    idx->rank = h[3];
+    CST_TRY(read_bytes(file, path, h + 4, 4 * idx->rank, &got, error));
+    if (got < 4 * idx->rank) return fail_short(path, header_size(idx), 4 + got, error);
+    for (size_t i = 0; i < idx->rank; i++) {
+        const uint8_t *d = h + 4 + 4 * i;
+        idx->dim[i] = (size_t)d[0] << 24 | (size_t)d[1] << 16 | (size_t)d[2] << 8 | d[3];
+    }
+    return CST_OK;
+}
+
+static cst_status read_elements(gzFile file, const char *path, cst_idx *idx, cst_error *error)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < idx->rank; i++) size = cst_size_mul(size, idx->dim[i]);
+    const size_t expected = cst_size_add(size, header_size(idx));
+    if (expected >= PTRDIFF_MAX) {
+        return cst_fail(error, CST_EFORMAT, "%s: the header's dimensions make more bytes than memory can have", path);
+    }
+    size_t room = 0, used = 0, got;
+    do { /* double the room as long as the file fills it */
+        room = room == 0 ? CHUNK : cst_size_mul(2, room);
+        if (room > size) room = size;
+        uint8_t *larger = realloc(idx->bytes, room > 0 ? room : 1);
+        if (!larger) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu bytes", path, room);
+        idx->bytes = larger;
+        CST_TRY(read_bytes(file, path, idx->bytes + used, room - used, &got, error));
+        used += got;
+    } while (used == room && room < size);
+    if (used < size) return fail_short(path, expected, used + header_size(idx), error);
+    uint8_t more;
+    CST_TRY(read_bytes(file, path, &more, 1, &got, error)); /* this also reads and checks the stream's CRC */
+    if (got > 0) return cst_fail(error, CST_EFORMAT, "%s: bytes after the %zu that the header says", path, expected);
+    return CST_OK;
+}
+
+cst_status cst_idx_read(const char *path, cst_idx *idx, cst_error *error)
+{
+    *idx = (cst_idx){0};
+    gzFile file = gzopen(path, "rb");
+    if (!file) return cst_fail(error, CST_EIO, "%s: cannot open", path);
+    cst_status status = CST_OK;
+    if (gzbuffer(file, READ_BUFFER) != 0) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    if (status == CST_OK) status = read_header(file, path, idx, error);
+    if (status == CST_OK) status = read_elements(file, path, idx, error);
+    /* With nothing to write, closing tells nothing that reading to the end has not told. */
+    (void)gzclose(file);
+    if (status != CST_OK) {
+        free(idx->bytes);
+        *idx = (cst_idx){0};
+    }
+    return status;
+}
+
+/* ---- parts --------------------------------------------------------------------------------------------------- */
+
+/* The shape of an image: (n, h, w) has one channel that the file does not mention. */
+static cst_status image_shape(const char *path, const cst_idx *images, cst_shape *x, cst_error *error)
+{
+    const size_t *d = images->dim;
+    cst_shape shape = {0};
+    if (images->rank == 2) shape = cst_shape_1d(d[1]);
+    if (images->rank == 3) shape = cst_shape_3d(1, d[1], d[2]);
+    if (images->rank == 4) shape = cst_shape_3d(d[1], d[2], d[3]);
+    if (shape.rank == 0)
+        return cst_fail(error, CST_EFORMAT, "%s: expected images or vectors, found one dimension", path);
+    char found[CST_SHAPE_TEXT], expected[CST_SHAPE_TEXT];
+    cst_shape_text(&shape, found);
+    if (d[0] == 0 || cst_shape_size(&shape) == 0) {
+        return cst_fail(error, CST_EFORMAT, "%s: no data: %zu rows of shape %s", path, d[0], found);
+    }
+    if (shape.rank == 3 && shape.dim[0] > CST_MAX_CHANNELS) {
+        return cst_fail(error, CST_EFORMAT, "%s: expected at most %d channels, found rows of %s", path,
+                        CST_MAX_CHANNELS, found);
+    }
+    if (x->rank > 0 && !cst_shape_equal(x, &shape)) {
+        return cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training part, found %s", path,
+                        cst_shape_text(x, expected), found);
+    }
+    *x = shape;
+    return CST_OK;
+}
+
+static cst_status read_labels(const char *path, size_t n, size_t n_classes, int32_t *labels, cst_error *error)
+{
+    cst_idx idx;
+    CST_TRY(cst_idx_read(path, &idx, error));
+    cst_status status = CST_OK;
+    if (idx.rank != 1) {
+        status = cst_fail(error, CST_EFORMAT, "%s: expected labels, of one dimension, found %zu", path, idx.rank);
+    } else if (idx.dim[0] != n) {
+        status = cst_fail(error, CST_EFORMAT, "%s: expected %zu labels, as many as there are images, found %zu", path,
+                          n, idx.dim[0]);
+    }
+    for (size_t i = 0; status == CST_OK && i < n; i++) {
+        labels[i] = idx.bytes[i];
+        if (n_classes == 0 || idx.bytes[i] < n_classes) continue;
+        status = cst_fail(error, CST_EFORMAT, "%s: expected labels below %zu, found %d at row %zu", path, n_classes,
+                          idx.bytes[i], i);
+    }
+    free(idx.bytes);
+    return status;
+}
+
+cst_status cst_idx_read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_part *part,
+                             cst_error *error)
+{
+    *part = (cst_part){0};
+    cst_idx idx;
+    CST_TRY(cst_idx_read(images, &idx, error));
+    part->n = idx.dim[0];
+    part->bytes = idx.bytes; /* handed over */
+    cst_status status = image_shape(images, &idx, x, error);
+    if (status == CST_OK) {
+        part->labels = malloc(part->n * sizeof *part->labels); /* n < 2^32, and as many bytes of images are there */
+        if (!part->labels) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", labels);
+    }
+    if (status == CST_OK) status = read_labels(labels, part->n, n_classes, part->labels, error);
+    if (status != CST_OK) cst_part_clear(part);
+    return status;
+}
+
+/* ---- data sets ----------------------------------------------------------------------------------------------- */
+
+enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, N_FILES };
+
+static const char *const official[N_FILES] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                              "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+
+typedef struct idx_options {
+    cst_dataset_options common; /* first */
+    const char *path;
+    const char *file[N_FILES];
+} idx_options;
+
+/* Everything about the four files once they are found. */
+static cst_status load_files(cst_config section, const idx_options *o, char *const path[N_FILES], size_t n_classes,
+                             uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    CST_TRY(cst_idx_read_part(path[TRAIN_IMAGES], path[TRAIN_LABELS], n_classes, &data->x, &data->train, error));
+    CST_TRY(cst_idx_read_part(path[TEST_IMAGES], path[TEST_LABELS], n_classes, &data->x, &data->test, error));
+    data->n_classes = n_classes;
+    if (n_classes == 0) {
+        const cst_part *const parts[] = {&data->train, &data->test};
+        size_t largest = 0;
+        for (size_t p = 0; p < 2; p++) {
+            for (size_t i = 0; i < parts[p]->n; i++) {
+                if ((size_t)parts[p]->labels[i] > largest) largest = (size_t)parts[p]->labels[i];
+            }
+        }
+        data->n_classes = largest + 1;
+    }
+    data->n_channels = data->x.rank == 3 ? data->x.dim[0] : 1;
+    CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
+    cst_dataset_normalize(data, o->common.normalize);
+    return CST_OK;
+}
+
+/* `folder` NULL: the files' names are paths. */
+static cst_status load(cst_config section, const idx_options *o, const char *folder, size_t n_classes, uint64_t seed,
+                       cst_dataset *data, cst_error *error)
+{
+    char *path[N_FILES] = {0};
+    cst_status status = CST_OK;
+    for (size_t i = 0; status == CST_OK && i < N_FILES; i++) {
+        const cst_whereabouts where = {.path = o->file[i], .compressed = true};
+        status = folder ? cst_locate_in(folder, o->file[i], &path[i], error) : cst_locate(&where, &path[i], error);
+    }
+    if (status == CST_OK) status = load_files(section, o, path, n_classes, seed, data, error);
+    for (size_t i = 0; i < N_FILES; i++) free(path[i]);
+    return status;
+}
+
+/* MNIST and its like: ten classes, files of the official names in a folder known by `where` unless "path" is given. */
+static cst_status load_known(cst_config section, const cst_key *keys, cst_whereabouts where, uint64_t seed,
+                             cst_dataset *data, cst_error *error)
+{
+    idx_options o = {0};
+    for (size_t i = 0; i < N_FILES; i++) o.file[i] = official[i];
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    where.path = o.path;
+    char *folder = NULL;
+    CST_TRY(cst_locate(&where, &folder, error));
+    const cst_status status = load(section, &o, folder, 10, seed, data, error);
+    free(folder);
+    return status;
+}
+
+static const cst_key known_keys[] = {
+    {"path", CST_KEY_STRING, offsetof(idx_options, path), "", 0, 0, NULL, "folder of the four files"},
+    {0},
+};
+
+static cst_status load_mnist(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    return load_known(section, known_keys, (cst_whereabouts){.name = "mnist"}, seed, data, error);
+}
+
+static cst_status load_fashion_mnist(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    const cst_whereabouts where = {
+        .name = "fashion-mnist", .system = "/usr/share/datasets/fashion-mnist", .package = "dataset-fashion-mnist"};
+    return load_known(section, known_keys, where, seed, data, error);
+}
+
+#define FILE_KEY(name, i, help)                                                                                        \
+    {                                                                                                                  \
+        name, CST_KEY_STRING, offsetof(idx_options, file[i]), "", 0, 0, NULL, help                                     \
+    }
+
+static const cst_key idx_keys[] = {
+    {"path", CST_KEY_STRING, offsetof(idx_options, path), "", 0, 0, NULL,
+     "folder of the files; without it their names are paths"},
+    FILE_KEY("train_images", TRAIN_IMAGES, "file name (default: MNIST's), .gz may be left out"),
+    FILE_KEY("train_labels", TRAIN_LABELS, "likewise"),
+    FILE_KEY("test_images", TEST_IMAGES, "likewise"),
+    FILE_KEY("test_labels", TEST_LABELS, "likewise"),
+    {0},
+};
+
+static cst_status load_idx(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    idx_options o = {0};
+    CST_TRY(cst_dataset_read(section, idx_keys, &o, data, error));
+    for (size_t i = 0; i < N_FILES; i++) {
+        if (!o.path && !o.file[i]) {
+            return cst_config_fail(section, error, "missing key \"path\" or \"%s\": expected a string",
+                                   idx_keys[1 + i].name);
+        }
+        if (!o.file[i]) o.file[i] = official[i];
+    }
+    if (!o.path) return load(section, &o, NULL, 0, seed, data, error);
+    char *folder = NULL;
+    CST_TRY(cst_locate(&(cst_whereabouts){.path = o.path}, &folder, error));
+    const cst_status status = load(section, &o, folder, 0, seed, data, error);
+    free(folder);
+    return status;
+}
+
+const cst_dataset_type cst_mnist_type = {"mnist", "MNIST's handwritten digits, 28 x 28", known_keys, load_mnist};
+const cst_dataset_type cst_fashion_mnist_type = {"fashion_mnist", "Fashion-MNIST's articles of clothing, 28 x 28",
+                                                 known_keys, load_fashion_mnist};
+const cst_dataset_type cst_idx_type = {"idx", "images or vectors and labels in idx files, plain or gzipped", idx_keys,
+                                       load_idx};

@@ -1,0 +1,365 @@
+#include "layers/concat_squash.h"
+
+#include "layers/vmath.h"
+
+#include <string.h>
+
+enum { LAYER, HYPER_BIAS, HYPER_GATE };
+
+typedef struct concat_squash {
+    cst_module base;
+    size_t channels, plane; /* y's rows are (channels, plane) */
+} concat_squash;
+
+static const concat_squash *squash_of(const cst_module *m)
+{
+    return (const concat_squash *)(const void *)m;
+}
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* cache = [t (1) | hyper_bias(t) | hyper_gate(t) | its sigmoid, each (channels) | layer's value (N, out) | layer's
+ * own]. The two linear maps of t have no cache and need no work. */
+typedef struct places {
+    size_t bias, gate, sigmoid, value, layer;
+} places;
+
+static places places_of(const cst_module *m, size_t n)
+{
+    const size_t line = cst_size_align(1), channels = cst_size_align(squash_of(m)->channels);
+    places at = {.bias = line};
+    at.gate = at.bias + channels;
+    at.sigmoid = at.gate + channels;
+    at.value = at.sigmoid + channels;
+    at.layer = cst_size_add(at.value, cst_size_align(cst_size_mul(n, cst_shape_size(&m->y))));
+    return at;
+}
+
+/* tangent cache = [tangents of the layer's value (K, N, out) | the layer's own] */
+static size_t tangent_values(const cst_module *m, size_t n, size_t k)
+{
+    return cst_size_align(cst_size_mul(k, cst_size_mul(n, cst_shape_size(&m->y))));
+}
+
+/* work of reverse passes = [t's cotangent (1) | hyper_bias's | hyper_gate's | layer's (N, out) | its tangents'
+ * (K, N, out) | the layer's work] */
+typedef struct cotangents {
+    real *t, *bias, *gate, *value, *value_dot, *work;
+} cotangents;
+
+static cotangents cut_work(const cst_module *m, const cst_call *c, size_t k)
+{
+    const size_t line = cst_size_align(1), channels = cst_size_align(squash_of(m)->channels);
+    cotangents to = {.t = c->work, .bias = c->work + line};
+    to.gate = to.bias + channels;
+    to.value = to.gate + channels;
+    to.value_dot = to.value + tangent_values(m, c->n, 1);
+    to.work = to.value_dot + tangent_values(m, c->n, k);
+    return to;
+}
+
+static void concat_squash_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    cst_plan layer;
+    cst_module_plan(m->children[LAYER].module, n, k, threads, &layer);
+    const size_t small = cst_size_align(1) + 2 * cst_size_align(squash_of(m)->channels);
+    const size_t large = cst_size_add(tangent_values(m, n, 1), tangent_values(m, n, k));
+    plan->cache = cst_size_add(places_of(m, n).layer, layer.cache);
+    plan->tangent = cst_size_add(tangent_values(m, n, k), layer.tangent);
+    plan->work = cst_size_add(cst_size_add(small, large), layer.work);
+}
+
+/* ---- loops over (rows, channels, plane) ------------------------------------------------------------------------- */
+
+/* out = v s + b, s and b a value a channel; b NULL for zero */
+static void squash(const cst_module *m, size_t rows, const real *v, const real *s, const real *b, real *out)
+{
+    const size_t channels = squash_of(m)->channels, plane = squash_of(m)->plane;
+    if (plane == 1) {
+        for (size_t i = 0; i < rows; i++, v += channels, out += channels) {
+#pragma omp simd
+            for (size_t j = 0; j < channels; j++) out[j] = v[j] * s[j] + (b ? b[j] : 0);
+        }
+        return;
+    }
+    for (size_t i = 0; i < rows * channels; i++, v += plane, out += plane) {
+        const real s_i = s[i % channels], b_i = b ? b[i % channels] : 0;
+#pragma omp simd
+        for (size_t j = 0; j < plane; j++) out[j] = v[j] * s_i + b_i;
+    }
+}
+
+/* sum += u v over rows and plane, a value a channel; v NULL for one */
+static void add_channel_sums(const cst_module *m, size_t rows, const real *u, const real *v, real *sum)
+{
+    const size_t channels = squash_of(m)->channels, plane = squash_of(m)->plane;
+    if (plane == 1) {
+        for (size_t i = 0; i < rows; i++) {
+            const size_t at = i * channels;
+#pragma omp simd
+            for (size_t j = 0; j < channels; j++) sum[j] += u[at + j] * (v ? v[at + j] : 1);
+        }
+        return;
+    }
+    for (size_t i = 0; i < rows * channels; i++) {
+        const size_t at = i * plane;
+        real one = 0;
+#pragma omp simd reduction(+ : one)
+        for (size_t j = 0; j < plane; j++) one += u[at + j] * (v ? v[at + j] : 1);
+        sum[i % channels] += one;
+    }
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+/* hyper_bias and hyper_gate see a batch of one row, t. */
+static cst_call hyper_call(const cst_module *m, const cst_call *c, size_t i)
+{
+    cst_call call = cst_call_child(m, c, i, c->work);
+    call.n = 1;
+    call.row = 0;
+    return call;
+}
+
+static cst_status concat_squash_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const places at = places_of(m, c->n);
+    const cst_call layer = cst_call_child(m, c, LAYER, c->work), bias = hyper_call(m, c, HYPER_BIAS),
+                   gate = hyper_call(m, c, HYPER_GATE);
+    real *sigmoid = cache + at.sigmoid, *value = cache + at.value;
+    cache[0] = (real)c->t;
+    CST_TRY(cst_module_forward(m->children[HYPER_BIAS].module, &bias, cache, cache + at.bias, NULL));
+    CST_TRY(cst_module_forward(m->children[HYPER_GATE].module, &gate, cache, cache + at.gate, NULL));
+    CST_TRY(cst_module_forward(m->children[LAYER].module, &layer, x, value, cache + at.layer));
+    cst_vsigmoid(squash_of(m)->channels, cache + at.gate, sigmoid);
+    squash(m, c->n, value, sigmoid, cache + at.bias, y);
+    return CST_OK;
+}
+
+static cst_point layer_point(const cst_point *p, const places *at)
+{
+    return (cst_point){.x = p->x, .y = p->cache + at->value, .cache = p->cache + at->layer};
+}
+
+/* gtheta and gt of hyper_bias or hyper_gate, from the cotangent of its value. */
+static cst_status hyper_vjp(const cst_module *m, const cst_call *c, size_t i, const real *cache, const real *y,
+                            const real *gy, const cst_grads *g, real *gx)
+{
+    const cst_call call = hyper_call(m, c, i);
+    const cst_point point = {.x = cache, .y = y, .cache = NULL};
+    const cst_grads grads = {
+        .scale = g->scale,
+        .gx = g->gt ? gx : NULL,
+        .gtheta = g->gtheta ? g->gtheta + m->children[i].offset : NULL,
+    };
+    CST_TRY(cst_module_vjp(m->children[i].module, &call, &point, gy, &grads));
+    if (g->gt) *g->gt += (double)(g->scale * gx[0]);
+    return CST_OK;
+}
+
+/* forward: y = v s + b with v = layer(x), s = sigmoid(a), a = hyper_gate(t), b = hyper_bias(t), so gb is the sum of gy
+ * over rows and plane, gs that of gy v, and ga = s (1 - s) gs; jvp: ydot = vdot s adds gydot vdot to gs. On entry
+ * to->gate holds gs without gy's part. */
+static cst_status pull_back_to_time(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                                    const cst_grads *g, const cotangents *to)
+{
+    const places at = places_of(m, c->n);
+    const size_t channels = squash_of(m)->channels;
+    const real *s = p->cache + at.sigmoid;
+    memset(to->bias, 0, channels * sizeof *to->bias);
+    if (gy) add_channel_sums(m, c->n, gy, NULL, to->bias);
+    if (gy) add_channel_sums(m, c->n, gy, p->cache + at.value, to->gate);
+    for (size_t j = 0; j < channels; j++) to->gate[j] *= s[j] * (1 - s[j]);
+    CST_TRY(hyper_vjp(m, c, HYPER_BIAS, p->cache, p->cache + at.bias, to->bias, g, to->t));
+    return hyper_vjp(m, c, HYPER_GATE, p->cache, p->cache + at.gate, to->gate, g, to->t);
+}
+
+/* What the layer is to produce: it has no time. */
+static cst_grads layer_grads(const cst_grads *g)
+{
+    cst_grads grads = *g;
+    grads.gt = NULL;
+    return grads;
+}
+
+/* gv = s gy goes to the layer. */
+static cst_status concat_squash_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                                    const cst_grads *g)
+{
+    const places at = places_of(m, c->n);
+    const cotangents to = cut_work(m, c, 0);
+    if (g->gtheta || g->gt) {
+        memset(to.gate, 0, squash_of(m)->channels * sizeof *to.gate);
+        CST_TRY(pull_back_to_time(m, c, p, gy, g, &to));
+    }
+    if (!g->gx && !g->gtheta) return CST_OK;
+    const cst_call call = cst_call_child(m, c, LAYER, to.work);
+    const cst_point point = layer_point(p, &at);
+    const cst_grads grads = layer_grads(g);
+    squash(m, c->n, gy, p->cache + at.sigmoid, NULL, to.value);
+    return cst_module_vjp(m->children[LAYER].module, &call, &point, to.value, &grads);
+}
+
+static cst_tangents layer_tangents(const cst_module *m, const cst_call *c, const cst_tangents *d)
+{
+    cst_tangents tangents = *d;
+    tangents.ydot = d->cache + d->first * c->n * cst_shape_size(&m->y);
+    tangents.cache = d->cache + tangent_values(m, c->n, d->capacity);
+    return tangents;
+}
+
+/* ydot = vdot s: t has no tangent. */
+static cst_status concat_squash_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
+{
+    const places at = places_of(m, c->n);
+    const cst_call call = cst_call_child(m, c, LAYER, c->work);
+    const cst_point point = layer_point(p, &at);
+    const cst_tangents tangents = layer_tangents(m, c, d);
+    CST_TRY(cst_module_jvp(m->children[LAYER].module, &call, &point, &tangents));
+    squash(m, d->count * c->n, tangents.ydot, p->cache + at.sigmoid, NULL, d->ydot);
+    return CST_OK;
+}
+
+/* gv = s gy and gvdot = s gydot go to the layer. */
+static cst_status concat_squash_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                        const cst_tangents *d, const real *gy, const real *gydot, const cst_grads *g)
+{
+    const places at = places_of(m, c->n);
+    const cotangents to = cut_work(m, c, d->capacity);
+    const cst_tangents tangents = layer_tangents(m, c, d);
+    const size_t rows = d->count * c->n;
+    if (g->gtheta || g->gt) {
+        memset(to.gate, 0, squash_of(m)->channels * sizeof *to.gate);
+        if (gydot) add_channel_sums(m, rows, gydot, tangents.ydot, to.gate);
+        CST_TRY(pull_back_to_time(m, c, p, gy, g, &to));
+    }
+    const cst_call call = cst_call_child(m, c, LAYER, to.work);
+    const cst_point point = layer_point(p, &at);
+    const cst_grads grads = layer_grads(g);
+    if (gy) squash(m, c->n, gy, p->cache + at.sigmoid, NULL, to.value);
+    if (gydot) squash(m, rows, gydot, p->cache + at.sigmoid, NULL, to.value_dot);
+    return cst_module_jvp_vjp(m->children[LAYER].module, &call, &point, &tangents, gy ? to.value : NULL,
+                              gydot ? to.value_dot : NULL, &grads);
+}
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static const cst_module_ops linear_ops = {
+    .name = "concat_squash_linear",
+    .plan = concat_squash_plan,
+    .forward = concat_squash_forward,
+    .vjp = concat_squash_vjp,
+    .jvp = concat_squash_jvp,
+    .jvp_vjp = concat_squash_jvp_vjp,
+};
+
+static const cst_module_ops conv2d_ops = {
+    .name = "concat_squash_conv2d",
+    .plan = concat_squash_plan,
+    .forward = concat_squash_forward,
+    .vjp = concat_squash_vjp,
+    .jvp = concat_squash_jvp,
+    .jvp_vjp = concat_squash_jvp_vjp,
+};
+
+static cst_status add_hyper(cst_module *m, const char *name, bool bias, cst_error *error)
+{
+    const cst_shape time = cst_shape_1d(1);
+    const cst_linear_options options = {.out_features = m->y.dim[0], .bias = bias};
+    cst_module *hyper = NULL;
+    CST_TRY(cst_linear_new(&time, &options, &hyper, error));
+    return cst_module_add_child(m, name, hyper, error);
+}
+
+static cst_status add_children(cst_module *m, cst_module *layer, cst_error *error)
+{
+    CST_TRY(cst_module_add_child(m, "layer", layer, error));
+    CST_TRY(add_hyper(m, "hyper_bias", false, error));
+    return add_hyper(m, "hyper_gate", true, error);
+}
+
+/* Takes the layer. */
+static cst_status squash_new(const cst_module_ops *ops, cst_module *layer, cst_module **m, cst_error *error)
+{
+    cst_module *made = NULL;
+    const cst_status status = cst_module_new(sizeof(concat_squash), ops, &layer->x, &made, error);
+    if (status != CST_OK) {
+        cst_module_free(layer);
+        return status;
+    }
+    concat_squash *s = (concat_squash *)(void *)made;
+    made->y = layer->y;
+    s->channels = layer->y.dim[0];
+    s->plane = cst_shape_size(&layer->y) / s->channels;
+    const cst_status added = add_children(made, layer, error);
+    if (added == CST_OK)
+        *m = made;
+    else
+        cst_module_free(made);
+    return added;
+}
+
+cst_status cst_concat_squash_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m,
+                                        cst_error *error)
+{
+    cst_module *layer = NULL;
+    *m = NULL;
+    CST_TRY(cst_linear_new(x, options, &layer, error));
+    return squash_new(&linear_ops, layer, m, error);
+}
+
+cst_status cst_concat_squash_conv2d_new(const cst_shape *x, const cst_conv2d_options *options, cst_module **m,
+                                        cst_error *error)
+{
+    cst_module *layer = NULL;
+    *m = NULL;
+    CST_TRY(cst_conv2d_new(x, options, &layer, error));
+    return squash_new(&conv2d_ops, layer, m, error);
+}
+
+static cst_status linear_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                              cst_error *error)
+{
+    (void)registry;
+    cst_linear_options options = {0};
+    CST_TRY(cst_config_read(section, cst_linear_keys, true, &options, error));
+    return cst_concat_squash_linear_new(x, &options, m, error);
+}
+
+static cst_status conv2d_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                              cst_error *error)
+{
+    (void)registry;
+    cst_conv2d_options options = {0};
+    CST_TRY(cst_config_read(section, cst_conv2d_keys, true, &options, error));
+    return cst_concat_squash_conv2d_new(x, &options, m, error);
+}
+
+static const cst_module_example linear_examples[] = {
+    {"{\"type\": \"concat_squash_linear\", \"out_features\": 4}", {1, {3}}},
+    {"{\"type\": \"concat_squash_linear\", \"out_features\": 2, \"bias\": false}", {1, {2}}},
+};
+
+static const cst_module_example conv2d_examples[] = {
+    {"{\"type\": \"concat_squash_conv2d\", \"out_channels\": 3, \"kernel\": 3, \"padding\": 1}", {3, {2, 3, 4}}},
+    {"{\"type\": \"concat_squash_conv2d\", \"out_channels\": 2, \"kernel\": 2, \"stride\": 2, \"bias\": false}",
+     {3, {1, 4, 4}}},
+};
+
+const cst_module_type cst_concat_squash_linear_type = {
+    .name = "concat_squash_linear",
+    .summary = "a linear map, gated and shifted by functions of time",
+    .keys = cst_linear_keys,
+    .make = linear_make,
+    .n_examples = sizeof linear_examples / sizeof *linear_examples,
+    .examples = linear_examples,
+};
+
+const cst_module_type cst_concat_squash_conv2d_type = {
+    .name = "concat_squash_conv2d",
+    .summary = "a convolution, gated and shifted by functions of time",
+    .keys = cst_conv2d_keys,
+    .make = conv2d_make,
+    .n_examples = sizeof conv2d_examples / sizeof *conv2d_examples,
+    .examples = conv2d_examples,
+};

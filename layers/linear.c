@@ -1,0 +1,179 @@
+#include "layers/linear.h"
+
+#include "core/blas.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t in_of(const cst_module *m)
+{
+    return m->x.dim[0];
+}
+
+static size_t out_of(const cst_module *m)
+{
+    return m->y.dim[0];
+}
+
+static bool has_bias(const cst_module *m)
+{
+    return m->n_tensors > 1;
+}
+
+static void linear_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    (void)m, (void)n, (void)k, (void)threads, (void)plan; /* x, y and theta are all that any pass needs */
+}
+
+static cst_status linear_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const size_t in = in_of(m), out = out_of(m);
+    const real *b = has_bias(m) ? c->theta + m->tensors[1].offset : NULL;
+    /* y starts as b in every row, and the product is added to it. */
+    for (size_t i = 0; b && i < c->n; i++) memcpy(y + i * out, b, out * sizeof *y);
+    cst_gemm(false, true, c->n, out, in, 1, x, in, c->theta, in, b ? 1 : 0, y, out);
+    (void)cache;
+    return CST_OK;
+}
+
+/* gx = gy W, for `rows` rows of a cotangent; NULL stands for zero. */
+static void pull_back(const cst_module *m, const real *weight, size_t rows, const real *gy, real *gx)
+{
+    const size_t in = in_of(m), out = out_of(m);
+    if (!gx) return;
+    if (gy)
+        cst_gemm(false, false, rows, in, out, 1, gy, out, weight, in, 0, gx, in);
+    else
+        memset(gx, 0, rows * in * sizeof *gx);
+}
+
+/* gW += scale gy^T x, over `rows` rows. */
+static void add_weight_gradient(const cst_module *m, size_t rows, real scale, const real *gy, const real *x,
+                                real *gtheta)
+{
+    const size_t in = in_of(m), out = out_of(m);
+    if (gy && gtheta) cst_gemm(true, false, out, in, rows, scale, gy, out, x, in, 1, gtheta, in);
+}
+
+/* gb += scale times the sum of gy's rows. The sum is made before it is scaled and added: b's gradient may be a
+ * quadrature much larger than one row's contribution. */
+static void add_bias_gradient(const cst_module *m, size_t rows, real scale, const real *gy, real *gtheta)
+{
+    enum { WIDTH = 128 };
+    if (!gy || !gtheta || !has_bias(m)) return;
+    const size_t out = out_of(m);
+    real *gb = gtheta + m->tensors[1].offset;
+    for (size_t first = 0; first < out; first += WIDTH) {
+        const size_t width = out - first < WIDTH ? out - first : WIDTH;
+        real sum[WIDTH] = {0};
+        for (size_t i = 0; i < rows; i++) {
+            const real *row = gy + i * out + first;
+#pragma omp simd
+            for (size_t j = 0; j < width; j++) sum[j] += row[j];
+        }
+        for (size_t j = 0; j < width; j++) gb[first + j] += scale * sum[j];
+    }
+}
+
+/* forward: y = x W^T + b, so gx = gy W, gW = gy^T x, gb = sum of gy's rows. */
+static cst_status linear_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                             const cst_grads *g)
+{
+    pull_back(m, c->theta, c->n, gy, g->gx);
+    add_weight_gradient(m, c->n, g->scale, gy, p->x, g->gtheta);
+    add_bias_gradient(m, c->n, g->scale, gy, g->gtheta);
+    return CST_OK;
+}
+
+static cst_status linear_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
+{
+    const size_t in = in_of(m), out = out_of(m);
+    (void)p;
+    cst_gemm(false, true, d->count * c->n, out, in, 1, d->xdot, in, c->theta, in, 0, d->ydot, out);
+    return CST_OK;
+}
+
+/* jvp: ydot_k = xdot_k W^T is the forward pass of (K N) more rows without b, and so is its VJP: gxdot_k = gydot_k W,
+ * gW += sum_k gydot_k^T xdot_k, nothing to b. */
+static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+                                 const real *gy, const real *gydot, const cst_grads *g)
+{
+    pull_back(m, c->theta, c->n, gy, g->gx);
+    pull_back(m, c->theta, d->count * c->n, gydot, g->gxdot);
+    add_weight_gradient(m, c->n, g->scale, gy, p->x, g->gtheta);
+    add_weight_gradient(m, d->count * c->n, g->scale, gydot, d->xdot, g->gtheta);
+    add_bias_gradient(m, c->n, g->scale, gy, g->gtheta);
+    return CST_OK;
+}
+
+static void linear_init(const cst_module *m, cst_rng rng, real *theta)
+{
+    const double bound = 1 / sqrt((double)in_of(m));
+    for (size_t i = 0; i < m->n_tensors; i++)
+        cst_rng_fill_uniform(cst_rng_split(rng, i), theta + m->tensors[i].offset, cst_shape_size(&m->tensors[i].shape),
+                             -bound, bound);
+}
+
+static const cst_module_ops linear_ops = {
+    .name = "linear",
+    .plan = linear_plan,
+    .forward = linear_forward,
+    .vjp = linear_vjp,
+    .jvp = linear_jvp,
+    .jvp_vjp = linear_jvp_vjp,
+    .init = linear_init,
+};
+
+cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m, cst_error *error)
+{
+    *m = NULL;
+    CST_TRY(cst_module_expect_rank(x, 1, "(in_features)", error));
+    const size_t in = x->dim[0], out = options->out_features;
+    if (in == 0) return cst_fail(error, CST_ESHAPE, "expected at least one feature, got (0)");
+    if (out == 0) return cst_fail(error, CST_EARG, "expected out_features of at least 1, got 0");
+    CST_TRY(cst_module_new(sizeof(cst_module), &linear_ops, x, m, error));
+    (*m)->y = cst_shape_1d(out);
+    (*m)->cost = 2.0 * (double)in * (double)out;
+    cst_module_add_tensor(*m, "weight", (cst_shape){.rank = 2, .dim = {out, in}});
+    if (options->bias) cst_module_add_tensor(*m, "bias", cst_shape_1d(out));
+    return CST_OK;
+}
+
+const cst_key cst_linear_keys[] = {
+    {.name = "out_features",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_linear_options, out_features),
+     .min = 1,
+     .max = 1e9,
+     .help = "features of a row of y"},
+    {.name = "bias",
+     .kind = CST_KEY_BOOL,
+     .offset = offsetof(cst_linear_options, bias),
+     .fallback = "true",
+     .help = "add a vector b"},
+    {.name = NULL},
+};
+
+static cst_status linear_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                              cst_error *error)
+{
+    (void)registry;
+    cst_linear_options options = {0};
+    CST_TRY(cst_config_read(section, cst_linear_keys, true, &options, error));
+    return cst_linear_new(x, &options, m, error);
+}
+
+static const cst_module_example linear_examples[] = {
+    {"{\"type\": \"linear\", \"out_features\": 3}", {1, {4}}},
+    {"{\"type\": \"linear\", \"out_features\": 5, \"bias\": false}", {1, {2}}},
+    {"{\"type\": \"linear\", \"out_features\": 1}", {1, {1}}},
+};
+
+const cst_module_type cst_linear_type = {
+    .name = "linear",
+    .summary = "y = x W^T + b on rows (in_features)",
+    .keys = cst_linear_keys,
+    .make = linear_make,
+    .n_examples = sizeof linear_examples / sizeof *linear_examples,
+    .examples = linear_examples,
+};

@@ -1,0 +1,32 @@
+/* y = x W^T + b on every row.
+ *
+ * x (N, in), y (N, out); theta = [weight W (out, in) | bias b (out)]. Initial distribution: PyTorch's, W and b uniform
+ * in +-1/sqrt(in). Cache, tangent cache and work: none. K tangents are K N more rows of one matrix product, without b. */
+#ifndef CST_LAYERS_LINEAR_H
+#define CST_LAYERS_LINEAR_H
+
+#include "core/registry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cst_linear_options {
+    size_t out_features;
+    bool bias;
+} cst_linear_options;
+
+/* Errors: CST_ESHAPE unless x is (in); CST_EARG for out_features 0; CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m,
+                                         cst_error *error);
+
+/* Keys of a section that is read into cst_linear_options. */
+extern const cst_key cst_linear_keys[];
+
+/* "linear": out_features, bias (true). */
+extern const cst_module_type cst_linear_type;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

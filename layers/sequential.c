@@ -1,0 +1,277 @@
+#include "layers/sequential.h"
+
+#include <stdio.h>
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* What child i takes of the memory, each a multiple of a cache line. In the cache its y follows its own part, and is
+ * thereby right before the next child's; so does its ydot in the tangent cache. The last child's y and ydot are the
+ * caller's arrays and take nothing. */
+typedef struct extent {
+    size_t cache, y, tangent, ydot, work;
+} extent;
+
+static extent extent_of(const cst_module *m, size_t i, size_t n, size_t k, int threads)
+{
+    const cst_module *child = m->children[i].module;
+    const bool last = i + 1 == m->n_children;
+    const size_t y = last ? 0 : cst_size_mul(n, cst_shape_size(&child->y));
+    cst_plan plan;
+    cst_module_plan(child, n, k, threads, &plan);
+    return (extent){
+        .cache = cst_size_align(plan.cache),
+        .y = cst_size_align(y),
+        .tangent = cst_size_align(plan.tangent),
+        .ydot = cst_size_align(cst_size_mul(k, y)),
+        .work = cst_size_align(plan.work),
+    };
+}
+
+/* The sums over all children; of y and ydot and work the largest. */
+typedef struct layout {
+    size_t cache, tangent, y, ydot, work;
+} layout;
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
+{
+    layout all = {0};
+    for (size_t i = 0; i < m->n_children; i++) {
+        const extent e = extent_of(m, i, n, k, threads);
+        all.cache = cst_size_add(all.cache, cst_size_add(e.cache, e.y));
+        all.tangent = cst_size_add(all.tangent, cst_size_add(e.tangent, e.ydot));
+        all.y = larger(all.y, e.y);
+        all.ydot = larger(all.ydot, e.ydot);
+        all.work = larger(all.work, e.work);
+    }
+    return all;
+}
+
+/* Reverse passes keep a child's cotangents in two pairs of buffers, from which it reads and to which it writes in
+ * turn: work = [gy | gx | gydot | gxdot | the child's]. */
+static void sequential_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    const layout all = layout_of(m, n, k, threads);
+    const size_t buffers = cst_size_mul(2, cst_size_add(all.y, all.ydot));
+    *plan = (cst_plan){.cache = all.cache, .tangent = all.tangent, .work = cst_size_add(buffers, all.work)};
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+static cst_status sequential_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    for (size_t i = 0; i < m->n_children; i++) {
+        const extent e = extent_of(m, i, c->n, 0, c->threads);
+        const cst_call call = cst_call_child(m, c, i, c->work);
+        real *child_y = i + 1 == m->n_children ? y : cache + e.cache;
+        CST_TRY(cst_module_forward(m->children[i].module, &call, x, child_y, cache));
+        x = child_y;
+        cache += e.cache + e.y;
+    }
+    return CST_OK;
+}
+
+static cst_status sequential_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
+{
+    const real *x = p->x, *xdot = d->xdot, *cache = p->cache;
+    real *tangent = d->cache;
+    for (size_t i = 0; i < m->n_children; i++) {
+        const bool last = i + 1 == m->n_children;
+        const cst_module *child = m->children[i].module;
+        const extent e = extent_of(m, i, c->n, d->capacity, c->threads);
+        const cst_call call = cst_call_child(m, c, i, c->work);
+        const cst_point point = {.x = x, .y = last ? p->y : cache + e.cache, .cache = cache};
+        cst_tangents tangents = *d;
+        tangents.xdot = xdot;
+        tangents.cache = tangent;
+        if (!last) tangents.ydot = tangent + e.tangent + d->first * c->n * cst_shape_size(&child->y);
+        CST_TRY(cst_module_jvp(child, &call, &point, &tangents));
+        x = point.y;
+        xdot = tangents.ydot;
+        cache += e.cache + e.y;
+        tangent += e.tangent + e.ydot;
+    }
+    return CST_OK;
+}
+
+/* The first child that has to be visited in a reverse pass: what comes before it makes nothing that is wanted. */
+static size_t first_needed(const cst_module *m, const cst_grads *g)
+{
+    if (g->gx || g->gxdot || g->gt) return 0;
+    size_t i = 0;
+    while (i < m->n_children && m->children[i].module->n_params == 0) i++;
+    return g->gtheta ? i : m->n_children;
+}
+
+/* A reverse walk over the children, for both reverse passes. */
+typedef struct walk {
+    const cst_module *m;
+    const cst_call *c;
+    const cst_point *p;
+    const cst_tangents *d; /* NULL in vjp */
+    const cst_grads *g;
+    size_t stop;            /* the last child to visit */
+    size_t cache, tangent;  /* where the part of the child visited before begins */
+    const real *gy, *gydot; /* that child's gx and gxdot */
+    real *gx[2], *gxdot[2]; /* buffers for them, by a child's parity */
+    real *work;
+} walk;
+
+static cst_status visit_back(walk *w, size_t i)
+{
+    const cst_module *m = w->m, *child = m->children[i].module;
+    const bool last = i + 1 == m->n_children;
+    const size_t in = w->c->n * cst_shape_size(&child->x), k = w->d ? w->d->capacity : 0;
+    const extent e = extent_of(m, i, w->c->n, k, w->c->threads);
+    w->cache -= e.cache + e.y;
+    w->tangent -= e.tangent + e.ydot;
+    const real *cache = w->p->cache + w->cache;
+    const cst_point point = {
+        .x = i == 0 ? w->p->x : cache - cst_size_align(in),
+        .y = last ? w->p->y : cache + e.cache,
+        .cache = cache,
+    };
+    cst_grads grads = *w->g;
+    if (grads.gtheta) grads.gtheta = child->n_params ? grads.gtheta + m->children[i].offset : NULL;
+    if (i > 0) grads.gx = i > w->stop ? w->gx[i % 2] : NULL;
+    if (i > 0) grads.gxdot = i > w->stop ? w->gxdot[i % 2] : NULL;
+    const cst_call call = cst_call_child(m, w->c, i, w->work);
+    if (w->d) {
+        cst_tangents tangents = *w->d;
+        tangents.cache += w->tangent;
+        if (i > 0) tangents.xdot = tangents.cache - cst_size_align(in * k);
+        if (!last) tangents.ydot = tangents.cache + e.tangent;
+        CST_TRY(cst_module_jvp_vjp(child, &call, &point, &tangents, w->gy, w->gydot, &grads));
+    } else {
+        CST_TRY(cst_module_vjp(child, &call, &point, w->gy, &grads));
+    }
+    w->gy = grads.gx;
+    w->gydot = grads.gxdot;
+    return CST_OK;
+}
+
+/* Each child's gx is the gy of the one before it. */
+static cst_status walk_back(walk *w)
+{
+    const layout all = layout_of(w->m, w->c->n, w->d ? w->d->capacity : 0, w->c->threads);
+    w->stop = first_needed(w->m, w->g);
+    w->cache = all.cache;
+    w->tangent = all.tangent;
+    w->gx[0] = w->c->work;
+    w->gx[1] = w->gx[0] + all.y;
+    w->gxdot[0] = w->gx[1] + all.y;
+    w->gxdot[1] = w->gxdot[0] + all.ydot;
+    w->work = w->gxdot[1] + all.ydot;
+    if (!w->d) w->gxdot[0] = w->gxdot[1] = NULL;
+    for (size_t i = w->m->n_children; i-- > w->stop;) CST_TRY(visit_back(w, i));
+    return CST_OK;
+}
+
+static cst_status sequential_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                                 const cst_grads *g)
+{
+    walk w = {.m = m, .c = c, .p = p, .g = g, .gy = gy};
+    return walk_back(&w);
+}
+
+static cst_status sequential_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+                                     const real *gy, const real *gydot, const cst_grads *g)
+{
+    walk w = {.m = m, .c = c, .p = p, .d = d, .g = g, .gy = gy, .gydot = gydot};
+    return walk_back(&w);
+}
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static const cst_module_ops sequential_ops = {
+    .name = "sequential",
+    .plan = sequential_plan,
+    .forward = sequential_forward,
+    .vjp = sequential_vjp,
+    .jvp = sequential_jvp,
+    .jvp_vjp = sequential_jvp_vjp,
+};
+
+cst_status cst_sequential_new(const cst_shape *x, cst_module **m, cst_error *error)
+{
+    return cst_module_new(sizeof(cst_module), &sequential_ops, x, m, error);
+}
+
+cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error)
+{
+    if (!cst_shape_equal(&layer->x, &m->y)) {
+        char made[CST_SHAPE_TEXT], got[CST_SHAPE_TEXT];
+        cst_shape_text(&layer->x, made);
+        cst_module_free(layer);
+        return cst_fail(error, CST_ESHAPE, "layer %zu of a sequential: expected one for rows %s, got one for %s",
+                        m->n_children, cst_shape_text(&m->y, got), made);
+    }
+    char name[CST_CHILD_NAME];
+    snprintf(name, sizeof name, "%zu", m->n_children);
+    CST_TRY(cst_module_add_child(m, name, layer, error));
+    m->y = layer->y;
+    return CST_OK;
+}
+
+typedef struct sequential_options {
+    cst_config layers;
+} sequential_options;
+
+static const cst_key sequential_keys[] = {
+    {.name = "layers",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(sequential_options, layers),
+     .help = "modules, each for the rows that the one before it makes"},
+    {.name = NULL},
+};
+
+static cst_status add_layers(const cst_registry *registry, cst_config layers, cst_module *m, cst_error *error)
+{
+    for (size_t i = 0; i < cst_config_length(layers); i++) {
+        cst_module *layer = NULL;
+        CST_TRY(cst_module_from_config(registry, cst_config_item(layers, i), &m->y, &layer, error));
+        CST_TRY(cst_sequential_add(m, layer, error));
+    }
+    return CST_OK;
+}
+
+static cst_status sequential_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                                  cst_error *error)
+{
+    sequential_options options = {0};
+    *m = NULL;
+    CST_TRY(cst_config_read(section, sequential_keys, true, &options, error));
+    if (cst_config_length(options.layers) == 0)
+        return cst_config_fail(options.layers, error, "expected at least one layer, got none");
+    cst_module *made = NULL;
+    CST_TRY(cst_sequential_new(x, &made, error));
+    const cst_status status = add_layers(registry, options.layers, made, error);
+    if (status == CST_OK)
+        *m = made;
+    else
+        cst_module_free(made);
+    return status;
+}
+
+static const cst_module_example sequential_examples[] = {
+    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}", {1, {3}}},
+    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 5},"
+     " {\"type\": \"softplus\"}, {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 2}]}",
+     {1, {3}}},
+    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"sequential\", \"layers\": ["
+     "{\"type\": \"linear\", \"out_features\": 3}, {\"type\": \"silu\"}]}, {\"type\": \"sigmoid\"}]}",
+     {3, {2, 1, 2}}},
+};
+
+const cst_module_type cst_sequential_type = {
+    .name = "sequential",
+    .summary = "layers one after the other",
+    .keys = sequential_keys,
+    .make = sequential_make,
+    .n_examples = sizeof sequential_examples / sizeof *sequential_examples,
+    .examples = sequential_examples,
+};

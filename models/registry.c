@@ -1,0 +1,47 @@
+#include "models/registry.h"
+
+#include "adjoint/ode_block.h"
+#include "layers/activations.h"
+#include "layers/concat_squash.h"
+#include "layers/concat_time.h"
+#include "layers/conv2d.h"
+#include "layers/conv_transpose2d.h"
+#include "layers/dropout.h"
+#include "layers/flatten.h"
+#include "layers/group_norm.h"
+#include "layers/layer_norm.h"
+#include "layers/linear.h"
+#include "layers/pool2d.h"
+#include "layers/residual.h"
+#include "layers/sequential.h"
+
+static const cst_module_type *const types[] = {
+    &cst_linear_type,
+    &cst_conv2d_type,
+    &cst_conv_transpose2d_type,
+    &cst_relu_type,
+    &cst_leaky_relu_type,
+    &cst_tanh_type,
+    &cst_sigmoid_type,
+    &cst_softplus_type,
+    &cst_elu_type,
+    &cst_silu_type,
+    &cst_gelu_type,
+    &cst_square_type,
+    &cst_identity_type,
+    &cst_group_norm_type,
+    &cst_layer_norm_type,
+    &cst_avg_pool2d_type,
+    &cst_max_pool2d_type,
+    &cst_global_avg_pool2d_type,
+    &cst_flatten_type,
+    &cst_dropout_type,
+    &cst_concat_time_type,
+    &cst_concat_squash_linear_type,
+    &cst_concat_squash_conv2d_type,
+    &cst_sequential_type,
+    &cst_residual_type,
+    &cst_ode_type,
+};
+
+const cst_registry cst_all_modules = {.n_types = sizeof types / sizeof types[0], .types = types};

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# check.sh format|includes|headers|sizes: what `make check` demands of the sources. Prints what is wrong; exits 1 then.
+set -u
+library="core layers ode adjoint models datasets train"
+files() { find "$@" -name '*.[ch]' 2>/dev/null | sort; }
+status=0
+wrong() {
+    echo "$*" >&2
+    status=1
+}
+
+# Which folders a folder may include.
+allowed() {
+    case $1 in
+    core) echo core ;;
+    layers) echo core layers ;;
+    ode) echo core ode ;;
+    adjoint) echo core layers ode adjoint ;;
+    models) echo core layers ode adjoint models ;;
+    datasets) echo core datasets ;;
+    train) echo core layers ode adjoint models datasets train ;;
+    cli) echo core layers ode adjoint models datasets train cli ;;
+    esac
+}
+
+includes() { # "file header" for every include of a project header
+    grep -HoE '^#include "[^"]+"' "$@" /dev/null | sed -E 's/:#include "(.*)"/ \1/'
+}
+
+check_includes() {
+    local folder file header from
+    for folder in $library cli; do
+        while read -r file header; do
+            [ -f "$header" ] || wrong "$file: includes $header, which is not there (includes start at the root)"
+            from=${header%%/*}
+            case " $(allowed "$folder") " in
+            *" $from "*) ;;
+            *) wrong "$file: $folder must not include $from ($header)" ;;
+            esac
+        done < <(includes $(files "$folder"))
+    done
+    # The solver knows flat vectors and a callback, no modules.
+    grep -nE '#include "core/(module|registry)\.h"' $(files ode) /dev/null && wrong "ode must not know modules"
+    # Each foreign interface has one door.
+    local door
+    for door in "cblas.h core/blas.c" "cJSON.h core/config" "omp.h core/parallel.c"; do
+        for file in $(grep -lE "#include <([a-z]+/)?${door% *}>" $(files $library cli) /dev/null); do
+            [[ $file == ${door#* }* ]] || wrong "$file: only ${door#* } may include <${door% *}>"
+        done
+    done
+    [ "$(grep -lE '^#define STB_IMAGE_IMPLEMENTATION' $(files $library cli) /dev/null | wc -l)" -le 1 ] ||
+        wrong "STB_IMAGE_IMPLEMENTATION stands in more than one file"
+    # tsort complains where includes go in a circle.
+    includes $(find $library cli -name '*.h' 2>/dev/null) | tsort >/dev/null || wrong "headers include each other in a circle"
+    # (core/registry has the type of table that models/registry fills.)
+    local twice
+    twice=$(find $library cli tests bench examples -name '*.[ch]' -printf '%f\n' 2>/dev/null | grep -v '^registry\.' | sort | uniq -d)
+    [ -z "$twice" ] || wrong "file names that are not unique: $twice"
+    grep -nE '\b(exit|abort|printf|puts|putchar) *\(' $(find $library -name '*.c') /dev/null && wrong "the library neither prints nor exits"
+}
+
+check_headers() { # each compiles alone, in C and in C++
+    local header
+    for header in $(find $library -name '*.h' | sort); do
+        ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -Wall -Wextra -Werror -fsyntax-only -x c "$header" || wrong "$header: not in C"
+        ${CXX:-g++} -std=c++17 -I. -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" || wrong "$header: not in C++"
+    done
+}
+
+check_format() {
+    clang-format --dry-run -Werror $(files $library cli tests bench examples) || wrong "run make format"
+}
+
+check_sizes() { # advice: exits 0
+    awk 'FNR == 1 { start = 0 }
+         /^\{/ { start = FNR }
+         /^\}/ { if (start && FNR - start > 90) printf "%s:%d: a function of %d lines\n", FILENAME, start, FNR - start
+                 start = 0 }
+         FNR == 501 { printf "%s: more than 500 lines\n", FILENAME }' $(files $library cli tests bench examples)
+}
+
+"check_$1"
+exit $status

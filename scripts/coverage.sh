@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# coverage.sh BUILD: lines of the library that ran, by file, from a build with --coverage whose tests have run.
+set -eu
+find "$1" -name '*.gcda' | sort | xargs gcov -n 2>/dev/null |
+    awk -F"'" '/^File/ { file = $2 }
+        /^Lines executed/ && file ~ /^(core|layers|ode|adjoint|models|datasets|train|cli)\/.*\.c$/ {
+            split($0, part, /[:% ]+/)
+            lines = $0; sub(/.* of /, "", lines)
+            share = $0; sub(/.*:/, "", share); sub(/%.*/, "", share)
+            if (!(file in seen)) { printf "%6.1f%% of %4d  %s\n", share, lines, file; seen[file] = 1; all += lines; ran += lines * share / 100 }
+        }
+        END { if (all) printf "%6.1f%% of %d lines\n", 100 * ran / all, all }'

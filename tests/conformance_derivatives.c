@@ -1,0 +1,199 @@
+/* Conformance: every pass against central differences with random cotangents, signed, component by component; and what
+ * holds among passes to rounding. */
+#include "tests/conformance_rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- differences --------------------------------------------------------------------------------------------- */
+
+/* At most this many components of an argument are tried; more are drawn. */
+enum { MOST_COMPONENTS = 150 };
+
+typedef struct objective {
+    rig *r;
+    const char *what;
+    bool tangents; /* <gy, y> + <gydot, ydot>; else <gy, y> */
+    job at;
+} objective;
+
+/* sum g (f(+2h), f(+h), f(-h), f(-2h) combined): the difference is taken before the sum, where it loses least. */
+static double dot_of_differences(const real *g, real *const f[4], size_t n, double h)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double near = (double)f[1][i] - (double)f[2][i], far = (double)f[0][i] - (double)f[3][i];
+        sum += (double)g[i] * (8 * near - far) / (12 * h);
+    }
+    return sum;
+}
+
+/* The objective's derivative as *component (or *time) moves. */
+static double difference(const objective *o, real *component, double *time, double h)
+{
+    rig *r = o->r;
+    static const double steps[4] = {2, 1, -1, -2};
+    const size_t keep = r->pool.n;
+    real *y[4], *ydot[4];
+    const real x0 = component ? *component : 0;
+    const double t0 = time ? *time : 0;
+    for (size_t i = 0; i < 4; i++) {
+        if (component) *component = (real)((double)x0 + steps[i] * h);
+        if (time) *time = t0 + steps[i] * h;
+        job j = o->at;
+        j.y = y[i] = rig_take(r, r->n * r->out);
+        j.ydot = ydot[i] = o->tangents ? rig_take(r, r->k * r->n * r->out) : NULL;
+        rig_run(r, &j, o->what);
+    }
+    if (component) *component = x0;
+    if (time) *time = t0;
+    double sum = dot_of_differences(r->gy, y, r->n * r->out, h);
+    if (o->tangents) sum += dot_of_differences(r->gydot, ydot, r->k * r->n * r->out, h);
+    test_pool_cut(&r->pool, keep);
+    return sum;
+}
+
+static void judge(const objective *o, const char *name, size_t i, double got, double expected, double scale)
+{
+    const double allowed = o->r->approximate * (1 + scale);
+    if (fabs(got - expected) <= allowed) return;
+    fail_msg("%s: %s[%zu]: differences give %.10g, the pass %.10g, allowed %.3g", o->what, name, i, expected, got,
+             allowed);
+}
+
+/* g against differences along each component of `argument`, which `o->at` refers to. */
+static void compare_components(const objective *o, const char *name, real *argument, size_t n, const real *g)
+{
+    double scale = 0;
+    for (size_t i = 0; i < n; i++) scale = fmax(scale, fabs((double)g[i]));
+    const cst_rng rng = cst_rng_new(20, CST_RNG_TEST);
+    const size_t tries = n < MOST_COMPONENTS ? n : MOST_COMPONENTS;
+    for (size_t try = 0; try < tries; try++) {
+        const size_t i = n == tries ?
+        try:
+            (size_t) cst_rng_below(rng, try, n);
+        judge(o, name, i, (double)g[i], difference(o, &argument[i], NULL, o->r->step), scale);
+    }
+}
+
+static void compare_all(objective *o, const cst_grads *g)
+{
+    rig *r = o->r;
+    compare_components(o, "gx", r->x, r->n * r->in, g->gx);
+    compare_components(o, "gtheta", r->theta, r->p, g->gtheta);
+    if (o->tangents) compare_components(o, "gxdot", r->xdot, r->k * r->n * r->in, g->gxdot);
+    const double gt = difference(o, NULL, &o->at.t, r->step);
+    judge(o, "gt", 0, *g->gt, gt, fabs(gt));
+}
+
+/* ydot of the first tangent = (y(x + h xdot) - y(x - h xdot)) / 2h. */
+static void compare_jvp(rig *r, const job *all)
+{
+    const double h = r->step;
+    real *x = rig_take(r, r->n * r->in), *expected = rig_take(r, r->n * r->out), *y[2];
+    for (size_t side = 0; side < 2; side++) {
+        for (size_t i = 0; i < r->n * r->in; i++) x[i] = (real)((double)r->x[i] + (side ? -h : h) * (double)r->xdot[i]);
+        job j = rig_job(r);
+        j.x = x;
+        y[side] = j.y;
+        rig_run(r, &j, "differences of jvp");
+    }
+    for (size_t i = 0; i < r->n * r->out; i++) expected[i] = (real)(((double)y[0][i] - (double)y[1][i]) / (2 * h));
+    test_assert_close("jvp and differences", all->ydot, expected, r->n * r->out, 10 * r->approximate);
+}
+
+void check_differences(void **state)
+{
+    rig *r = *state;
+    job all = rig_job(r);
+    rig_want_vjp(r, &all);
+    rig_want_tangents(r, &all);
+    rig_run(r, &all, "at the point");
+    objective o = {.r = r, .what = "vjp and differences", .at = rig_job(r)};
+    compare_all(&o, &all.vjp);
+    if (r->has_jvp) compare_jvp(r, &all);
+    if (!r->has_jvp_vjp) return;
+    o.what = "jvp_vjp and differences";
+    o.tangents = true;
+    compare_all(&o, &all.jvp_vjp);
+}
+
+/* ---- tangents ------------------------------------------------------------------------------------------------ */
+
+static double dot(const real *a, const real *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* <gy, J xdot> = <J^T gy, xdot> for each tangent. */
+static void check_transposed(const rig *r, const job *all)
+{
+    for (size_t k = 0; k < r->k; k++) {
+        const real *xdot = r->xdot + k * r->n * r->in, *ydot = all->ydot + k * r->n * r->out;
+        const double right = dot(all->vjp.gx, xdot, r->n * r->in), left = dot(r->gy, ydot, r->n * r->out);
+        const double size = sqrt(dot(r->gy, r->gy, r->n * r->out) * dot(ydot, ydot, r->n * r->out));
+        if (fabs(left - right) > r->exact * (1 + size))
+            fail_msg("tangent %zu: <gy, J xdot> = %.10g, <J^T gy, xdot> = %.10g", k, left, right);
+    }
+}
+
+/* Tangents added one call after another are the same as all at once, in any order. */
+static void check_added_one_by_one(rig *r, const job *all)
+{
+    for (size_t cut = 1; cut < r->k; cut++) {
+        job j = rig_job(r);
+        rig_want_tangents(r, &j);
+        j.cut = cut;
+        rig_run(r, &j, "tangents one after another");
+        rig_assert_close(r, "tangents one after another", &j, all, r->exact);
+    }
+}
+
+/* A missing cotangent is one of zeros; and without gydot, jvp_vjp is vjp. */
+static void check_missing_cotangents(rig *r, const job *all)
+{
+    real *zero = test_pool_take(&r->pool, r->k * r->n * r->out, 0);
+    for (int which = 0; which < 2; which++) {
+        job missing = rig_job(r), zeros = rig_job(r);
+        rig_want_tangents(r, &missing);
+        rig_want_tangents(r, &zeros);
+        if (which == 0)
+            missing.gy = NULL, zeros.gy = zero;
+        else
+            missing.gydot = NULL, zeros.gydot = zero;
+        rig_run(r, &missing, which ? "without gydot" : "without gy");
+        rig_run(r, &zeros, "with a cotangent of zeros");
+        rig_assert_close(r, which ? "without gydot" : "without gy", &missing, &zeros, r->exact);
+        if (which == 0) continue;
+        real *still = test_pool_take(&r->pool, r->k * r->n * r->in, 0);
+        test_assert_close("without gydot: gxdot", missing.jvp_vjp.gxdot, still, r->k * r->n * r->in, 0);
+        job vjp = {.n = r->n, .vjp = missing.jvp_vjp};
+        vjp.vjp.gxdot = NULL;
+        rig_assert_close(r, "without gydot, against vjp", &vjp, all, r->exact);
+    }
+}
+
+void check_tangents(void **state)
+{
+    rig *r = *state;
+    if (!r->has_jvp) {
+        const cst_point point = {r->x, r->gy, r->x};
+        const cst_call call = {.n = r->n, .threads = 1};
+        cst_error error = {0};
+        assert_int_not_equal(cst_module_require(r->m, CST_PASS_JVP, "this test", &error), CST_OK);
+        assert_int_equal(error.status, CST_EUNSUPPORTED);
+        if (!r->m->ops->jvp)
+            assert_int_equal(cst_module_jvp(r->m, &call, &point, &(cst_tangents){0}), CST_EUNSUPPORTED);
+        return;
+    }
+    job all = rig_job(r);
+    rig_want_vjp(r, &all);
+    rig_want_tangents(r, &all);
+    rig_run(r, &all, "all at once");
+    check_transposed(r, &all);
+    check_added_one_by_one(r, &all);
+    if (r->has_jvp_vjp) check_missing_cotangents(r, &all);
+}

@@ -1,0 +1,133 @@
+#include "tests/helpers.h"
+
+#include "core/config.h"
+#include "models/registry.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* The guards: as long as a vector loop's last iteration could reach. */
+enum { GUARD = 128, GUARD_BYTE = 0xfd };
+
+struct test_array {
+    unsigned char *block;
+    size_t bytes; /* between the guards */
+};
+
+real *test_pool_take(test_pool *pool, size_t n, int fill)
+{
+    if (pool->n == pool->capacity) {
+        pool->capacity = 2 * pool->capacity + 32;
+        pool->arrays = realloc(pool->arrays, pool->capacity * sizeof *pool->arrays);
+        assert_non_null(pool->arrays);
+    }
+    const size_t bytes = n * sizeof(real);
+    unsigned char *block = aligned_alloc(64, (bytes + 2 * GUARD + 63) / 64 * 64);
+    assert_non_null(block);
+    memset(block, GUARD_BYTE, GUARD);
+    memset(block + GUARD, fill, bytes);
+    memset(block + GUARD + bytes, GUARD_BYTE, GUARD);
+    pool->arrays[pool->n++] = (struct test_array){block, bytes};
+    return (real *)(void *)(block + GUARD);
+}
+
+void test_pool_check(const test_pool *pool, const char *what)
+{
+    for (size_t i = 0; i < pool->n; i++) {
+        const unsigned char *before = pool->arrays[i].block, *after = before + GUARD + pool->arrays[i].bytes;
+        for (size_t j = 0; j < GUARD; j++)
+            if (before[j] != GUARD_BYTE || after[j] != GUARD_BYTE)
+                fail_msg("%s: wrote outside array %zu of %zu reals, %s it", what, i,
+                         pool->arrays[i].bytes / sizeof(real), after[j] != GUARD_BYTE ? "behind" : "before");
+    }
+}
+
+void test_pool_cut(test_pool *pool, size_t n)
+{
+    while (pool->n > n) free(pool->arrays[--pool->n].block);
+    if (n > 0) return;
+    free(pool->arrays);
+    *pool = (test_pool){0};
+}
+
+void test_random(uint64_t tag, real *x, size_t n, double deviation)
+{
+    cst_rng_fill_normal(cst_rng_split(cst_rng_new(0, CST_RNG_TEST), tag), x, n, deviation);
+}
+
+uint64_t test_checksum(const real *x, size_t n)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    const unsigned char *bytes = (const unsigned char *)x;
+    for (size_t i = 0; i < n * sizeof *x; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* ---- comparisons --------------------------------------------------------------------------------------------- */
+
+void test_assert_close(const char *what, const real *got, const real *expected, size_t n, double tolerance)
+{
+    double scale = 1, worst = -1;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) scale = fmax(scale, 1 + fabs((double)expected[i]));
+    for (size_t i = 0; i < n; i++) {
+        const double off = fabs((double)got[i] - (double)expected[i]);
+        if (off <= worst) continue;
+        worst = off; /* also where off is NaN */
+        at = i;
+        if (isnan(off)) break;
+    }
+    if (n == 0 || worst <= tolerance * scale) return;
+    fail_msg("%s: [%zu] of %zu: expected %.12g, got %.12g, off by %.3g, allowed %.3g", what, at, n,
+             (double)expected[at], (double)got[at], worst, tolerance * scale);
+}
+
+void test_assert_same_bits(const char *what, const real *got, const real *expected, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
+            fail_msg("%s: [%zu] of %zu: expected %.17g, got %.17g: not the same bits", what, i, n, (double)expected[i],
+                     (double)got[i]);
+}
+
+void test_assert_ok(const char *what, cst_status status, const cst_error *error)
+{
+    if (status != CST_OK) fail_msg("%s: %s: %s", what, cst_status_name(status), error->message);
+}
+
+/* ---- modules ------------------------------------------------------------------------------------------------- */
+
+cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m, cst_error *error)
+{
+    *m = NULL;
+    cst_document *document = NULL;
+    CST_TRY(cst_document_parse("example", json, strlen(json), &document, error));
+    const cst_status status = cst_module_from_config(&cst_all_modules, cst_document_root(document), x, m, error);
+    cst_document_free(document);
+    return status;
+}
+
+typedef struct move {
+    real *theta;
+    uint64_t tag;
+} move;
+
+static cst_status move_tensor(void *context, const char *name, const cst_shape *shape, size_t offset)
+{
+    const move *m = context;
+    const size_t n = cst_shape_size(shape);
+    const cst_rng rng = cst_rng_split(cst_rng_new(m->tag, CST_RNG_TEST), offset);
+    const char *dot = strrchr(name, '.');
+    const double deviation = strcmp(dot ? dot + 1 : name, "t") == 0 ? 0.01 : 0.15;
+    for (size_t i = 0; i < n; i++) m->theta[offset + i] += (real)(deviation * cst_rng_normal(rng, i));
+    return CST_OK;
+}
+
+void test_module_theta(const cst_module *m, uint64_t tag, real *theta)
+{
+    cst_module_init(m, cst_rng_new(tag, CST_RNG_INIT), theta);
+    assert_int_equal(cst_module_visit_tensors(m, move_tensor, &(move){theta, tag}), CST_OK);
+}

@@ -1,0 +1,57 @@
+/* What several tests share: memory between guards, random numbers, modules from JSON, comparisons. Including this
+ * header includes cmocka. */
+#ifndef CST_TESTS_HELPERS_H
+#define CST_TESTS_HELPERS_H
+
+/* cmocka.h wants these before it, in this order. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "core/module.h"
+#include "core/real.h"
+#include "core/registry.h"
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* Bytes to fill memory with: reals made of them are NaN, or about 1e209 (double) and 3e26 (float). */
+enum { TEST_NAN = 0xff, TEST_HUGE = 0x6b };
+
+/* A pool of arrays, each on a 64-byte boundary between two guards. Zero-initialize it. */
+typedef struct test_pool {
+    struct test_array *arrays;
+    size_t n, capacity;
+} test_pool;
+
+real *test_pool_take(test_pool *pool, size_t n, int fill);
+void test_pool_check(const test_pool *pool, const char *what); /* fails the test if a guard was written to */
+void test_pool_cut(test_pool *pool, size_t n);                 /* free all arrays but the first n */
+
+/* Standard normal times `deviation`, a stream a tag. */
+void test_random(uint64_t tag, real *x, size_t n, double deviation);
+
+/* FNV-1a of n reals: tells whether somebody wrote. */
+uint64_t test_checksum(const real *x, size_t n);
+
+/* ---- comparisons --------------------------------------------------------------------------------------------- */
+
+/* |got - expected| <= tolerance (1 + max |expected|) in every component; a failure prints the worst. */
+void test_assert_close(const char *what, const real *got, const real *expected, size_t n, double tolerance);
+void test_assert_same_bits(const char *what, const real *got, const real *expected, size_t n);
+
+/* Fail with the error's message unless status is CST_OK. */
+void test_assert_ok(const char *what, cst_status status, const cst_error *error);
+
+/* ---- modules ------------------------------------------------------------------------------------------------- */
+
+/* Build a module from JSON text through cst_all_modules. The document is gone on return. */
+cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m, cst_error *error);
+
+/* theta (P): the initial distribution moved a little, so that no bias is 0 and no weight 1. Times ("t") hardly move. */
+void test_module_theta(const cst_module *m, uint64_t tag, real *theta);
+
+#endif

@@ -1,0 +1,251 @@
+#include "data_files.h"
+#include "datasets/image.h"
+#include "datasets/image_folder.h"
+
+/* 3 x 2 pixels (width, height), RGB: channel c of pixel (x, y) is 100 c + 10 y + x. */
+static const uint8_t rgb_png[] = {
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
+    0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x02, 0x08, 0x02, 0x00, 0x00, 0x00, 0x12, 0x16, 0xf1,
+    0x4d, 0x00, 0x00, 0x00, 0x14, 0x49, 0x44, 0x41, 0x54, 0x78, 0x5e, 0x63, 0x64, 0x48, 0x39, 0xc1,
+    0x08, 0x06, 0x2c, 0x5c, 0x5c, 0x5c, 0x10, 0x16, 0x00, 0x15, 0xf6, 0x01, 0x5c, 0x9d, 0xac, 0x62,
+    0x04, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+};
+
+/* 2 x 2 grey pixels 0, 85, 170, 255. */
+static const uint8_t grey_png[] = {
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00,
+    0x00, 0x02, 0x00, 0x00, 0x00, 0x02, 0x08, 0x00, 0x00, 0x00, 0x00, 0x57, 0xdd, 0x52, 0xf8, 0x00, 0x00, 0x00,
+    0x0e, 0x49, 0x44, 0x41, 0x54, 0x78, 0x5e, 0x63, 0x60, 0x08, 0x65, 0x58, 0xf5, 0x1f, 0x00, 0x03, 0xad, 0x01,
+    0xff, 0x1a, 0x40, 0xcb, 0xfe, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+};
+
+#define NOTHING_BUT_ONE 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define ONES 1, 1, 1, 1, 1, 1, 1, 1, 1
+
+/* 3 x 2 grey pixels. One block: its DC coefficient is 40 x 8, so that every pixel is 128 + 40 x 8 / 8 = 168. */
+static const uint8_t flat_jpeg[] = {
+    0xff,
+    0xd8, /* start */
+    0xff,
+    0xdb,
+    0,
+    67,
+    0,
+    8,
+    ONES,
+    ONES,
+    ONES,
+    ONES,
+    ONES,
+    ONES,
+    ONES, /* quantization */
+    0xff,
+    0xc0,
+    0,
+    11,
+    8,
+    0,
+    2,
+    0,
+    3,
+    1,
+    1,
+    0x11,
+    0, /* 3 x 2, grey */
+    0xff,
+    0xc4,
+    0,
+    20,
+    0x00,
+    NOTHING_BUT_ONE,
+    0x06, /* DC: 0 is "6 bits" */
+    0xff,
+    0xc4,
+    0,
+    20,
+    0x10,
+    NOTHING_BUT_ONE,
+    0x00, /* AC: 0 is "no more" */
+    0xff,
+    0xda,
+    0,
+    8,
+    1,
+    1,
+    0,
+    0,
+    63,
+    0,
+    /* 0 101000 0 */ 0x50,
+    0xff,
+    0xd9,
+};
+
+/* ---- decoding ------------------------------------------------------------------------------------------------ */
+
+static void test_decode(void **state)
+{
+    (void)state;
+    cst_error error = {0};
+    uint8_t *planes = NULL;
+    size_t h = 0, w = 0;
+    assert_int_equal(cst_image_decode("a", rgb_png, sizeof rgb_png, 3, &h, &w, &planes, &error), CST_OK);
+    assert_int_equal(h, 2);
+    assert_int_equal(w, 3);
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t y = 0; y < 2; y++) {
+            for (size_t x = 0; x < 3; x++) assert_int_equal(planes[(c * 2 + y) * 3 + x], 100 * c + 10 * y + x);
+        }
+    }
+    free(planes);
+    assert_int_equal(cst_image_decode("a", grey_png, sizeof grey_png, 1, &h, &w, &planes, &error), CST_OK);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(planes[i], 85 * i);
+    free(planes);
+    assert_int_equal(cst_image_decode("a", flat_jpeg, sizeof flat_jpeg, 3, &h, &w, &planes, &error), CST_OK);
+    assert_int_equal(h, 2);
+    assert_int_equal(w, 3);
+    for (size_t i = 0; i < 18; i++) assert_int_equal(planes[i], 168);
+    free(planes);
+}
+
+/* A file that is cut off (before a PNG's last checksum) is refused; with any byte changed it may be decoded, but
+ * nothing worse: run with sanitizers. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    const uint8_t *const files[] = {rgb_png, grey_png, flat_jpeg};
+    const size_t sizes[] = {sizeof rgb_png, sizeof grey_png, sizeof flat_jpeg};
+    for (size_t f = 0; f < 3; f++) {
+        for (size_t i = 0; i < 2 * sizes[f]; i++) {
+            uint8_t bytes[256], *planes = NULL;
+            size_t h, w;
+            cst_error error = {0};
+            memcpy(bytes, files[f], sizes[f]);
+            const bool cut = i < sizes[f];
+            if (!cut) bytes[i - sizes[f]] ^= 0x21;
+            const cst_status status = cst_image_decode("bad", bytes, cut ? i : sizes[f], 3, &h, &w, &planes, &error);
+            if (status != CST_OK) {
+                assert_non_null(strstr(error.message, "bad: "));
+                continue;
+            }
+            free(planes);
+            if (cut && i < sizes[f] - 4) fail_msg("file %zu cut off at %zu was decoded", f, i);
+        }
+    }
+    cst_error error = {0};
+    uint8_t *planes;
+    size_t h, w;
+    test_assert_failure(cst_image_decode("some.png", (const uint8_t *)"no image", 8, 3, &h, &w, &planes, &error),
+                        CST_EFORMAT, &error, TEST_WORDS("some.png: cannot decode", "type"));
+}
+
+/* ---- folders ------------------------------------------------------------------------------------------------- */
+
+static void test_train_and_test(void **state)
+{
+    (void)state;
+    const char *json = "{\"type\": \"images\", \"path\": \"@/set\", \"normalize\": false}";
+    test_folder("set");
+    test_folder("set/train");
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one a class"));
+    test_folder("set/train/zebra");
+    test_folder("set/train/Ant");
+    test_folder("set/train/bee");
+    test_folder("set/train/.hidden");
+    test_write("set/train/README", "not a class", 11);
+    test_write("set/train/zebra/1.png", rgb_png, sizeof rgb_png);
+    test_write("set/train/Ant/b.jpg", flat_jpeg, sizeof flat_jpeg);
+    test_write("set/train/Ant/a.png", rgb_png, sizeof rgb_png);
+    test_write("set/train/Ant/.DS_Store", "no image", 8);
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train/bee", "no images"));
+    test_write("set/train/bee/0.jpeg", flat_jpeg, sizeof flat_jpeg);
+    test_load_fails(json, CST_EIO, TEST_WORDS("set/test"));
+    test_folder("set/test");
+    test_folder("set/test/bee"); /* not every class need be there */
+    test_write("set/test/bee/x.png", rgb_png, sizeof rgb_png);
+    cst_dataset data;
+    test_load_ok(json, 0, &data);
+    assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {3, 2, 3}}));
+    assert_int_equal(data.n_classes, 3);
+    assert_int_equal(data.train.n, 4);
+    const int labels[] = {0, 0, 1, 2}, first[] = {0, 168, 168, 0}, last[] = {212, 168, 168, 212};
+    for (size_t i = 0; i < 4; i++) { /* Ant/a.png, Ant/b.jpg, bee/0.jpeg, zebra/1.png */
+        assert_int_equal(data.train.labels[i], labels[i]);
+        assert_int_equal(data.train.bytes[18 * i], first[i]);
+        assert_int_equal(data.train.bytes[18 * i + 17], last[i]);
+    }
+    assert_int_equal(data.test.n, 1);
+    assert_int_equal(data.test.labels[0], 1);
+    cst_dataset_clear(&data);
+    test_folder("set/test/wasp");
+    test_write("set/test/wasp/x.png", rgb_png, sizeof rgb_png);
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/test", "class \"wasp\""));
+}
+
+static void test_single_folder(void **state)
+{
+    (void)state;
+    char name[64];
+    test_folder("one");
+    for (int c = 0; c < 2; c++) {
+        snprintf(name, sizeof name, "one/c%d", c);
+        test_folder(name);
+        for (int i = 0; i < 5; i++) {
+            snprintf(name, sizeof name, "one/c%d/%d.png", c, i);
+            test_write(name, grey_png, sizeof grey_png);
+        }
+    }
+    cst_dataset data;
+    test_load_ok(
+        "{\"type\": \"images\", \"path\": \"@/one\", \"channels\": 1, \"test_size\": 3, \"validation_size\": 2}", 0,
+        &data);
+    assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {1, 2, 2}}));
+    assert_int_equal(data.train.n, 5);
+    assert_int_equal(data.validation.n, 2);
+    assert_int_equal(data.test.n, 3);
+    assert_int_equal(data.n_channels, 1);
+    test_assert_near("mean", data.mean[0], 0.5, 1e-14);
+    test_assert_near("deviation", data.deviation[0], 0.37267799624996495, 1e-14); /* sqrt(5) / 6 */
+    cst_dataset_clear(&data);
+    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\", \"channels\": 2}", CST_ECONFIG,
+                    TEST_WORDS("test.json: channels", "1 or 3"));
+    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\", \"test_size\": 10}", CST_ECONFIG,
+                    TEST_WORDS("test.json: test_size", "at most 9"));
+    test_write("one/c1/3.png", rgb_png, sizeof rgb_png);
+    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EFORMAT,
+                    TEST_WORDS("one/c1/3.png", "2 x 2", "one/c0/0.png", "found 3 x 2"));
+    test_write("one/c1/3.png", rgb_png, sizeof rgb_png / 2);
+    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EFORMAT,
+                    TEST_WORDS("one/c1/3.png: cannot decode"));
+    test_folder("one/c1/inner");
+    test_write("one/c1/3.png", grey_png, sizeof grey_png);
+    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EIO, TEST_WORDS("one/c1/inner"));
+}
+
+static void test_real(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    cst_error error = {0};
+    const cst_status status = test_load("{\"type\": \"images\", \"path\": \"cifar10_images\"}", 0, &data, &error);
+    if (status == CST_EIO) {
+        print_message("skipped: %s\n", error.message);
+        skip();
+    }
+    if (status != CST_OK) fail_msg("%s", error.message);
+    assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {3, 32, 32}}));
+    assert_int_equal(data.train.n, 1500);
+    assert_int_equal(data.test.n, 500);
+    const double mean[3] = {0.4914, 0.4822, 0.4465}; /* CIFAR-10's, of all images */
+    for (size_t c = 0; c < 3; c++) test_assert_near("mean", data.mean[c], mean[c], 0.02);
+    cst_dataset_clear(&data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decode),        cmocka_unit_test(test_damaged), cmocka_unit_test(test_train_and_test),
+        cmocka_unit_test(test_single_folder), cmocka_unit_test(test_real),
+    };
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
+}
