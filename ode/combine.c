@@ -151,7 +151,8 @@ static void scale_chunk(const cst_scaled *s, const span *at, size_t offset, size
     real v[CST_CHUNK];
     const size_t first = at->first + offset;
     const cst_block *block = &s->blocks[at->block];
-    const real rtol = (real)(block->rtol >= 0 ? block->rtol : s->rtol), atol = (real)(block->atol >= 0 ? block->atol : s->atol);
+    const real rtol = (real)(block->rtol >= 0 ? block->rtol : s->rtol),
+               atol = (real)(block->atol >= 0 ? block->atol : s->atol);
     const real *restrict y0 = s->y0 + first, *restrict y1 = s->y1 + first;
     combine_chunk(s->sum, NULL, first, n, v);
     real squares = 0, unfit = 0, largest = 0;
@@ -262,7 +263,8 @@ double cst_scaled_norm(const cst_scaled *s, size_t *worst_block)
         const double second = sizes[1] > 0 ? sqrt(squares[1] / sizes[1]) : 0;
         return larger(sqrt(squares[0] / sizes[0]), second);
     }
-    if (s->norm->kind == CST_NORM_CALLBACK) return s->norm->callback(s->norm->context, s->values, s->blocks, s->n_blocks);
+    if (s->norm->kind == CST_NORM_CALLBACK)
+        return s->norm->callback(s->norm->context, s->values, s->blocks, s->n_blocks);
     return sum.value;
 }
 

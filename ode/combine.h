@@ -37,8 +37,8 @@ typedef struct cst_scaled {
     double rtol, atol; /* where a block has none of its own */
     const cst_combination *sum;
     const real *y0, *y1;
-    real *values;     /* room for the whole vector: used by CST_NORM_CALLBACK alone */
-    double *partial;  /* room for cst_scaled_partials doubles */
+    real *values;    /* room for the whole vector: used by CST_NORM_CALLBACK alone */
+    double *partial; /* room for cst_scaled_partials doubles */
     int threads;
 } cst_scaled;
 

@@ -24,7 +24,13 @@ typedef struct cst_block {
     double rtol, atol; /* negative: the solver's */
 } cst_block;
 
-typedef enum cst_norm_kind { CST_NORM_MAX_RMS, CST_NORM_RMS, CST_NORM_MAX, CST_NORM_SLICES, CST_NORM_CALLBACK } cst_norm_kind;
+typedef enum cst_norm_kind {
+    CST_NORM_MAX_RMS,
+    CST_NORM_RMS,
+    CST_NORM_MAX,
+    CST_NORM_SLICES,
+    CST_NORM_CALLBACK
+} cst_norm_kind;
 
 typedef struct cst_norm {
     cst_norm_kind kind;

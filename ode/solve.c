@@ -22,8 +22,9 @@ typedef struct attempt {
     double t1;     /* where it ends: exactly, if it was clipped */
     bool clipped;  /* to land, to a step time or to a jump */
     bool jump;     /* ends on a jump */
+    bool shortest; /* min_step forbids a shorter one, though it may have been stretched a little */
     double ratio;
-    size_t block;  /* the largest share in the ratio */
+    size_t block;                   /* the largest share in the ratio */
     double weights[CST_MAX_STAGES]; /* of its quadratures */
 } attempt;
 
@@ -49,7 +50,7 @@ static attempt propose(const cst_solver *s, double t_out, bool land)
     double h = fabs(s->h);
     if (!isfinite(h)) h = o->min_step;
     h = h < o->min_step ? o->min_step : h > o->max_step ? o->max_step : h;
-    attempt a = {.h = s->direction * h, .t1 = s->t + s->direction * h};
+    attempt a = {.h = s->direction * h, .t1 = s->t + s->direction * h, .shortest = h <= o->min_step};
     if (s->next_step < s->n_step_t) clip(s, &a, s->step_at[s->next_step]);
     if (s->next_jump < s->n_jump_t) clip(s, &a, s->jump_at[s->next_jump]);
     const double end = land ? t_out : s->t_end;
@@ -61,6 +62,7 @@ static attempt propose(const cst_solver *s, double t_out, bool land)
             a.t1 = end;
         }
     }
+    a.shortest = a.shortest || fabs(a.h) <= o->min_step;
     a.jump = s->next_jump < s->n_jump_t && a.t1 == s->jump_at[s->next_jump];
     return a;
 }
@@ -72,7 +74,7 @@ static bool set_weights(const cst_solver *s, attempt *a)
     const double left = s->direction * (s->t_end - s->t), h = fabs(a->h);
     const bool last = h >= left;
     if (last && !s->options->clip_end)
-        cst_tableau_dense(tableau, left / h, a->weights);
+        cst_tableau_dense(tableau, s->options->refine_dense, left / h, a->weights);
     else
         memcpy(a->weights, tableau->b, sizeof a->weights);
     return last;
@@ -167,20 +169,20 @@ static cst_status accept(cst_solver *s, const attempt *a, bool last)
 
 static cst_status attempt_step(cst_solver *s, double t_out, bool land)
 {
-    const cst_solve_options *o = s->options;
     CST_TRY(renew_first_stage(s));
     attempt a = propose(s, t_out, land);
     if (!ahead(s, a.t1)) return cst_solver_fail(s, s->broken ? CST_ENONFINITE : CST_EUNDERFLOW, a.h);
     const double proposed = fabs(s->h);
     const bool last = set_weights(s, &a);
     CST_TRY(step_and_judge(s, &a, last));
-    const bool accepted = a.ratio <= 1 || (fabs(a.h) <= o->min_step && isfinite(a.ratio));
+    const bool accepted = a.ratio <= 1 || (a.shortest && isfinite(a.ratio));
     s->h = s->direction * next_size(s, &a, accepted, proposed);
     s->rejected = !accepted;
     s->broken = !isfinite(a.ratio);
-    const cst_attempt record = {.t = s->t, .dt = a.h, .ratio = a.ratio, .accepted = accepted, .block = (unsigned)a.block};
+    const cst_attempt record = {
+        .t = s->t, .dt = a.h, .ratio = a.ratio, .accepted = accepted, .block = (unsigned)a.block};
     CST_TRY(cst_solve_stats_add_attempt(s->stats, &record, s->error));
-    if (s->broken && fabs(a.h) <= o->min_step) return cst_solver_fail(s, CST_ENONFINITE, a.h);
+    if (s->broken && a.shortest) return cst_solver_fail(s, CST_ENONFINITE, a.h);
     return accepted ? accept(s, &a, last) : CST_OK;
 }
 
@@ -250,7 +252,8 @@ cst_status cst_solve(const cst_problem *problem, const cst_solve_options *option
     const double end = times[n_times - 1];
     for (size_t i = 1; i < n_times; i++)
         if (!((times[i] - times[i - 1]) * (end - times[0]) > 0))
-            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i, times[i], times[i - 1]);
+            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
+                            times[i], times[i - 1]);
     cst_solver s;
     CST_TRY(cst_solver_start(&s, problem, options, times[0], end, y, q, work, stats, error));
     memcpy(y_out, y, s.n * sizeof(real));

@@ -51,13 +51,14 @@ typedef struct cst_solve_options {
     size_t n_step_t, n_jump_t;       /* any order; those outside the solve are ignored. The caller's memory. */
     int threads;
     /* What the profiles differ in. */
-    bool pi_controller;      /* h *= clip(safety r^(-0.7/p) r_prev^(0.4/p)); no growth after a rejection. Else r^(-1/p) */
-    bool classic_error;      /* the pair's own error weights; torchdiffeq has 2/3 of them for dopri5 */
-    bool clip_end;           /* the last step ends on the end; else it goes past and is read off the interpolant */
-    bool perturb_stages;     /* stages with c = 1 are evaluated one ulp before the step's end, always */
-    bool reuse_last_stage;   /* the last stage is taken for f(t1, y1) even where the method is not FSAL */
-    bool cast_times;         /* times are rounded to `real` before f sees them */
-    bool limit_first_step;   /* the automatic first step is not longer than the interval */
+    bool pi_controller;    /* h *= clip(safety r^(-0.7/p) r_prev^(0.4/p)); no growth after a rejection. Else r^(-1/p) */
+    bool classic_error;    /* the pair's own error weights; torchdiffeq has 2/3 of them for dopri5 */
+    bool clip_end;         /* the last step ends on the end; else it goes past and is read off the interpolant */
+    bool perturb_stages;   /* stages with c = 1 are evaluated one ulp before the step's end, always */
+    bool reuse_last_stage; /* the last stage is taken for f(t1, y1) even where the method is not FSAL */
+    bool cast_times;       /* times are rounded to `real` before f sees them */
+    bool refine_dense;     /* Hermite's cubic where torchdiffeq's interpolant is of order 1 (bosh3 and below) */
+    bool limit_first_step; /* the automatic first step is not longer than the interval */
 } cst_solve_options;
 
 void cst_solve_options_init(cst_solve_options *options, cst_profile profile); /* dopri5, 1e-7, 1e-9 */
@@ -91,9 +92,9 @@ size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *opti
 
 /* Begin at (t, y) towards t_end: evaluates f there, and once more where the first step is chosen. `stats` is added to;
  * `work` is as planned; `q` (n_quadratures) is added to, and valid when the end, or a time landed on, is reached. */
-CST_MUST_CHECK cst_status cst_solver_start(cst_solver *solver, const cst_problem *problem, const cst_solve_options *options,
-                                           double t, double t_end, const real *y, real *q, real *work,
-                                           cst_solve_stats *stats, cst_error *error);
+CST_MUST_CHECK cst_status cst_solver_start(cst_solver *solver, const cst_problem *problem,
+                                           const cst_solve_options *options, double t, double t_end, const real *y,
+                                           real *q, real *work, cst_solve_stats *stats, cst_error *error);
 
 /* Go on to t_out, between where it stands and t_end, and write the state there. With `land` a step ends on t_out;
  * otherwise the solver steps past it and interpolates, and what was stepped over already costs nothing.

@@ -6,7 +6,8 @@
 
 static const char *const methods[] = {"dopri5", "tsit5",    "dopri8", "bosh3", "fehlberg2", "adaptive_heun",
                                       "euler",  "midpoint", "heun2",  "heun3", "rk4",       NULL};
-static const char *const profiles[] = {[CST_PROFILE_COSTATE] = "costate", [CST_PROFILE_TORCHDIFFEQ] = "torchdiffeq", NULL};
+static const char *const profiles[] = {
+    [CST_PROFILE_COSTATE] = "costate", [CST_PROFILE_TORCHDIFFEQ] = "torchdiffeq", NULL};
 
 /* What is read: the options themselves, and what names or lists stand for. */
 typedef struct solver_section {
@@ -21,23 +22,29 @@ const cst_key cst_solver_keys[] = {
     {"method", CST_KEY_CHOICE, offsetof(solver_section, method), "\"dopri5\"", 0, 0, methods, "Runge-Kutta method"},
     {"rtol", CST_KEY_REAL, OPTION(rtol), "1e-3", 0, DBL_MAX, NULL, "relative tolerance"},
     {"atol", CST_KEY_REAL, OPTION(atol), "1e-3", 0, DBL_MAX, NULL, "absolute tolerance"},
-    {"profile", CST_KEY_CHOICE, offsetof(solver_section, profile), "\"costate\"", 0, 0, profiles, "defaults of what follows"},
-    {"first_step", CST_KEY_REAL, OPTION(first_step), "", POSITIVE, NULL, "first step size; chosen by the solver if absent"},
+    {"profile", CST_KEY_CHOICE, offsetof(solver_section, profile), "\"costate\"", 0, 0, profiles,
+     "defaults of what follows"},
+    {"first_step", CST_KEY_REAL, OPTION(first_step), "", POSITIVE, NULL,
+     "first step size; chosen by the solver if absent"},
     {"min_step", CST_KEY_REAL, OPTION(min_step), "", 0, DBL_MAX, NULL, "a step this short is taken whatever its error"},
     {"max_step", CST_KEY_REAL, OPTION(max_step), "", POSITIVE, NULL, "longest step"},
     {"max_num_steps", CST_KEY_SIZE, OPTION(max_num_steps), "", 1, 2147483647, NULL, "attempts between two outputs"},
     {"safety", CST_KEY_REAL, OPTION(safety), "", 1e-3, 1, NULL, "factor on every proposed step size"},
     {"ifactor", CST_KEY_REAL, OPTION(ifactor), "", 1, 1e6, NULL, "largest growth of a step"},
     {"dfactor", CST_KEY_REAL, OPTION(dfactor), "", 1e-6, 1, NULL, "largest shrinking of a step"},
-    {"step_size", CST_KEY_REAL, OPTION(step_size), "", POSITIVE, NULL, "step of a fixed-step method; the interval if absent"},
+    {"step_size", CST_KEY_REAL, OPTION(step_size), "", POSITIVE, NULL,
+     "step of a fixed-step method; the interval if absent"},
     {"step_t", CST_KEY_LIST, offsetof(solver_section, step_t), "", 0, 0, NULL, "times to step on"},
     {"jump_t", CST_KEY_LIST, offsetof(solver_section, jump_t), "", 0, 0, NULL, "times at which the field jumps"},
     {"pi_controller", CST_KEY_BOOL, OPTION(pi_controller), "", 0, 0, NULL, "step sizes from two error ratios"},
     {"classic_error", CST_KEY_BOOL, OPTION(classic_error), "", 0, 0, NULL, "the pair's own error weights"},
     {"clip_end", CST_KEY_BOOL, OPTION(clip_end), "", 0, 0, NULL, "the last step ends on the end"},
-    {"perturb_stages", CST_KEY_BOOL, OPTION(perturb_stages), "", 0, 0, NULL, "stages at a step's end one ulp before it"},
-    {"reuse_last_stage", CST_KEY_BOOL, OPTION(reuse_last_stage), "", 0, 0, NULL, "take the last stage for the next first"},
+    {"perturb_stages", CST_KEY_BOOL, OPTION(perturb_stages), "", 0, 0, NULL,
+     "stages at a step's end one ulp before it"},
+    {"reuse_last_stage", CST_KEY_BOOL, OPTION(reuse_last_stage), "", 0, 0, NULL,
+     "take the last stage for the next first"},
     {"cast_times", CST_KEY_BOOL, OPTION(cast_times), "", 0, 0, NULL, "round times to the state's precision"},
+    {"refine_dense", CST_KEY_BOOL, OPTION(refine_dense), "", 0, 0, NULL, "a better dense output for bosh3 and below"},
     {"limit_first_step", CST_KEY_BOOL, OPTION(limit_first_step), "", 0, 0, NULL, "first step within the interval"},
     {0},
 };
@@ -77,8 +84,7 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
         CST_TRY(cst_config_read(section, keys, false, &s, error));
     }
     s.o.method = cst_tableau_find(methods[s.method]);
-    if (s.o.rtol == 0 && s.o.atol == 0)
-        return cst_config_fail(section, error, "expected rtol or atol above 0");
+    if (s.o.rtol == 0 && s.o.atol == 0) return cst_config_fail(section, error, "expected rtol or atol above 0");
     *options = s.o;
     CST_TRY(read_times(s.step_t, &options->step_t, &options->n_step_t, error));
     return read_times(s.jump_t, &options->jump_t, &options->n_jump_t, error);

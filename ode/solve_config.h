@@ -19,7 +19,8 @@ CST_MUST_CHECK cst_status cst_solve_options_read(cst_config section, cst_solve_o
 CST_MUST_CHECK cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error);
 
 /* Copy with step_t and jump_t of its own; free them. */
-CST_MUST_CHECK cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options *from, cst_error *error);
+CST_MUST_CHECK cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options *from,
+                                                 cst_error *error);
 void cst_solve_options_clear(cst_solve_options *options);
 
 #ifdef __cplusplus

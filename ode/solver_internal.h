@@ -22,7 +22,8 @@ cst_status cst_solver_fail(cst_solver *s, cst_status status, double h);
 
 /* y_new from the stages of a step of size h from s->t to t1; this attempt's quadratures with the given weights, those of the
  * next step's first stage not if this step is the last. */
-CST_MUST_CHECK cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *weights, bool perturb, bool last);
+CST_MUST_CHECK cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *weights, bool perturb,
+                                            bool last);
 
 /* The next double after t in the direction of the solve (sign 1), or before it (-1), in the precision of its times. */
 double cst_solver_next_time(const cst_solver *s, double t, int sign);

@@ -11,16 +11,31 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
 {
     const bool costate = profile == CST_PROFILE_COSTATE;
     *options = (cst_solve_options){
-        .method = cst_tableaus[0], .rtol = 1e-7, .atol = 1e-9, .max_step = HUGE_VAL, .safety = 0.9, .ifactor = 10, .dfactor = 0.2,
-        .max_num_steps = INT32_MAX, .threads = 1, .pi_controller = costate, .classic_error = costate, .clip_end = costate,
-        .perturb_stages = !costate, .reuse_last_stage = !costate, .cast_times = !costate, .limit_first_step = costate,
+        .method = cst_tableaus[0],
+        .rtol = 1e-7,
+        .atol = 1e-9,
+        .max_step = HUGE_VAL,
+        .safety = 0.9,
+        .ifactor = 10,
+        .dfactor = 0.2,
+        .max_num_steps = INT32_MAX,
+        .threads = 1,
+        .pi_controller = costate,
+        .classic_error = costate,
+        .clip_end = costate,
+        .perturb_stages = !costate,
+        .reuse_last_stage = !costate,
+        .cast_times = !costate,
+        .refine_dense = costate,
+        .limit_first_step = costate,
     };
 }
 
 static cst_status check_times(const double *times, size_t n, const char *name, cst_error *error)
 {
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(times[i])) return cst_fail(error, CST_EARG, "expected finite times, got %s[%zu] = %g", name, i, times[i]);
+        if (!isfinite(times[i]))
+            return cst_fail(error, CST_EARG, "expected finite times, got %s[%zu] = %g", name, i, times[i]);
     return CST_OK;
 }
 
@@ -28,21 +43,25 @@ static cst_status check_options(const cst_solve_options *o, cst_error *error)
 {
     if (!o->method) return cst_fail(error, CST_EARG, "expected a method, got none");
     if (!(o->rtol >= 0) || !(o->atol >= 0) || !(o->rtol + o->atol > 0) || !isfinite(o->rtol + o->atol))
-        return cst_fail(error, CST_EARG, "expected tolerances of at least 0, one of them above, got rtol %g and atol %g", o->rtol, o->atol);
+        return cst_fail(error, CST_EARG,
+                        "expected tolerances of at least 0, one of them above, got rtol %g and atol %g", o->rtol,
+                        o->atol);
     if (!(o->first_step >= 0) || !(o->min_step >= 0) || !(o->max_step > 0) || !(o->step_size >= 0))
-        return cst_fail(error, CST_EARG, "expected positive step sizes, got first_step %g, min_step %g, max_step %g, step_size %g",
+        return cst_fail(error, CST_EARG,
+                        "expected positive step sizes, got first_step %g, min_step %g, max_step %g, step_size %g",
                         o->first_step, o->min_step, o->max_step, o->step_size);
     if (!(o->min_step <= o->max_step))
         return cst_fail(error, CST_EARG, "expected min_step <= max_step, got %g and %g", o->min_step, o->max_step);
     if (!(o->safety > 0 && o->safety <= 1) || !(o->dfactor > 0 && o->dfactor <= 1) || !(o->ifactor >= 1))
-        return cst_fail(error, CST_EARG, "expected 0 < safety <= 1, 0 < dfactor <= 1 <= ifactor, got %g, %g, %g", o->safety,
-                        o->dfactor, o->ifactor);
+        return cst_fail(error, CST_EARG, "expected 0 < safety <= 1, 0 < dfactor <= 1 <= ifactor, got %g, %g, %g",
+                        o->safety, o->dfactor, o->ifactor);
     CST_TRY(check_times(o->step_t, o->n_step_t, "step_t", error));
     CST_TRY(check_times(o->jump_t, o->n_jump_t, "jump_t", error));
     for (size_t i = 0; i < o->n_step_t; i++)
         for (size_t j = 0; j < o->n_jump_t; j++)
             if (o->step_t[i] == o->jump_t[j])
-                return cst_fail(error, CST_EARG, "expected step_t and jump_t to have no time in common, got %g in both", o->step_t[i]);
+                return cst_fail(error, CST_EARG, "expected step_t and jump_t to have no time in common, got %g in both",
+                                o->step_t[i]);
     return CST_OK;
 }
 
@@ -115,9 +134,17 @@ static void lay_out(cst_solver *s, real *work)
 
 double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const real *y0, const real *y1, size_t *block)
 {
-    const cst_scaled scaled = {
-        .norm = &s->problem->norm, .blocks = s->problem->blocks, .n_blocks = s->problem->n_blocks, .rtol = s->options->rtol,
-        .atol = s->options->atol, .sum = sum, .y0 = y0, .y1 = y1, .values = s->stage, .partial = s->partial, .threads = s->options->threads};
+    const cst_scaled scaled = {.norm = &s->problem->norm,
+                               .blocks = s->problem->blocks,
+                               .n_blocks = s->problem->n_blocks,
+                               .rtol = s->options->rtol,
+                               .atol = s->options->atol,
+                               .sum = sum,
+                               .y0 = y0,
+                               .y1 = y1,
+                               .values = s->stage,
+                               .partial = s->partial,
+                               .threads = s->options->threads};
     return cst_scaled_norm(&scaled, block);
 }
 
@@ -143,11 +170,21 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
     return CST_OK;
 }
 
-cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst_solve_options *options, double t, double t_end,
-                            const real *y, real *q, real *work, cst_solve_stats *stats, cst_error *error)
+cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst_solve_options *options, double t,
+                            double t_end, const real *y, real *q, real *work, cst_solve_stats *stats, cst_error *error)
 {
-    *s = (cst_solver){.problem = problem, .options = options, .stats = stats, .error = error, .n = state_size(problem), .t = t,
-                      .t_start = t, .t_end = t_end, .step_t = t, .direction = t_end < t ? -1 : 1, .previous_ratio = 1, .q = q};
+    *s = (cst_solver){.problem = problem,
+                      .options = options,
+                      .stats = stats,
+                      .error = error,
+                      .n = state_size(problem),
+                      .t = t,
+                      .t_start = t,
+                      .t_end = t_end,
+                      .step_t = t,
+                      .direction = t_end < t ? -1 : 1,
+                      .previous_ratio = 1,
+                      .q = q};
     stats->failure = CST_OK;
     CST_TRY(check_options(options, error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
@@ -157,7 +194,9 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
     s->n_step_t = sort_ahead(s, options->step_t, options->n_step_t, s->step_at);
     s->n_jump_t = sort_ahead(s, options->jump_t, options->n_jump_t, s->jump_at);
     CST_TRY(cst_solver_first_stage(s, t, s->k[0]));
-    double h = options->method->adaptive ? options->first_step : options->step_size > 0 ? options->step_size : fabs(t_end - t);
+    double h = options->method->adaptive ? options->first_step
+               : options->step_size > 0  ? options->step_size
+                                         : fabs(t_end - t);
     if (h == 0) CST_TRY(cst_solver_first_step(s, &h));
     s->h = s->direction * h;
     return cst_solve_stats_add_start(stats, t, s->h, error);

@@ -4,8 +4,11 @@
 
 void cst_solve_stats_reset(cst_solve_stats *stats)
 {
-    *stats = (cst_solve_stats){.trace = stats->trace, .attempts = stats->attempts, .attempt_capacity = stats->attempt_capacity,
-                               .starts = stats->starts, .start_capacity = stats->start_capacity};
+    *stats = (cst_solve_stats){.trace = stats->trace,
+                               .attempts = stats->attempts,
+                               .attempt_capacity = stats->attempt_capacity,
+                               .starts = stats->starts,
+                               .start_capacity = stats->start_capacity};
 }
 
 void cst_solve_stats_clear(cst_solve_stats *stats)

@@ -14,7 +14,7 @@ extern "C" {
 /* One attempted step, in the problem's own time: dt < 0 where it runs backwards. */
 typedef struct cst_attempt {
     double t, dt;
-    double ratio;   /* error ratio: accepted if at most 1 */
+    double ratio; /* error ratio: accepted if at most 1 */
     bool accepted;
     unsigned block; /* the block with the largest share in the ratio */
 } cst_attempt;
@@ -50,8 +50,10 @@ void cst_solve_stats_reset(cst_solve_stats *stats);
 void cst_solve_stats_clear(cst_solve_stats *stats); /* frees the traces */
 
 /* For solvers: count a solve, count an attempt; CST_ENOMEM if the trace cannot grow. */
-CST_MUST_CHECK cst_status cst_solve_stats_add_start(cst_solve_stats *stats, double t0, double first_dt, cst_error *error);
-CST_MUST_CHECK cst_status cst_solve_stats_add_attempt(cst_solve_stats *stats, const cst_attempt *attempt, cst_error *error);
+CST_MUST_CHECK cst_status cst_solve_stats_add_start(cst_solve_stats *stats, double t0, double first_dt,
+                                                    cst_error *error);
+CST_MUST_CHECK cst_status cst_solve_stats_add_attempt(cst_solve_stats *stats, const cst_attempt *attempt,
+                                                      cst_error *error);
 
 #ifdef __cplusplus
 }

@@ -102,7 +102,7 @@ void cst_solver_interpolate(const cst_solver *s, double t, real *y_out)
         return;
     }
     double weights[CST_MAX_STAGES];
-    cst_tableau_dense(tableau, x, weights);
+    cst_tableau_dense(tableau, s->options->refine_dense, x, weights);
     for (size_t i = 0; i < tableau->stages; i++) cst_combination_add(&sum, s->step_h * weights[i], s->k[i]);
     cst_combine(s->options->threads, s->n, s->y_new, &sum, y_out);
 }
@@ -138,11 +138,17 @@ static void worst_component(const cst_solver *s, size_t *block, size_t *index)
 {
     cst_combination sum = {0};
     if (s->rejected)
-        for (size_t i = 0; i < s->options->method->stages; i++) cst_combination_add(&sum, s->options->method->e[i], s->k[i]);
+        for (size_t i = 0; i < s->options->method->stages; i++)
+            cst_combination_add(&sum, s->options->method->e[i], s->k[i]);
     else
         cst_combination_add(&sum, 1, s->k[0]);
-    const cst_scaled scaled = {.norm = &s->problem->norm, .blocks = s->problem->blocks, .n_blocks = s->problem->n_blocks,
-                               .rtol = s->options->rtol, .atol = s->options->atol, .sum = &sum, .y0 = s->y,
+    const cst_scaled scaled = {.norm = &s->problem->norm,
+                               .blocks = s->problem->blocks,
+                               .n_blocks = s->problem->n_blocks,
+                               .rtol = s->options->rtol,
+                               .atol = s->options->atol,
+                               .sum = &sum,
+                               .y0 = s->y,
                                .y1 = s->rejected ? s->y_new : s->y};
     cst_scaled_worst(&scaled, block, index);
 }
@@ -166,11 +172,14 @@ cst_status cst_solver_fail(cst_solver *s, cst_status status, double h)
     stats->failed_index = index;
     const char *name = s->problem->blocks[block].name;
     if (status == CST_ENONFINITE)
-        return cst_fail(s->error, status, "non-finite values at t=%.6g (dt=%.3g): %s has %s[%zu] infinite or not a number", s->t, h,
-                        what, name, index);
+        return cst_fail(s->error, status,
+                        "non-finite values at t=%.6g (dt=%.3g): %s has %s[%zu] infinite or not a number", s->t, h, what,
+                        name, index);
     if (status == CST_EUNDERFLOW)
-        return cst_fail(s->error, status, "dt underflow at t=%.6g (dt=%.3g): block %s[%zu] grows without bound, or rtol and atol "
-                        "are below what the arithmetic can do", s->t, h, name, index);
+        return cst_fail(s->error, status,
+                        "dt underflow at t=%.6g (dt=%.3g): block %s[%zu] grows without bound, or rtol and atol "
+                        "are below what the arithmetic can do",
+                        s->t, h, name, index);
     return cst_fail(s->error, status, "max_num_steps exceeded (%zu) at t=%.6g (dt=%.3g): largest error in %s[%zu]",
                     s->options->max_num_steps, s->t, h, name, index);
 }

@@ -14,21 +14,23 @@ enum { CST_MAX_STAGES = 14 };
 
 typedef struct cst_tableau {
     const char *name;
-    size_t order;    /* of y1; the step factor's exponent is 1 / order */
+    size_t order; /* of y1; the step factor's exponent is 1 / order */
     size_t stages;
-    bool adaptive;   /* has an error estimate and a dense output */
-    bool fsal;       /* the last stage is f(t + h, y1) */
-    double error_factor;                          /* what e is multiplied by for the classic weights (dopri5: 3/2) */
+    bool adaptive;       /* has an error estimate and a dense output */
+    bool fsal;           /* the last stage is f(t + h, y1) */
+    bool rough_middle;   /* m, torchdiffeq's, is of order 1: Hermite's cubic is a better dense output */
+    double error_factor; /* what e is multiplied by for the classic weights (dopri5: 3/2) */
     double c[CST_MAX_STAGES];
     double a[CST_MAX_STAGES][CST_MAX_STAGES];
     double b[CST_MAX_STAGES], e[CST_MAX_STAGES], m[CST_MAX_STAGES];
 } cst_tableau;
 
-extern const cst_tableau *const cst_tableaus[]; /* ended by NULL; the first is the default, dopri5 */
+extern const cst_tableau *const cst_tableaus[];        /* ended by NULL; the first is the default, dopri5 */
 const cst_tableau *cst_tableau_find(const char *name); /* NULL if unknown */
 
-/* The quartic interpolant's weights at x in [0, 1]: y(t + x h) = y + h sum_i w_i k_i. w(1) = b. */
-void cst_tableau_dense(const cst_tableau *tableau, double x, double weights[CST_MAX_STAGES]);
+/* The interpolant's weights at x in [0, 1]: y(t + x h) = y + h sum_i w_i k_i, w(1) = b. A quartic through the middle m, or,
+ * where that is rough and `refine` is set, Hermite's cubic. */
+void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES]);
 
 #ifdef __cplusplus
 }
