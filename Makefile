@@ -4,7 +4,7 @@ PRECISION ?= float
 PREFIX ?= /usr/local
 GOLDEN ?= ../shared/golden
 VERSION := $(shell sed -n 's/^\#define CST_VERSION "\(.*\)"/\1/p' core/version.h)
-jobs := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+jobs := $(if $(filter 0,$(MAKELEVEL)),$(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)))
 MAKEFLAGS += --no-print-directory $(jobs)
 
 FOLDERS := core layers ode adjoint models datasets train
@@ -123,8 +123,8 @@ format: ## format all sources
 	clang-format -i $$(find $(FOLDERS) cli tests bench examples -name '*.[ch]')
 
 bench: ## the field of an ODE-Net and its layers against the BLAS
-	@$(MAKE) $(out)/bench
-	$(out)/bench
+	@$(MAKE) $(out)/bench_layers
+	$(out)/bench_layers
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
 	@$(MAKE) all

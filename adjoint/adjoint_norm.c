@@ -13,8 +13,9 @@ static const struct {
     double weight[CST_N_BLOCKS];
     bool per_tensor;
 } named[] = {
-    {CST_NORM_MAX_RMS, {1, 1, 1, 1}, false}, {CST_NORM_MAX_RMS, {1, 1, 1, 1}, true}, {CST_NORM_MAX_RMS, {1, 1, 0, 0}, false},
-    {CST_NORM_RMS, {1, 1, 1, 1}, false},     {CST_NORM_MAX, {1, 1, 1, 1}, false},
+    {CST_NORM_MAX_RMS, {1, 1, 1, 1}, false}, {CST_NORM_MAX_RMS, {1, 1, 1, 1}, true},
+    {CST_NORM_MAX_RMS, {1, 1, 0, 0}, false}, {CST_NORM_RMS, {1, 1, 1, 1}, false},
+    {CST_NORM_MAX, {1, 1, 1, 1}, false},
 };
 const char *const cst_adjoint_norm_names[] = {"default", "default_per_tensor", "seminorm", "rms", "max", NULL};
 
@@ -26,11 +27,13 @@ cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_e
         memcpy(norm->weight, named[i].weight, sizeof norm->weight);
         return CST_OK;
     }
-    return cst_fail(error, CST_EARG, "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"%s\"", name);
+    return cst_fail(error, CST_EARG, "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"%s\"",
+                    name);
 }
 
 void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
-                               double (*callback)(void *context, const real *v, const cst_block *blocks, size_t n_blocks),
+                               double (*callback)(void *context, const real *v, const cst_block *blocks,
+                                                  size_t n_blocks),
                                void *context)
 {
     *norm = (cst_adjoint_norm){.norm = {.kind = CST_NORM_CALLBACK, .callback = callback, .context = context},
@@ -46,7 +49,8 @@ static cst_status read_weights(cst_config section, const char *but, double weigh
         if (but && strcmp(name, but) == 0) continue;
         size_t block = 0;
         while (block < CST_N_BLOCKS && strcmp(name, cst_adjoint_block_names[block]) != 0) block++;
-        if (block == CST_N_BLOCKS) return cst_config_fail(member, error, "expected a block (z, a_z, a_theta, a_t), got \"%s\"", name);
+        if (block == CST_N_BLOCKS)
+            return cst_config_fail(member, error, "expected a block (z, a_z, a_theta, a_t), got \"%s\"", name);
         if (!cst_config_number(member, &weight[block]) || !(weight[block] >= 0) || !isfinite(weight[block]))
             return cst_config_fail(member, error, "expected a weight of at least 0");
     }
@@ -83,7 +87,8 @@ static cst_status read_combination(cst_config config, cst_adjoint_norm *norm, cs
 {
     static const char *const combinations[] = {"max", "rms", NULL};
     static const cst_key keys[] = {
-        {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations, "the largest, or one RMS"},
+        {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations,
+         "the largest, or one RMS"},
         {"weights", CST_KEY_SECTION, offsetof(combination, weights), NULL, 0, 0, NULL, "a weight a block"},
         {0},
     };
@@ -102,7 +107,8 @@ cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_
     const bool adjusted = cst_config_is_object(config) && cst_config_present(base);
     const char *name = cst_config_string(adjusted ? base : config);
     if (name) {
-        if (cst_adjoint_norm_init(norm, name, error) != CST_OK) return cst_config_place(adjusted ? base : config, error);
+        if (cst_adjoint_norm_init(norm, name, error) != CST_OK)
+            return cst_config_place(adjusted ? base : config, error);
         return adjusted ? read_weights(config, "norm", norm->weight, error) : CST_OK;
     }
     if (cst_config_is_object(config) && cst_config_present(slices)) {
@@ -110,5 +116,7 @@ cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_
         return read_slices(slices, norm, error);
     }
     if (cst_config_is_object(config) && !adjusted) return read_combination(config, norm, error);
-    return cst_config_fail(config, error, "expected a norm's name, {\"norm\": name, block: weight}, {\"combine\": ..., \"weights\": ...} or {\"slices\": n}");
+    return cst_config_fail(config, error,
+                           "expected a norm's name, {\"norm\": name, block: weight}, {\"combine\": ..., \"weights\": "
+                           "...} or {\"slices\": n}");
 }

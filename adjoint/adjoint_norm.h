@@ -24,7 +24,13 @@
 extern "C" {
 #endif
 
-typedef enum cst_adjoint_block { CST_BLOCK_Z, CST_BLOCK_A_Z, CST_BLOCK_A_THETA, CST_BLOCK_A_T, CST_N_BLOCKS } cst_adjoint_block;
+typedef enum cst_adjoint_block {
+    CST_BLOCK_Z,
+    CST_BLOCK_A_Z,
+    CST_BLOCK_A_THETA,
+    CST_BLOCK_A_T,
+    CST_N_BLOCKS
+} cst_adjoint_block;
 
 extern const char *const cst_adjoint_block_names[CST_N_BLOCKS];
 extern const char *const cst_adjoint_norm_names[]; /* the table above, ended by NULL */
@@ -41,7 +47,8 @@ CST_MUST_CHECK cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const ch
 
 /* Anything of ode/norm.h's CST_NORM_CALLBACK: it sees all four blocks. */
 void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
-                               double (*callback)(void *context, const real *v, const cst_block *blocks, size_t n_blocks),
+                               double (*callback)(void *context, const real *v, const cst_block *blocks,
+                                                  size_t n_blocks),
                                void *context);
 
 /* A name, {"norm": name, "a_theta": 0.1, ...} (a named norm with other weights), {"combine": "max" or "rms",

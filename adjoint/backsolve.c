@@ -14,8 +14,8 @@ typedef struct adjoint_system {
     bool theta_state, theta_sum; /* a_theta in y, in q; neither if nobody wants it */
     bool t_state, t_sum;         /* a_t likewise */
     real *y, *q;
-    real *theta, *at;            /* a_theta and a_t, wherever they are; NULL if nowhere */
-    size_t theta_at, t_at;       /* their offsets in y or q */
+    real *theta, *at;      /* a_theta and a_t, wherever they are; NULL if nowhere */
+    size_t theta_at, t_at; /* their offsets in y or q */
 } adjoint_system;
 
 typedef struct block_list {
@@ -25,7 +25,8 @@ typedef struct block_list {
 
 static void add_block(block_list *list, const char *name, size_t size, double weight)
 {
-    if (list->blocks) list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
+    if (list->blocks)
+        list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
     list->n++;
     list->size = cst_size_add(list->size, size);
 }
@@ -33,8 +34,7 @@ static void add_block(block_list *list, const char *name, size_t size, double we
 /* One block for each tensor below `m`, in the order of theta. */
 static void add_tensor_blocks(block_list *list, const cst_module *m, double weight)
 {
-    for (size_t i = 0; i < m->n_tensors; i++)
-        add_block(list, "a_theta", cst_shape_size(&m->tensors[i].shape), weight);
+    for (size_t i = 0; i < m->n_tensors; i++) add_block(list, "a_theta", cst_shape_size(&m->tensors[i].shape), weight);
     for (size_t i = 0; i < m->n_children; i++) add_tensor_blocks(list, m->children[i].module, weight);
 }
 
@@ -44,7 +44,8 @@ static bool in_state(const cst_adjoint_norm *norm, cst_adjoint_block block)
 }
 
 /* The blocks of the state, in order. */
-static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool want_theta, cst_block *blocks)
+static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool want_theta,
+                              cst_block *blocks)
 {
     block_list list = {.blocks = blocks};
     add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
@@ -63,8 +64,9 @@ cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *
 {
     const block_list list = list_blocks(field, norm, 1, true, NULL);
     if (list.n <= CST_MAX_BLOCKS) return CST_OK;
-    return cst_fail(error, CST_EUNSUPPORTED, "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors",
-                    CST_MAX_BLOCKS - 3, list.n - 3);
+    return cst_fail(error, CST_EUNSUPPORTED,
+                    "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors", CST_MAX_BLOCKS - 3,
+                    list.n - 3);
 }
 
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
@@ -76,7 +78,8 @@ size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const 
     const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = cst_size_add(p, 1)};
     cst_plan plan;
     cst_module_plan(field, n, 0, threads, &plan);
-    const size_t parts[] = {plan.cache, plan.work, list.size, cst_size_add(p, 1), nz, cst_solver_work(&problem, options)};
+    const size_t parts[] = {plan.cache,         plan.work, list.size,
+                            cst_size_add(p, 1), nz,        cst_solver_work(&problem, options)};
     size_t total = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) total = cst_size_add(total, cst_size_align(parts[i]));
     return total;
@@ -146,8 +149,12 @@ static real *lay_out(adjoint_system *s, const cst_backsolve *b)
     memset(s->q, 0, n_quadratures * sizeof(real));
     if (want_theta) s->theta = (s->theta_state ? s->y : s->q) + s->theta_at;
     if (s->t_state || s->t_sum) s->at = (s->t_state ? s->y : s->q) + s->t_at;
-    s->problem = (cst_problem){.f = adjoint_rhs, .context = s, .blocks = s->blocks, .n_blocks = list.n,
-                               .n_quadratures = n_quadratures, .norm = b->norm->norm};
+    s->problem = (cst_problem){.f = adjoint_rhs,
+                               .context = s,
+                               .blocks = s->blocks,
+                               .n_blocks = list.n,
+                               .n_quadratures = n_quadratures,
+                               .norm = b->norm->norm};
     if (b->norm->slice_of_z) s->problem.norm.slice = cst_size_mul(b->norm->slice_of_z, s->nz);
     return work;
 }
@@ -197,8 +204,8 @@ static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes,
             *s->at -= (real)gtimes[i];
         }
         cst_solver solver;
-        CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[i], b->times[i - 1], s->y, s->q, work, stats,
-                                 b->call->error));
+        CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[i], b->times[i - 1], s->y, s->q, work,
+                                 stats, b->call->error));
         CST_TRY(cst_solver_advance(&solver, b->times[i - 1], false, s->y));
     }
     if (gtimes) gtimes[0] = (double)*s->at;

@@ -50,7 +50,8 @@ CST_MUST_CHECK cst_status cst_backsolve_check(const cst_module *field, const cst
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
                           const cst_adjoint_norm *norm);
 
-CST_MUST_CHECK cst_status cst_backsolve_run(const cst_backsolve *b, const cst_backsolve_result *result, cst_solve_stats *stats);
+CST_MUST_CHECK cst_status cst_backsolve_run(const cst_backsolve *b, const cst_backsolve_result *result,
+                                            cst_solve_stats *stats);
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,8 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
                                         cst_solver_work(&problem, &block->o.forward));
     const size_t backward = cst_backsolve_work(field, n, threads, &block->o.backward, &block->o.norm);
     plan->cache = cst_size_mul(block->o.n_times, z.size);
-    plan->work = cst_size_add(cst_size_mul(2, reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
+    plan->work =
+        cst_size_add(cst_size_mul(2, reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
 }
 
 /* The times as doubles: the options', or the parameter's at the front of *work. */
@@ -81,7 +82,8 @@ static void report(const cst_module *m, const cst_call *c, bool backward, cst_so
 static void hand_out(size_t n, size_t n_times, size_t d, const real *z, real *y)
 {
     for (size_t i = 0; i < n_times; i++)
-        for (size_t row = 0; row < n; row++) memcpy(y + (row * n_times + i) * d, z + (i * n + row) * d, d * sizeof(real));
+        for (size_t row = 0; row < n; row++)
+            memcpy(y + (row * n_times + i) * d, z + (i * n + row) * d, d * sizeof(real));
 }
 
 static cst_status ode_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
@@ -110,7 +112,8 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     return CST_OK;
 }
 
-static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g)
+static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                          const cst_grads *g)
 {
     const ode_block *block = (const ode_block *)m;
     const size_t d = cst_shape_size(&m->x), n_times = block->o.n_times;
@@ -123,13 +126,25 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     cst_solve_options options = block->o.backward;
     options.threads = c->threads;
     const cst_backsolve b = {
-        .field = field_of(m), .call = &call, .options = &options, .norm = &block->o.norm, .fresh_solves = block->o.fresh_solves,
-        .times = times, .n_times = n_times, .z = p->cache, .gy = gy,
-        .first_observed = all ? 0 : n_times - 1, .gy_time = all ? d : 0, .gy_row = all ? n_times * d : d,
-        .want_theta = g->gtheta != NULL, .want_times = g->gtheta != NULL && block->o.learn_t,
+        .field = field_of(m),
+        .call = &call,
+        .options = &options,
+        .norm = &block->o.norm,
+        .fresh_solves = block->o.fresh_solves,
+        .times = times,
+        .n_times = n_times,
+        .z = p->cache,
+        .gy = gy,
+        .first_observed = all ? 0 : n_times - 1,
+        .gy_time = all ? d : 0,
+        .gy_row = all ? n_times * d : d,
+        .want_theta = g->gtheta != NULL,
+        .want_times = g->gtheta != NULL && block->o.learn_t,
     };
-    const cst_backsolve_result result = {
-        .scale = g->scale, .gz0 = g->gx, .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL, .gtimes = gtimes};
+    const cst_backsolve_result result = {.scale = g->scale,
+                                         .gz0 = g->gx,
+                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
+                                         .gtimes = gtimes};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const cst_status status = cst_backsolve_run(&b, &result, &stats);
     report(m, c, true, &stats);
@@ -164,13 +179,15 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
                         cst_shape_text(&field->x, in), cst_shape_text(&field->y, out));
     if (o->n_times < 2) return cst_fail(error, CST_EARG, "expected at least 2 times, got %zu", o->n_times);
     for (size_t i = 0; i < o->n_times; i++) {
-        if (!isfinite(o->times[i])) return cst_fail(error, CST_EARG, "expected finite times, got t[%zu] = %g", i, o->times[i]);
+        if (!isfinite(o->times[i]))
+            return cst_fail(error, CST_EARG, "expected finite times, got t[%zu] = %g", i, o->times[i]);
         if (i > 0 && !((o->times[i] - o->times[i - 1]) * (o->times[1] - o->times[0]) > 0))
-            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i, o->times[i],
-                            o->times[i - 1]);
+            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
+                            o->times[i], o->times[i - 1]);
     }
     if (o->output_all && field->x.rank == CST_MAX_RANK)
-        return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output", CST_MAX_RANK);
+        return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output",
+                        CST_MAX_RANK);
     return cst_backsolve_check(field, &o->norm, error);
 }
 
@@ -242,7 +259,8 @@ static const char *const outputs[] = {"last", "all", NULL};
 static const cst_key ode_keys[] = {
     {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first"},
     {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module"},
-    {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs, "the last state, or all of them"},
+    {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs,
+     "the last state, or all of them"},
     {"learn_t", CST_KEY_BOOL, offsetof(ode_section, learn_t), "false", 0, 0, NULL, "make the times a parameter"},
     {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver"},
     {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed"},
@@ -257,11 +275,16 @@ typedef struct gradient_section {
 
 static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve", NULL};
 static const cst_key gradient_keys[] = {
-    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods, "gradient method"},
-    {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL, "error norm of the adjoint system"},
-    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, DBL_MAX, NULL, "relative tolerance; the solver's if absent"},
-    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, DBL_MAX, NULL, "absolute tolerance; the solver's if absent"},
-    {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL, "options that differ from the solver's"},
+    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
+     "gradient method"},
+    {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
+     "error norm of the adjoint system"},
+    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, DBL_MAX, NULL,
+     "relative tolerance; the solver's if absent"},
+    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, DBL_MAX, NULL,
+     "absolute tolerance; the solver's if absent"},
+    {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
+     "options that differ from the solver's"},
     {0},
 };
 
@@ -279,7 +302,8 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     return CST_OK;
 }
 
-static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m, cst_error *error)
+static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                           cst_error *error)
 {
     ode_section s = {0};
     cst_ode_options o = {0};
@@ -308,14 +332,17 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
 #else
 #define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
 #endif
-#define MLP "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 5}, " \
-            "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+#define MLP                                                                                                            \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
+    "5}, "                                                                                                             \
+    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
 static const cst_module_example examples[] = {
     {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP "}", {1, {3}}},
     {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " TIGHT ", \"field\": " MLP
      ", \"gradient\": {\"norm\": \"default\"}}",
      {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": " MLP "}}",
+    {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT
+     ", \"field\": " MLP "}}",
      {1, {3}}},
 };
 

@@ -21,8 +21,8 @@ typedef enum cst_gradient_method { CST_GRADIENT_BACKSOLVE } cst_gradient_method;
 typedef struct cst_ode_options {
     const double *times; /* (T), strictly monotone, T >= 2; copied */
     size_t n_times;
-    bool output_all; /* y has every time, not the last alone */
-    bool learn_t;    /* the times are a parameter "t" */
+    bool output_all;                     /* y has every time, not the last alone */
+    bool learn_t;                        /* the times are a parameter "t" */
     cst_solve_options forward, backward; /* copied */
     cst_gradient_method gradient;
     cst_adjoint_norm norm;
@@ -33,7 +33,8 @@ typedef struct cst_ode_options {
 void cst_ode_options_init(cst_ode_options *options);
 
 /* Takes `field` over: it is freed with the block, and at once where this fails. */
-CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m, cst_error *error);
+CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m,
+                                      cst_error *error);
 
 extern const cst_module_type cst_ode_type;
 

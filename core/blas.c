@@ -15,8 +15,8 @@ static void choose_kernels(void)
 {
     const char *variable = "OPENBLAS_CORETYPE";
     if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(variable)) return;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl"))
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl"))
         return;
     const char *chosen = openblas_get_corename();
     if (strcmp(chosen, "Haswell") != 0 && strcmp(chosen, "Zen") != 0) return;
@@ -26,7 +26,9 @@ static void choose_kernels(void)
     unsetenv(variable);
 }
 #else
-static void choose_kernels(void) {}
+static void choose_kernels(void)
+{
+}
 #endif
 
 /* Runs when the library is loaded, before there is a second thread. */

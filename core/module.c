@@ -46,8 +46,8 @@ cst_status cst_module_expect_rank(const cst_shape *x, size_t rank, const char *l
 {
     char text[CST_SHAPE_TEXT];
     if (x->rank == rank) return CST_OK;
-    return cst_fail(error, CST_ESHAPE, "expected rows of %zu dimension%s %s, got %s", rank, rank == 1 ? "" : "s", letters,
-                    cst_shape_text(x, text));
+    return cst_fail(error, CST_ESHAPE, "expected rows of %zu dimension%s %s, got %s", rank, rank == 1 ? "" : "s",
+                    letters, cst_shape_text(x, text));
 }
 
 cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, real *work)

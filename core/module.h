@@ -81,22 +81,22 @@ typedef struct cst_tangents {
 /* What a reverse pass is to produce: NULL for what is not needed. */
 typedef struct cst_grads {
     real scale;
-    real *gx;      /* (N, in), overwritten */
-    real *gxdot;   /* (count, N, in), overwritten; jvp_vjp only */
-    real *gtheta;  /* (P), added to with `scale` */
-    double *gt;    /* added to with `scale` */
+    real *gx;     /* (N, in), overwritten */
+    real *gxdot;  /* (count, N, in), overwritten; jvp_vjp only */
+    real *gtheta; /* (P), added to with `scale` */
+    double *gt;   /* added to with `scale` */
 } cst_grads;
 
 /* One table a module type. plan, forward and vjp are required. */
 typedef struct cst_module_ops {
-    const char *name; /* the type's name in configs */
+    const char *name;                                                                   /* the type's name in configs */
     void (*plan)(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan); /* *plan arrives zeroed */
     cst_status (*forward)(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache);
     cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g);
     /* NULL: not supported (a composite that has them still needs its children to). gy or gydot NULL: zero. */
     cst_status (*jvp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d);
-    cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d, const real *gy,
-                          const real *gydot, const cst_grads *g);
+    cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+                          const real *gy, const real *gydot, const cst_grads *g);
     /* NULL: own tensors start at zero. Fills the module's own tensors only. */
     void (*init)(const cst_module *m, cst_rng rng, real *theta);
     /* NULL: nothing but the struct and the children to free. Must not free these. */
@@ -139,7 +139,8 @@ void cst_module_add_tensor(cst_module *m, const char *name, cst_shape shape);
 /* Append a child and own it: it is freed with the parent, and at once where this fails. Adds its cost. */
 CST_MUST_CHECK cst_status cst_module_add_child(cst_module *m, const char *name, cst_module *child, cst_error *error);
 /* CST_ESHAPE unless the row shape has that rank: "expected rows of 3 dimensions (C, H, W), got (64)". */
-CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank, const char *letters, cst_error *error);
+CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank, const char *letters,
+                                                 cst_error *error);
 
 /* The call for child i: its theta and random stream; `work` is where its scratch begins. */
 cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, real *work);
@@ -154,7 +155,8 @@ void cst_module_init(const cst_module *m, cst_rng rng, real *theta);
 /* CST_EUNSUPPORTED unless m and all its children have jvp (and jvp_vjp): "group_norm has no jvp_vjp: not usable in a
  * cnf field", with `purpose` "a cnf field". */
 typedef enum cst_passes { CST_PASS_JVP = 1, CST_PASS_JVP_VJP = 2 } cst_passes;
-CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passes, const char *purpose, cst_error *error);
+CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passes, const char *purpose,
+                                             cst_error *error);
 
 /* Sizes of everything below. forward and vjp cut the batch into as many shards as pay, one a thread, each with a cache,
  * scratch and gtheta of its own; gradients are summed in fixed order. A pass on (n, threads) must follow a forward
@@ -162,17 +164,20 @@ CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passe
  * tangents and threads (a field made of derivatives) is a module of its own and cut as a whole. */
 void cst_module_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan);
 
-CST_MUST_CHECK cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache);
+CST_MUST_CHECK cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real *x, real *y,
+                                             real *cache);
 CST_MUST_CHECK cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                          const cst_grads *g);
-CST_MUST_CHECK cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d);
+CST_MUST_CHECK cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                         const cst_tangents *d);
 CST_MUST_CHECK cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                             const cst_tangents *d, const real *gy, const real *gydot, const cst_grads *g);
+                                             const cst_tangents *d, const real *gy, const real *gydot,
+                                             const cst_grads *g);
 
 /* forward, then vjp, at one point, shard by shard: what an adjoint evaluates. `cache` as planned; g may ask for
  * nothing, then only y is made. */
-CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache,
-                                                 const real *gy, const cst_grads *g);
+CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const real *x, real *y,
+                                                 real *cache, const real *gy, const cst_grads *g);
 
 /* ---- parameters by name -------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ cst_status cst_module_from_config(const cst_registry *registry, cst_config secti
     CST_TRY(cst_config_type(section, "module", names, &index, error));
     const cst_status status = registry->types[index]->make(registry, section, x, m, error);
     /* Constructors know shapes, not places; what came from a nested section has its place already (CST_ECONFIG). */
-    if (status == CST_ESHAPE || status == CST_EARG || status == CST_EUNSUPPORTED) return cst_config_place(section, error);
+    if (status == CST_ESHAPE || status == CST_EARG || status == CST_EUNSUPPORTED)
+        return cst_config_place(section, error);
     return status;
 }

@@ -23,7 +23,8 @@ typedef struct cst_module_type {
     const char *summary; /* one line for `costate list` */
     const cst_key *keys; /* of its section, "type" excepted */
     /* Build it for rows of shape x. Errors about shapes are CST_ESHAPE without a place: the registry adds it. */
-    cst_status (*make)(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m, cst_error *error);
+    cst_status (*make)(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                       cst_error *error);
     size_t n_examples;
     const cst_module_example *examples;
 } cst_module_type;

@@ -19,15 +19,23 @@ extern "C" {
 typedef uint64_t cst_rng; /* a key: one stream of 2^64 draws */
 
 /* What a stream is for; streams of different purposes are independent. */
-typedef enum cst_purpose { CST_RNG_INIT, CST_RNG_SHUFFLE, CST_RNG_SPLIT, CST_RNG_DROPOUT, CST_RNG_DATA, CST_RNG_NOISE, CST_RNG_TEST } cst_purpose;
+typedef enum cst_purpose {
+    CST_RNG_INIT,
+    CST_RNG_SHUFFLE,
+    CST_RNG_SPLIT,
+    CST_RNG_DROPOUT,
+    CST_RNG_DATA,
+    CST_RNG_NOISE,
+    CST_RNG_TEST
+} cst_purpose;
 
 cst_rng cst_rng_new(uint64_t seed, cst_purpose purpose);
 cst_rng cst_rng_split(cst_rng rng, uint64_t index); /* an independent stream for each index */
 
 uint64_t cst_rng_bits(cst_rng rng, uint64_t index);
-double cst_rng_uniform(cst_rng rng, uint64_t index);              /* in [0, 1), 53 bits */
-double cst_rng_normal(cst_rng rng, uint64_t index);               /* standard normal, Box-Muller */
-uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n);  /* in 0 .. n-1, without bias beyond 2^-64 n */
+double cst_rng_uniform(cst_rng rng, uint64_t index);             /* in [0, 1), 53 bits */
+double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard normal, Box-Muller */
+uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n); /* in 0 .. n-1, without bias beyond 2^-64 n */
 
 /* x[i] uniform in [low, high), or normal with the given deviation, from draws 0 .. n-1. */
 void cst_rng_fill_uniform(cst_rng rng, real *x, size_t n, double low, double high);

@@ -15,11 +15,11 @@ typedef struct pass {
     size_t n_shards;
     cst_plan stride; /* of one shard, each a multiple of a cache line */
     const real *x;
-    real *y, *cache;         /* forward; y and cache are only read where there is none */
+    real *y, *cache; /* forward; y and cache are only read where there is none */
     const real *gy;
-    const cst_grads *g;      /* NULL: no vjp */
+    const cst_grads *g; /* NULL: no vjp */
     bool forward;
-    real *gtheta;            /* buffers of all shards but the first */
+    real *gtheta; /* buffers of all shards but the first */
     double gt[CST_MAX_THREADS];
     cst_status status[CST_MAX_THREADS];
     cst_error error[CST_MAX_THREADS];
@@ -62,7 +62,8 @@ static real *gtheta_of(const pass *p, size_t shard)
     return p->gtheta + (shard - 1) * cst_size_align(p->m->n_params);
 }
 
-static cst_status run_vjp(const pass *p, const cst_call *call, size_t row, size_t shard, const cst_point *point, double *gt)
+static cst_status run_vjp(const pass *p, const cst_call *call, size_t row, size_t shard, const cst_point *point,
+                          double *gt)
 {
     cst_grads grads = *p->g;
     const size_t in = cst_shape_size(&p->m->x), out = cst_shape_size(&p->m->y);
@@ -87,8 +88,7 @@ static void run_shard(void *context, size_t shard)
     real *y = p->y + first * cst_shape_size(&p->m->y), *cache = p->cache + shard * p->stride.cache;
     cst_status status = CST_OK;
     if (p->forward) status = p->m->ops->forward(p->m, &call, x, y, cache);
-    if (status == CST_OK && p->g)
-        status = run_vjp(p, &call, first, shard, &(cst_point){x, y, cache}, &p->gt[shard]);
+    if (status == CST_OK && p->g) status = run_vjp(p, &call, first, shard, &(cst_point){x, y, cache}, &p->gt[shard]);
     p->status[shard] = status;
 }
 
@@ -132,7 +132,8 @@ cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real
     return run_sharded(&p);
 }
 
-cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy, const cst_grads *g)
+cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
+                          const cst_grads *g)
 {
     if (!wanted(g)) return CST_OK;
     const size_t shards = count_shards(m, c->n, c->threads);
@@ -160,7 +161,8 @@ cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const 
 static cst_status require_one_thread(const cst_module *m, const cst_call *c)
 {
     if (c->threads <= 1) return CST_OK;
-    return cst_fail(c->error, CST_EARG, "tangent passes of %s run on one thread, got threads = %d", m->ops->name, c->threads);
+    return cst_fail(c->error, CST_EARG, "tangent passes of %s run on one thread, got threads = %d", m->ops->name,
+                    c->threads);
 }
 
 cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)

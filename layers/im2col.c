@@ -229,7 +229,8 @@ static void shift_columns(const cst_lowering *l, const block *b, const real *ima
     const matrix x = take(b, l->image_channels, pixels, l->w, image, planes);
     /* A strip's plane begins at its first line: there are pixels before and after. Side by side there is something to
      * read around every plane. */
-    const size_t before = b->images == 1 ? b->top * l->w : margin_of(l), whole = b->images == 1 ? pixels : n + 2 * before;
+    const size_t before = b->images == 1 ? b->top * l->w : margin_of(l),
+                 whole = b->images == 1 ? pixels : n + 2 * before;
     for (size_t c = 0; c < l->image_channels; c++) {
         for (size_t tap = 0; tap < taps(l); tap++, columns += n)
             shift_plane(x.at + c * x.stride, -(ptrdiff_t)before, (ptrdiff_t)(whole - before),
@@ -247,9 +248,9 @@ static void add_masked(size_t n, const real *restrict from, const real *restrict
 }
 
 /* Three neighbours, so that a kernel of 3 reads and writes the sum a third as often. */
-static void add_masked_3(size_t n, const real *restrict from_0, const real *restrict from_1, const real *restrict from_2,
-                         const real *restrict mask_0, const real *restrict mask_1, const real *restrict mask_2,
-                         real *restrict sum)
+static void add_masked_3(size_t n, const real *restrict from_0, const real *restrict from_1,
+                         const real *restrict from_2, const real *restrict mask_0, const real *restrict mask_1,
+                         const real *restrict mask_2, real *restrict sum)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {

@@ -37,7 +37,7 @@ typedef struct cst_loss {
     size_t (*count_correct)(size_t n, size_t d, const real *x, cst_targets targets);
 } cst_loss;
 
-extern const cst_loss *const cst_losses[]; /* ended by NULL */
+extern const cst_loss *const cst_losses[];       /* ended by NULL */
 const cst_loss *cst_loss_find(const char *name); /* NULL if unknown */
 
 #ifdef __cplusplus

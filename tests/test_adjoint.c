@@ -1,7 +1,7 @@
 /* The ODE block and its adjoint: closed forms, order, norms, quadratures, times, failures. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -37,7 +37,8 @@ static void watch(void *context, const cst_module *block, bool backward, const c
     s->failure = stats->failure;
     if (!backward) return;
     s->products += stats->products;
-    for (size_t i = 0; i < stats->n_attempts && s->n_attempts < MAX_ATTEMPTS; i++) s->attempts[s->n_attempts++] = stats->attempts[i];
+    for (size_t i = 0; i < stats->n_attempts && s->n_attempts < MAX_ATTEMPTS; i++)
+        s->attempts[s->n_attempts++] = stats->attempts[i];
 }
 
 /* One model, one point, one cotangent. */
@@ -58,7 +59,8 @@ static cst_status build(problem *p, const char *json, cst_shape x, size_t n, int
     p->n = n;
     p->threads = threads;
     cst_status status = cst_document_parse("test", json, strlen(json), &p->document, &p->error);
-    if (status == CST_OK) status = cst_module_from_config(&cst_all_modules, cst_document_root(p->document), &x, &p->m, &p->error);
+    if (status == CST_OK)
+        status = cst_module_from_config(&cst_all_modules, cst_document_root(p->document), &x, &p->m, &p->error);
     if (status != CST_OK) return status;
     p->in = n * cst_shape_size(&p->m->x);
     p->out = n * cst_shape_size(&p->m->y);
@@ -86,7 +88,8 @@ static void clear(problem *p)
 
 static cst_call call_of(problem *p, const cst_observer *observer)
 {
-    return (cst_call){.n = p->n, .threads = p->threads, .theta = p->theta, .work = p->work, .observer = observer, .error = &p->error};
+    return (cst_call){
+        .n = p->n, .threads = p->threads, .theta = p->theta, .work = p->work, .observer = observer, .error = &p->error};
 }
 
 static cst_status forward(problem *p)
@@ -122,8 +125,10 @@ static double distance(const real *a, const real *b, size_t n)
     return worst / scale;
 }
 
-#define MLP "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 8}," \
-            "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+#define MLP                                                                                                            \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
+    "8},"                                                                                                              \
+    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
 
 /* ---- closed form --------------------------------------------------------------------------------------------- */
 
@@ -151,8 +156,10 @@ static void linear_field_has_its_closed_form(void **state)
 {
     (void)state;
     problem p;
-    const char *json = exact ? "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-12, \"atol\": 1e-12}, \"field\": {\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}"
-                             : "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}, \"field\": {\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}";
+    const char *json = exact ? "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-12, \"atol\": 1e-12}, \"field\": "
+                               "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}"
+                             : "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}, \"field\": "
+                               "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}";
     assert_int_equal(build(&p, json, cst_shape_1d(2), 1, 1), CST_OK);
     const double a[4] = {-0.3, 1.4, -1.1, 0.2}, at[4] = {-0.3, -1.1, 1.4, 0.2};
     for (int i = 0; i < 4; i++) p.theta[i] = (real)a[i];
@@ -192,9 +199,13 @@ static void gradient_converges_at_the_solvers_order(void **state)
     static const struct {
         const char *method;
         double order, h;
-    } cases[] = {{"euler", 1, 0.01}, {"midpoint", 2, 0.05}, {"heun3", 3, 0.1}, {"rk4", 4, 0.125}, {"bosh3", 3, 0.1}, {"dopri5", 5, 0.25}, {"tsit5", 5, 0.25}};
+    } cases[] = {{"euler", 1, 0.01}, {"midpoint", 2, 0.05}, {"heun3", 3, 0.1}, {"rk4", 4, 0.125},
+                 {"bosh3", 3, 0.1},  {"dopri5", 5, 0.25},   {"tsit5", 5, 0.25}};
     problem reference;
-    assert_int_equal(build(&reference, "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-13, \"atol\": 1e-13}, \"field\": " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
+    assert_int_equal(build(&reference,
+                           "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-13, \"atol\": 1e-13}, \"field\": " MLP "}",
+                           cst_shape_1d(3), 4, 1),
+                     CST_OK);
     for (size_t i = 0; i < reference.m->n_params; i++) reference.theta[i] *= 2;
     run(&reference);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -204,18 +215,22 @@ static void gradient_converges_at_the_solvers_order(void **state)
             char json[1024];
             /* An adaptive method takes steps of min_step = max_step whatever their error. */
             snprintf(json, sizeof json,
-                     "{\"type\": \"ode\", \"solver\": {\"method\": \"%s\", \"step_size\": %g, \"first_step\": %g, \"min_step\": %g, "
-                     "\"max_step\": %g}, \"field\": " MLP "}", cases[i].method, h, h, h, h);
+                     "{\"type\": \"ode\", \"solver\": {\"method\": \"%s\", \"step_size\": %g, \"first_step\": %g, "
+                     "\"min_step\": %g, "
+                     "\"max_step\": %g}, \"field\": " MLP "}",
+                     cases[i].method, h, h, h, h);
             problem p;
             assert_int_equal(build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
             memcpy(p.theta, reference.theta, p.m->n_params * sizeof(real));
             run(&p);
-            error[halved] = fmax(distance(p.gtheta, reference.gtheta, p.m->n_params), distance(p.gx, reference.gx, p.in));
+            error[halved] =
+                fmax(distance(p.gtheta, reference.gtheta, p.m->n_params), distance(p.gx, reference.gx, p.in));
             clear(&p);
         }
         const double order = log2(error[0] / error[1]);
         if (!(order > cases[i].order - 0.3 && order < cases[i].order + 1.2)) /* dopri5's leading term is small */
-            fail_msg("%s: errors %g and %g: order %.2f, expected %g", cases[i].method, error[0], error[1], order, cases[i].order);
+            fail_msg("%s: errors %g and %g: order %.2f, expected %g", cases[i].method, error[0], error[1], order,
+                     cases[i].order);
     }
     clear(&reference);
 }
@@ -228,15 +243,19 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     (void)state;
     static const char *const profiles[] = {"torchdiffeq", "costate"};
     static const char *const methods[] = {"dopri5", "tsit5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "rk4"};
-    static const char *const norms[] = {"\"seminorm\"", "{\"weights\": {\"z\": 1, \"a_z\": 1, \"a_theta\": 1e-300, \"a_t\": 1e-300}}"};
+    static const char *const norms[] = {"\"seminorm\"",
+                                        "{\"weights\": {\"z\": 1, \"a_z\": 1, \"a_theta\": 1e-300, \"a_t\": 1e-300}}"};
     for (size_t i = 0; i < 14; i++) {
         problem p[2];
         for (int in_state = 0; in_state < 2; in_state++) {
             char json[1024];
             snprintf(json, sizeof json,
-                     "{\"type\": \"ode\", \"t\": [0, 0.3, 0.9, 1.7], \"output\": \"all\", \"learn_t\": true, \"solver\": {\"method\": \"%s\", \"profile\": \"%s\", "
-                     "\"rtol\": %s, \"atol\": %s, \"step_size\": 0.13, \"jump_t\": [0.5]}, \"gradient\": {\"norm\": %s}, \"field\": " MLP "}",
-                     methods[i % 7], profiles[i / 7], exact ? "1e-6" : "1e-3", exact ? "1e-6" : "1e-3", norms[in_state]);
+                     "{\"type\": \"ode\", \"t\": [0, 0.3, 0.9, 1.7], \"output\": \"all\", \"learn_t\": true, "
+                     "\"solver\": {\"method\": \"%s\", \"profile\": \"%s\", "
+                     "\"rtol\": %s, \"atol\": %s, \"step_size\": 0.13, \"jump_t\": [0.5]}, \"gradient\": {\"norm\": "
+                     "%s}, \"field\": " MLP "}",
+                     methods[i % 7], profiles[i / 7], exact ? "1e-6" : "1e-3", exact ? "1e-6" : "1e-3",
+                     norms[in_state]);
             if (build(&p[in_state], json, cst_shape_1d(3), 4, 1) != CST_OK) fail_msg("%s", p[in_state].error.message);
             for (size_t j = 4; j < p[in_state].m->n_params; j++) p[in_state].theta[j] *= 3;
             run(&p[in_state]);
@@ -259,7 +278,10 @@ static void seminorm_pays_fewer_products(void **state)
 {
     (void)state;
     problem p;
-    assert_int_equal(build(&p, "{\"type\": \"ode\", \"t\": [0, 2], \"solver\": {\"max_step\": 0.1}, \"field\": " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
+    assert_int_equal(build(&p,
+                           "{\"type\": \"ode\", \"t\": [0, 2], \"solver\": {\"max_step\": 0.1}, \"field\": " MLP "}",
+                           cst_shape_1d(3), 4, 1),
+                     CST_OK);
     run(&p);
     const double share = (double)p.seen.products / (double)p.seen.nfe[1];
     if (!(share < 5.0 / 6 + 0.01)) fail_msg("%zu products in %zu evaluations", p.seen.products, p.seen.nfe[1]);
@@ -281,15 +303,17 @@ static void times_have_gradients(void **state)
     (void)state;
     if (!exact) skip();
     static const char *const variants[] = {
-        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}", "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}, \"gradient\": {\"norm\": \"default\"}",
+        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}",
+        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}, \"gradient\": {\"norm\": \"default\"}",
         "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11, \"profile\": \"torchdiffeq\"}"};
     static const char *const times[] = {"[0, 0.4, 1]", "[1, 0.7, -0.5]"};
     static const char *const outputs[] = {"all", "last"};
     for (size_t i = 0; i < 12; i++) {
         problem p;
         char json[1024];
-        snprintf(json, sizeof json, "{\"type\": \"ode\", \"t\": %s, \"output\": \"%s\", \"learn_t\": true, %s, \"field\": " MLP "}", times[i % 2],
-                 outputs[i / 2 % 2], variants[i / 4]);
+        snprintf(json, sizeof json,
+                 "{\"type\": \"ode\", \"t\": %s, \"output\": \"%s\", \"learn_t\": true, %s, \"field\": " MLP "}",
+                 times[i % 2], outputs[i / 2 % 2], variants[i / 4]);
         assert_int_equal(build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
         run(&p);
         for (size_t j = 0; j < p.m->n_params; j++) {
@@ -300,7 +324,8 @@ static void times_have_gradients(void **state)
             const double down = loss(&p), difference = (up - down) / (2 * (double)h);
             p.theta[j] = saved;
             if (!(fabs(difference - (double)gradient) < 1e-7 * (1 + fabs(difference))))
-                fail_msg("variant %zu, parameter %zu: difference %.10g, gradient %.10g", i, j, difference, (double)gradient);
+                fail_msg("variant %zu, parameter %zu: difference %.10g, gradient %.10g", i, j, difference,
+                         (double)gradient);
         }
         clear(&p);
     }
@@ -373,8 +398,12 @@ static void bad_sections_are_refused(void **state)
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": \"semi\"}, \"field\": " MLP "}", "semi"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"slices\": 0}}, \"field\": " MLP "}", "gradient.norm.slices"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"slices\": \"8y\"}}, \"field\": " MLP "}", "8z"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"zz\": 1}}}, \"field\": " MLP "}", "zz"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"z\": -1}}}, \"field\": " MLP "}", "weight"},
+        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"zz\": 1}}}, "
+         "\"field\": " MLP "}",
+         "zz"},
+        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"z\": -1}}}, "
+         "\"field\": " MLP "}",
+         "weight"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"weights\": {}}}, \"field\": " MLP "}", "above 0"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": 3}, \"field\": " MLP "}", "gradient.norm"},
         {"{\"type\": \"ode\", \"solver\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}", "above 0"},
@@ -396,7 +425,9 @@ static void failures_say_when_and_where(void **state)
     (void)state;
     problem p;
     /* z' = z^2 from z = 1 blows up at t = 1. */
-    assert_int_equal(build(&p, "{\"type\": \"ode\", \"t\": [0, 3], \"field\": {\"type\": \"square\"}}", cst_shape_1d(3), 2, 1), CST_OK);
+    assert_int_equal(
+        build(&p, "{\"type\": \"ode\", \"t\": [0, 3], \"field\": {\"type\": \"square\"}}", cst_shape_1d(3), 2, 1),
+        CST_OK);
     for (size_t i = 0; i < p.in; i++) p.x[i] = i == 4 ? 1 : (real)-0.5;
     const cst_status status = forward(&p);
     assert_true(status == CST_EUNDERFLOW || status == CST_ENONFINITE);
@@ -404,7 +435,10 @@ static void failures_say_when_and_where(void **state)
     if (!strstr(p.error.message, "z[4]") || !strstr(p.error.message, "t=")) fail_msg("%s", p.error.message);
     clear(&p);
 
-    assert_int_equal(build(&p, "{\"type\": \"ode\", \"solver\": {\"max_num_steps\": 2, \"max_step\": 0.1}, \"field\": " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
+    assert_int_equal(
+        build(&p, "{\"type\": \"ode\", \"solver\": {\"max_num_steps\": 2, \"max_step\": 0.1}, \"field\": " MLP "}",
+              cst_shape_1d(3), 2, 1),
+        CST_OK);
     assert_int_equal(forward(&p), CST_EMAXSTEPS);
     clear(&p);
 
@@ -420,7 +454,8 @@ static void failures_say_when_and_where(void **state)
 static void threads_change_rounding_only(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 96}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 32}]}}";
+    const char *json = "{\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", "
+                       "\"out_features\": 96}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 32}]}}";
     problem p[3];
     for (int i = 0; i < 3; i++) {
         assert_int_equal(build(&p[i], json, cst_shape_1d(32), 200, i == 0 ? 1 : 2), CST_OK);
@@ -439,9 +474,12 @@ static void blocks_chain_and_nest(void **state)
     (void)state;
     if (!exact) skip();
     problem p;
-    const char *json = "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}, \"field\": " MLP "}, {\"type\": \"tanh\"}, "
-                       "{\"type\": \"ode\", \"t\": [0, 0.5], \"solver\": {\"rtol\": 1e-9, \"atol\": 1e-9}, \"gradient\": {\"norm\": \"default\"}, \"field\": "
-                       "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"t\": [0, 0.3], \"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}, \"field\": " MLP "}]}}]}";
+    const char *json = "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-10, "
+                       "\"atol\": 1e-10}, \"field\": " MLP "}, {\"type\": \"tanh\"}, "
+                       "{\"type\": \"ode\", \"t\": [0, 0.5], \"solver\": {\"rtol\": 1e-9, \"atol\": 1e-9}, "
+                       "\"gradient\": {\"norm\": \"default\"}, \"field\": "
+                       "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"t\": [0, 0.3], \"solver\": "
+                       "{\"rtol\": 1e-11, \"atol\": 1e-11}, \"field\": " MLP "}]}}]}";
     assert_int_equal(build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
     run(&p);
     for (size_t j = 0; j < p.m->n_params; j += 7) {
@@ -451,7 +489,8 @@ static void blocks_chain_and_nest(void **state)
         p.theta[j] = saved - h;
         const double difference = (up - loss(&p)) / (2 * (double)h);
         p.theta[j] = saved;
-        if (!(fabs(difference - (double)gradient) < 1e-6)) fail_msg("parameter %zu: difference %.10g, gradient %.10g", j, difference, (double)gradient);
+        if (!(fabs(difference - (double)gradient) < 1e-6))
+            fail_msg("parameter %zu: difference %.10g, gradient %.10g", j, difference, (double)gradient);
     }
     clear(&p);
 }
