@@ -1,0 +1,219 @@
+#include "train/checkpoint.h"
+
+#include "core/version.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cst_dtype real_dtype = sizeof(real) == sizeof(double) ? CST_F64 : CST_F32;
+static const char format[] = "costate checkpoint 1";
+
+/* ---- the fields of cst_training ------------------------------------------------------------------------------ */
+
+typedef struct field {
+    const char *name;
+    cst_dtype dtype; /* CST_U64 or CST_F64 */
+    size_t offset, n;
+} field;
+
+#define NUMBER(name)                                                                                                   \
+    {                                                                                                                  \
+        "training." #name, CST_U64, offsetof(cst_training, name), 1                                                    \
+    }
+#define REAL(name)                                                                                                     \
+    {                                                                                                                  \
+        "training." #name, CST_F64, offsetof(cst_training, name), 1                                                    \
+    }
+
+static const field fields[] = {
+    NUMBER(epoch),
+    NUMBER(iteration),
+    NUMBER(iterations),
+    NUMBER(best_epoch),
+    NUMBER(stale),
+    NUMBER(stopped),
+    REAL(best),
+    REAL(goal),
+    NUMBER(schedule.epochs),
+    REAL(schedule.lr),
+    REAL(schedule.best),
+    NUMBER(schedule.bad),
+    REAL(sums.loss),
+    REAL(sums.grad_norm),
+    REAL(sums.seconds),
+    REAL(sums.forward_seconds),
+    REAL(sums.backward_seconds),
+    NUMBER(sums.rows),
+    NUMBER(sums.correct),
+    NUMBER(sums.steps),
+    NUMBER(sums.skipped),
+    {"training.sums.counts", CST_U64, offsetof(cst_training, sums.counts), (size_t)CST_N_DIRECTIONS *CST_N_COUNTS},
+};
+enum { N_FIELDS = sizeof fields / sizeof fields[0] };
+
+/* ---- saving -------------------------------------------------------------------------------------------------- */
+
+typedef struct list {
+    cst_save_tensor *tensors;
+    char (*names)[CST_TENSOR_NAME + 16];
+    size_t n, capacity;
+    const char *prefix; /* while a module's tensors are visited */
+    const real *theta;
+} list;
+
+/* The caller has made room. */
+static void add(list *l, const char *prefix, const char *name, cst_dtype dtype, cst_shape shape, const void *data)
+{
+    if (l->n < l->capacity) {
+        snprintf(l->names[l->n], sizeof l->names[l->n], "%s%s", prefix, name);
+        l->tensors[l->n] = (cst_save_tensor){l->names[l->n], dtype, shape, data};
+    }
+    l->n++;
+}
+
+static cst_status add_param(void *context, const char *name, const cst_shape *shape, size_t offset)
+{
+    list *l = context;
+    add(l, l->prefix, name, real_dtype, *shape, l->theta + offset);
+    return CST_OK;
+}
+
+static cst_status add_params(list *l, const cst_module *model, const char *prefix, const real *theta)
+{
+    l->prefix = prefix;
+    l->theta = theta;
+    return cst_module_visit_tensors(model, add_param, l);
+}
+
+/* All tensors, or just their number where the list has no room. */
+static cst_status add_all(list *l, const cst_trainer *t, const cst_counts *blocks)
+{
+    const cst_module *model = t->experiment->model;
+    const cst_training *training = &t->training;
+    l->n = 0;
+    CST_TRY(add_params(l, model, "model.", t->learner.theta));
+    if (t->best && training->best_epoch > 0) CST_TRY(add_params(l, model, "best.", t->best));
+    for (size_t i = 0; i < cst_optimizer_slots(&t->learner.optimizer) && model->n_params > 0; i++)
+        add(l, "optimizer.", i == 0 ? "0" : "1", real_dtype, cst_shape_1d(model->n_params), t->learner.slot[i]);
+    for (size_t i = 0; i < N_FIELDS; i++)
+        add(l, "", fields[i].name, fields[i].dtype, cst_shape_1d(fields[i].n),
+            (const char *)training + fields[i].offset);
+    add(l, "", "training.updates", CST_U64, cst_shape_1d(1), &t->learner.updates);
+    add(l, "", "training.n_metrics", CST_U64, cst_shape_1d(1), &training->epoch);
+    if (training->n_metrics > 0)
+        add(l, "", "metrics", CST_F64, (cst_shape){2, {training->n_metrics, CST_N_METRICS}}, training->metrics);
+    add(l, "", "blocks", CST_U64, cst_shape_3d(t->learner.tally.n_blocks, CST_N_DIRECTIONS, CST_N_COUNTS), blocks);
+    return CST_OK;
+}
+
+static cst_status write(const char *path, const list *l, const cst_trainer *t, cst_error *error)
+{
+    char threads[16];
+    snprintf(threads, sizeof threads, "%d", t->experiment->threads);
+    const char *const metadata[] = {"format",      format,    "version", CST_VERSION, "precision",
+                                    CST_REAL_NAME, "threads", threads,   NULL};
+    return cst_safetensors_save(path, l->tensors, l->n, metadata, error);
+}
+
+cst_status cst_checkpoint_save(const char *path, const cst_trainer *t, cst_error *error)
+{
+    const cst_tally *tally = &t->learner.tally;
+    list l = {0};
+    CST_TRY(add_all(&l, t, NULL));
+    l.capacity = l.n;
+    l.tensors = calloc(l.n, sizeof *l.tensors);
+    l.names = calloc(l.n, sizeof *l.names);
+    cst_counts *blocks = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *blocks);
+    cst_status status = CST_OK;
+    if (l.tensors && l.names && blocks) {
+        for (size_t i = 0; i < tally->n_blocks; i++)
+            memcpy(blocks + i * CST_N_DIRECTIONS, tally->blocks[i].counts, sizeof tally->blocks[i].counts);
+        status = add_all(&l, t, blocks);
+        if (status == CST_OK) status = write(path, &l, t, error);
+    } else {
+        status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    }
+    free(l.tensors);
+    free(l.names);
+    free(blocks);
+    return status;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+cst_status cst_checkpoint_open(const char *path, cst_safetensors **file, int *threads, cst_error *error)
+{
+    CST_TRY(cst_safetensors_open(path, file, error));
+    const char *is = cst_safetensors_metadata(*file, "format");
+    const char *precision = cst_safetensors_metadata(*file, "precision");
+    const char *number = cst_safetensors_metadata(*file, "threads");
+    *threads = number ? atoi(number) : 0;
+    cst_status status = CST_OK;
+    if (!is || strcmp(is, format) != 0 || !precision || *threads < 1)
+        status = cst_fail(error, CST_EFORMAT, "%s: expected a \"%s\", got \"%s\"", path, format, is ? is : "");
+    else if (strcmp(precision, CST_REAL_NAME) != 0)
+        status = cst_fail(error, CST_EUNSUPPORTED, "%s: made in %s precision; this program is built for %s", path,
+                          precision, CST_REAL_NAME);
+    if (status == CST_OK) return CST_OK;
+    cst_safetensors_close(*file);
+    *file = NULL;
+    return status;
+}
+
+static cst_status read(const cst_safetensors *file, const char *name, cst_dtype dtype, size_t n, void *data,
+                       cst_error *error)
+{
+    const cst_shape shape = cst_shape_1d(n);
+    return cst_safetensors_read(file, name, dtype, &shape, data, error);
+}
+
+static cst_status load_training(const cst_safetensors *file, cst_trainer *t, cst_error *error)
+{
+    cst_training *training = &t->training;
+    uint64_t rows = 0;
+    for (size_t i = 0; i < N_FIELDS; i++)
+        CST_TRY(read(file, fields[i].name, fields[i].dtype, fields[i].n, (char *)training + fields[i].offset, error));
+    CST_TRY(read(file, "training.updates", CST_U64, 1, &t->learner.updates, error));
+    CST_TRY(read(file, "training.n_metrics", CST_U64, 1, &rows, error));
+    if (rows != training->epoch || training->iteration > cst_experiment_iterations(t->experiment))
+        return cst_fail(error, CST_EFORMAT, "%s: the position in the training does not fit the data",
+                        cst_safetensors_path(file));
+    if (rows == 0) return CST_OK;
+    /* What the file holds of it is in memory already: a number of rows that is nonsense does not fit the tensor. */
+    const cst_shape shape = {2, {(size_t)rows, CST_N_METRICS}};
+    CST_TRY(cst_safetensors_read(file, "metrics", CST_F64, &shape, NULL, error));
+    CST_TRY(cst_training_reserve(training, (size_t)rows, error));
+    training->n_metrics = (size_t)rows;
+    return cst_safetensors_read(file, "metrics", CST_F64, &shape, training->metrics, error);
+}
+
+static cst_status load_blocks(const cst_safetensors *file, cst_tally *tally, cst_error *error)
+{
+    const cst_shape shape = cst_shape_3d(tally->n_blocks, CST_N_DIRECTIONS, CST_N_COUNTS);
+    cst_counts *blocks = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *blocks);
+    if (!blocks) return cst_fail(error, CST_ENOMEM, "out of memory");
+    const cst_status status = cst_safetensors_read(file, "blocks", CST_U64, &shape, blocks, error);
+    cst_tally_reset(tally);
+    const cst_counts none = {0};
+    for (size_t i = 0; status == CST_OK && i < tally->n_blocks; i++) {
+        memcpy(tally->blocks[i].counts, blocks + i * CST_N_DIRECTIONS, sizeof tally->blocks[i].counts);
+        for (int d = 0; d < CST_N_DIRECTIONS; d++)
+            cst_counts_add_difference(&tally->total[d], &tally->blocks[i].counts[d], &none);
+    }
+    free(blocks);
+    return status;
+}
+
+cst_status cst_checkpoint_load(const cst_safetensors *file, cst_trainer *t, cst_error *error)
+{
+    const cst_module *model = t->experiment->model;
+    CST_TRY(cst_params_load(file, model, "model.", true, t->learner.theta, error));
+    for (size_t i = 0; i < cst_optimizer_slots(&t->learner.optimizer) && model->n_params > 0; i++)
+        CST_TRY(
+            read(file, i == 0 ? "optimizer.0" : "optimizer.1", real_dtype, model->n_params, t->learner.slot[i], error));
+    CST_TRY(load_training(file, t, error));
+    if (t->best && t->training.best_epoch > 0) CST_TRY(cst_params_load(file, model, "best.", true, t->best, error));
+    return load_blocks(file, &t->learner.tally, error);
+}

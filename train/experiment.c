@@ -1,0 +1,204 @@
+#include "train/experiment.h"
+
+#include "core/parallel.h"
+#include "models/registry.h"
+
+#include <float.h>
+#include <string.h>
+
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
+
+typedef struct root_section {
+    const char *name, *loss;
+    size_t seed, threads, epochs, checkpoint_every;
+    double clip_grad_norm;
+    int on_failure, monitor;
+    cst_config data, model, optimizer, schedule, early_stopping;
+} root_section;
+
+static const char *const failure_choices[] = {"stop", "skip", NULL};
+static const char *const monitor_choices[] = {"auto", "train_loss", "val_loss", "val_accuracy", NULL};
+
+#define FIELD(name) offsetof(root_section, name)
+
+const cst_key cst_experiment_keys[] = {
+    {"name", CST_KEY_STRING, FIELD(name), NULL, 0, 0, NULL, "of the run: its folder is runs/NAME"},
+    {"seed", CST_KEY_SIZE, FIELD(seed), "0", 0, 0, NULL, "of everything that is random"},
+    {"threads", CST_KEY_SIZE, FIELD(threads), "0", 0, CST_MAX_THREADS, NULL, "0: as many as there are processors"},
+    {"data", CST_KEY_SECTION, FIELD(data), NULL, 0, 0, NULL, "a data set"},
+    {"model", CST_KEY_SECTION, FIELD(model), NULL, 0, 0, NULL, "a module from the data's rows to the loss"},
+    {"loss", CST_KEY_STRING, FIELD(loss), "\"cross_entropy\"", 0, 0, NULL, "name of a loss"},
+    {"optimizer", CST_KEY_SECTION, FIELD(optimizer), "{\"type\": \"adamw\"}", 0, 0, NULL, "an optimizer"},
+    {"schedule", CST_KEY_SECTION, FIELD(schedule), "{\"type\": \"constant\"}", 0, 0, NULL, "of the learning rate"},
+    {"epochs", CST_KEY_SIZE, FIELD(epochs), NULL, 1, 1e9, NULL, "passes over the training part"},
+    {"clip_grad_norm", CST_KEY_REAL, FIELD(clip_grad_norm), "0", 0, DBL_MAX, NULL,
+     "largest 2-norm of the gradient; 0: no clipping"},
+    {"early_stopping", CST_KEY_SECTION, FIELD(early_stopping), "null", 0, 0, NULL,
+     "when to stop before the last epoch"},
+    {"monitor", CST_KEY_CHOICE, FIELD(monitor), "\"auto\"", 0, 0, monitor_choices,
+     "what best weights, early stopping and plateaus go by; auto: the validation part's accuracy, or its loss, or the "
+     "training loss"},
+    {"on_failure", CST_KEY_CHOICE, FIELD(on_failure), "\"stop\"", 0, 0, failure_choices,
+     "a solve that fails ends the run, or its batch is skipped"},
+    {"checkpoint_every", CST_KEY_SIZE, FIELD(checkpoint_every), "1", 0, 1e9, NULL,
+     "epochs between checkpoints; 0: only at the end"},
+    {0},
+};
+
+const cst_key cst_early_stopping_keys[] = {
+    {"patience", CST_KEY_SIZE, offsetof(cst_early_stopping, patience), NULL, 1, 1e9, NULL,
+     "epochs without improvement after which to stop"},
+    {"min_delta", CST_KEY_REAL, offsetof(cst_early_stopping, min_delta), "0", 0, DBL_MAX, NULL,
+     "smallest improvement that counts"},
+    {0},
+};
+
+/* ---- the model and its loss ---------------------------------------------------------------------------------- */
+
+static cst_status find_loss(cst_config root, const char *name, const cst_loss **loss, cst_error *error)
+{
+    *loss = cst_loss_find(name);
+    if (*loss) return CST_OK;
+    char known[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; cst_losses[i] && used + strlen(cst_losses[i]->name) + 3 < sizeof known; i++) {
+        if (i > 0) memcpy(known + used, ", ", 3), used += 2;
+        memcpy(known + used, cst_losses[i]->name, strlen(cst_losses[i]->name) + 1);
+        used += strlen(cst_losses[i]->name);
+    }
+    return cst_config_fail(cst_config_get(root, "loss"), error, "expected one of %s, got \"%s\"", known, name);
+}
+
+/* That the model's output is what the loss compares with the data's targets. */
+static cst_status check_output(const cst_experiment *e, cst_config model, cst_error *error)
+{
+    const size_t outputs = cst_shape_size(&e->model->y), classes = e->data.n_classes, targets = e->data.n_targets;
+    char shape[CST_SHAPE_TEXT];
+    cst_shape_text(&e->model->y, shape);
+    if (e->loss->labels && classes == 0)
+        return cst_config_fail(cst_config_get(e->config, "loss"), error,
+                               "%s needs data with classes; these have %zu values a row", e->loss->name, targets);
+    if (e->loss->labels && outputs != classes)
+        return cst_config_fail(model, error, "expected %zu outputs, one a class, got rows of shape %s", classes, shape);
+    if (e->loss->labels) return CST_OK;
+    const bool binary = strcmp(e->loss->name, "bce_with_logits") == 0;
+    if (binary && classes > 0) {
+        if (classes == 2 && outputs == 1) return CST_OK;
+        return cst_config_fail(model, error,
+                               "bce_with_logits expects 2 classes and one output, got %zu classes and rows of shape %s",
+                               classes, shape);
+    }
+    if (targets == 0)
+        return cst_config_fail(cst_config_get(e->config, "loss"), error,
+                               "%s needs data with values to compare with; these have %zu classes", e->loss->name,
+                               classes);
+    if (outputs != targets)
+        return cst_config_fail(model, error, "expected %zu outputs, one a target, got rows of shape %s", targets,
+                               shape);
+    return CST_OK;
+}
+
+static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
+{
+    const bool validation = e->data.validation.n > 0, accuracy = e->loss->count_correct != NULL;
+    const cst_config place = cst_config_get(e->config, "monitor");
+    e->keep_best = validation || e->monitor != CST_MONITOR_AUTO;
+    if (e->monitor == CST_MONITOR_AUTO)
+        e->monitor = !validation ? CST_MONITOR_TRAIN_LOSS
+                     : accuracy  ? CST_MONITOR_VALIDATION_ACCURACY
+                                 : CST_MONITOR_VALIDATION_LOSS;
+    if (e->monitor != CST_MONITOR_TRAIN_LOSS && !validation)
+        return cst_config_fail(place, error, "there is no validation part; set data.validation_size");
+    if (e->monitor == CST_MONITOR_VALIDATION_ACCURACY && !accuracy)
+        return cst_config_fail(place, error, "%s has no accuracy", e->loss->name);
+    return CST_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+static cst_status read_root(cst_config root, cst_experiment *e, root_section *s, cst_error *error)
+{
+    CST_TRY(cst_config_read(root, cst_experiment_keys, false, s, error));
+    e->name = s->name;
+    e->seed = s->seed;
+    e->threads = s->threads > 0 ? (int)s->threads : cst_threads_available();
+    e->epochs = s->epochs;
+    e->checkpoint_every = s->checkpoint_every;
+    e->clip_grad_norm = s->clip_grad_norm;
+    e->on_failure = (cst_on_failure)s->on_failure;
+    e->monitor = (cst_monitor)s->monitor;
+    if (!*e->name || e->name[0] == '.' || strchr(e->name, '/'))
+        return cst_config_expected(cst_config_get(root, "name"), "a name for a folder", error);
+    if (cst_config_present(s->early_stopping)) {
+        e->early_stopping.enabled = true;
+        CST_TRY(cst_config_read(s->early_stopping, cst_early_stopping_keys, false, &e->early_stopping, error));
+    }
+    CST_TRY(find_loss(root, s->loss, &e->loss, error));
+    CST_TRY(cst_optimizer_read(s->optimizer, &e->optimizer, error));
+    return cst_schedule_read(s->schedule, e->epochs, &e->schedule, error);
+}
+
+/* Everything cheap first: the data come when little else can be wrong. */
+static cst_status read_all(cst_experiment *e, cst_error *error)
+{
+    root_section s = {0};
+    CST_TRY(read_root(e->config, e, &s, error));
+    CST_TRY(cst_dataset_load(s.data, e->seed, &e->data, error));
+    CST_TRY(cst_module_from_config(&cst_all_modules, s.model, &e->data.x, &e->model, error));
+    CST_TRY(check_output(e, s.model, error));
+    CST_TRY(resolve_monitor(e, error));
+    size_t rows[CST_BATCH_SIZES];
+    const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
+    cst_memory_plan plan;
+    if (cst_learner_plan(e->model, &options, &plan, error) != CST_OK) return cst_config_place(s.model, error);
+    return CST_OK;
+}
+
+cst_status cst_experiment_new(cst_document *document, cst_experiment *e, cst_error *error)
+{
+    *e = (cst_experiment){.config = cst_document_root(document)};
+    const cst_status status = read_all(e, error);
+    if (status != CST_OK) cst_experiment_clear(e);
+    return status;
+}
+
+void cst_experiment_clear(cst_experiment *e)
+{
+    cst_module_free(e->model);
+    cst_dataset_clear(&e->data);
+    *e = (cst_experiment){0};
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------- */
+
+size_t cst_experiment_iterations(const cst_experiment *e)
+{
+    return (e->data.train.n + e->data.batch_size - 1) / e->data.batch_size;
+}
+
+/* A full batch and what is left at the end of the part. */
+static void add_sizes(const cst_part *part, size_t batch, size_t *rows, size_t *n)
+{
+    if (part->n >= batch) rows[(*n)++] = batch;
+    if (part->n % batch > 0) rows[(*n)++] = part->n % batch;
+}
+
+size_t cst_experiment_rows(const cst_experiment *e, size_t rows[CST_BATCH_SIZES])
+{
+    size_t n = 0;
+    add_sizes(&e->data.train, e->data.batch_size, rows, &n);
+    add_sizes(&e->data.validation, e->data.eval_batch_size, rows, &n);
+    add_sizes(&e->data.test, e->data.eval_batch_size, rows, &n);
+    add_sizes(&e->data.train, e->data.eval_batch_size, rows, &n);
+    return n;
+}
+
+cst_learner_options cst_experiment_learner(const cst_experiment *e, const size_t *rows, size_t n_rows)
+{
+    return (cst_learner_options){.loss = e->loss,
+                                 .optimizer = &e->optimizer,
+                                 .clip_grad_norm = e->clip_grad_norm,
+                                 .threads = e->threads,
+                                 .rows = rows,
+                                 .n_rows = n_rows};
+}

@@ -1,0 +1,182 @@
+#include "train/learner.h"
+
+#include "train/clock.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t count_vectors(const cst_learner_options *o)
+{
+    return o->optimizer ? 2 + cst_optimizer_slots(o->optimizer) : 1; /* theta, gradient, slots */
+}
+
+/* Arrays of y's size: y, its cotangent, values made from labels. */
+enum { N_OUTPUTS = 3 };
+
+static size_t most_rows(const cst_learner_options *o)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < o->n_rows; i++) most = larger(most, o->rows[i]);
+    return most;
+}
+
+static size_t total(const cst_memory_plan *plan)
+{
+    return cst_size_add(cst_size_add(plan->params, plan->state), cst_size_add(plan->cache, plan->work));
+}
+
+cst_status cst_learner_plan(const cst_module *model, const cst_learner_options *o, cst_memory_plan *plan,
+                            cst_error *error)
+{
+    *plan = (cst_memory_plan){0};
+    for (size_t i = 0; i < o->n_rows; i++) {
+        cst_plan one;
+        cst_module_plan(model, o->rows[i], 0, o->threads, &one);
+        plan->cache = larger(plan->cache, cst_size_align(one.cache));
+        plan->work = larger(plan->work, cst_size_align(one.work));
+    }
+    const size_t y = cst_size_align(cst_size_mul(most_rows(o), cst_shape_size(&model->y)));
+    plan->state = cst_size_mul(N_OUTPUTS, y);
+    plan->params = cst_size_mul(count_vectors(o), cst_size_align(model->n_params));
+    if (cst_size_mul(total(plan), sizeof(real)) < SIZE_MAX / 2) return CST_OK;
+    return cst_fail(error, CST_EARG, "the model needs more memory than can be addressed with batches of %zu rows",
+                    most_rows(o));
+}
+
+cst_status cst_learner_init(cst_learner *l, const cst_module *model, const cst_learner_options *o, cst_rng rng,
+                            cst_error *error)
+{
+    *l = (cst_learner){.model = model, .loss = o->loss, .threads = o->threads, .clip_grad_norm = o->clip_grad_norm};
+    if (o->optimizer) l->optimizer = *o->optimizer;
+    l->max_rows = most_rows(o);
+    cst_memory_plan plan;
+    CST_TRY(cst_learner_plan(model, o, &plan, error));
+    CST_TRY(cst_tally_init(&l->tally, model, error));
+    const cst_status status = cst_arena_init(&l->arena, total(&plan), error);
+    if (status != CST_OK) {
+        cst_learner_clear(l);
+        return status;
+    }
+    l->theta = cst_arena_take(&l->arena, model->n_params);
+    if (o->optimizer) l->grad = cst_arena_take(&l->arena, model->n_params);
+    for (size_t i = 0; o->optimizer && i < cst_optimizer_slots(o->optimizer); i++)
+        l->slot[i] = cst_arena_take(&l->arena, model->n_params);
+    real **const outputs[N_OUTPUTS] = {&l->y, &l->gy, &l->targets};
+    for (size_t i = 0; i < N_OUTPUTS; i++) *outputs[i] = cst_arena_take(&l->arena, plan.state / N_OUTPUTS);
+    l->cache = cst_arena_take(&l->arena, plan.cache);
+    l->work = cst_arena_take(&l->arena, plan.work);
+    cst_module_init(model, rng, l->theta);
+    return CST_OK;
+}
+
+void cst_learner_clear(cst_learner *l)
+{
+    cst_tally_clear(&l->tally);
+    cst_arena_clear(&l->arena);
+    *l = (cst_learner){0};
+}
+
+/* ---- passes -------------------------------------------------------------------------------------------------- */
+
+static cst_call make_call(const cst_learner *l, const cst_batch *batch, bool train, const cst_observer *observer,
+                          cst_error *error)
+{
+    return (cst_call){.n = batch->n,
+                      .threads = l->threads,
+                      .train = train,
+                      .rng = batch->rng,
+                      .theta = l->theta,
+                      .work = l->work,
+                      .observer = observer,
+                      .error = error};
+}
+
+/* The targets in the form that the loss wants. */
+static cst_targets targets_of(const cst_learner *l, const cst_batch *batch)
+{
+    cst_targets targets = batch->targets;
+    if (l->loss->labels || targets.values) return targets;
+    for (size_t i = 0; i < batch->n; i++) l->targets[i] = (real)targets.labels[i];
+    targets.values = l->targets;
+    return targets;
+}
+
+static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call *call, real *gy, cst_step *step)
+{
+    const size_t d = cst_shape_size(&l->model->y);
+    const double start = cst_clock();
+    const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);
+    l->seconds[CST_FORWARD] += cst_clock() - start;
+    CST_TRY(status);
+    const cst_targets targets = targets_of(l, batch);
+    l->loss->evaluate(batch->n, d, l->y, targets, &step->loss, gy);
+    if (l->loss->count_correct) step->correct = l->loss->count_correct(batch->n, d, l->y, targets);
+    if (isfinite(step->loss)) return CST_OK;
+    return cst_fail(call->error, CST_ENONFINITE, "the loss is %g", step->loss);
+}
+
+static cst_status backward(cst_learner *l, const cst_batch *batch, const cst_call *call, cst_step *step)
+{
+    const double start = cst_clock();
+    memset(l->grad, 0, l->model->n_params * sizeof *l->grad);
+    const cst_point point = {batch->x, l->y, l->cache};
+    const cst_status status =
+        cst_module_vjp(l->model, call, &point, l->gy, &(cst_grads){.scale = 1, .gtheta = l->grad});
+    l->seconds[CST_BACKWARD] += cst_clock() - start;
+    CST_TRY(status);
+    step->grad_norm = l->clip_grad_norm > 0 ? cst_clip_grad_norm(l->model->n_params, l->grad, l->clip_grad_norm)
+                                            : cst_grad_norm(l->model->n_params, l->grad);
+    if (isfinite(step->grad_norm)) return CST_OK;
+    return cst_fail(call->error, CST_ENONFINITE, "the gradient's norm is %g", step->grad_norm);
+}
+
+static void count(const cst_tally *tally, const cst_counts before[CST_N_DIRECTIONS], cst_step *step)
+{
+    for (int i = 0; i < CST_N_DIRECTIONS; i++)
+        cst_counts_add_difference(&step->counts[i], &tally->total[i], &before[i]);
+}
+
+static cst_status check_batch(const cst_learner *l, const cst_batch *batch, cst_error *error)
+{
+    if (batch->n >= 1 && batch->n <= l->max_rows) return CST_OK;
+    return cst_fail(error, CST_EARG, "expected a batch of 1 to %zu rows, got %zu", l->max_rows, batch->n);
+}
+
+cst_status cst_learner_step(cst_learner *l, const cst_batch *batch, double lr, cst_step *step, cst_error *error)
+{
+    *step = (cst_step){0};
+    CST_TRY(check_batch(l, batch, error));
+    if (!l->grad) return cst_fail(error, CST_EARG, "a learner without an optimizer cannot step");
+    cst_counts before[CST_N_DIRECTIONS];
+    memcpy(before, l->tally.total, sizeof before);
+    const cst_observer observer = cst_tally_observer(&l->tally);
+    const cst_call call = make_call(l, batch, true, &observer, error);
+    cst_status status = forward(l, batch, &call, l->gy, step);
+    if (status == CST_OK) status = backward(l, batch, &call, step);
+    count(&l->tally, before, step);
+    CST_TRY(status);
+    cst_update update = {.lr = lr, .step = ++l->updates, .n = l->model->n_params, .grad = l->grad, .theta = l->theta};
+    memcpy(update.slot, l->slot, sizeof update.slot);
+    cst_optimizer_step(&l->optimizer, &update);
+    return CST_OK;
+}
+
+cst_status cst_learner_evaluate(cst_learner *l, const cst_batch *batch, cst_step *step, cst_error *error)
+{
+    *step = (cst_step){0};
+    CST_TRY(check_batch(l, batch, error));
+    cst_counts before[CST_N_DIRECTIONS];
+    memcpy(before, l->evaluation.total, sizeof before);
+    const cst_observer observer = cst_tally_observer(&l->evaluation);
+    const cst_call call = make_call(l, batch, false, &observer, error);
+    const cst_status status = forward(l, batch, &call, NULL, step);
+    count(&l->evaluation, before, step);
+    return status;
+}

@@ -1,0 +1,113 @@
+#include "train/metrics.h"
+
+#include "core/file.h"
+#include "core/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const cst_metric_names[] = {
+#define X(name) #name,
+    CST_METRICS_LIST(X)
+#undef X
+        NULL};
+
+enum { MAX_SIZE = 256 << 20, MAX_COLUMNS = 64 };
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+cst_status cst_metrics_write(const char *path, const cst_metrics *rows, size_t n, cst_error *error)
+{
+    cst_text text = {0};
+    for (size_t i = 0; i < CST_N_METRICS; i++) cst_text_printf(&text, "%s%s", i > 0 ? "," : "", cst_metric_names[i]);
+    cst_text_puts(&text, "\n");
+    for (size_t row = 0; row < n; row++) {
+        double values[CST_N_METRICS];
+        memcpy(values, &rows[row], sizeof values);
+        for (size_t i = 0; i < CST_N_METRICS; i++) {
+            if (i > 0) cst_text_puts(&text, ",");
+            if (isfinite(values[i])) cst_text_number(&text, values[i]);
+        }
+        cst_text_puts(&text, "\n");
+    }
+    cst_new_file file;
+    cst_status status = text.failed ? cst_fail(error, CST_ENOMEM, "%s: out of memory", path) : CST_OK;
+    if (status == CST_OK) status = cst_new_file_create(path, &file, error);
+    if (status == CST_OK) {
+        cst_new_file_write(&file, text.data, text.size);
+        status = cst_new_file_commit(&file, error);
+    }
+    free(text.data);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+/* Which metric each column of the header is; CST_N_METRICS for none that we know. Ends the line with a NUL. */
+static size_t read_header(char *line, size_t columns[MAX_COLUMNS])
+{
+    size_t n = 0;
+    for (char *name = line; name && n < MAX_COLUMNS; n++) {
+        char *comma = strchr(name, ',');
+        if (comma) *comma = '\0';
+        size_t metric = 0;
+        while (metric < CST_N_METRICS && strcmp(name, cst_metric_names[metric]) != 0) metric++;
+        columns[n] = metric;
+        name = comma ? comma + 1 : NULL;
+    }
+    return n;
+}
+
+static bool read_row(char *line, const size_t columns[MAX_COLUMNS], size_t n_columns, cst_metrics *row)
+{
+    double values[CST_N_METRICS + 1];
+    for (size_t i = 0; i <= CST_N_METRICS; i++) values[i] = (double)NAN;
+    size_t n = 0;
+    for (char *field = line; field; n++) {
+        char *comma = strchr(field, ','), *end = field;
+        if (comma) *comma = '\0';
+        if (n == n_columns) return false;
+        if (*field) values[columns[n]] = strtod(field, &end);
+        if (*end) return false;
+        field = comma ? comma + 1 : NULL;
+    }
+    memcpy(row, values, sizeof *row);
+    return n == n_columns;
+}
+
+static cst_status read_lines(const char *path, char *text, cst_metrics **rows, size_t *n, cst_error *error)
+{
+    size_t lines = 0, columns[MAX_COLUMNS], n_columns = 0, number = 0;
+    for (const char *c = text; *c; c++) lines += *c == '\n';
+    *rows = malloc((lines + 1) * sizeof **rows);
+    if (!*rows) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    for (char *line = text; line && *line;) {
+        char *end = strchr(line, '\n');
+        if (end) *end = '\0';
+        number++;
+        if (number == 1)
+            n_columns = read_header(line, columns);
+        else if (!read_row(line, columns, n_columns, &(*rows)[(*n)++]))
+            return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected %zu numbers", path, number, n_columns);
+        line = end ? end + 1 : NULL;
+    }
+    return CST_OK;
+}
+
+cst_status cst_metrics_read(const char *path, cst_metrics **rows, size_t *n, cst_error *error)
+{
+    *rows = NULL;
+    *n = 0;
+    char *text;
+    size_t size;
+    CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
+    const cst_status status = read_lines(path, text, rows, n, error);
+    free(text);
+    if (status != CST_OK) {
+        free(*rows);
+        *rows = NULL;
+        *n = 0;
+    }
+    return status;
+}

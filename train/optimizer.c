@@ -1,0 +1,218 @@
+#include "train/optimizer.h"
+
+#include <float.h>
+#include <math.h>
+#include <tgmath.h>
+
+/* ---- sgd ----------------------------------------------------------------------------------------------------- */
+
+static size_t sgd_slots(const cst_optimizer *o)
+{
+    return o->momentum > 0 ? 1 : 0;
+}
+
+static void sgd_step(const cst_optimizer *o, const cst_update *u)
+{
+    const real lr = (real)u->lr, decay = (real)o->weight_decay, momentum = (real)o->momentum;
+    const real *restrict grad = u->grad;
+    real *restrict theta = u->theta;
+    if (o->momentum == 0) {
+#pragma omp simd
+        for (size_t i = 0; i < u->n; i++) theta[i] -= lr * (grad[i] + decay * theta[i]);
+        return;
+    }
+    /* PyTorch sets v = g at the first step: what momentum * 0 + g gives. */
+    real *restrict v = u->slot[0];
+    const real of_g = o->nesterov ? 1 : 0, of_v = o->nesterov ? momentum : 1;
+#pragma omp simd
+    for (size_t i = 0; i < u->n; i++) {
+        const real g = grad[i] + decay * theta[i];
+        v[i] = momentum * v[i] + g;
+        theta[i] -= lr * (of_g * g + of_v * v[i]);
+    }
+}
+
+/* ---- adam, adamw --------------------------------------------------------------------------------------------- */
+
+static size_t adam_slots(const cst_optimizer *o)
+{
+    (void)o;
+    return 2;
+}
+
+/* `coupled` decay goes through the gradient, `decoupled` shrinks theta itself. */
+static void adam_like(const cst_optimizer *o, const cst_update *u, double coupled, double decoupled)
+{
+    const double k = (double)u->step;
+    const real rate = (real)(u->lr / (1 - pow(o->beta1, k)));
+    const real correction = (real)(1 / sqrt(1 - pow(o->beta2, k))), eps = (real)o->eps;
+    const real b1 = (real)o->beta1, b2 = (real)o->beta2, a1 = (real)(1 - o->beta1), a2 = (real)(1 - o->beta2);
+    const real decay = (real)coupled, keep = (real)(1 - u->lr * decoupled);
+    const real *restrict grad = u->grad;
+    real *restrict theta = u->theta, *restrict m = u->slot[0], *restrict v = u->slot[1];
+#pragma omp simd
+    for (size_t i = 0; i < u->n; i++) {
+        const real g = grad[i] + decay * theta[i];
+        m[i] = b1 * m[i] + a1 * g;
+        v[i] = b2 * v[i] + a2 * g * g;
+        theta[i] = keep * theta[i] - rate * m[i] / (sqrt(v[i]) * correction + eps);
+    }
+}
+
+static void adam_step(const cst_optimizer *o, const cst_update *u)
+{
+    adam_like(o, u, o->weight_decay, 0);
+}
+
+static void adamw_step(const cst_optimizer *o, const cst_update *u)
+{
+    adam_like(o, u, 0, o->weight_decay);
+}
+
+/* ---- rmsprop ------------------------------------------------------------------------------------------------- */
+
+static size_t rmsprop_slots(const cst_optimizer *o)
+{
+    return o->momentum > 0 ? 2 : 1;
+}
+
+static void rmsprop_step(const cst_optimizer *o, const cst_update *u)
+{
+    const real lr = (real)u->lr, decay = (real)o->weight_decay, momentum = (real)o->momentum, eps = (real)o->eps;
+    const real alpha = (real)o->alpha, rest = (real)(1 - o->alpha);
+    const real *restrict grad = u->grad;
+    real *restrict theta = u->theta, *restrict v = u->slot[0], *restrict b = u->slot[1];
+    if (o->momentum == 0) {
+#pragma omp simd
+        for (size_t i = 0; i < u->n; i++) {
+            const real g = grad[i] + decay * theta[i];
+            v[i] = alpha * v[i] + rest * g * g;
+            theta[i] -= lr * g / (sqrt(v[i]) + eps);
+        }
+        return;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < u->n; i++) {
+        const real g = grad[i] + decay * theta[i];
+        v[i] = alpha * v[i] + rest * g * g;
+        b[i] = momentum * b[i] + g / (sqrt(v[i]) + eps);
+        theta[i] -= lr * b[i];
+    }
+}
+
+/* ---- from a config ------------------------------------------------------------------------------------------- */
+
+typedef struct optimizer_section {
+    cst_optimizer o;
+    cst_config betas;
+} optimizer_section;
+
+#define FIELD(name) offsetof(optimizer_section, o.name)
+#define POSITIVE DBL_MIN, 0
+#define NOT_NEGATIVE 0, DBL_MAX
+#define BELOW_1 0, 0x1.fffffffffffffp-1
+
+static const cst_key sgd_keys[] = {
+    {"lr", CST_KEY_REAL, FIELD(lr), "1e-3", POSITIVE, NULL, "learning rate"},
+    {"momentum", CST_KEY_REAL, FIELD(momentum), "0", NOT_NEGATIVE, NULL, "share of the last update that is kept"},
+    {"nesterov", CST_KEY_BOOL, FIELD(nesterov), "false", 0, 0, NULL, "Nesterov's momentum"},
+    {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0", NOT_NEGATIVE, NULL, "added to the gradient, times theta"},
+    {0},
+};
+
+static const cst_key adam_keys[] = {
+    {"lr", CST_KEY_REAL, FIELD(lr), "1e-3", POSITIVE, NULL, "learning rate"},
+    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", 0, 0, NULL,
+     "decay of the means of g and g^2"},
+    {"eps", CST_KEY_REAL, FIELD(eps), "1e-8", NOT_NEGATIVE, NULL, "added to the denominator"},
+    {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0", NOT_NEGATIVE, NULL, "added to the gradient, times theta"},
+    {0},
+};
+
+static const cst_key adamw_keys[] = {
+    {"lr", CST_KEY_REAL, FIELD(lr), "1e-3", POSITIVE, NULL, "learning rate"},
+    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", 0, 0, NULL,
+     "decay of the means of g and g^2"},
+    {"eps", CST_KEY_REAL, FIELD(eps), "1e-8", NOT_NEGATIVE, NULL, "added to the denominator"},
+    {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0.01", NOT_NEGATIVE, NULL, "theta shrinks by lr times it"},
+    {0},
+};
+
+static const cst_key rmsprop_keys[] = {
+    {"lr", CST_KEY_REAL, FIELD(lr), "1e-2", POSITIVE, NULL, "learning rate"},
+    {"alpha", CST_KEY_REAL, FIELD(alpha), "0.99", BELOW_1, NULL, "decay of the mean of g^2"},
+    {"eps", CST_KEY_REAL, FIELD(eps), "1e-8", NOT_NEGATIVE, NULL, "added to the denominator"},
+    {"momentum", CST_KEY_REAL, FIELD(momentum), "0", NOT_NEGATIVE, NULL, "share of the last update that is kept"},
+    {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0", NOT_NEGATIVE, NULL, "added to the gradient, times theta"},
+    {0},
+};
+
+static const cst_optimizer_type sgd = {"sgd", "gradient descent, with momentum if asked for", sgd_keys, sgd_slots,
+                                       sgd_step};
+static const cst_optimizer_type adam = {"adam", "Adam, weight decay through the gradient", adam_keys, adam_slots,
+                                        adam_step};
+static const cst_optimizer_type adamw = {"adamw", "Adam with decoupled weight decay", adamw_keys, adam_slots,
+                                         adamw_step};
+static const cst_optimizer_type rmsprop = {"rmsprop", "gradients divided by their running RMS", rmsprop_keys,
+                                           rmsprop_slots, rmsprop_step};
+const cst_optimizer_type *const cst_optimizer_types[] = {&sgd, &adam, &adamw, &rmsprop, NULL};
+
+static cst_status read_betas(cst_config list, cst_optimizer *o, cst_error *error)
+{
+    double beta[2];
+    bool good = cst_config_is_list(list) && cst_config_length(list) == 2;
+    for (size_t i = 0; good && i < 2; i++)
+        good = cst_config_number(cst_config_item(list, i), &beta[i]) && beta[i] >= 0 && beta[i] < 1;
+    if (!good) return cst_config_expected(list, "two numbers in [0, 1)", error);
+    o->beta1 = beta[0];
+    o->beta2 = beta[1];
+    return CST_OK;
+}
+
+cst_status cst_optimizer_read(cst_config section, cst_optimizer *o, cst_error *error)
+{
+    enum { N_TYPES = sizeof cst_optimizer_types / sizeof cst_optimizer_types[0] };
+    const char *names[N_TYPES] = {0};
+    for (size_t i = 0; cst_optimizer_types[i]; i++) names[i] = cst_optimizer_types[i]->name;
+    size_t type = 0;
+    CST_TRY(cst_config_type(section, "optimizer", names, &type, error));
+    optimizer_section s = {0};
+    CST_TRY(cst_config_read(section, cst_optimizer_types[type]->keys, true, &s, error));
+    s.o.type = cst_optimizer_types[type];
+    if (s.betas.node) CST_TRY(read_betas(s.betas, &s.o, error));
+    if (s.o.nesterov && s.o.momentum == 0)
+        return cst_config_fail(cst_config_get(section, "nesterov"), error, "expected a momentum above 0 with it");
+    *o = s.o;
+    return CST_OK;
+}
+
+/* ---- for callers --------------------------------------------------------------------------------------------- */
+
+size_t cst_optimizer_slots(const cst_optimizer *o)
+{
+    return o->type->slots(o);
+}
+
+void cst_optimizer_step(const cst_optimizer *o, const cst_update *u)
+{
+    o->type->step(o, u);
+}
+
+double cst_grad_norm(size_t n, const real *grad)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) sum += (double)grad[i] * (double)grad[i];
+    return sqrt(sum);
+}
+
+double cst_clip_grad_norm(size_t n, real *grad, double max_norm)
+{
+    const double norm = cst_grad_norm(n, grad);
+    const double factor = max_norm / (norm + 1e-6);
+    if (!(factor < 1)) return norm;
+    const real scale = (real)factor;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) grad[i] *= scale;
+    return norm;
+}

@@ -1,0 +1,353 @@
+#include "train/trainer.h"
+
+#include "train/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making -------------------------------------------------------------------------------------------------- */
+
+static size_t largest_part(const cst_dataset *data)
+{
+    size_t n = data->train.n;
+    if (data->validation.n > n) n = data->validation.n;
+    if (data->test.n > n) n = data->test.n;
+    return n;
+}
+
+static cst_status allocate(cst_trainer *t, cst_error *error)
+{
+    const cst_experiment *e = t->experiment;
+    const size_t rows = t->learner.max_rows, x = cst_shape_size(&e->data.x);
+    const size_t targets = e->data.n_targets > 0 ? e->data.n_targets : 1;
+    const size_t n_x = cst_size_mul(rows, cst_size_mul(x, sizeof *t->x));
+    const size_t n_targets = cst_size_mul(rows, cst_size_mul(targets, sizeof *t->targets));
+    t->x = n_x < SIZE_MAX ? malloc(n_x) : NULL;
+    t->targets = n_targets < SIZE_MAX ? malloc(n_targets) : NULL;
+    t->labels = malloc(rows * sizeof *t->labels);
+    t->order = malloc((largest_part(&e->data) + 1) * sizeof *t->order);
+    if (e->keep_best) t->best = calloc(e->model->n_params + 1, sizeof *t->best);
+    if (t->x && t->targets && t->labels && t->order && (t->best || !e->keep_best)) return CST_OK;
+    return cst_fail(error, CST_ENOMEM, "cannot allocate a batch of %zu rows", rows);
+}
+
+cst_status cst_trainer_init(cst_trainer *t, const cst_experiment *e, const cst_trainer_events *events, cst_error *error)
+{
+    *t = (cst_trainer){.experiment = e};
+    if (events) t->events = *events;
+    t->training.best = t->training.goal = (double)INFINITY;
+    cst_schedule_start(&t->training.schedule, e->optimizer.lr);
+    size_t rows[CST_BATCH_SIZES];
+    const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
+    cst_status status = cst_learner_init(&t->learner, e->model, &options, cst_rng_new(e->seed, CST_RNG_INIT), error);
+    if (status == CST_OK) status = allocate(t, error);
+    if (status != CST_OK) cst_trainer_clear(t);
+    return status;
+}
+
+void cst_trainer_clear(cst_trainer *t)
+{
+    cst_learner_clear(&t->learner);
+    free(t->training.metrics);
+    free(t->best);
+    free(t->x);
+    free(t->targets);
+    free(t->labels);
+    free(t->order);
+    *t = (cst_trainer){0};
+}
+
+cst_status cst_training_reserve(cst_training *training, size_t n, cst_error *error)
+{
+    if (n <= training->metrics_capacity) return CST_OK;
+    const size_t capacity = 2 * n + 16;
+    cst_metrics *metrics = realloc(training->metrics, cst_size_mul(capacity, sizeof *metrics));
+    if (!metrics) return cst_fail(error, CST_ENOMEM, "out of memory");
+    training->metrics = metrics;
+    training->metrics_capacity = capacity;
+    return CST_OK;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------- */
+
+static cst_batch gather(cst_trainer *t, const cst_part *part, const size_t *rows, size_t n)
+{
+    int32_t *labels = part->labels ? t->labels : NULL;
+    real *targets = part->targets ? t->targets : NULL;
+    cst_dataset_gather(&t->experiment->data, part, rows, n, t->x, labels, targets);
+    return (cst_batch){.n = n, .x = t->x, .targets = {.labels = labels, .values = targets}};
+}
+
+/* Whether the failure is one that on_failure is about: of a solve, or numbers that are not finite. */
+static bool can_skip(const cst_experiment *e, cst_status status)
+{
+    return e->on_failure == CST_ON_FAILURE_SKIP && (status == CST_ENONFINITE || status == CST_EUNDERFLOW ||
+                                                    status == CST_EMAXSTEPS || status == CST_ERECOVERABLE);
+}
+
+static bool interrupted(const cst_trainer *t)
+{
+    return t->events.interrupted && t->events.interrupted(t->events.context);
+}
+
+/* Put "WHERE: " before the message of *error. */
+static cst_status fail_at(const cst_error *cause, cst_status status, const char *where, cst_error *error)
+{
+    return cst_fail(error, status, "%s: %s", where, cause->message);
+}
+
+/* ---- evaluation ---------------------------------------------------------------------------------------------- */
+
+static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t first, size_t n, double *loss,
+                                 cst_evaluation *r, cst_error *error)
+{
+    cst_step step;
+    cst_error cause = {0};
+    const cst_batch batch = gather(t, part, t->order + first, n);
+    const cst_status status = cst_learner_evaluate(&t->learner, &batch, &step, &cause);
+    r->nfe += (double)step.counts[CST_FORWARD].nfe;
+    r->rows += n;
+    if (status == CST_OK) {
+        *loss += step.loss * (double)n;
+        r->correct += step.correct;
+        return CST_OK;
+    }
+    if (!can_skip(t->experiment, status)) return fail_at(&cause, status, "in the evaluation", error);
+    r->skipped += n;
+    return CST_OK;
+}
+
+cst_status cst_trainer_evaluate(cst_trainer *t, const cst_part *part, cst_evaluation *r, cst_error *error)
+{
+    const size_t size = t->experiment->data.eval_batch_size;
+    const double start = cst_clock();
+    double loss = 0;
+    size_t batches = 0;
+    *r = (cst_evaluation){.loss = (double)NAN, .accuracy = (double)NAN};
+    for (size_t i = 0; i < part->n; i++) t->order[i] = i;
+    for (size_t first = 0; first < part->n; first += size, batches++) {
+        const size_t n = part->n - first < size ? part->n - first : size;
+        CST_TRY(evaluate_batch(t, part, first, n, &loss, r, error));
+        if (interrupted(t)) return cst_fail(error, CST_EINTERRUPTED, "interrupted");
+    }
+    if (r->rows == 0) return CST_OK;
+    if (r->skipped == r->rows) return cst_fail(error, CST_ENONFINITE, "every batch of the evaluation failed");
+    r->loss = loss / (double)(r->rows - r->skipped);
+    if (t->learner.loss->count_correct) r->accuracy = (double)r->correct / (double)r->rows;
+    r->nfe /= (double)batches;
+    r->seconds = cst_clock() - start;
+    return CST_OK;
+}
+
+/* ---- an iteration -------------------------------------------------------------------------------------------- */
+
+static double current_lr(const cst_trainer *t)
+{
+    const cst_experiment *e = t->experiment;
+    return cst_schedule_lr(&e->schedule, &t->training.schedule, t->training.iterations, cst_experiment_iterations(e));
+}
+
+static void add_counts(cst_epoch_sums *sums, const cst_step *step)
+{
+    const cst_counts none = {0};
+    for (int i = 0; i < CST_N_DIRECTIONS; i++) cst_counts_add_difference(&sums->counts[i], &step->counts[i], &none);
+}
+
+static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error *error)
+{
+    cst_training *training = &t->training;
+    cst_epoch_sums *sums = &training->sums;
+    cst_step step;
+    cst_error cause = {0};
+    const cst_status status = cst_learner_step(&t->learner, batch, current_lr(t), &step, &cause);
+    add_counts(sums, &step);
+    if (status == CST_OK) {
+        sums->loss += step.loss * (double)batch->n;
+        sums->grad_norm += step.grad_norm;
+        sums->rows += batch->n;
+        sums->correct += step.correct;
+        sums->steps++;
+        return CST_OK;
+    }
+    char where[80];
+    snprintf(where, sizeof where, "epoch %llu, iteration %llu", (unsigned long long)training->epoch + 1,
+             (unsigned long long)training->iteration + 1);
+    cst_error placed;
+    fail_at(&cause, status, where, &placed);
+    if (!can_skip(t->experiment, status)) {
+        if (error) *error = placed;
+        return status;
+    }
+    sums->skipped++;
+    if (t->events.skipped) t->events.skipped(t->events.context, t, &placed);
+    return CST_OK;
+}
+
+static cst_status iterate(cst_trainer *t, cst_error *error)
+{
+    const cst_experiment *e = t->experiment;
+    cst_training *training = &t->training;
+    const double start = cst_clock();
+    const double before[CST_N_DIRECTIONS] = {t->learner.seconds[CST_FORWARD], t->learner.seconds[CST_BACKWARD]};
+    const size_t first = (size_t)training->iteration * e->data.batch_size;
+    const size_t left = e->data.train.n - first, n = left < e->data.batch_size ? left : e->data.batch_size;
+    cst_batch batch = gather(t, &e->data.train, t->order + first, n);
+    batch.rng = cst_rng_split(cst_rng_new(e->seed, CST_RNG_DROPOUT), training->iterations);
+    CST_TRY(train_batch(t, &batch, error));
+    training->sums.forward_seconds += t->learner.seconds[CST_FORWARD] - before[CST_FORWARD];
+    training->sums.backward_seconds += t->learner.seconds[CST_BACKWARD] - before[CST_BACKWARD];
+    training->sums.seconds += cst_clock() - start;
+    training->iteration++;
+    training->iterations++;
+    t->session_iterations++;
+    if (t->events.iteration) t->events.iteration(t->events.context, t);
+    return CST_OK;
+}
+
+/* ---- an epoch ------------------------------------------------------------------------------------------------ */
+
+/* What the epoch's sums come to. */
+static cst_metrics summarize(const cst_trainer *t)
+{
+    const cst_epoch_sums *sums = &t->training.sums;
+    const double none = (double)NAN, rows = (double)sums->rows, steps = (double)sums->steps;
+    const double tries = (double)(sums->steps + sums->skipped);
+    const cst_counts *forward = &sums->counts[CST_FORWARD], *backward = &sums->counts[CST_BACKWARD];
+    return (cst_metrics){
+        .epoch = (double)(t->training.epoch + 1),
+        .iterations = steps,
+        .lr = t->training.schedule.lr,
+        .train_loss = sums->loss / rows,
+        .train_accuracy = t->learner.loss->count_correct ? (double)sums->correct / rows : none,
+        .val_loss = none,
+        .val_accuracy = none,
+        .test_loss = none,
+        .test_accuracy = none,
+        .grad_norm = sums->grad_norm / steps,
+        .forward_nfe = (double)forward->nfe / tries,
+        .backward_nfe = (double)backward->nfe / tries,
+        .forward_rejected = (double)forward->rejected / tries,
+        .backward_rejected = (double)backward->rejected / tries,
+        .backward_products = (double)backward->products / tries,
+        .eval_nfe = none,
+        .skipped = (double)sums->skipped,
+        .seconds = sums->seconds,
+        .forward_seconds = sums->forward_seconds,
+        .backward_seconds = sums->backward_seconds,
+        .eval_seconds = 0,
+    };
+}
+
+/* Of the validation part if there is one, of the test part otherwise, so that a curve can be seen. */
+static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *error)
+{
+    const cst_dataset *data = &t->experiment->data;
+    const bool validation = data->validation.n > 0;
+    cst_evaluation r;
+    CST_TRY(cst_trainer_evaluate(t, validation ? &data->validation : &data->test, &r, error));
+    *(validation ? &m->val_loss : &m->test_loss) = r.loss;
+    *(validation ? &m->val_accuracy : &m->test_accuracy) = r.accuracy;
+    m->eval_nfe = r.rows > 0 ? r.nfe : (double)NAN;
+    m->eval_seconds = r.seconds;
+    m->seconds += r.seconds;
+    return CST_OK;
+}
+
+static double monitored(const cst_experiment *e, const cst_metrics *m)
+{
+    if (e->monitor == CST_MONITOR_TRAIN_LOSS) return m->train_loss;
+    return e->monitor == CST_MONITOR_VALIDATION_LOSS ? m->val_loss : 1 - m->val_accuracy;
+}
+
+/* The best weights so far are copied; whether to stop early is decided. */
+static cst_status judge(cst_trainer *t, double value, cst_error *error)
+{
+    const cst_experiment *e = t->experiment;
+    cst_training *training = &t->training;
+    training->stale++;
+    if (value < training->goal - (e->early_stopping.enabled ? e->early_stopping.min_delta : 0)) {
+        training->goal = value;
+        training->stale = 0;
+    }
+    training->stopped = e->early_stopping.enabled && training->stale >= e->early_stopping.patience;
+    if (!(value < training->best)) return CST_OK;
+    training->best = value;
+    training->best_epoch = training->epoch + 1;
+    if (!e->keep_best) return CST_OK;
+    memcpy(t->best, t->learner.theta, e->model->n_params * sizeof *t->best);
+    return t->events.best ? t->events.best(t->events.context, t, error) : CST_OK;
+}
+
+static cst_status finish_epoch(cst_trainer *t, cst_error *error)
+{
+    const cst_experiment *e = t->experiment;
+    cst_training *training = &t->training;
+    if (training->sums.steps == 0)
+        return cst_fail(error, CST_ENONFINITE, "every batch of epoch %llu failed",
+                        (unsigned long long)training->epoch + 1);
+    CST_TRY(cst_training_reserve(training, training->n_metrics + 1, error));
+    cst_metrics *m = &training->metrics[training->n_metrics];
+    *m = summarize(t);
+    CST_TRY(evaluate_epoch(t, m, error));
+    const double value = monitored(e, m);
+    CST_TRY(judge(t, value, error));
+    cst_schedule_epoch(&e->schedule, e->optimizer.lr, value, &training->schedule);
+    training->n_metrics++;
+    training->epoch++;
+    training->iteration = 0;
+    training->sums = (cst_epoch_sums){0};
+    if (t->events.epoch) t->events.epoch(t->events.context, t, m);
+    return CST_OK;
+}
+
+static cst_status save(const cst_trainer *t, cst_error *error)
+{
+    return t->events.checkpoint ? t->events.checkpoint(t->events.context, t, error) : CST_OK;
+}
+
+static cst_status stop_here(const cst_trainer *t, cst_error *error)
+{
+    CST_TRY(save(t, error));
+    return cst_fail(error, CST_EINTERRUPTED, "interrupted in epoch %llu after iteration %llu",
+                    (unsigned long long)t->training.epoch + 1, (unsigned long long)t->training.iteration);
+}
+
+static cst_status run_epoch(cst_trainer *t, cst_error *error)
+{
+    const cst_experiment *e = t->experiment;
+    const size_t iterations = cst_experiment_iterations(e);
+    cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), t->training.epoch), t->order,
+                        e->data.train.n);
+    while (t->training.iteration < iterations) {
+        CST_TRY(iterate(t, error));
+        if (interrupted(t)) return stop_here(t, error);
+    }
+    const cst_status status = finish_epoch(t, error);
+    /* In the midst of the evaluation: it is made anew when training goes on. */
+    if (status == CST_EINTERRUPTED) return stop_here(t, error);
+    CST_TRY(status);
+    const uint64_t every = e->checkpoint_every;
+    if ((every > 0 && t->training.epoch % every == 0) || cst_trainer_finished(t)) CST_TRY(save(t, error));
+    return CST_OK;
+}
+
+bool cst_trainer_finished(const cst_trainer *t)
+{
+    return t->training.stopped || t->training.epoch >= t->experiment->epochs;
+}
+
+cst_status cst_trainer_run(cst_trainer *t, cst_error *error)
+{
+    t->session_start = cst_clock();
+    t->session_iterations = 0;
+    while (!cst_trainer_finished(t)) CST_TRY(run_epoch(t, error));
+    return CST_OK;
+}
+
+void cst_trainer_use_best(cst_trainer *t)
+{
+    if (t->best && t->training.best_epoch > 0)
+        memcpy(t->learner.theta, t->best, t->experiment->model->n_params * sizeof *t->best);
+}
