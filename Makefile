@@ -1,11 +1,12 @@
 # costate: see `make help`. Variables: CC, CFLAGS (added to the project's), PRECISION=float|double, PORTABLE=1,
-# SANITIZE=address,undefined, WERROR=1, GOLDEN="DIR ...", TESTS="test_core ...", PREFIX, DESTDIR.
+# SANITIZE=address,undefined, WERROR=1, V=1 (show the commands), GOLDEN="DIR ...", TESTS="test_core ...", PREFIX, DESTDIR.
 PRECISION ?= float
 PREFIX ?= /usr/local
 GOLDEN ?= ../shared/golden
 VERSION := $(shell sed -n 's/^\#define CST_VERSION "\(.*\)"/\1/p' core/version.h)
 jobs := $(if $(filter 0,$(MAKELEVEL)),$(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)))
 MAKEFLAGS += --no-print-directory $(jobs)
+quiet = $(if $(V),,@echo "  $(1)";)
 
 FOLDERS := core layers ode adjoint models datasets train
 PACKAGES := openblas libcjson zlib
@@ -39,34 +40,34 @@ all: build/costate build/libcostate.a build/libcostate.so ## build the program a
 
 $(out)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+	$(call quiet,cc $@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
 $(out)/libcostate.a: $(lib_objects)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,ar $@)$(AR) rcs $@ $^
 
 $(out)/libsupport.a: $(support_objects)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,ar $@)$(AR) rcs $@ $^
 
 $(out)/costate.map:
 	@mkdir -p $(@D)
 	@echo '{ global: cst_*; local: *; };' > $@
 
 $(out)/libcostate.so: $(lib_objects) $(out)/costate.map
-	$(CC) $(all_cflags) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map $(lib_objects) $(all_libs) -o $@
+	$(call quiet,ld $@)$(CC) $(all_cflags) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map $(lib_objects) $(all_libs) -o $@
 
 $(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
-	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
 
 $(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(out)/libcostate.a
-	$(CC) $(all_cflags) $^ $(all_libs) -lcmocka -o $@
+	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -lcmocka -o $@
 
 $(out)/%: $(out)/bench/%.o $(out)/libcostate.a
-	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
 
 $(out)/%: $(out)/examples/%.o $(out)/libcostate.a
-	$(CC) $(all_cflags) $^ $(all_libs) -o $@
+	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
 
 build/%: $(out)/% always
 	@cmp -s $< $@ || cp $< $@
@@ -120,7 +121,7 @@ lint: ## clang-tidy and cppcheck
 	    --suppress=normalCheckLevelMaxBranches -I. $(FOLDERS) cli
 
 format: ## format all sources
-	clang-format -i $$(find $(FOLDERS) cli tests bench examples -name '*.[ch]')
+	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples) -name '*.[ch]')
 
 bench: ## the field of an ODE-Net and its layers against the BLAS
 	@$(MAKE) $(out)/bench_layers

@@ -274,7 +274,7 @@ typedef struct gradient_section {
 } gradient_section;
 
 static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve", NULL};
-static const cst_key gradient_keys[] = {
+const cst_key cst_gradient_keys[] = {
     {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
      "gradient method"},
     {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
@@ -291,7 +291,7 @@ static const cst_key gradient_keys[] = {
 static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_error *error)
 {
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
-    CST_TRY(cst_config_read(section, gradient_keys, false, &g, error));
+    CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
     CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
     o->gradient = (cst_gradient_method)g.method;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));

@@ -37,6 +37,7 @@ CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *
                                       cst_error *error);
 
 extern const cst_module_type cst_ode_type;
+extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `costate list` */
 
 #ifdef __cplusplus
 }

@@ -241,6 +241,11 @@ cst_config cst_document_root(cst_document *document)
     return at(document, document->root);
 }
 
+const char *cst_document_name(const cst_document *document)
+{
+    return document->name;
+}
+
 char *cst_document_print(const cst_document *document)
 {
     return cst_config_print_lines(at(NULL, document->root));
@@ -368,16 +373,63 @@ static cst_status make_value(const walk *w, const char *text, cJSON **node, cst_
     return *node ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
+/* Set what is at w->path, seen from `from`. */
+static cst_status set_from(walk *w, cJSON *from, const char *value, cst_error *error)
+{
+    cJSON *node = NULL;
+    CST_TRY(find_slot(w, from, error));
+    CST_TRY(make_value(w, value, &node, error));
+    return fill_slot(&w->slot, node, error);
+}
+
+/* Set what is at the walk's path from wherever below `from`, or at it, something is; *n goes up by how often. What is
+ * below comes first: a value that is replaced has been seen. */
+static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, cst_error *error)
+{
+    for (cJSON *child = first_child(from); child; child = child->next) CST_TRY(set_below(w, child, value, n, error));
+    w->i = 0;
+    if (!cJSON_IsObject(from) || find_slot(w, from, NULL) != CST_OK || !w->slot.child) return CST_OK;
+    ++*n;
+    w->i = 0;
+    return set_from(w, from, value, error);
+}
+
+/* "model...norm": the part before the dots is followed (none: the root), the part after them sought below it. */
+static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const char *value, cst_error *error)
+{
+    const size_t before = (size_t)(dots - w->path);
+    walk below = {.path = dots + 3, .parent = w->parent, .key = w->key, .place = w->place};
+    cJSON *from = root;
+    if (before > 0) {
+        char *prefix = malloc(before + 1);
+        if (!prefix) return cst_fail(error, CST_ENOMEM, "out of memory");
+        memcpy(prefix, w->path, before);
+        prefix[before] = '\0';
+        walk above = {.path = prefix, .parent = w->parent, .key = w->key, .place = w->place};
+        const cst_status status = find_slot(&above, root, error);
+        from = above.slot.child;
+        free(prefix);
+        CST_TRY(status);
+    }
+    size_t n = 0;
+    CST_TRY(set_below(&below, from, value, &n, error));
+    if (n > 0) return CST_OK;
+    return fail_walk(w, error, "there is no \"%s\" %s%.*s", below.path, before > 0 ? "below " : "anywhere", (int)before,
+                     w->path);
+}
+
 cst_status cst_document_set(cst_document *document, const char *path, const char *value, cst_error *error)
 {
     const size_t room = strlen(path) + sizeof "the document";
+    const char *dots = strstr(path, "...");
     walk w = {.path = path, .parent = malloc(room), .key = malloc(room), .place = at(document, NULL)};
-    cJSON *node = NULL;
     cst_status status = CST_OK;
-    if (!w.parent || !w.key) status = cst_fail(error, CST_ENOMEM, "out of memory");
-    if (status == CST_OK) status = find_slot(&w, document->root, error);
-    if (status == CST_OK) status = make_value(&w, value, &node, error);
-    if (status == CST_OK) status = fill_slot(&w.slot, node, error);
+    if (!w.parent || !w.key)
+        status = cst_fail(error, CST_ENOMEM, "out of memory");
+    else if (dots)
+        status = set_everywhere(&w, dots, document->root, value, error);
+    else
+        status = set_from(&w, document->root, value, error);
     free(w.parent);
     free(w.key);
     return status;

@@ -35,10 +35,11 @@ CST_MUST_CHECK cst_status cst_document_parse(const char *name, const char *text,
                                              cst_error *error);
 void cst_document_free(cst_document *document); /* NULL is fine */
 cst_config cst_document_root(cst_document *document);
+const char *cst_document_name(const cst_document *document); /* as messages have it */
 
 /* Set "model.layers[2].out_channels" (an existing object's key may be new, an array's index must exist) to a value:
- * JSON if it parses as such, a string otherwise. For --set. CST_ECONFIG, naming the path and the part of it that is
- * malformed or does not exist. */
+ * JSON if it parses as such, a string otherwise. For --set. "model...norm" is every "norm" that is there below model,
+ * however deep. CST_ECONFIG, naming the path and the part of it that is malformed or does not exist. */
 CST_MUST_CHECK cst_status cst_document_set(cst_document *document, const char *path, const char *value,
                                            cst_error *error);
 

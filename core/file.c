@@ -147,3 +147,51 @@ void cst_new_file_discard(cst_new_file *file)
     unlink(file->temporary);
     forget(file);
 }
+
+cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error)
+{
+    cst_new_file file;
+    CST_TRY(cst_new_file_create(path, &file, error));
+    cst_new_file_write(&file, bytes, n);
+    return cst_new_file_commit(&file, error);
+}
+
+/* ---- paths --------------------------------------------------------------------------------------------------- */
+
+bool cst_path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+char *cst_path_join(const char *folder, const char *name)
+{
+    cst_text path = {0};
+    cst_text_printf(&path, "%s/%s", folder, name);
+    if (!path.failed) return path.data;
+    free(path.data);
+    return NULL;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+cst_status cst_folder_create(const char *path, cst_error *error)
+{
+    char *part = strdup(path);
+    if (!part) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    int number = 0;
+    for (char *end = part; number == 0 && *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char rest = *end;
+        *end = '\0';
+        if (mkdir(part, 0777) != 0) number = errno == EEXIST && is_folder(part) ? 0 : errno;
+        *end = rest;
+    }
+    free(part);
+    return number == 0 ? CST_OK : io_error(error, path, "cannot make the folder", number);
+}

@@ -5,6 +5,7 @@
 
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -29,6 +30,19 @@ void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n); /* com
  * case. */
 CST_MUST_CHECK cst_status cst_new_file_commit(cst_new_file *file, cst_error *error);
 void cst_new_file_discard(cst_new_file *file); /* remove it; nothing to do if it has ended */
+
+/* All of that at once. */
+CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error);
+
+/* ---- paths --------------------------------------------------------------------------------------------------- */
+
+bool cst_path_exists(const char *path);
+
+/* Make a folder and those above it, as far as they are not there. CST_EIO. */
+CST_MUST_CHECK cst_status cst_folder_create(const char *path, cst_error *error);
+
+/* "FOLDER/NAME", to be freed with free(); NULL if out of memory. */
+char *cst_path_join(const char *folder, const char *name);
 
 #ifdef __cplusplus
 }

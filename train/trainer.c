@@ -298,8 +298,7 @@ static cst_status finish_epoch(cst_trainer *t, cst_error *error)
     training->epoch++;
     training->iteration = 0;
     training->sums = (cst_epoch_sums){0};
-    if (t->events.epoch) t->events.epoch(t->events.context, t, m);
-    return CST_OK;
+    return t->events.epoch ? t->events.epoch(t->events.context, t, m, error) : CST_OK;
 }
 
 static cst_status save(const cst_trainer *t, cst_error *error)

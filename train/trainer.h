@@ -52,9 +52,10 @@ typedef struct cst_trainer cst_trainer;
 typedef struct cst_trainer_events {
     void *context;
     void (*iteration)(void *context, const cst_trainer *trainer); /* after each */
-    void (*epoch)(void *context, const cst_trainer *trainer, const cst_metrics *metrics);
+    /* An epoch has ended; a failure ends training with it, as one of the next two does. */
+    cst_status (*epoch)(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error);
     void (*skipped)(void *context, const cst_trainer *trainer, const cst_error *error);
-    /* A moment to save everything; a failure ends training with it. */
+    /* A moment to save everything. */
     cst_status (*checkpoint)(void *context, const cst_trainer *trainer, cst_error *error);
     /* The weights are the best so far. Called before the checkpoint of that epoch. */
     cst_status (*best)(void *context, const cst_trainer *trainer, cst_error *error);

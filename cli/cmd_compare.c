@@ -1,0 +1,126 @@
+#include "cli/cli.h"
+
+#include "core/text.h"
+#include "train/comparison.h"
+#include "train/plot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_VARIED = 8 };
+
+static const cli_option options[] = {
+    {"--vary", "PATH=A,B,...", "what to compare; PATH as for --set. Several: all combinations"},
+    {"--repeats", "N", "seeds for each variant, the config's and the ones after it; 1"},
+    {"--out", "DIR", "folder of all runs and tables; runs/NAME-compare if not given"},
+    {"--plot", NULL, "draw the curves: DIR/comparison.png and .svg"},
+    {"--quiet", NULL, "print the table only"},
+    CLI_CONFIG_OPTIONS,
+    {0},
+};
+
+static void print_begin(void *context, size_t number, size_t total, const char *label, const char *folder)
+{
+    cli_progress *p = context;
+    if (p->quiet) return;
+    cli_progress_clear_line(p);
+    printf("\n[%zu/%zu] %s, in %s\n", number, total, label, folder);
+}
+
+static void print_failed(void *context, const char *label, const cst_error *error)
+{
+    cli_progress_clear_line(context);
+    cli_complain("%s: %s", label, error->message);
+}
+
+static cst_status draw(const char *folder, cst_error *error)
+{
+    cst_plot plot = {0};
+    cst_text stem = {0};
+    cst_text_printf(&stem, "%s/comparison", folder);
+    cst_status status = stem.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : cst_plot_add(&plot, folder, error);
+    if (status == CST_OK) status = cst_plot_draw(&plot, stem.data, error);
+    if (status == CST_OK) printf("the curves are in %s.png and %s.svg\n", stem.data, stem.data);
+    cst_plot_clear(&plot);
+    free(stem.data);
+    return status;
+}
+
+static int run_comparison(cst_comparison *c, const cli_line *line)
+{
+    cli_progress progress;
+    cst_error error;
+    cli_progress_init(&progress, cli_flag(line, "--quiet"));
+    const cst_comparison_events events = {
+        .run = cli_progress_events(&progress), .begin = print_begin, .failed = print_failed};
+    const cst_status status = cst_comparison_run(c, &events, &error);
+    cli_progress_clear_line(&progress);
+    if (status == CST_EINTERRUPTED) {
+        const int code = cli_fail(&error);
+        cli_complain("the same command goes on with it");
+        return code;
+    }
+    char *table = cst_comparison_table(c, CST_TABLE_TEXT);
+    printf("\n%s\nNFE (function evaluations) and rejected steps: means an iteration.%s\nthe table is in "
+           "%s/comparison.csv and "
+           "comparison.md\n",
+           table ? table : "", c->repeats > 1 ? " +-: standard deviation over seeds." : "", c->folder);
+    free(table);
+    if (status != CST_OK) return CLI_FAILED;
+    if (cli_flag(line, "--plot") && draw(c->folder, &error) != CST_OK) return cli_fail(&error);
+    return CLI_DONE;
+}
+
+static cst_status read_varied(const cli_line *line, cst_varied varied[MAX_VARIED], size_t *n, cst_error *error)
+{
+    size_t i = 0;
+    for (const char *text; (text = cli_next(line, "--vary", &i));) {
+        if (*n == MAX_VARIED) return cst_fail(error, CST_EARG, "--vary: at most %d of them", MAX_VARIED);
+        CST_TRY(cst_varied_parse(text, &varied[*n], error));
+        ++*n;
+    }
+    return CST_OK;
+}
+
+static int compare_in(const cli_line *line, cst_document *document, const char *folder)
+{
+    cst_varied varied[MAX_VARIED];
+    size_t n = 0, repeats;
+    cst_comparison c;
+    cst_error error;
+    int code = CLI_WRONG;
+    if (!cli_number(line, "--repeats", 1, 10000, 1, &repeats)) return CLI_WRONG;
+    if (read_varied(line, varied, &n, &error) != CST_OK ||
+        cst_comparison_init(&c, document, folder, varied, n, repeats, &error) != CST_OK) {
+        code = cli_refuse(&error);
+    } else {
+        code = run_comparison(&c, line);
+        cst_comparison_clear(&c);
+    }
+    for (size_t i = 0; i < n; i++) cst_varied_clear(&varied[i]);
+    return code;
+}
+
+static int compare(const cli_line *line)
+{
+    int code = CLI_FAILED;
+    cst_document *document = cli_load(line, line->arguments[0], &code);
+    if (!document) return code;
+    const char *out = cli_value(line, "--out");
+    const char *name = cst_config_string(cst_config_get(cst_document_root(document), "name"));
+    cst_text folder = {0};
+    if (out)
+        cst_text_puts(&folder, out);
+    else
+        cst_text_printf(&folder, "runs/%s-compare", name ? name : "unnamed");
+    if (!folder.failed)
+        code = compare_in(line, document, folder.data);
+    else
+        cli_complain("out of memory");
+    free(folder.data);
+    cst_document_free(document);
+    return code;
+}
+
+const cli_command cli_compare = {
+    "compare", "CONFIG --vary PATH=A,B ...", "train variants and print them side by side", 1, 1, options, compare};

@@ -1,0 +1,78 @@
+#include "cli/cli.h"
+
+#include "core/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    {"--part", "NAME", "train, validation or test; all that there are if not given"},
+    CLI_CONFIG_OPTIONS,
+    {0},
+};
+
+static int evaluate(cst_run *run, const char *name, const cst_part *part)
+{
+    cst_evaluation r;
+    cst_error error;
+    if (cst_trainer_evaluate(&run->trainer, part, &r, &error) != CST_OK) return cli_fail(&error);
+    printf("%-10s  %llu rows  loss %.6g", name, (unsigned long long)r.rows, r.loss);
+    if (isfinite(r.accuracy)) printf("  accuracy %.2f %%", 100 * r.accuracy);
+    if (r.nfe > 0) printf("  nfe %.1f a batch", r.nfe);
+    if (r.skipped > 0) printf("  %llu rows skipped", (unsigned long long)r.skipped);
+    printf("  %.2f s\n", r.seconds);
+    return CLI_DONE;
+}
+
+static int evaluate_parts(cst_run *run, const char *wanted)
+{
+    const cst_dataset *data = &run->experiment.data;
+    const struct {
+        const char *name;
+        const cst_part *part;
+    } parts[] = {{"train", &data->train}, {"validation", &data->validation}, {"test", &data->test}};
+    int code = CLI_DONE;
+    for (size_t i = 0; code == CLI_DONE && i < sizeof parts / sizeof parts[0]; i++) {
+        const bool asked = wanted && strcmp(wanted, parts[i].name) == 0;
+        if (wanted && !asked) continue;
+        if (parts[i].part->n > 0)
+            code = evaluate(run, parts[i].name, parts[i].part);
+        else if (asked) {
+            cli_complain("the data have no %s part", wanted);
+            code = CLI_WRONG;
+        }
+    }
+    return code;
+}
+
+static int eval(const cli_line *line)
+{
+    const char *folder = line->arguments[0], *part = cli_value(line, "--part");
+    if (part && strcmp(part, "train") != 0 && strcmp(part, "validation") != 0 && strcmp(part, "test") != 0) {
+        cli_complain("--part: expected train, validation or test, got \"%s\"", part);
+        return CLI_WRONG;
+    }
+    int code = CLI_FAILED;
+    char *config = cst_path_join(folder, "config.json");
+    if (!config) {
+        cli_complain("out of memory");
+        return CLI_FAILED;
+    }
+    cst_document *document = cli_load(line, config, &code);
+    free(config);
+    if (!document) return code;
+    cst_run run;
+    cst_error error;
+    if (cst_run_init(&run, document, folder, CST_RUN_OPEN, NULL, &error) != CST_OK) {
+        code = cli_refuse(&error);
+    } else {
+        code = evaluate_parts(&run, part);
+        cst_run_clear(&run);
+    }
+    cst_document_free(document);
+    return code;
+}
+
+const cli_command cli_eval = {"eval", "RUN [OPTIONS]", "evaluate the weights of a run", 1, 1, options, eval};

@@ -1,0 +1,37 @@
+#include "cli/cli.h"
+
+#include "core/text.h"
+#include "train/plot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const cli_option options[] = {
+    {"--out", "STEM", "STEM.png, STEM.svg and STEM.gp; RUN/plot of one run, plot of several, if not given"},
+    {0},
+};
+
+static int plot_runs(const cli_line *line)
+{
+    cst_plot plot = {0};
+    cst_text stem = {0};
+    cst_error error;
+    const char *out = cli_value(line, "--out");
+    if (out)
+        cst_text_puts(&stem, out);
+    else
+        cst_text_printf(&stem, "%s%splot", line->n_arguments == 1 ? line->arguments[0] : "",
+                        line->n_arguments == 1 ? "/" : "");
+    cst_status status = stem.failed ? cst_fail(&error, CST_ENOMEM, "out of memory") : CST_OK;
+    for (size_t i = 0; status == CST_OK && i < line->n_arguments; i++)
+        status = cst_plot_add(&plot, line->arguments[i], &error);
+    int code = status == CST_OK ? CLI_DONE : cli_refuse(&error);
+    if (code == CLI_DONE && cst_plot_draw(&plot, stem.data, &error) != CST_OK) code = cli_fail(&error);
+    if (code == CLI_DONE) printf("%s.png\n%s.svg\n", stem.data, stem.data);
+    cst_plot_clear(&plot);
+    free(stem.data);
+    return code;
+}
+
+const cli_command cli_plot = {"plot",  "RUN...", "draw runs, or a comparison, over their epochs", 1, 1000,
+                              options, plot_runs};

@@ -1,0 +1,63 @@
+#include "cli/cli.h"
+
+#include "core/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const cli_option options[] = {
+    {"--out", "DIR", "the run's folder; runs/NAME if not given"},
+    {"--resume", NULL, "go on where the run in the folder stopped"},
+    {"--quiet", NULL, "print nothing but errors"},
+    CLI_CONFIG_OPTIONS,
+    {0},
+};
+
+/* --out, or runs/NAME; NULL where the config has no name: then reading it says so. */
+static char *choose_folder(const cli_line *line, cst_document *document)
+{
+    const char *out = cli_value(line, "--out");
+    const char *name = cst_config_string(cst_config_get(cst_document_root(document), "name"));
+    cst_text text = {0};
+    cst_text_printf(&text, "%s%s", out ? "" : "runs/", out ? out : name ? name : "unnamed");
+    return text.data;
+}
+
+static int train_in(const cli_line *line, cst_document *document, const char *folder)
+{
+    cli_progress progress;
+    cst_run run;
+    cst_error error;
+    cst_summary summary;
+    cli_progress_init(&progress, cli_flag(line, "--quiet"));
+    const cst_run_events events = cli_progress_events(&progress);
+    const cst_run_mode mode = cli_flag(line, "--resume") ? CST_RUN_RESUME : CST_RUN_NEW;
+    if (cst_run_init(&run, document, folder, mode, &events, &error) != CST_OK) return cli_refuse(&error);
+    const cst_status status = cst_run_train(&run, &summary, &error);
+    cst_run_clear(&run);
+    cli_progress_clear_line(&progress);
+    if (status == CST_OK) {
+        if (!progress.quiet) printf("the run is in %s\n", folder);
+        return CLI_DONE;
+    }
+    const int code = cli_fail(&error);
+    if (status == CST_EINTERRUPTED) cli_complain("go on with --resume --out %s", folder);
+    return code;
+}
+
+static int train(const cli_line *line)
+{
+    int code = CLI_FAILED;
+    cst_document *document = cli_load(line, line->arguments[0], &code);
+    if (!document) return code;
+    char *folder = choose_folder(line, document);
+    if (folder)
+        code = train_in(line, document, folder);
+    else
+        cli_complain("out of memory");
+    free(folder);
+    cst_document_free(document);
+    return code;
+}
+
+const cli_command cli_train = {"train", "CONFIG [OPTIONS]", "train a model", 1, 1, options, train};

@@ -1,0 +1,99 @@
+#include "cli/cli.h"
+
+#include "core/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool cli_flag(const cli_line *line, const char *name)
+{
+    return cli_value(line, name) != NULL;
+}
+
+const char *cli_value(const cli_line *line, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < line->n_given; i++)
+        if (strcmp(line->given[i].name, name) == 0) value = line->given[i].value;
+    return value;
+}
+
+const char *cli_next(const cli_line *line, const char *name, size_t *i)
+{
+    while (*i < line->n_given) {
+        const struct cli_given *given = &line->given[(*i)++];
+        if (strcmp(given->name, name) == 0) return given->value;
+    }
+    return NULL;
+}
+
+bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, size_t fallback, size_t *number)
+{
+    const char *value = cli_value(line, name);
+    *number = fallback;
+    if (!value) return true;
+    if (*value && strlen(value) <= 9 && strspn(value, "0123456789") == strlen(value)) {
+        *number = (size_t)strtoul(value, NULL, 10);
+        if (*number >= min && *number <= max) return true;
+    }
+    cli_complain("%s: expected an integer from %zu to %zu, got \"%s\"", name, min, max, value);
+    return false;
+}
+
+void cli_complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fputs("costate: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int cli_refuse(const cst_error *error)
+{
+    cli_complain("%s", error->message);
+    return error->status == CST_ENOMEM ? CLI_FAILED : CLI_WRONG;
+}
+
+int cli_fail(const cst_error *error)
+{
+    cli_complain("%s", error->message);
+    return CLI_FAILED;
+}
+
+static cst_status apply_options(const cli_line *line, cst_document *document, cst_error *error)
+{
+    size_t i = 0;
+    for (const char *set; (set = cli_next(line, "--set", &i));) {
+        const char *equals = strchr(set, '=');
+        if (!equals || equals == set) return cst_fail(error, CST_EARG, "--set: expected PATH=VALUE, got \"%s\"", set);
+        char *path = strdup(set);
+        if (!path) return cst_fail(error, CST_ENOMEM, "out of memory");
+        path[equals - set] = '\0';
+        const cst_status status = cst_document_set(document, path, equals + 1, error);
+        free(path);
+        CST_TRY(status);
+    }
+    const char *threads = cli_value(line, "--threads");
+    if (!threads) return CST_OK;
+    size_t n;
+    if (strspn(threads, "0123456789") != strlen(threads) || sscanf(threads, "%5zu", &n) != 1)
+        return cst_fail(error, CST_EARG, "--threads: expected a number, got \"%s\"", threads);
+    return cst_document_set(document, "threads", threads, error);
+}
+
+cst_document *cli_load(const cli_line *line, const char *path, int *code)
+{
+    cst_error error;
+    cst_document *document = NULL;
+    cst_status status = cst_document_load(path, &document, &error);
+    if (status == CST_OK) status = apply_options(line, document, &error);
+    if (status == CST_OK) return document;
+    cst_document_free(document);
+    *code = cli_refuse(&error);
+    return NULL;
+}

@@ -1,0 +1,148 @@
+/* costate: the program. Exit codes: 0 done, 1 the run failed, 2 the command or the config was wrong. */
+#include "cli/cli.h"
+
+#include "core/blas.h"
+#include "core/real.h"
+#include "core/text.h"
+#include "core/version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check, &cli_eval,
+                                              &cli_list,  &cli_plot,    NULL};
+
+static void print_help(void)
+{
+    printf("costate %s (%s): trains networks with neural ODE layers from JSON configs\n\n", CST_VERSION, CST_REAL_NAME);
+    for (size_t i = 0; commands[i]; i++)
+        printf("  costate %-8s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+    puts("\n  costate help COMMAND   its options\n  costate --version      version, precision, BLAS\n\n"
+         "Exit codes: 0 done, 1 the run failed, 2 the command or the config was wrong.");
+}
+
+static void print_command(const cli_command *command)
+{
+    printf("costate %s %s\n    %s\n", command->name, command->arguments, command->summary);
+    for (const cli_option *o = command->options; o->name; o++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "%s %s", o->name, o->value ? o->value : "");
+        printf("  %-22s %s\n", usage, o->help);
+    }
+}
+
+static const cli_command *find_command(const char *name)
+{
+    const char *nearest = commands[0]->name;
+    for (size_t i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
+        if (cst_text_distance(name, commands[i]->name) < cst_text_distance(name, nearest)) nearest = commands[i]->name;
+    }
+    cli_complain("unknown command \"%s\"; the nearest is \"%s\". See costate help", name, nearest);
+    return NULL;
+}
+
+static const cli_option *find_option(const cli_command *command, const char *name, size_t n)
+{
+    const cli_option *nearest = NULL;
+    char given[64];
+    snprintf(given, sizeof given, "%.*s", (int)n, name);
+    for (const cli_option *o = command->options; o->name; o++) {
+        if (strcmp(o->name, given) == 0) return o;
+        if (!nearest || cst_text_distance(given, o->name) < cst_text_distance(given, nearest->name)) nearest = o;
+    }
+    if (nearest)
+        cli_complain("%s: unknown option %s; the nearest is %s", command->name, given, nearest->name);
+    else
+        cli_complain("%s: unknown option %s; it has none", command->name, given);
+    return NULL;
+}
+
+/* One option at argv[*i], with its value behind '=' or in the next word. */
+static bool take_option(cli_line *line, int argc, char **argv, int *i)
+{
+    const char *word = argv[*i], *equals = strchr(word, '=');
+    const size_t n = equals ? (size_t)(equals - word) : strlen(word);
+    const cli_option *option = find_option(line->command, word, n);
+    if (!option) return false;
+    struct cli_given *given = &line->given[line->n_given++];
+    *given = (struct cli_given){option->name, ""};
+    if (!option->value) {
+        if (equals) cli_complain("%s: %s takes no value", line->command->name, option->name);
+        return !equals;
+    }
+    if (equals) {
+        given->value = equals + 1;
+    } else if (*i + 1 < argc) {
+        given->value = argv[++*i];
+    } else {
+        cli_complain("%s: %s expects a value: %s %s", line->command->name, option->name, option->name, option->value);
+        return false;
+    }
+    return true;
+}
+
+static bool parse(cli_line *line, int argc, char **argv)
+{
+    bool options = true; /* until "--" */
+    for (int i = 2; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0)
+            options = false;
+        else if (options && argv[i][0] == '-' && argv[i][1]) {
+            if (!take_option(line, argc, argv, &i)) return false;
+        } else
+            line->arguments[line->n_arguments++] = argv[i];
+    }
+    const cli_command *c = line->command;
+    if (line->n_arguments >= c->least && line->n_arguments <= c->most) return true;
+    cli_complain("usage: costate %s %s. See costate help %s", c->name, c->arguments, c->name);
+    return false;
+}
+
+static int run_command(const cli_command *command, int argc, char **argv)
+{
+    cli_line line = {.command = command};
+    line.arguments = calloc((size_t)argc, sizeof *line.arguments);
+    line.given = calloc((size_t)argc, sizeof *line.given);
+    int code = CLI_WRONG;
+    if (!line.arguments || !line.given) {
+        cli_complain("out of memory");
+        code = CLI_FAILED;
+    } else if (parse(&line, argc, argv)) {
+        code = command->run(&line);
+    }
+    free(line.arguments);
+    free(line.given);
+    if (fflush(stdout) != 0 && code == CLI_DONE) {
+        cli_complain("cannot write to the standard output");
+        code = CLI_FAILED;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--version") == 0) {
+        printf("costate %s, %s precision, %s\n", CST_VERSION, CST_REAL_NAME, cst_blas_name());
+        return CLI_DONE;
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        if (argc < 3) {
+            print_help();
+            return argc < 2 ? CLI_WRONG : CLI_DONE;
+        }
+        const cli_command *command = find_command(argv[2]);
+        if (command) print_command(command);
+        return command ? CLI_DONE : CLI_WRONG;
+    }
+    const cli_command *command = find_command(name);
+    if (!command) return CLI_WRONG;
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
+        print_command(command);
+        return CLI_DONE;
+    }
+    return run_command(command, argc, argv);
+}

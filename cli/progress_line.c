@@ -1,0 +1,73 @@
+#include "cli/cli.h"
+
+#include "train/clock.h"
+#include "train/progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double seconds_between_updates = 0.2, seconds_between_lines = 15;
+
+/* Set by the first signal; a second one ends the program at once, as if nothing had been installed. */
+static volatile sig_atomic_t was_interrupted;
+
+static void note_signal(int number)
+{
+    was_interrupted = 1;
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigaction(number, &action, NULL);
+}
+
+void cli_progress_clear_line(cli_progress *p)
+{
+    if (p->shown) fputs("\r\033[K", stdout);
+    p->shown = false;
+}
+
+static void print_line(void *context, const char *text)
+{
+    cli_progress *p = context;
+    if (p->quiet) return;
+    cli_progress_clear_line(p);
+    puts(text);
+    fflush(stdout);
+    p->last = cst_clock();
+}
+
+static void print_iteration(void *context, const cst_trainer *trainer)
+{
+    cli_progress *p = context;
+    const double now = cst_clock();
+    if (p->quiet || now - p->last < (p->terminal ? seconds_between_updates : seconds_between_lines)) return;
+    char text[CST_PROGRESS_LINE];
+    cst_progress_text(trainer, text);
+    p->last = now;
+    if (p->terminal) {
+        printf("\r\033[K%s", text);
+        p->shown = true;
+    } else {
+        puts(text);
+    }
+    fflush(stdout);
+}
+
+static bool interrupted(void *context)
+{
+    (void)context;
+    return was_interrupted != 0;
+}
+
+void cli_progress_init(cli_progress *p, bool quiet)
+{
+    *p = (cli_progress){.quiet = quiet, .terminal = isatty(STDOUT_FILENO) != 0, .last = cst_clock()};
+    struct sigaction action = {.sa_handler = note_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+cst_run_events cli_progress_events(cli_progress *p)
+{
+    return (cst_run_events){.context = p, .line = print_line, .iteration = print_iteration, .interrupted = interrupted};
+}

@@ -1,0 +1,216 @@
+/* The part of train/comparison.h that makes tables. */
+#include "train/comparison.h"
+
+#include "core/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- columns ------------------------------------------------------------------------------------------------- */
+
+static double an_iteration(const cst_summary *s, double total)
+{
+    return s->iterations > 0 ? total / (s->iterations + s->skipped) : (double)NAN;
+}
+
+static double test_accuracy(const cst_summary *s)
+{
+    return 100 * s->test_accuracy;
+}
+static double test_loss(const cst_summary *s)
+{
+    return s->test_loss;
+}
+static double forward_nfe(const cst_summary *s)
+{
+    return an_iteration(s, s->nfe[CST_FORWARD]);
+}
+static double backward_nfe(const cst_summary *s)
+{
+    return an_iteration(s, s->nfe[CST_BACKWARD]);
+}
+static double forward_rejected(const cst_summary *s)
+{
+    return an_iteration(s, s->rejected[CST_FORWARD]);
+}
+static double backward_rejected(const cst_summary *s)
+{
+    return an_iteration(s, s->rejected[CST_BACKWARD]);
+}
+static double total_nfe(const cst_summary *s)
+{
+    return s->nfe[CST_BACKWARD];
+}
+static double seconds(const cst_summary *s)
+{
+    return s->seconds;
+}
+
+/* Evaluations and rejected steps are means an iteration. Integers of the total would not fit a narrow column: CSV only. */
+static const struct {
+    const char *title, *name; /* in tables to look at, in CSV */
+    double (*of)(const cst_summary *s);
+    int digits;
+    bool csv_only;
+} columns[] = {
+    {"test accuracy %", "test_accuracy_percent", test_accuracy, 2, false},
+    {"test loss", "test_loss", test_loss, 4, false},
+    {"forward NFE", "forward_nfe_an_iteration", forward_nfe, 1, false},
+    {"backward NFE", "backward_nfe_an_iteration", backward_nfe, 1, false},
+    {"forward rejected", "forward_rejected_an_iteration", forward_rejected, 2, false},
+    {"backward rejected", "backward_rejected_an_iteration", backward_rejected, 2, false},
+    {"seconds", "seconds", seconds, 1, false},
+    {NULL, "backward_nfe_total", total_nfe, 0, true},
+};
+enum { N_COLUMNS = sizeof columns / sizeof columns[0], CELL = 160 };
+
+typedef struct moments {
+    size_t n;
+    double mean, deviation;
+} moments;
+
+static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t column)
+{
+    moments m = {0};
+    double sum = 0, squares = 0;
+    for (size_t r = 0; r < c->repeats; r++) {
+        if (!v->done[r]) continue;
+        sum += columns[column].of(&v->summaries[r]);
+        m.n++;
+    }
+    m.mean = sum / (double)m.n;
+    for (size_t r = 0; r < c->repeats; r++) {
+        if (!v->done[r]) continue;
+        const double d = columns[column].of(&v->summaries[r]) - m.mean;
+        squares += d * d;
+    }
+    m.deviation = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : (double)NAN;
+    return m;
+}
+
+/* A column none of whose variants has a number is left out. */
+static bool shown(const cst_comparison *c, size_t column)
+{
+    if (columns[column].csv_only) return false;
+    for (size_t i = 0; i < c->n_variants; i++)
+        if (isfinite(moments_of(c, &c->variants[i], column).mean)) return true;
+    return false;
+}
+
+/* ---- text and Markdown --------------------------------------------------------------------------------------- */
+
+static void print_cell(const cst_comparison *c, const cst_variant *v, size_t column, char cell[CELL])
+{
+    const moments m = moments_of(c, v, column);
+    const int digits = columns[column].digits;
+    int n;
+    if (!isfinite(m.mean))
+        n = snprintf(cell, CELL, "-");
+    else if (isfinite(m.deviation))
+        n = snprintf(cell, CELL, "%.*f +- %.*f", digits, m.mean, digits, m.deviation);
+    else
+        n = snprintf(cell, CELL, "%.*f", digits, m.mean);
+    /* What the paper's tables say: how much less than the first variant. */
+    const double first = moments_of(c, &c->variants[0], column).mean;
+    if (columns[column].of == backward_nfe && v != c->variants && first > 0 && isfinite(m.mean))
+        snprintf(cell + n, CELL - (size_t)n, " (%+.0f %%)", 100 * (m.mean / first - 1));
+}
+
+static void print_label(const cst_comparison *c, const cst_variant *v, char cell[CELL])
+{
+    size_t failed = 0;
+    for (size_t r = 0; r < c->repeats; r++) failed += !v->done[r];
+    if (failed == 0)
+        snprintf(cell, CELL, "%s", v->label);
+    else
+        snprintf(cell, CELL, "%.100s (%zu of %zu failed)", v->label, failed, c->repeats);
+}
+
+/* Row 0 is the titles, row i + 1 variant i; column 0 the labels. */
+static void print_any(const cst_comparison *c, size_t row, size_t column, char cell[CELL])
+{
+    if (row == 0)
+        snprintf(cell, CELL, "%s", column == 0 ? "" : columns[column - 1].title);
+    else if (column == 0)
+        print_label(c, &c->variants[row - 1], cell);
+    else
+        print_cell(c, &c->variants[row - 1], column - 1, cell);
+}
+
+static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
+{
+    size_t width[N_COLUMNS + 1] = {0};
+    char cell[CELL];
+    for (size_t row = 0; row <= c->n_variants; row++) {
+        for (size_t column = 0; column <= N_COLUMNS; column++) {
+            if (column > 0 && !shown(c, column - 1)) continue;
+            print_any(c, row, column, cell);
+            if (strlen(cell) > width[column]) width[column] = strlen(cell);
+        }
+    }
+    for (size_t row = 0; row <= c->n_variants; row++) {
+        for (size_t column = 0; column <= N_COLUMNS; column++) {
+            if (column > 0 && !shown(c, column - 1)) continue;
+            print_any(c, row, column, cell);
+            const int w = (int)width[column];
+            if (column == 0)
+                cst_text_printf(text, "%s%-*s", markdown ? "| " : "", w, cell);
+            else
+                cst_text_printf(text, "%s%*s", markdown ? " | " : "   ", w, cell);
+        }
+        cst_text_puts(text, markdown ? " |\n" : "\n");
+        if (row > 0 || !markdown) continue;
+        for (size_t column = 0; column <= N_COLUMNS; column++) {
+            if (column > 0 && !shown(c, column - 1)) continue;
+            cst_text_puts(text, column == 0 ? "|---" : "|---:");
+        }
+        cst_text_puts(text, "|\n");
+    }
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------------------------- */
+
+static void put_number(cst_text *text, double value)
+{
+    cst_text_puts(text, ",");
+    if (isfinite(value)) cst_text_number(text, value);
+}
+
+/* A field in quotes, those within doubled (RFC 4180). */
+static void put_field(cst_text *text, const char *field)
+{
+    cst_text_puts(text, "\"");
+    for (; *field; field++) cst_text_add(text, *field == '"' ? "\"\"" : field, *field == '"' ? 2 : 1);
+    cst_text_puts(text, "\"");
+}
+
+static void put_csv(const cst_comparison *c, cst_text *text)
+{
+    cst_text_puts(text, "variant,runs,failed");
+    for (size_t i = 0; i < N_COLUMNS; i++) cst_text_printf(text, ",%s_mean,%s_std", columns[i].name, columns[i].name);
+    cst_text_puts(text, "\n");
+    for (size_t i = 0; i < c->n_variants; i++) {
+        const size_t n = moments_of(c, &c->variants[i], 0).n;
+        put_field(text, c->variants[i].label);
+        cst_text_printf(text, ",%zu,%zu", n, c->repeats - n);
+        for (size_t column = 0; column < N_COLUMNS; column++) {
+            const moments m = moments_of(c, &c->variants[i], column);
+            put_number(text, m.mean);
+            put_number(text, m.deviation);
+        }
+        cst_text_puts(text, "\n");
+    }
+}
+
+char *cst_comparison_table(const cst_comparison *c, cst_table_format format)
+{
+    cst_text text = {0};
+    if (format == CST_TABLE_CSV)
+        put_csv(c, &text);
+    else
+        put_aligned(c, format == CST_TABLE_MARKDOWN, &text);
+    if (!text.failed) return text.data;
+    free(text.data);
+    return NULL;
+}

@@ -1,0 +1,312 @@
+#include "train/plot.h"
+
+#include "core/config.h"
+#include "core/file.h"
+#include "core/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+/* ---- collecting ---------------------------------------------------------------------------------------------- */
+
+static cst_status add_group(cst_plot *plot, const char *label, cst_plot_group **group, cst_error *error)
+{
+    cst_plot_group *groups = realloc(plot->groups, (plot->n + 1) * sizeof *groups);
+    if (groups) plot->groups = groups;
+    char *copy = groups ? strdup(label) : NULL;
+    if (!copy) return cst_fail(error, CST_ENOMEM, "out of memory");
+    *group = &plot->groups[plot->n++];
+    **group = (cst_plot_group){.label = copy};
+    return CST_OK;
+}
+
+static cst_status add_run(cst_plot_group *group, const char *path, cst_error *error)
+{
+    cst_plot_run *runs = realloc(group->runs, (group->n + 1) * sizeof *runs);
+    if (!runs) return cst_fail(error, CST_ENOMEM, "out of memory");
+    group->runs = runs;
+    CST_TRY(cst_metrics_read(path, &runs[group->n].rows, &runs[group->n].n, error));
+    group->n++;
+    return CST_OK;
+}
+
+/* The runs of one variant of a comparison. */
+static cst_status add_variant(cst_plot *plot, const char *folder, cst_config variant, cst_error *error)
+{
+    cst_plot_group *group = NULL;
+    const char *label = cst_config_string(cst_config_get(variant, "label"));
+    const cst_config runs = cst_config_get(variant, "runs");
+    if (!label || !cst_config_is_list(runs))
+        return cst_config_expected(variant, "a variant with label and runs", error);
+    CST_TRY(add_group(plot, label, &group, error));
+    for (cst_config run = cst_config_item(runs, 0); run.node; run = cst_config_next(run)) {
+        const char *name = cst_config_string(run);
+        if (!name) return cst_config_expected(run, "a folder's name", error);
+        cst_text path = {0};
+        cst_text_printf(&path, "%s/%s/metrics.csv", folder, name);
+        cst_status status = path.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
+        if (status == CST_OK && cst_path_exists(path.data)) status = add_run(group, path.data, error);
+        free(path.data);
+        CST_TRY(status);
+    }
+    return CST_OK;
+}
+
+static cst_status add_comparison(cst_plot *plot, const char *folder, const char *index, cst_error *error)
+{
+    cst_document *document;
+    CST_TRY(cst_document_load(index, &document, error));
+    const cst_config variants = cst_config_get(cst_document_root(document), "variants");
+    cst_status status = CST_OK;
+    for (cst_config v = cst_config_item(variants, 0); status == CST_OK && v.node; v = cst_config_next(v))
+        status = add_variant(plot, folder, v, error);
+    cst_document_free(document);
+    return status;
+}
+
+static cst_status add_single(cst_plot *plot, const char *folder, const char *metrics, cst_error *error)
+{
+    cst_plot_group *group = NULL;
+    CST_TRY(add_group(plot, folder, &group, error));
+    return add_run(group, metrics, error);
+}
+
+cst_status cst_plot_add(cst_plot *plot, const char *folder, cst_error *error)
+{
+    char *index = cst_path_join(folder, "comparison.json"), *metrics = cst_path_join(folder, "metrics.csv");
+    cst_status status;
+    if (!index || !metrics)
+        status = cst_fail(error, CST_ENOMEM, "out of memory");
+    else if (cst_path_exists(index))
+        status = add_comparison(plot, folder, index, error);
+    else if (cst_path_exists(metrics))
+        status = add_single(plot, folder, metrics, error);
+    else
+        status = cst_fail(error, CST_ECONFIG, "%s: expected a run or a comparison, with metrics.csv or comparison.json",
+                          folder);
+    free(index);
+    free(metrics);
+    return status;
+}
+
+void cst_plot_clear(cst_plot *plot)
+{
+    for (size_t i = 0; i < plot->n; i++) {
+        for (size_t r = 0; r < plot->groups[i].n; r++) free(plot->groups[i].runs[r].rows);
+        free(plot->groups[i].runs);
+        free(plot->groups[i].label);
+    }
+    free(plot->groups);
+    *plot = (cst_plot){0};
+}
+
+/* ---- the script ---------------------------------------------------------------------------------------------- */
+
+/* What is drawn, and where in the data it stands: a mean and a deviation each, after the epoch. */
+enum { TRAIN_LOSS, HELD_LOSS, TRAIN_ACCURACY, HELD_ACCURACY, FORWARD_NFE, BACKWARD_NFE, N_SERIES };
+
+/* The held-out part: validation where there is one, test otherwise. */
+static double value_of(const cst_metrics *m, int series)
+{
+    switch (series) {
+    case TRAIN_LOSS:
+        return m->train_loss;
+    case HELD_LOSS:
+        return isfinite(m->val_loss) ? m->val_loss : m->test_loss;
+    case TRAIN_ACCURACY:
+        return 100 * m->train_accuracy;
+    case HELD_ACCURACY:
+        return 100 * (isfinite(m->val_accuracy) ? m->val_accuracy : m->test_accuracy);
+    case FORWARD_NFE:
+        return m->forward_nfe;
+    default:
+        return m->backward_nfe;
+    }
+}
+
+static size_t longest(const cst_plot_group *g)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < g->n; r++)
+        if (g->runs[r].n > n) n = g->runs[r].n;
+    return n;
+}
+
+/* Over the runs that have got that far; NaN if there is none. */
+static void moments(const cst_plot_group *g, size_t epoch, int series, double *mean, double *deviation)
+{
+    double sum = 0, squares = 0, n = 0;
+    for (size_t r = 0; r < g->n; r++) {
+        if (epoch >= g->runs[r].n) continue;
+        sum += value_of(&g->runs[r].rows[epoch], series);
+        n++;
+    }
+    *mean = sum / n;
+    for (size_t r = 0; r < g->n; r++) {
+        if (epoch >= g->runs[r].n) continue;
+        const double d = value_of(&g->runs[r].rows[epoch], series) - *mean;
+        squares += d * d;
+    }
+    *deviation = n > 1 ? sqrt(squares / (n - 1)) : 0;
+}
+
+static bool has_series(const cst_plot *plot, int series)
+{
+    for (size_t i = 0; i < plot->n; i++) {
+        for (size_t epoch = 0; epoch < longest(&plot->groups[i]); epoch++) {
+            double mean, deviation;
+            moments(&plot->groups[i], epoch, series, &mean, &deviation);
+            if (isfinite(mean) && (series < FORWARD_NFE || mean > 0)) return true;
+        }
+    }
+    return false;
+}
+
+static void put_value(cst_text *text, double value)
+{
+    cst_text_puts(text, " ");
+    if (isfinite(value))
+        cst_text_number(text, value);
+    else
+        cst_text_puts(text, "NaN");
+}
+
+static void put_data(cst_text *text, const cst_plot_group *g, size_t index)
+{
+    cst_text_printf(text, "$g%zu << END\n", index);
+    for (size_t epoch = 0; epoch < longest(g); epoch++) {
+        cst_text_printf(text, "%zu", epoch + 1);
+        for (int series = 0; series < N_SERIES; series++) {
+            double mean, deviation;
+            moments(g, epoch, series, &mean, &deviation);
+            put_value(text, mean);
+            put_value(text, deviation);
+        }
+        cst_text_puts(text, "\n");
+    }
+    cst_text_puts(text, "END\n");
+}
+
+/* One curve of a group: its band if it has one, then its line, with a title in the legend where `title`. */
+static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series, bool dashed, bool title)
+{
+    const cst_plot_group *g = &plot->groups[i];
+    const int mean = 2 + 2 * series, deviation = mean + 1, color = (int)(i % 8) + 1;
+    if (g->n > 1)
+        cst_text_printf(text,
+                        "  $g%zu using 1:($%d-$%d):($%d+$%d) with filledcurves linestyle %d fillstyle transparent "
+                        "solid 0.15 noborder notitle, \\\n",
+                        i, mean, deviation, mean, deviation, color);
+    cst_text_printf(text, "  $g%zu using 1:%d with %s linestyle %d dashtype %d pointtype %d ", i, mean,
+                    longest(g) < 20 ? "linespoints" : "lines", color, dashed ? 2 : 1, dashed ? 6 : 7);
+    if (title) cst_text_quote(text, g->label);
+    cst_text_puts(text, title ? " noenhanced" : "notitle");
+    cst_text_puts(text, ", \\\n");
+}
+
+static bool drawn(const cst_plot *plot, const int series[2])
+{
+    return has_series(plot, series[0]) || (series[1] >= 0 && has_series(plot, series[1]));
+}
+
+static void put_panel(cst_text *text, const cst_plot *plot, const char *title, const int series[2], bool legend)
+{
+    cst_text_printf(text, "\nset title \"%s\"\nset key %s\nplot \\\n", title, legend ? "top right" : "off");
+    for (size_t i = 0; i < plot->n; i++) {
+        if (longest(&plot->groups[i]) == 0) continue;
+        if (has_series(plot, series[0])) put_curve(text, plot, i, series[0], series[1] >= 0, series[1] < 0);
+        if (series[1] >= 0 && has_series(plot, series[1])) put_curve(text, plot, i, series[1], false, true);
+    }
+    cst_text_puts(text, "  NaN notitle\n");
+}
+
+static const struct {
+    const char *title;
+    int series[2]; /* the first dashed, the second solid; second -1: the first alone, solid */
+} panels[] = {
+    {"loss (dashed: training, solid: held out)", {TRAIN_LOSS, HELD_LOSS}},
+    {"accuracy, % (dashed: training, solid: held out)", {TRAIN_ACCURACY, HELD_ACCURACY}},
+    {"forward evaluations an iteration", {FORWARD_NFE, -1}},
+    {"backward evaluations an iteration", {BACKWARD_NFE, -1}},
+};
+enum { N_PANELS = sizeof panels / sizeof panels[0] };
+
+static void put_script(cst_text *text, const cst_plot *plot, const char *stem)
+{
+    static const char *const colors[8] = {"0072b2", "d55e00", "009e73", "cc79a7",
+                                          "e69f00", "56b4e9", "000000", "999999"};
+    int n = 0;
+    for (int i = 0; i < N_PANELS; i++) n += drawn(plot, panels[i].series);
+    const int across = n > 1 ? 2 : 1, down = n > 0 ? (n + across - 1) / across : 1;
+    cst_text_puts(
+        text,
+        "# gnuplot draws this. The data: epoch, then mean and standard deviation of train loss, held-out loss, train\n"
+        "# accuracy, held-out accuracy, forward NFE, backward NFE.\n");
+    for (size_t i = 0; i < plot->n; i++) put_data(text, &plot->groups[i], i);
+    cst_text_puts(
+        text,
+        "set datafile missing \"NaN\"\nset grid linecolor rgb \"#dddddd\"\nset border 3 linecolor rgb \"#444444\"\n"
+        "set tics nomirror\nset xlabel \"epoch\"\nset format y \"%g\"\nset offsets graph 0.02, graph 0.02, graph 0.08, "
+        "graph 0.05\n");
+    for (int i = 0; i < 8; i++)
+        cst_text_printf(text, "set style line %d linecolor rgb \"#%s\" linewidth 2 pointsize 0.8\n", i + 1, colors[i]);
+    for (int svg = 0; svg < 2; svg++) {
+        cst_text_printf(text, "\nset terminal %s size %d,%d font \"%s\" background rgb \"white\"\nset output ",
+                        svg ? "svg" : "pngcairo", across * 560, down * 400, svg ? "sans,11" : "sans,10");
+        cst_text_quote(text, stem);
+        cst_text_printf(text, ".\".%s\"\nset multiplot layout %d,%d\n", svg ? "svg" : "png", down, across);
+        bool first = true;
+        for (int i = 0; i < N_PANELS; i++) {
+            if (!drawn(plot, panels[i].series)) continue;
+            put_panel(text, plot, panels[i].title, panels[i].series, first);
+            first = false;
+        }
+        cst_text_puts(text, "unset multiplot\nunset output\n");
+    }
+}
+
+/* ---- gnuplot ------------------------------------------------------------------------------------------------- */
+
+static cst_status run_gnuplot(const char *script, cst_error *error)
+{
+    char program[] = "gnuplot";
+    char *argument = strdup(script);
+    if (!argument) return cst_fail(error, CST_ENOMEM, "out of memory");
+    char *const arguments[] = {program, argument, NULL};
+    pid_t child;
+    int result = 0;
+    const int number = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
+    if (number == 0)
+        while (waitpid(child, &result, 0) < 0 && errno == EINTR) {
+        }
+    free(argument);
+    /* Where posix_spawnp cannot tell by itself, the child ends with 127. */
+    if (number == ENOENT || (number == 0 && WIFEXITED(result) && WEXITSTATUS(result) == 127))
+        return cst_fail(error, CST_EUNSUPPORTED, "gnuplot is not installed; what it would draw is in %s", script);
+    if (number != 0) return cst_fail(error, CST_EIO, "cannot run gnuplot: %s", strerror(number));
+    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
+        return cst_fail(error, CST_EIO, "gnuplot failed; its script is %s", script);
+    return CST_OK;
+}
+
+cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *error)
+{
+    size_t epochs = 0;
+    for (size_t i = 0; i < plot->n; i++) epochs += longest(&plot->groups[i]);
+    if (epochs == 0) return cst_fail(error, CST_EARG, "nothing to draw: no epoch has ended yet");
+    cst_text text = {0}, script = {0};
+    put_script(&text, plot, stem);
+    cst_text_printf(&script, "%s.gp", stem);
+    cst_status status = text.failed || script.failed ? cst_fail(error, CST_ENOMEM, "out of memory")
+                                                     : cst_file_replace(script.data, text.data, text.size, error);
+    if (status == CST_OK) status = run_gnuplot(script.data, error);
+    free(text.data);
+    free(script.data);
+    return status;
+}
