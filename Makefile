@@ -10,7 +10,8 @@ quiet = $(if $(V),,@echo "  $(1)";)
 
 FOLDERS := core layers ode adjoint models datasets train
 PACKAGES := openblas libcjson zlib
-variant := $(PRECISION)$(if $(SANITIZE),-sanitize)$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
+comma := ,
+variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
     $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))
 out := build/$(variant)
 
@@ -18,7 +19,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prot
             -Wcast-qual -Wundef -Wvla $(if $(WERROR),-Werror)
 package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
-all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
+all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
     $(if $(PORTABLE),,-march=native) $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
     $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
@@ -91,7 +92,8 @@ test-slow: setup ## all tests, the slow ones included
 
 runs ?= $(variant)
 run-tests:
-	@GOLDEN="$(GOLDEN)" tests/run.sh $(foreach v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick)))
+	@GOLDEN="$(GOLDEN)" COSTATE="build/$(lastword $(runs))/costate" tests/run.sh $(foreach \
+	    v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick))) $(if $(TESTS),,tests/test_cli.sh)
 
 golden: ## compare with the reference cases below GOLDEN="DIR ..."
 	@$(MAKE) build/double/test_golden PRECISION=double
@@ -106,6 +108,10 @@ asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(MAKE) -s run-tests PRECISION=double SANITIZE=address,undefined
 
+tsan: ## the threads under ThreadSanitizer
+	@$(MAKE) build-tests SANITIZE=thread TESTS=test_parallel
+	@TSAN_OPTIONS=die_after_fork=0 setarch -R $(MAKE) -s run-tests SANITIZE=thread TESTS=test_parallel
+
 coverage: ## lines that the tests reach, by file
 	@$(MAKE) build-tests PRECISION=double COVERAGE=1
 	@$(MAKE) -s run-tests PRECISION=double COVERAGE=1
@@ -116,7 +122,7 @@ check-%:
 	@scripts/check.sh $*
 
 lint: ## clang-tidy and cppcheck
-	clang-tidy --quiet $$(grep -L STB_IMAGE_IMPLEMENTATION $(wildcard $(addsuffix /*.c,$(FOLDERS) cli))) -- -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -I. $(package_cflags)
+	clang-tidy --quiet $$(grep -L STB_IMAGE_IMPLEMENTATION $(wildcard $(addsuffix /*.c,$(FOLDERS) cli))) -- -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. $(package_cflags)
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
 	    --suppress=normalCheckLevelMaxBranches -I. $(FOLDERS) cli
 
@@ -140,7 +146,7 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan coverage check \
+.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan coverage check \
     lint format bench demo install clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

@@ -76,7 +76,9 @@ static cst_status read_varied(const cli_line *line, cst_varied varied[MAX_VARIED
     size_t i = 0;
     for (const char *text; (text = cli_next(line, "--vary", &i));) {
         if (*n == MAX_VARIED) return cst_fail(error, CST_EARG, "--vary: at most %d of them", MAX_VARIED);
-        CST_TRY(cst_varied_parse(text, &varied[*n], error));
+        cst_error why;
+        const cst_status status = cst_varied_parse(text, &varied[*n], &why);
+        if (status != CST_OK) return cst_fail(error, status, "--vary: %s", why.message);
         ++*n;
     }
     return CST_OK;

@@ -65,7 +65,12 @@ cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data
     size_t type = 0;
     CST_TRY(cst_config_type(section, "data set", names, &type, error));
     const cst_status status = cst_dataset_types[type]->load(section, seed, data, error);
-    if (status != CST_OK) cst_dataset_clear(data);
+    if (status == CST_OK) return CST_OK;
+    if (status == CST_EIO && error) { /* "no data found ...": where the config asks for them */
+        cst_config_place(section, error);
+        error->status = status;
+    }
+    cst_dataset_clear(data);
     return status;
 }
 

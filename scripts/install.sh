@@ -30,7 +30,7 @@ Description: neural ordinary differential equations in C
 Version: $version
 Cflags: -I\${includedir}/costate$define
 Libs: -L\${libdir} -lcostate
-Libs.private: -fopenmp -lm
+Libs.private: -pthread -lm
 Requires.private: openblas libcjson zlib
 END
 echo "installed costate $version ($precision) below $destdir$prefix"

@@ -3,7 +3,6 @@
 # fail. Ends with "N passed, N failed" (and ", N skipped"); exits 1 if any failed, crashed, or ran no test at all.
 # GOLDEN: folders of reference cases for test_golden; without them it is skipped.
 set -u
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY-passive} # more threads than processors: waiting ones must not spin
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 golden=()

@@ -100,17 +100,13 @@ static cst_status copy_document(const cst_comparison *c, cst_document **to, cst_
     return status;
 }
 
-/* The config of variant i with a seed. */
-static cst_status make_config(const cst_comparison *c, size_t i, uint64_t seed, cst_document **document,
-                              cst_error *error)
+/* The config of variant i, with the seed that it has. */
+static cst_status make_config(const cst_comparison *c, size_t i, cst_document **document, cst_error *error)
 {
-    char number[32];
-    snprintf(number, sizeof number, "%llu", (unsigned long long)seed);
     CST_TRY(copy_document(c, document, error));
     cst_status status = CST_OK;
     for (size_t k = 0; status == CST_OK && k < c->n_varied; k++)
         status = cst_document_set(*document, c->varied[k].path, value_in(c, i, k), error);
-    if (status == CST_OK) status = cst_config_put(cst_document_root(*document), "seed", number, error);
     if (status == CST_OK) return CST_OK;
     cst_document_free(*document);
     *document = NULL;
@@ -163,7 +159,7 @@ static cst_status check_variant(const cst_comparison *c, size_t i, cst_error *er
 {
     cst_document *document;
     cst_experiment e;
-    CST_TRY(make_config(c, i, c->seed, &document, error));
+    CST_TRY(make_config(c, i, &document, error));
     const cst_status status = cst_experiment_new(document, &e, error);
     if (status == CST_OK) cst_experiment_clear(&e);
     cst_document_free(document);
@@ -175,7 +171,7 @@ static cst_status resolve(cst_comparison *c, cst_error *error)
 {
     cst_experiment e;
     cst_document *document;
-    if (make_config(c, 0, c->seed, &document, NULL) == CST_OK) {
+    if (make_config(c, 0, &document, NULL) == CST_OK) {
         cst_document_free(document);
         return CST_OK;
     }
@@ -248,9 +244,12 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     const uint64_t seed = c->seed + repeat;
     cst_document *document;
     cst_text folder = {0};
-    CST_TRY(make_config(c, i, seed, &document, error));
+    char number[32];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)seed);
+    CST_TRY(make_config(c, i, &document, error));
     cst_text_printf(&folder, "%s/%s/seed-%llu", c->folder, v->folder, (unsigned long long)seed);
-    cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
+    cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory")
+                                      : cst_config_put(cst_document_root(document), "seed", number, error);
     if (status == CST_OK) {
         if (events->begin)
             events->begin(events->run.context, repeat * c->n_variants + i + 1, c->repeats * c->n_variants, v->label,

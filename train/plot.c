@@ -203,11 +203,15 @@ static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series
                         "  $g%zu using 1:($%d-$%d):($%d+$%d) with filledcurves linestyle %d fillstyle transparent "
                         "solid 0.15 noborder notitle, \\\n",
                         i, mean, deviation, mean, deviation, color);
-    cst_text_printf(text, "  $g%zu using 1:%d with %s linestyle %d dashtype %d pointtype %d ", i, mean,
-                    longest(g) < 20 ? "linespoints" : "lines", color, dashed ? 2 : 1, dashed ? 6 : 7);
-    if (title) cst_text_quote(text, g->label);
-    cst_text_puts(text, title ? " noenhanced" : "notitle");
-    cst_text_puts(text, ", \\\n");
+    const bool points = longest(g) < 20;
+    cst_text_printf(text, "  $g%zu using 1:%d with %s linestyle %d dashtype %d ", i, mean,
+                    points ? "linespoints" : "lines", color, dashed ? 2 : 1);
+    if (points) cst_text_printf(text, "pointtype %d ", dashed ? 6 : 7);
+    if (title) {
+        cst_text_puts(text, "title ");
+        cst_text_quote(text, g->label);
+    }
+    cst_text_puts(text, title ? " noenhanced, \\\n" : "notitle, \\\n");
 }
 
 static bool drawn(const cst_plot *plot, const int series[2])
@@ -215,9 +219,40 @@ static bool drawn(const cst_plot *plot, const int series[2])
     return has_series(plot, series[0]) || (series[1] >= 0 && has_series(plot, series[1]));
 }
 
+/* Widen [low, high] to the values of a series and their bands. */
+static void widen(const cst_plot *plot, int series, double *low, double *high)
+{
+    for (size_t i = 0; series >= 0 && i < plot->n; i++) {
+        for (size_t epoch = 0; epoch < longest(&plot->groups[i]); epoch++) {
+            double mean, deviation;
+            moments(&plot->groups[i], epoch, series, &mean, &deviation);
+            if (!isfinite(mean)) continue;
+            *low = fmin(*low, mean - deviation);
+            *high = fmax(*high, mean + deviation);
+        }
+    }
+}
+
+/* Evaluations from zero; a loss that spans decades on a logarithmic scale; a little room everywhere, as gnuplot wants a range
+ * that is not empty. */
+static void put_range(cst_text *text, const cst_plot *plot, const int series[2])
+{
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    widen(plot, series[0], &low, &high);
+    widen(plot, series[1], &low, &high);
+    const bool logarithmic = series[0] == TRAIN_LOSS && low > 0 && high > 20 * low;
+    if (series[0] >= FORWARD_NFE) low = 0;
+    if (logarithmic) low /= 1.3, high *= 1.3;
+    const double room = logarithmic ? 0 : fmax(0.05 * (high - low), 1e-3 * fabs(high)) + 1e-9;
+    cst_text_printf(text, "%s logscale y\nset yrange [%.6g:%.6g]\n", logarithmic ? "set" : "unset",
+                    series[0] >= FORWARD_NFE ? 0 : low - room, high + room);
+}
+
 static void put_panel(cst_text *text, const cst_plot *plot, const char *title, const int series[2], bool legend)
 {
-    cst_text_printf(text, "\nset title \"%s\"\nset key %s\nplot \\\n", title, legend ? "top right" : "off");
+    cst_text_printf(text, "\nset title \"%s\"\nset key %s\n", title, legend ? "top right" : "off");
+    put_range(text, plot, series);
+    cst_text_puts(text, "plot \\\n");
     for (size_t i = 0; i < plot->n; i++) {
         if (longest(&plot->groups[i]) == 0) continue;
         if (has_series(plot, series[0])) put_curve(text, plot, i, series[0], series[1] >= 0, series[1] < 0);
@@ -252,8 +287,12 @@ static void put_script(cst_text *text, const cst_plot *plot, const char *stem)
     cst_text_puts(
         text,
         "set datafile missing \"NaN\"\nset grid linecolor rgb \"#dddddd\"\nset border 3 linecolor rgb \"#444444\"\n"
-        "set tics nomirror\nset xlabel \"epoch\"\nset format y \"%g\"\nset offsets graph 0.02, graph 0.02, graph 0.08, "
-        "graph 0.05\n");
+        "set tics nomirror\nset xlabel \"epoch\"\nset format y \"%g\"\n");
+    size_t epochs = 1;
+    for (size_t i = 0; i < plot->n; i++)
+        if (longest(&plot->groups[i]) > epochs) epochs = longest(&plot->groups[i]);
+    cst_text_printf(text, "set xrange [%.6g:%.6g]\n%s", 1 - 0.02 * (double)epochs, 1.02 * (double)epochs,
+                    epochs < 12 ? "set xtics 1\n" : "");
     for (int i = 0; i < 8; i++)
         cst_text_printf(text, "set style line %d linecolor rgb \"#%s\" linewidth 2 pointsize 0.8\n", i + 1, colors[i]);
     for (int svg = 0; svg < 2; svg++) {

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# The program as its users call it: every command, every kind of mistake with its exit code, interruption and resumption.
+# COSTATE: the program to test. Ends with "N passed, N failed".
+set -u
+costate=$(realpath "${COSTATE:-build/costate}")
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+unset COSTATE_DATA
+passed=0 failed=0
+
+ok() { # name, condition as a command
+    local name=$1
+    shift
+    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && printf 'FAILED: %s: %s\n' "$name" "$*" && sed 's/^/    /' out err; fi
+}
+run() { # arguments; leaves code, out and err
+    "$costate" "$@" >out 2>err </dev/null
+    code=$?
+}
+says() { grep -qF -- "$1" "$2"; }
+# A command that must be refused with a message on stderr, exit code 2, and nothing written.
+refuse() { # message, arguments
+    local message=$1 before
+    shift
+    before=$(find . | sort)
+    run "$@"
+    ok "exit code of $*" [ "$code" -eq 2 ]
+    ok "message of $*" says "$message" err
+    ok "nothing is written by $*" [ "$before" = "$(find . | sort)" ]
+}
+same() { cmp -s "$1" "$2"; }
+
+cat >config.json <<'END'
+{ "name": "tiny", "seed": 3,
+  "data": {"type": "spirals", "train_size": 200, "validation_size": 50, "test_size": 50, "batch_size": 20},
+  "model": {"type": "sequential", "layers": [
+    {"type": "linear", "out_features": 4}, {"type": "dropout", "p": 0.1},
+    {"type": "ode", "field": {"type": "sequential", "layers": [
+      {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"}, {"type": "linear", "out_features": 4}]}},
+    {"type": "linear", "out_features": 2}]},
+  "optimizer": {"type": "adam", "lr": 0.01}, "epochs": 3 }
+END
+touch out err
+
+# ---- help ----
+run --version
+ok "version" says "costate " out
+run help
+ok "help" says "costate train" out
+run help train
+ok "help of a command" says "--resume" out
+run train --help
+ok "a command's own help" says "--resume" out
+run
+ok "no command is an error" [ "$code" -eq 2 ]
+refuse 'unknown command "trian"; the nearest is "train"' trian config.json
+refuse 'unknown option --rezume; the nearest is --resume' train config.json --rezume
+refuse '--out expects a value' train config.json --out
+refuse '--quiet takes no value' train config.json --quiet=1
+refuse 'usage: costate train' train
+refuse '--repeats: expected an integer from 1 to 10000, got "x"' compare config.json --repeats x
+refuse '--vary: ' compare config.json --vary seed
+refuse '--part: expected train, validation or test' eval run --part all
+
+# ---- list, check ----
+run list
+for name in conv2d concat_squash_conv2d ode fashion_mnist bce_with_logits rmsprop plateau tsit5 seminorm; do
+    ok "list has $name" says "$name" out
+done
+run list conv2d
+ok "list of a name" says "out_channels" out
+run list solver
+ok "list of a section" says "first_step" out
+refuse 'the nearest is "conv2d"' list conv2s
+run check config.json
+ok "check" says "config.json is valid" out
+ok "check prints defaults" says '"eval_batch_size": 256' out
+ok "check prints shapes" says "(4)" out
+
+# ---- mistakes in configs ----
+bad() { # message, sed expression on the config
+    sed "$2" config.json >bad.json
+    refuse "bad.json: $1" train bad.json --out bad
+}
+bad 'epochz: unknown key; the nearest known one is "epochs"' 's/"epochs"/"epochz"/'
+bad 'epochs: expected an integer from 1 to 1000000000, got "3"' 's/"epochs": 3/"epochs": "3"/'
+bad 'model.layers[1].p: expected' 's/"p": 0.1/"p": 1.5/'
+bad 'model.layers[0].out_features: expected an integer from 1 to 1000000000, got -4' 's/"out_features": 4/"out_features": -4/'
+bad 'model.layers[0]' 's/"out_features": 4}, {"type": "dropout/"out_features": 1e15}, {"type": "dropout/'
+bad 'model.layers[2]' 's/{"type": "linear", "out_features": 4}\]}/{"type": "linear", "out_features": 5}]}/'
+bad 'model: expected 2 outputs, one a class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
+bad 'optimizer.type: expected the name of an optimizer (the nearest is "adam")' 's/"adam"/"adan"/'
+bad 'name: expected a name for a folder' 's/"tiny"/"..\/tiny"/'
+for text in '{"a": NaN}' '{"name": "x"} x' '{"name": "x", "name": "y"}' '[1]' '' '{"a": 1e999}' "$(printf '[%.0s' {1..100})"; do
+    printf '%s' "$text" >bad.json
+    refuse 'bad.json' train bad.json --out bad
+done
+head -c 300 /dev/urandom >bad.json
+refuse 'bad.json' train bad.json --out bad
+refuse 'missing.json: cannot open' train missing.json
+refuse 'cannot set "model.layerz.x": model has no "layerz"; the nearest key is "layers"' train config.json --set model.layerz.x=1
+refuse '--set: expected PATH=VALUE' train config.json --set model
+refuse 'there is no "normal" anywhere' train config.json --set ...normal=1
+refuse '--threads: expected a number' train config.json --threads many
+refuse 'threads: expected an integer from 0 to 64, got 65' train config.json --threads 65
+refuse 'config.json: data: no data found: tried nowhere' train config.json --set 'data={"type": "images", "path": "nowhere"}' --out bad
+refuse 'nowhere' check config.json --set 'data={"type": "mnist", "path": "nowhere"}'
+rm -f bad.json
+
+# ---- train, eval, plot ----
+run train config.json --out a --threads 2
+ok "train" [ "$code" -eq 0 ]
+for file in config.json metrics.csv log.txt checkpoint.safetensors model.safetensors summary.json; do ok "a run has $file" [ -s "a/$file" ]; done
+ok "metrics have a row an epoch" [ "$(wc -l <a/metrics.csv)" -eq 4 ]
+ok "the summary has seed and version" grep -q '"seed": 3' a/summary.json
+ok "progress tells both NFE" grep -qE 'nfe [0-9.]+ \+ [0-9.]+' out
+refuse 'there is something in this folder already' train config.json --out a
+run train config.json --out b --threads 2 --quiet
+ok "quiet" [ ! -s out ]
+ok "same seed, same bits" same a/model.safetensors b/model.safetensors
+run train config.json --out c --threads 2 --quiet --set seed=4
+ok "another seed, other bits" [ "$(cmp -s a/model.safetensors c/model.safetensors; echo $?)" -eq 1 ]
+run eval a
+ok "eval" grep -q '^test .*accuracy' out
+run eval a --part validation
+ok "eval of a part" grep -q '^validation .*50 rows' out
+refuse 'nowhere/config.json: cannot open' eval nowhere
+if command -v gnuplot >/dev/null; then
+    run plot a
+    ok "plot" [ "$code" -eq 0 ]
+    ok "plot is a PNG" [ "$(head -c 4 a/plot.png | tail -c 3)" = PNG ]
+    ok "plot is an SVG" grep -q '</svg>' a/plot.svg
+    ok "gnuplot has nothing to say" [ ! -s err ]
+    run plot a b --out both
+    ok "plot of two" [ -s both.png ]
+fi
+refuse 'expected a run or a comparison' plot nowhere
+
+# ---- interruption: SIGINT, then --resume, is no interruption ----
+long=(config.json --set epochs=40 --set data.train_size=2000 --threads 2)
+run train "${long[@]}" --out whole --quiet
+ok "an uninterrupted run" [ "$code" -eq 0 ]
+# In the background a shell ignores SIGINT for its children: SIGTERM does the same.
+"$costate" train "${long[@]}" --out parts >out 2>err &
+while [ ! -s parts/checkpoint.safetensors ]; do sleep 0.02; done
+kill -TERM $!
+wait $!
+ok "interrupted: exit code 1" [ $? -eq 1 ]
+ok "interrupted: says how to go on" says "--resume --out parts" err
+ok "interrupted: not finished" [ ! -e parts/summary.json ]
+refuse 'its config has another "seed"' train "${long[@]}" --set seed=9 --out parts --resume
+run train "${long[@]}" --out parts --resume
+ok "resumed" [ "$code" -eq 0 ]
+ok "resumed equals uninterrupted" same whole/model.safetensors parts/model.safetensors
+ok "resumed metrics equal uninterrupted ones" [ "$(cut -d, -f1-17 whole/metrics.csv)" = "$(cut -d, -f1-17 parts/metrics.csv)" ]
+run train "${long[@]}" --out new --resume --set epochs=1
+ok "--resume where there is nothing begins" [ -s new/summary.json ]
+
+# ---- compare ----
+run compare config.json --vary model...norm=default,seminorm --vary '...solver.method=dopri5,tsit5' --repeats 2 --out cmp --plot
+ok "compare" [ "$code" -eq 0 ]
+ok "compare prints a table" says "norm=seminorm, method=tsit5" out
+ok "compare writes CSV" [ "$(wc -l <cmp/comparison.csv)" -eq 5 ]
+ok "compare writes Markdown" [ "$(wc -l <cmp/comparison.md)" -eq 6 ]
+ok "a run a seed" [ -s cmp/norm-default-method-dopri5/seed-4/summary.json ]
+before=$(cat cmp/*/*/metrics.csv | cksum)
+run compare config.json --vary model...norm=default,seminorm --vary '...solver.method=dopri5,tsit5' --repeats 2 --out cmp
+ok "runs that are done are not done again" [ "$before" = "$(cat cmp/*/*/metrics.csv | cksum)" ]
+ok "nothing but the table the second time" [ "$(grep -c '^epoch' out)" -eq 0 ]
+refuse 'seed: expected' compare config.json --set seed=3.5 --out other
+run compare config.json --vary 'model...solver={"max_num_steps":1},{"rtol":1e-2}' --out some
+ok "a run that fails does not stop the others" says "1 of 1 failed" out
+ok "... but is told" [ "$code" -eq 1 ]
+
+for config in "$root"/configs/*.json; do
+    run check "$config"
+    ok "$config" [ "$code" -eq 0 -o "$(grep -c 'no data found' err)" -eq 1 ]
+done
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
