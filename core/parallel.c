@@ -28,7 +28,7 @@ static const long spin_nanoseconds = 100000;
 typedef struct job {
     _Atomic(void (*)(void *, size_t)) task;
     _Atomic(void *) context;
-    atomic_size_t n;
+    atomic_size_t n, grain;  /* tasks; how many are claimed at once */
     atomic_size_t team;      /* workers with a lower index take part */
     _Atomic uint64_t ticket; /* number << 32 | next task to be claimed; `closed` while there is no job */
     atomic_size_t done;      /* tasks */
@@ -137,13 +137,14 @@ static void run_tasks(uint32_t number)
     job *j = &pool.job;
     uint64_t ticket = atomic_load(&j->ticket);
     while (ticket >> 32 == number) {
-        const size_t i = (size_t)(ticket & UINT32_MAX), n = atomic_load(&j->n);
+        const size_t i = (size_t)(ticket & UINT32_MAX), n = atomic_load(&j->n), grain = atomic_load(&j->grain);
         void (*task)(void *, size_t) = atomic_load(&j->task);
         void *context = atomic_load(&j->context);
         if (i >= n) return;
-        if (!atomic_compare_exchange_weak(&j->ticket, &ticket, ticket + 1)) continue;
-        task(context, i);
-        if (atomic_fetch_add(&j->done, 1) + 1 == n && atomic_load(&pool.waiting)) {
+        if (!atomic_compare_exchange_weak(&j->ticket, &ticket, ticket + grain)) continue;
+        const size_t end = n - i < grain ? n : i + grain;
+        for (size_t k = i; k < end; k++) task(context, k);
+        if (atomic_fetch_add(&j->done, end - i) + (end - i) == n && atomic_load(&pool.waiting)) {
             pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.end);
             pthread_mutex_unlock(&pool.lock);
@@ -197,7 +198,8 @@ static void hire(size_t wanted)
 
 void cst_parallel(int threads, size_t n, void (*task)(void *context, size_t i), void *context)
 {
-    if (threads <= 1 || n <= 1 || n >= UINT32_MAX || pthread_mutex_trylock(&pool.in_use) != 0) {
+    enum { SHARES = 8 }; /* a thread's tasks are claimed in so many portions, if there are so many */
+    if (threads <= 1 || n <= 1 || n >= UINT32_MAX / 2 || pthread_mutex_trylock(&pool.in_use) != 0) {
         for (size_t i = 0; i < n; i++) task(context, i);
         return;
     }
@@ -209,6 +211,7 @@ void cst_parallel(int threads, size_t n, void (*task)(void *context, size_t i), 
     atomic_store(&j->task, task);
     atomic_store(&j->context, context);
     atomic_store(&j->n, n);
+    atomic_store(&j->grain, n / (team * SHARES) > 1 ? n / (team * SHARES) : 1);
     atomic_store(&j->team, team - 1);
     atomic_store(&j->done, 0);
     atomic_store(&j->ticket, (uint64_t)number << 32); /* from here on the workers see it */
