@@ -4,17 +4,19 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+
+enum { LINE = 64 }; /* bytes of a cache line */
 
 cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error)
 {
     *arena = (cst_arena){0};
-    const size_t size = cst_size_align(n ? n : 1);
-    const size_t bytes = cst_size_mul(size, sizeof(real));
-    real *base = bytes <= PTRDIFF_MAX ? aligned_alloc(64, bytes) : NULL;
-    if (!base) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu numbers of %zu bytes", n, sizeof(real));
-    memset(base, 0, bytes);
-    *arena = (cst_arena){.base = base, .size = size};
+    const size_t size = cst_size_align(n ? n : 1), bytes = cst_size_mul(size, sizeof(real));
+    /* calloc knows which memory is zero already, and does not touch it; it aligns to less than a line. */
+    void *block = bytes <= PTRDIFF_MAX - LINE ? calloc(1, bytes + LINE) : NULL;
+    if (!block) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu numbers of %zu bytes", n, sizeof(real));
+    const size_t over = (uintptr_t)block % LINE;
+    *arena =
+        (cst_arena){.base = (real *)(void *)((char *)block + (over ? LINE - over : 0)), .size = size, .block = block};
     return CST_OK;
 }
 
@@ -34,6 +36,6 @@ void cst_arena_reset(cst_arena *arena)
 
 void cst_arena_clear(cst_arena *arena)
 {
-    free(arena->base);
+    free(arena->block);
     *arena = (cst_arena){0};
 }
