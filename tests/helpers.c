@@ -4,6 +4,7 @@
 #include "models/registry.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,40 @@ void test_assert_ok(const char *what, cst_status status, const cst_error *error)
     if (status != CST_OK) fail_msg("%s: %s: %s", what, cst_status_name(status), error->message);
 }
 
+void test_assert_error(cst_status status, cst_status expected, const cst_error *error, const char *message)
+{
+    if (status != expected)
+        fail_msg("expected %s: %s\n     got %s: %s", cst_status_name(expected), message, cst_status_name(status),
+                 status == CST_OK ? "" : error->message);
+    assert_int_equal(error->status, status);
+    assert_string_equal(error->message, message);
+}
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+void test_poke(const char *path, size_t offset, char byte)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+    assert_int_equal(fputc((unsigned char)byte, file), (unsigned char)byte);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* ---- documents ----------------------------------------------------------------------------------------------- */
+
+cst_document *test_parse(const char *json)
+{
+    cst_document *document = NULL;
+    cst_error error = {0};
+    char *text = strdup(json);
+    assert_non_null(text);
+    for (char *c = text; *c; c++) *c = *c == '\'' ? '"' : *c;
+    test_assert_ok(json, cst_document_parse("test.json", text, strlen(text), &document, &error), &error);
+    free(text);
+    return document;
+}
+
 /* ---- modules ------------------------------------------------------------------------------------------------- */
 
 cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m, cst_error *error)
@@ -130,4 +165,67 @@ void test_module_theta(const cst_module *m, uint64_t tag, real *theta)
 {
     cst_module_init(m, cst_rng_new(tag, CST_RNG_INIT), theta);
     assert_int_equal(cst_module_visit_tensors(m, move_tensor, &(move){theta, tag}), CST_OK);
+}
+
+/* ---- training ------------------------------------------------------------------------------------------------ */
+
+void test_run_init(test_run *run, const char *json, const cst_trainer_events *events)
+{
+    cst_error error = {0};
+    *run = (test_run){.document = test_parse(json)};
+    test_assert_ok(json, cst_experiment_new(run->document, &run->experiment, &error), &error);
+    test_assert_ok(json, cst_trainer_init(&run->trainer, &run->experiment, events, &error), &error);
+}
+
+void test_run_clear(test_run *run)
+{
+    cst_trainer_clear(&run->trainer);
+    cst_experiment_clear(&run->experiment);
+    cst_document_free(run->document);
+}
+
+static void assert_same_learner(const char *what, const cst_learner *got, const cst_learner *expected)
+{
+    const size_t n = expected->model->n_params;
+    test_assert_same_bits(what, got->theta, expected->theta, n);
+    for (size_t i = 0; i < cst_optimizer_slots(&expected->optimizer); i++)
+        test_assert_same_bits(what, got->slot[i], expected->slot[i], n);
+    assert_int_equal(got->updates, expected->updates);
+    assert_int_equal(got->tally.n_blocks, expected->tally.n_blocks);
+    for (size_t i = 0; i < expected->tally.n_blocks; i++)
+        assert_memory_equal(got->tally.blocks[i].counts, expected->tally.blocks[i].counts,
+                            sizeof expected->tally.blocks[i].counts);
+    assert_memory_equal(got->tally.total, expected->tally.total, sizeof expected->tally.total);
+}
+
+/* What times took is not the same twice. */
+static cst_metrics without_seconds(cst_metrics m)
+{
+    m.seconds = m.forward_seconds = m.backward_seconds = m.eval_seconds = 0;
+    return m;
+}
+
+static cst_epoch_sums sums_without_seconds(cst_epoch_sums sums)
+{
+    sums.seconds = sums.forward_seconds = sums.backward_seconds = 0;
+    return sums;
+}
+
+void test_assert_same_training(const char *what, const cst_trainer *got, const cst_trainer *expected)
+{
+    assert_same_learner(what, &got->learner, &expected->learner);
+    const cst_training *a = &got->training, *b = &expected->training;
+    assert_true(a->epoch == b->epoch && a->iteration == b->iteration && a->iterations == b->iterations);
+    assert_true(a->best_epoch == b->best_epoch && a->stale == b->stale && a->stopped == b->stopped);
+    assert_true(a->best == b->best && a->goal == b->goal);
+    assert_memory_equal(&a->schedule, &b->schedule, sizeof a->schedule);
+    const cst_epoch_sums sums[2] = {sums_without_seconds(a->sums), sums_without_seconds(b->sums)};
+    assert_memory_equal(&sums[0], &sums[1], sizeof sums[0]);
+    assert_int_equal(a->n_metrics, b->n_metrics);
+    for (size_t i = 0; i < b->n_metrics; i++) {
+        const cst_metrics m[2] = {without_seconds(a->metrics[i]), without_seconds(b->metrics[i])};
+        assert_memory_equal(&m[0], &m[1], sizeof m[0]);
+    }
+    assert_int_equal(!got->best, !expected->best);
+    if (expected->best) test_assert_same_bits(what, got->best, expected->best, expected->experiment->model->n_params);
 }

@@ -12,9 +12,11 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "core/config.h"
 #include "core/module.h"
 #include "core/real.h"
 #include "core/registry.h"
+#include "train/trainer.h"
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
@@ -46,6 +48,19 @@ void test_assert_same_bits(const char *what, const real *got, const real *expect
 /* Fail with the error's message unless status is CST_OK. */
 void test_assert_ok(const char *what, cst_status status, const cst_error *error);
 
+/* Fail unless status is `expected`, one that is not CST_OK, and the error's message this one, to the letter. */
+void test_assert_error(cst_status status, cst_status expected, const cst_error *error, const char *message);
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+/* Change one byte of a file in its place: writing the file anew would wait for the disk. */
+void test_poke(const char *path, size_t offset, char byte);
+
+/* ---- documents ----------------------------------------------------------------------------------------------- */
+
+/* JSON text, in which ' stands for ", as a document that messages call "test.json"; text that is none fails the test. */
+cst_document *test_parse(const char *json);
+
 /* ---- modules ------------------------------------------------------------------------------------------------- */
 
 /* Build a module from JSON text through cst_all_modules. The document is gone on return. */
@@ -53,5 +68,22 @@ cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m,
 
 /* theta (P): the initial distribution moved a little, so that no bias is 0 and no weight 1. Times ("t") hardly move. */
 void test_module_theta(const cst_module *m, uint64_t tag, real *theta);
+
+/* ---- training ------------------------------------------------------------------------------------------------ */
+
+/* A trainer and what it is made from. */
+typedef struct test_run {
+    cst_document *document;
+    cst_experiment experiment;
+    cst_trainer trainer;
+} test_run;
+
+/* From JSON as test_parse takes it; a config that is not good fails the test. `events` may be NULL. */
+void test_run_init(test_run *run, const char *json, const cst_trainer_events *events);
+void test_run_clear(test_run *run);
+
+/* That two trainers have come to the same: parameters, optimizer, position, counts and metrics but for seconds, bit for
+ * bit. */
+void test_assert_same_training(const char *what, const cst_trainer *got, const cst_trainer *expected);
 
 #endif

@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include "core/parallel.h"
 #include "core/version.h"
 
 #include <math.h>
@@ -143,16 +144,26 @@ cst_status cst_checkpoint_save(const char *path, const cst_trainer *t, cst_error
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
+/* A number of threads as text; 0 if it is none. */
+static int read_threads(const char *text)
+{
+    char *end = NULL;
+    const long n = text ? strtol(text, &end, 10) : 0;
+    return n >= 1 && n <= CST_MAX_THREADS && !*end ? (int)n : 0;
+}
+
 cst_status cst_checkpoint_open(const char *path, cst_safetensors **file, int *threads, cst_error *error)
 {
     CST_TRY(cst_safetensors_open(path, file, error));
     const char *is = cst_safetensors_metadata(*file, "format");
     const char *precision = cst_safetensors_metadata(*file, "precision");
-    const char *number = cst_safetensors_metadata(*file, "threads");
-    *threads = number ? atoi(number) : 0;
+    *threads = read_threads(cst_safetensors_metadata(*file, "threads"));
     cst_status status = CST_OK;
-    if (!is || strcmp(is, format) != 0 || !precision || *threads < 1)
+    if (!is || strcmp(is, format) != 0)
         status = cst_fail(error, CST_EFORMAT, "%s: expected a \"%s\", got \"%s\"", path, format, is ? is : "");
+    else if (!precision || *threads == 0)
+        status = cst_fail(error, CST_EFORMAT, "%s: expected a %s in its metadata", path,
+                          precision ? "number of threads" : "precision");
     else if (strcmp(precision, CST_REAL_NAME) != 0)
         status = cst_fail(error, CST_EUNSUPPORTED, "%s: made in %s precision; this program is built for %s", path,
                           precision, CST_REAL_NAME);

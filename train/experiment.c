@@ -3,7 +3,6 @@
 #include "core/parallel.h"
 #include "models/registry.h"
 
-#include <float.h>
 #include <string.h>
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
@@ -31,7 +30,7 @@ const cst_key cst_experiment_keys[] = {
     {"optimizer", CST_KEY_SECTION, FIELD(optimizer), "{\"type\": \"adamw\"}", 0, 0, NULL, "an optimizer"},
     {"schedule", CST_KEY_SECTION, FIELD(schedule), "{\"type\": \"constant\"}", 0, 0, NULL, "of the learning rate"},
     {"epochs", CST_KEY_SIZE, FIELD(epochs), NULL, 1, 1e9, NULL, "passes over the training part"},
-    {"clip_grad_norm", CST_KEY_REAL, FIELD(clip_grad_norm), "0", 0, DBL_MAX, NULL,
+    {"clip_grad_norm", CST_KEY_REAL, FIELD(clip_grad_norm), "0", 0, -1, NULL,
      "largest 2-norm of the gradient; 0: no clipping"},
     {"early_stopping", CST_KEY_SECTION, FIELD(early_stopping), "null", 0, 0, NULL,
      "when to stop before the last epoch"},
@@ -48,7 +47,7 @@ const cst_key cst_experiment_keys[] = {
 const cst_key cst_early_stopping_keys[] = {
     {"patience", CST_KEY_SIZE, offsetof(cst_early_stopping, patience), NULL, 1, 1e9, NULL,
      "epochs without improvement after which to stop"},
-    {"min_delta", CST_KEY_REAL, offsetof(cst_early_stopping, min_delta), "0", 0, DBL_MAX, NULL,
+    {"min_delta", CST_KEY_REAL, offsetof(cst_early_stopping, min_delta), "0", 0, -1, NULL,
      "smallest improvement that counts"},
     {0},
 };

@@ -22,7 +22,7 @@ enum { N_OUTPUTS = 3 };
 
 static size_t most_rows(const cst_learner_options *o)
 {
-    size_t most = 1;
+    size_t most = 0;
     for (size_t i = 0; i < o->n_rows; i++) most = larger(most, o->rows[i]);
     return most;
 }

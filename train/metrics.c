@@ -44,16 +44,17 @@ cst_status cst_metrics_write(const char *path, const cst_metrics *rows, size_t n
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Which metric each column of the header is; CST_N_METRICS for none that we know. Ends the line with a NUL. */
+/* Which metric each column of the header is; CST_N_METRICS for none that we know. Returns how many there are, also where
+ * they are more than fit. */
 static size_t read_header(char *line, size_t columns[MAX_COLUMNS])
 {
     size_t n = 0;
-    for (char *name = line; name && n < MAX_COLUMNS; n++) {
+    for (char *name = line; name; n++) {
         char *comma = strchr(name, ',');
         if (comma) *comma = '\0';
         size_t metric = 0;
         while (metric < CST_N_METRICS && strcmp(name, cst_metric_names[metric]) != 0) metric++;
-        columns[n] = metric;
+        if (n < MAX_COLUMNS) columns[n] = metric;
         name = comma ? comma + 1 : NULL;
     }
     return n;
@@ -76,22 +77,27 @@ static bool read_row(char *line, const size_t columns[MAX_COLUMNS], size_t n_col
     return n == n_columns;
 }
 
-static cst_status read_lines(const char *path, char *text, cst_metrics **rows, size_t *n, cst_error *error)
+/* Lines end in newlines, the last one too: a number whose end is missing would be another number. */
+static cst_status read_lines(const char *path, char *text, size_t size, cst_metrics **rows, size_t *n, cst_error *error)
 {
     size_t lines = 0, columns[MAX_COLUMNS], n_columns = 0, number = 0;
-    for (const char *c = text; *c; c++) lines += *c == '\n';
+    for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
     *rows = malloc((lines + 1) * sizeof **rows);
     if (!*rows) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
-    for (char *line = text; line && *line;) {
-        char *end = strchr(line, '\n');
-        if (end) *end = '\0';
+    char *line = text;
+    do {
         number++;
+        char *end = line + strcspn(line, "\n");
+        if (!*end) return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected text up to a newline", path, number);
+        *end = '\0';
         if (number == 1)
             n_columns = read_header(line, columns);
         else if (!read_row(line, columns, n_columns, &(*rows)[(*n)++]))
             return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected %zu numbers", path, number, n_columns);
-        line = end ? end + 1 : NULL;
-    }
+        if (n_columns > MAX_COLUMNS)
+            return cst_fail(error, CST_EFORMAT, "%s: line 1: expected at most %d columns", path, MAX_COLUMNS);
+        line = end + 1;
+    } while (line < text + size);
     return CST_OK;
 }
 
@@ -102,7 +108,7 @@ cst_status cst_metrics_read(const char *path, cst_metrics **rows, size_t *n, cst
     char *text;
     size_t size;
     CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
-    const cst_status status = read_lines(path, text, rows, n, error);
+    const cst_status status = read_lines(path, text, size, rows, n, error);
     free(text);
     if (status != CST_OK) {
         free(*rows);

@@ -15,7 +15,7 @@ extern "C" {
 #define CST_METRICS_LIST(X)                                                                                            \
     X(epoch)                                                                                                           \
     X(iterations) /* of the epoch in which something was learnt */                                                     \
-    X(lr)         /* at the epoch's end */                                                                             \
+    X(lr)         /* of its last iteration */                                                                          \
     X(train_loss) /* mean over the epoch's rows, as they were met */                                                   \
     X(train_accuracy)                                                                                                  \
     X(val_loss)                                                                                                        \

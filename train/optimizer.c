@@ -109,7 +109,7 @@ typedef struct optimizer_section {
 
 #define FIELD(name) offsetof(optimizer_section, o.name)
 #define POSITIVE DBL_MIN, 0
-#define NOT_NEGATIVE 0, DBL_MAX
+#define NOT_NEGATIVE 0, -1
 #define BELOW_1 0, 0x1.fffffffffffffp-1
 
 static const cst_key sgd_keys[] = {

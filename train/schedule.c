@@ -8,6 +8,7 @@
 
 #define FIELD(name) offsetof(cst_schedule, name)
 #define POSITIVE DBL_MIN, 0
+#define NOT_NEGATIVE 0, -1
 #define BELOW_1 0, 0x1.fffffffffffffp-1
 
 static const char *const units[] = {"epochs", "iterations", NULL};
@@ -29,7 +30,7 @@ static const cst_key step_keys[] = {
 
 static const cst_key cosine_keys[] = {
     {"T_max", CST_KEY_REAL, FIELD(T_max), "", POSITIVE, NULL, "epochs to the minimum; all of them if absent"},
-    {"eta_min", CST_KEY_REAL, FIELD(eta_min), "0", 0, DBL_MAX, NULL, "the minimum"},
+    {"eta_min", CST_KEY_REAL, FIELD(eta_min), "0", NOT_NEGATIVE, NULL, "the minimum"},
     WARMUP_KEYS,
     {0},
 };
@@ -44,7 +45,7 @@ static const cst_key plateau_keys[] = {
     {"factor", CST_KEY_REAL, FIELD(factor), "0.1", 0, 0x1.fffffffffffffp-1, NULL, "factor of a drop"},
     {"patience", CST_KEY_SIZE, FIELD(patience), "10", 0, 1e9, NULL, "epochs without improvement that are forgiven"},
     {"threshold", CST_KEY_REAL, FIELD(threshold), "1e-4", BELOW_1, NULL, "smallest relative improvement that counts"},
-    {"min_lr", CST_KEY_REAL, FIELD(min_lr), "0", 0, DBL_MAX, NULL, "smallest rate"},
+    {"min_lr", CST_KEY_REAL, FIELD(min_lr), "0", NOT_NEGATIVE, NULL, "smallest rate"},
     WARMUP_KEYS,
     {0},
 };

@@ -114,7 +114,11 @@ static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t fi
         r->correct += step.correct;
         return CST_OK;
     }
-    if (!can_skip(t->experiment, status)) return fail_at(&cause, status, "in the evaluation", error);
+    if (!can_skip(t->experiment, status)) {
+        char where[64];
+        snprintf(where, sizeof where, "evaluation after %llu epochs", (unsigned long long)t->training.epoch);
+        return fail_at(&cause, status, where, error);
+    }
     r->skipped += n;
     return CST_OK;
 }
@@ -143,10 +147,11 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_part *part, cst_evalua
 
 /* ---- an iteration -------------------------------------------------------------------------------------------- */
 
-static double current_lr(const cst_trainer *t)
+/* Of an iteration of the epoch at hand, counted over the whole training. */
+static double lr_of(const cst_trainer *t, uint64_t iteration)
 {
     const cst_experiment *e = t->experiment;
-    return cst_schedule_lr(&e->schedule, &t->training.schedule, t->training.iterations, cst_experiment_iterations(e));
+    return cst_schedule_lr(&e->schedule, &t->training.schedule, iteration, cst_experiment_iterations(e));
 }
 
 static void add_counts(cst_epoch_sums *sums, const cst_step *step)
@@ -161,7 +166,7 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
     cst_epoch_sums *sums = &training->sums;
     cst_step step;
     cst_error cause = {0};
-    const cst_status status = cst_learner_step(&t->learner, batch, current_lr(t), &step, &cause);
+    const cst_status status = cst_learner_step(&t->learner, batch, lr_of(t, training->iterations), &step, &cause);
     add_counts(sums, &step);
     if (status == CST_OK) {
         sums->loss += step.loss * (double)batch->n;
@@ -218,7 +223,7 @@ static cst_metrics summarize(const cst_trainer *t)
     return (cst_metrics){
         .epoch = (double)(t->training.epoch + 1),
         .iterations = steps,
-        .lr = t->training.schedule.lr,
+        .lr = lr_of(t, t->training.iterations - 1),
         .train_loss = sums->loss / rows,
         .train_accuracy = t->learner.loss->count_correct ? (double)sums->correct / rows : none,
         .val_loss = none,

@@ -1,0 +1,109 @@
+/* The first difference of two documents, and what counts as none. */
+#include "tests/helpers.h"
+#include "train/difference.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The path expected in both directions; NULL: no difference. */
+static void check_one(const char *a, const char *b, const char *const *but, const char *expected)
+{
+    cst_document *x = test_parse(a), *y = test_parse(b);
+    char *path = (char *)(uintptr_t)a; /* not NULL: it has to be set */
+    cst_error error = {0};
+    test_assert_ok(a, cst_config_difference(cst_document_root(x), cst_document_root(y), but, &path, &error), &error);
+    if (!path != !expected) fail_msg("%s\n%s\nexpected %s, got %s", a, b, expected, path);
+    if (path) assert_string_equal(path, expected);
+    free(path);
+    cst_document_free(x);
+    cst_document_free(y);
+}
+
+static void check(const char *a, const char *b, const char *const *but, const char *expected)
+{
+    check_one(a, b, but, expected);
+    check_one(b, a, but, expected);
+}
+
+static void test_none(void **state)
+{
+    (void)state;
+    check("{}", "{}", NULL, NULL);
+    check("{'a': 1, 'b': {'c': [1, {'d': 'x', 'e': null}], 'f': true}}",
+          "{'b': {'f': true, 'c': [1, {'e': null, 'd': 'x'}]}, 'a': 1}", NULL, NULL);
+    check("{'a': 1}", "{'a': 1.0}", NULL, NULL);
+    check("{'a': 1000}", "{'a': 1e3}", NULL, NULL);
+    check("{'a': '\\u0041'}", "{'a': 'A'}", NULL, NULL);
+    check("{'a': [], 'b': {}}", "{'b': {}, 'a': []}", NULL, NULL);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    check("{'a': 1}", "{'a': 2}", NULL, "a");
+    check("{'a': 0.1}", "{'a': 0.10000000000000002}", NULL, "a"); /* neighbours */
+    check("{'a': 'x'}", "{'a': 'X'}", NULL, "a");
+    check("{'a': true}", "{'a': false}", NULL, "a");
+    check("{'a': {'b': {'c': 1}}}", "{'a': {'b': {'c': 2}}}", NULL, "a.b.c");
+    check("{'a': [1, [2, {'b': 3}]]}", "{'a': [1, [2, {'b': 4}]]}", NULL, "a[1][1].b");
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"null", "0", "'0'", "false", "true", "[]", "{}", "[0]", "{'b': 0}"};
+    enum { N = sizeof values / sizeof values[0] };
+    for (size_t i = 0; i < N; i++) {
+        for (size_t j = 0; j < N; j++) {
+            char a[40], b[40];
+            snprintf(a, sizeof a, "{'a': %s}", values[i]);
+            snprintf(b, sizeof b, "{'a': %s}", values[j]);
+            /* Two lists, or two objects, differ in what only one of them has. */
+            const bool lists = *values[i] == '[' && *values[j] == '[', objects = *values[i] == '{' && *values[j] == '{';
+            check_one(a, b, NULL, i == j ? NULL : lists ? "a[0]" : objects ? "a.b" : "a");
+        }
+    }
+}
+
+static void test_only_in_one(void **state)
+{
+    (void)state;
+    check("{'a': 1}", "{'a': 1, 'b': null}", NULL, "b"); /* null is not absent */
+    check("{'a': {'b': 1}}", "{'a': {'b': 1, 'c': 0}}", NULL, "a.c");
+    check("{'a': [1, 2]}", "{'a': [1, 2, 3]}", NULL, "a[2]");
+    check("{'a': [[], 2]}", "{'a': [[{}], 2]}", NULL, "a[0][0]");
+    check("{'a': [1, 2]}", "{'a': [2, 1]}", NULL, "a[0]"); /* order is a matter of lists */
+}
+
+/* In the order of the first document, and only then what the second has beside it. */
+static void test_first(void **state)
+{
+    (void)state;
+    check_one("{'a': 1, 'b': 2, 'c': 3}", "{'c': 0, 'd': 1, 'b': 0, 'a': 1}", NULL, "b");
+    check_one("{'c': 0, 'd': 1, 'b': 0, 'a': 1}", "{'a': 1, 'b': 2, 'c': 3}", NULL, "c");
+    check_one("{'a': {'same': 1, 'x': 1}, 'b': 1}", "{'a': {'same': 1, 'x': 2}, 'b': 2}", NULL, "a.x");
+}
+
+static void test_but(void **state)
+{
+    (void)state;
+    static const char *const but[] = {"name", "epochs", NULL}, *const none[] = {NULL};
+    check("{'name': 'a', 'epochs': 3, 'seed': 1}", "{'name': {}, 'seed': 1}", but, NULL);
+    check("{'name': 'a'}", "{'name': 'b'}", none, "name");
+    check("{'name': 'a', 'seed': 1}", "{'name': 'b', 'seed': 2}", but, "seed");
+    /* Of the root alone. */
+    check("{'data': {'name': 'a'}}", "{'data': {'name': 'b'}}", but, "data.name");
+    check("{'data': {}}", "{'data': {'epochs': 1}}", but, "data.epochs");
+    check("{'list': [{'name': 1}]}", "{'list': [{'name': 2}]}", but, "list[0].name");
+    check("{'Name': 1}", "{'Name': 2}", but, "Name");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_none),        cmocka_unit_test(test_values), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_only_in_one), cmocka_unit_test(test_first),  cmocka_unit_test(test_but),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
