@@ -1,16 +1,33 @@
 #include "adjoint/backsolve.h"
 
+#include "adjoint/replay.h"
+#include "ode/combine.h"
+
+#include <stdint.h>
 #include <string.h>
 
-/* The adjoint system of one call: where each block stands, in the state y = [z | a_z | a_theta | a_t] or, if the norm
- * leaves it out, in the quadratures q = [a_theta | a_t]. */
+/* z(t) from the forward pass's dense output, one step's at a time. */
+typedef struct interpolant {
+    const cst_trajectory *trajectory;
+    cst_replay replay;
+    size_t step;                   /* the one at hand; SIZE_MAX: none yet */
+    const real *y;                 /* its start, */
+    const real *k[CST_MAX_STAGES]; /* and stages */
+    real *on_the_way[2];           /* states between kept ones */
+} interpolant;
+
+/* The adjoint system of one call: where each block stands, in the state y = [z | a_z | a_theta | a_t] (without z if that is
+ * interpolated) or, if the norm leaves it out, in the quadratures q = [a_theta | a_t]. */
 typedef struct adjoint_system {
-    const cst_backsolve *b;
+    const cst_gradient_problem *b;
     cst_block blocks[CST_MAX_BLOCKS];
     cst_problem problem;
     cst_call field_call;         /* the field's, with work behind its cache */
     real *cache;                 /* the field's */
     size_t nz;                   /* N D */
+    size_t a_at;                 /* offset of a_z in y */
+    interpolant *from;           /* where z comes from; NULL: it is solved for */
+    real *z, *dz;                /* then the two as of the last evaluation */
     bool theta_state, theta_sum; /* a_theta in y, in q; neither if nobody wants it */
     bool t_state, t_sum;         /* a_t likewise */
     real *y, *q;
@@ -44,11 +61,11 @@ static bool in_state(const cst_adjoint_norm *norm, cst_adjoint_block block)
 }
 
 /* The blocks of the state, in order. */
-static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool want_theta,
-                              cst_block *blocks)
+static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool with_z,
+                              bool want_theta, cst_block *blocks)
 {
     block_list list = {.blocks = blocks};
-    add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
+    if (with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
     add_block(&list, "a_z", nz, norm->weight[CST_BLOCK_A_Z]);
     if (want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
         if (norm->per_tensor)
@@ -62,7 +79,7 @@ static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *n
 
 cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, cst_error *error)
 {
-    const block_list list = list_blocks(field, norm, 1, true, NULL);
+    const block_list list = list_blocks(field, norm, 1, true, true, NULL);
     if (list.n <= CST_MAX_BLOCKS) return CST_OK;
     return cst_fail(error, CST_EUNSUPPORTED,
                     "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors", CST_MAX_BLOCKS - 3,
@@ -74,7 +91,7 @@ size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const 
 {
     cst_block blocks[CST_MAX_BLOCKS];
     const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), p = field->n_params;
-    const block_list list = list_blocks(field, norm, nz, true, blocks);
+    const block_list list = list_blocks(field, norm, nz, true, true, blocks);
     const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = cst_size_add(p, 1)};
     cst_plan plan;
     cst_module_plan(field, n, 0, threads, &plan);
@@ -85,6 +102,15 @@ size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const 
     return total;
 }
 
+size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
+                              const cst_solve_options *forward, const cst_adjoint_norm *norm)
+{
+    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x)));
+    size_t total = cst_backsolve_work(field, n, threads, options, norm);
+    total = cst_size_add(total, cst_replay_work(field, n, threads, forward, false));
+    return cst_size_add(total, cst_size_mul(4, nz)); /* z, z' and two states on the way */
+}
+
 static real *take(real **work, size_t n)
 {
     real *taken = *work;
@@ -92,19 +118,59 @@ static real *take(real **work, size_t n)
     return taken;
 }
 
+/* ---- z between the forward pass's steps ---------------------------------------------------------------------- */
+
+/* Make `step` the one at hand: its stages are kept, or made again from the nearest state before it that is. */
+static cst_status go_to_step(interpolant *from, size_t step)
+{
+    const cst_trajectory *t = from->trajectory;
+    const size_t stride = cst_trajectory_stride(t), kept = step / stride, stages = t->options->method->stages;
+    if (step == from->step) return CST_OK;
+    from->step = SIZE_MAX;
+    from->y = cst_trajectory_state_at(t, kept);
+    for (size_t on_way = kept * stride; on_way < step; on_way++) {
+        real *to = from->on_the_way[on_way % 2];
+        CST_TRY(cst_replay_advance(&from->replay, on_way, from->y, to));
+        from->y = to;
+    }
+    const bool is_kept = step % stride == 0;
+    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages));
+    for (size_t i = 0; i < stages; i++) from->k[i] = is_kept ? cst_trajectory_stage_at(t, kept, i) : from->replay.k[i];
+    from->step = step;
+    return CST_OK;
+}
+
+static cst_status interpolate(interpolant *from, double t, real *z)
+{
+    const cst_solve_options *o = from->trajectory->options;
+    const cst_tableau *tableau = o->method;
+    double w[CST_MAX_STAGES];
+    cst_combination sum = {0};
+    CST_TRY(go_to_step(from, cst_trajectory_find(from->trajectory, t)));
+    const cst_step_record *r = &from->trajectory->records[from->step];
+    const double x = (t - r->t) / r->h;
+    if (tableau->adaptive) cst_tableau_dense(tableau, o->refine_dense, x, w);
+    for (size_t i = 0; i < tableau->stages; i++)
+        cst_combination_add(&sum, r->h * (tableau->adaptive ? w[i] : x * tableau->b[i]), from->k[i]);
+    cst_combine(from->replay.call.threads, from->trajectory->nz, from->y, &sum, z);
+    return CST_OK;
+}
+
+/* ---- the right-hand side ------------------------------------------------------------------------------------- */
+
 /* z' = f and a_z' = -(df/dz)^T a_z by one forward and one VJP; a_theta' and a_t' only where the solver asks: as part of
  * dy if they are in the state, else added to q with `scale`. */
 static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     adjoint_system *s = context;
-    const size_t nz = s->nz;
+    const size_t nz = s->nz, a_at = s->a_at;
     cst_call call = s->field_call;
     call.t = t;
     call.error = error;
     const bool sums = q != NULL && s->theta_sum;
     const real weight = sums ? scale : 1;
     double gt = 0;
-    cst_grads grads = {.scale = -weight, .gx = dy + nz};
+    cst_grads grads = {.scale = -weight, .gx = dy + a_at};
     if (s->theta_state) {
         grads.gtheta = dy + s->theta_at;
         memset(grads.gtheta, 0, s->b->field->n_params * sizeof(real));
@@ -112,8 +178,10 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
         grads.gtheta = q + s->theta_at;
     }
     if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
-    CST_TRY(cst_module_forward_vjp(s->b->field, &call, y, dy, s->cache, y + nz, &grads));
-    real *restrict da = dy + nz;
+    if (s->from) CST_TRY(interpolate(s->from, t, s->z));
+    CST_TRY(cst_module_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->cache, y + a_at,
+                                   &grads));
+    real *restrict da = dy + a_at;
 #pragma omp simd
     for (size_t i = 0; i < nz; i++) da[i] = -da[i];
     if (s->t_state) dy[s->t_at] = (real)(gt / (double)weight);
@@ -122,24 +190,32 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
 }
 
 /* Lay out state and quadratures in the call's work; the rest of it is the solver's. */
-static real *lay_out(adjoint_system *s, const cst_backsolve *b)
+static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpolant *from, cst_solve_stats *stats)
 {
     const cst_module *field = b->field;
     const size_t p = field->n_params;
-    *s = (adjoint_system){.b = b, .nz = b->call->n * cst_shape_size(&field->x)};
+    *s = (adjoint_system){.b = b, .nz = b->call->n * cst_shape_size(&field->x), .from = from};
+    s->a_at = from ? 0 : s->nz;
     const bool want_theta = b->want_theta && p > 0;
     s->theta_state = want_theta && in_state(b->norm, CST_BLOCK_A_THETA);
     s->theta_sum = want_theta && !s->theta_state;
     s->t_state = in_state(b->norm, CST_BLOCK_A_T);
     s->t_sum = b->want_times && !s->t_state;
-    const block_list list = list_blocks(field, b->norm, s->nz, want_theta, s->blocks);
-    s->theta_at = s->theta_state ? 2 * s->nz : 0;
+    const block_list list = list_blocks(field, b->norm, s->nz, !s->from, want_theta, s->blocks);
+    s->theta_at = s->theta_state ? s->a_at + s->nz : 0;
     s->t_at = s->t_state ? list.size - 1 : s->theta_sum ? p : 0;
     const size_t n_quadratures = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
 
     cst_plan plan;
     cst_module_plan(field, b->call->n, 0, b->call->threads, &plan);
     real *work = b->call->work;
+    if (from) {
+        *from = (interpolant){.trajectory = b->trajectory, .step = SIZE_MAX};
+        from->replay = cst_replay_init(b->trajectory, b->call, false, stats, &work);
+        for (size_t i = 0; i < 2; i++) from->on_the_way[i] = take(&work, s->nz);
+        s->z = take(&work, s->nz);
+        s->dz = take(&work, s->nz);
+    }
     s->cache = take(&work, plan.cache);
     s->field_call = *b->call;
     s->field_call.work = take(&work, plan.work);
@@ -162,45 +238,32 @@ static real *lay_out(adjoint_system *s, const cst_backsolve *b)
 /* At observation i: z = z(t_i), a_z += dL/dz(t_i). */
 static void observe(const adjoint_system *s, size_t i)
 {
-    const cst_backsolve *b = s->b;
-    const size_t d = cst_shape_size(&b->field->x);
-    memcpy(s->y, b->z + i * s->nz, s->nz * sizeof(real));
-    if (i < b->first_observed) return;
-    for (size_t row = 0; row < b->call->n; row++) {
-        const real *restrict gy = b->gy + i * b->gy_time + row * b->gy_row;
-        real *restrict a = s->y + s->nz + row * d;
-#pragma omp simd
-        for (size_t j = 0; j < d; j++) a[j] += gy[j];
-    }
+    if (!s->from) memcpy(s->y, s->b->z + i * s->nz, s->nz * sizeof(real));
+    cst_gradient_add_observed(s->b, i, 1, s->y + s->a_at);
 }
 
-/* dL/dt_i = f(t_i, z_i) . dL/dz(t_i), from f's value there. */
-static double time_gradient(const adjoint_system *s, size_t i, const real *f)
+/* dL/dt_i by one more evaluation, at the stored state. `f` is room for it. */
+static cst_status time_gradient(const adjoint_system *s, size_t i, real *f, double *gradient, cst_solve_stats *stats)
 {
-    const cst_backsolve *b = s->b;
-    const size_t d = cst_shape_size(&b->field->x);
-    double sum = 0;
-    for (size_t row = 0; i >= b->first_observed && row < b->call->n; row++) {
-        const real *gy = b->gy + i * b->gy_time + row * b->gy_row;
-        for (size_t j = 0; j < d; j++) sum += (double)gy[j] * (double)f[row * d + j];
-    }
-    return sum;
+    const cst_gradient_problem *b = s->b;
+    cst_call call = s->field_call;
+    call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
+    stats->nfe++;
+    CST_TRY(cst_module_forward(b->field, &call, b->z + i * s->nz, f, s->cache));
+    *gradient = cst_gradient_along(b, i, f);
+    return CST_OK;
 }
 
 /* torchdiffeq: an interval is a solve of its own, read off its last step's interpolant. A time's gradient costs an
  * evaluation, and a_t starts the interval with it taken off. */
 static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
 {
-    const cst_backsolve *b = s->b;
+    const cst_gradient_problem *b = s->b;
     real *f = take(&work, s->nz);
     for (size_t i = b->n_times - 1; i > 0; i--) {
         observe(s, i);
         if (gtimes) {
-            cst_call call = s->field_call;
-            call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
-            CST_TRY(cst_module_forward(b->field, &call, s->y, f, s->cache));
-            stats->nfe++;
-            gtimes[i] = time_gradient(s, i, f);
+            CST_TRY(time_gradient(s, i, f, &gtimes[i], stats));
             *s->at -= (real)gtimes[i];
         }
         cst_solver solver;
@@ -212,14 +275,17 @@ static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes,
     return CST_OK;
 }
 
-/* One solve that steps onto each observation and evaluates once there; that evaluation gives the time's gradient too. */
+/* One solve that steps onto each observation and evaluates once there; if z is part of the state, that evaluation gives the
+ * time's gradient too. */
 static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
 {
-    const cst_backsolve *b = s->b;
+    const cst_gradient_problem *b = s->b;
     const size_t last = b->n_times - 1;
     cst_solver solver;
+    cst_solve_options options = *b->options;
+    if (options.first_step == 0) options.first_step = b->first_step;
     observe(s, last);
-    CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[last], b->times[0], s->y, s->q, work, stats,
+    CST_TRY(cst_solver_start(&solver, &s->problem, &options, b->times[last], b->times[0], s->y, s->q, work, stats,
                              b->call->error));
     double taken = 0;
     for (size_t i = last; i > 0; i--) {
@@ -227,25 +293,25 @@ static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_
             observe(s, i);
             CST_TRY(cst_solver_restate(&solver, s->y));
         }
-        if (gtimes) {
-            gtimes[i] = time_gradient(s, i, solver.k[0]);
-            taken += gtimes[i];
-        }
+        if (gtimes && s->from) CST_TRY(time_gradient(s, i, s->dz, &gtimes[i], stats));
+        if (gtimes && !s->from) gtimes[i] = cst_gradient_along(b, i, solver.k[0]);
+        if (gtimes) taken += gtimes[i];
         CST_TRY(cst_solver_advance(&solver, b->times[i - 1], true, s->y));
     }
     if (gtimes) gtimes[0] = (double)*s->at - taken;
     return CST_OK;
 }
 
-cst_status cst_backsolve_run(const cst_backsolve *b, const cst_backsolve_result *result, cst_solve_stats *stats)
+static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *result, interpolant *from,
+                      cst_solve_stats *stats)
 {
     adjoint_system s;
-    real *work = lay_out(&s, b);
+    real *work = lay_out(&s, b, from, stats);
     double *gtimes = b->want_times ? result->gtimes : NULL;
     CST_TRY((b->fresh_solves ? solve_intervals : solve_warm)(&s, work, gtimes, stats));
 
     observe(&s, 0); /* a loss may read z(t_0) too */
-    if (result->gz0) memcpy(result->gz0, s.y + s.nz, s.nz * sizeof(real));
+    if (result->gz0) memcpy(result->gz0, s.y + s.a_at, s.nz * sizeof(real));
     if (result->gtheta && s.theta) {
         real *restrict gtheta = result->gtheta;
         const real *restrict theta = s.theta;
@@ -253,4 +319,17 @@ cst_status cst_backsolve_run(const cst_backsolve *b, const cst_backsolve_result 
         for (size_t i = 0; i < b->field->n_params; i++) gtheta[i] += result->scale * theta[i];
     }
     return CST_OK;
+}
+
+cst_status cst_backsolve_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
+                             cst_solve_stats *stats)
+{
+    return run(problem, result, NULL, stats);
+}
+
+cst_status cst_interpolating_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
+                                 cst_solve_stats *stats)
+{
+    interpolant from;
+    return run(problem, result, &from, stats);
 }

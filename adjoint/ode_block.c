@@ -1,6 +1,7 @@
 #include "adjoint/ode_block.h"
 
 #include "adjoint/backsolve.h"
+#include "adjoint/checkpointed.h"
 #include "ode/solve_config.h"
 
 #include <math.h>
@@ -30,6 +31,64 @@ static size_t reals_for_doubles(size_t n)
     return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
+/* ---- gradient methods ---------------------------------------------------------------------------------------- */
+
+static cst_keep what_to_keep(const cst_ode_options *o)
+{
+    switch (o->gradient) {
+    case CST_GRADIENT_INTERPOLATING:
+        return CST_KEEP_STAGES;
+    case CST_GRADIENT_CHECKPOINTED:
+        return o->store == CST_STORE_STAGES ? CST_KEEP_CACHES : CST_KEEP_STATES;
+    case CST_GRADIENT_BACKSOLVE:
+        break;
+    }
+    return CST_KEEP_NOTHING;
+}
+
+static size_t gradient_work(const cst_ode_options *o, const cst_module *field, size_t n, int threads)
+{
+    switch (o->gradient) {
+    case CST_GRADIENT_INTERPOLATING:
+        return cst_interpolating_work(field, n, threads, &o->backward, &o->forward, &o->norm);
+    case CST_GRADIENT_CHECKPOINTED:
+        return cst_checkpointed_work(field, n, threads, &o->forward);
+    case CST_GRADIENT_BACKSOLVE:
+        break;
+    }
+    return cst_backsolve_work(field, n, threads, &o->backward, &o->norm);
+}
+
+static cst_status check_gradient(const cst_ode_options *o, const cst_module *field, cst_error *error)
+{
+    if (o->checkpoints < 2 || o->checkpoints > CST_MAX_SLOTS)
+        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->checkpoints);
+    if (o->gradient == CST_GRADIENT_CHECKPOINTED) return cst_checkpointed_check(&o->forward, error);
+    return cst_backsolve_check(field, &o->norm, error);
+}
+
+static cst_status run_gradient(const cst_ode_options *o, const cst_gradient_problem *problem,
+                               const cst_gradient_result *result, cst_solve_stats *stats)
+{
+    switch (o->gradient) {
+    case CST_GRADIENT_INTERPOLATING:
+        return cst_interpolating_run(problem, result, stats);
+    case CST_GRADIENT_CHECKPOINTED:
+        return cst_checkpointed_run(problem, result, stats);
+    case CST_GRADIENT_BACKSOLVE:
+        break;
+    }
+    return cst_backsolve_run(problem, result, stats);
+}
+
+/* ---- the passes ---------------------------------------------------------------------------------------------- */
+
+/* The cache: z at all times, then the trajectory. */
+static size_t trajectory_at(const ode_block *block, size_t z)
+{
+    return cst_size_align(cst_size_mul(block->o.n_times, z));
+}
+
 static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     const ode_block *block = (const ode_block *)m;
@@ -41,10 +100,24 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     cst_module_plan(field, n, 0, threads, &child);
     const size_t forward = cst_size_add(cst_size_add(cst_size_align(child.cache), cst_size_align(child.work)),
                                         cst_solver_work(&problem, &block->o.forward));
-    const size_t backward = cst_backsolve_work(field, n, threads, &block->o.backward, &block->o.norm);
-    plan->cache = cst_size_mul(block->o.n_times, z.size);
+    const size_t backward = gradient_work(&block->o, field, n, threads);
+    plan->cache =
+        cst_size_add(trajectory_at(block, z.size), cst_trajectory_size(field, n, threads, &block->o.forward,
+                                                                       what_to_keep(&block->o), block->o.checkpoints));
     plan->work =
         cst_size_add(cst_size_mul(2, reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
+}
+
+static cst_status check_times(const double *times, size_t n, cst_error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(times[i]))
+            return cst_fail(error, CST_EARG, "expected finite times, got t[%zu] = %g", i, times[i]);
+        if (i > 0 && !((times[i] - times[i - 1]) * (times[1] - times[0]) > 0))
+            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
+                            times[i], times[i - 1]);
+    }
+    return CST_OK;
 }
 
 /* The times as doubles: the options', or the parameter's at the front of *work. */
@@ -60,7 +133,9 @@ static const double *times_of(const ode_block *block, const cst_call *c, real **
 typedef struct field_context {
     const cst_module *field;
     cst_call call;
-    real *cache;
+    real *cache; /* of one evaluation, where none is kept */
+    cst_trajectory trajectory;
+    const cst_solver *solver;
 } field_context;
 
 static cst_status field_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
@@ -69,7 +144,15 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
     (void)scale, (void)q;
     f->call.t = t;
     f->call.error = error;
-    return cst_module_forward(f->field, &f->call, y, dy, f->cache);
+    const bool kept = f->trajectory.keep == CST_KEEP_CACHES;
+    real *cache = kept ? cst_trajectory_cache(&f->trajectory, f->solver->stage_index) : f->cache;
+    return cst_module_forward(f->field, &f->call, y, dy, cache);
+}
+
+static cst_status field_accepted(void *context, const cst_solver *solver)
+{
+    const field_context *f = context;
+    return cst_trajectory_accept(&f->trajectory, solver, solver->error);
 }
 
 static void report(const cst_module *m, const cst_call *c, bool backward, cst_solve_stats *stats)
@@ -86,30 +169,57 @@ static void hand_out(size_t n, size_t n_times, size_t d, const real *z, real *y)
             memcpy(y + (row * n_times + i) * d, z + (i * n + row) * d, d * sizeof(real));
 }
 
+/* z (T, N, D) at all times from x. */
+static cst_status solve(const ode_block *block, const cst_call *c, const double *times, const real *x, real *z,
+                        real *work, cst_solve_stats *stats)
+{
+    const cst_module *m = &block->base, *field = field_of(m);
+    const cst_block state = state_block(m, c->n);
+    cst_plan plan;
+    cst_module_plan(field, c->n, 0, c->threads, &plan);
+    cst_solver solver;
+    field_context context = {.field = field, .cache = work, .solver = &solver};
+    context.call = cst_call_child(m, c, 0, work + cst_size_align(plan.cache));
+    context.trajectory = cst_trajectory_at(field, c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
+                                           block->o.checkpoints, z + trajectory_at(block, state.size));
+    cst_trajectory_begin(&context.trajectory);
+    const cst_problem problem = {
+        .f = field_rhs, .context = &context, .blocks = &state, .n_blocks = 1, .accepted = field_accepted};
+    cst_solve_options options = block->o.forward;
+    options.threads = c->threads;
+    const size_t last = block->o.n_times - 1;
+    CST_TRY(cst_solver_start(&solver, &problem, &options, times[0], times[last], x, NULL,
+                             context.call.work + cst_size_align(plan.work), stats, c->error));
+    memcpy(z, x, state.size * sizeof(real));
+    for (size_t i = 1; i <= last; i++) CST_TRY(cst_solver_advance(&solver, times[i], false, z + i * state.size));
+    return CST_OK;
+}
+
 static cst_status ode_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const ode_block *block = (const ode_block *)m;
-    const size_t n_times = block->o.n_times;
-    const cst_block z = state_block(m, c->n);
+    const size_t n_times = block->o.n_times, nz = c->n * cst_shape_size(&m->x);
     real *work = c->work;
     const double *times = times_of(block, c, &work);
-    cst_plan plan;
-    cst_module_plan(field_of(m), c->n, 0, c->threads, &plan);
-    field_context context = {.field = field_of(m), .cache = work};
-    context.call = cst_call_child(m, c, 0, work + cst_size_align(plan.cache));
-    const cst_problem problem = {.f = field_rhs, .context = &context, .blocks = &z, .n_blocks = 1};
-    cst_solve_options options = block->o.forward;
-    options.threads = c->threads;
+    CST_TRY(check_times(times, n_times, c->error));
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
-    const cst_status status = cst_solve(&problem, &options, times, n_times, x, cache, NULL,
-                                        context.call.work + cst_size_align(plan.work), &stats, c->error);
+    const cst_status status = solve(block, c, times, x, cache, work, &stats);
     report(m, c, false, &stats);
     CST_TRY(status);
     if (block->o.output_all)
         hand_out(c->n, n_times, cst_shape_size(&m->x), cache, y);
     else
-        memcpy(y, cache + (n_times - 1) * z.size, z.size * sizeof(real));
+        memcpy(y, cache + (n_times - 1) * nz, nz * sizeof(real));
     return CST_OK;
+}
+
+/* What is needed of the forward pass depends on the method; the step size it ended with is a good one to begin with, if the
+ * tolerances are no tighter. */
+static double first_step(const cst_ode_options *o, const cst_trajectory *trajectory)
+{
+    const bool tighter = o->backward.rtol < o->forward.rtol || o->backward.atol < o->forward.atol;
+    return o->fresh_solves || tighter || o->backward.method != o->forward.method ? 0
+                                                                                 : cst_trajectory_last_h(trajectory);
 }
 
 static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
@@ -119,13 +229,18 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const size_t d = cst_shape_size(&m->x), n_times = block->o.n_times;
     const bool all = block->o.output_all;
     if (!g->gx && !g->gtheta) return CST_OK; /* its own t is not used: gt gets nothing */
-    real *work = c->work;
+    real *work = c->work, *memory;
     const double *times = times_of(block, c, &work);
     double *gtimes = (double *)(void *)work;
     const cst_call call = cst_call_child(m, c, 0, work + reals_for_doubles(n_times));
-    cst_solve_options options = block->o.backward;
+    cst_solve_options options = block->o.gradient == CST_GRADIENT_CHECKPOINTED ? block->o.forward : block->o.backward;
     options.threads = c->threads;
-    const cst_backsolve b = {
+    /* A trajectory is a view to write and to read; here it is read. */
+    const real *kept = p->cache + trajectory_at(block, c->n * d);
+    memcpy(&memory, &kept, sizeof memory);
+    const cst_trajectory trajectory = cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward,
+                                                        what_to_keep(&block->o), block->o.checkpoints, memory);
+    const cst_gradient_problem problem = {
         .field = field_of(m),
         .call = &call,
         .options = &options,
@@ -134,6 +249,8 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .times = times,
         .n_times = n_times,
         .z = p->cache,
+        .trajectory = &trajectory,
+        .first_step = first_step(&block->o, &trajectory),
         .gy = gy,
         .first_observed = all ? 0 : n_times - 1,
         .gy_time = all ? d : 0,
@@ -141,15 +258,15 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .want_theta = g->gtheta != NULL,
         .want_times = g->gtheta != NULL && block->o.learn_t,
     };
-    const cst_backsolve_result result = {.scale = g->scale,
-                                         .gz0 = g->gx,
-                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
-                                         .gtimes = gtimes};
+    const cst_gradient_result result = {.scale = g->scale,
+                                        .gz0 = g->gx,
+                                        .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
+                                        .gtimes = gtimes};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
-    const cst_status status = cst_backsolve_run(&b, &result, &stats);
+    const cst_status status = run_gradient(&block->o, &problem, &result, &stats);
     report(m, c, true, &stats);
     CST_TRY(status);
-    for (size_t i = 0; b.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)gtimes[i];
+    for (size_t i = 0; problem.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)gtimes[i];
     return CST_OK;
 }
 
@@ -178,17 +295,11 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
         return cst_fail(error, CST_ESHAPE, "expected a field that keeps the shape of its state, got %s -> %s",
                         cst_shape_text(&field->x, in), cst_shape_text(&field->y, out));
     if (o->n_times < 2) return cst_fail(error, CST_EARG, "expected at least 2 times, got %zu", o->n_times);
-    for (size_t i = 0; i < o->n_times; i++) {
-        if (!isfinite(o->times[i]))
-            return cst_fail(error, CST_EARG, "expected finite times, got t[%zu] = %g", i, o->times[i]);
-        if (i > 0 && !((o->times[i] - o->times[i - 1]) * (o->times[1] - o->times[0]) > 0))
-            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
-                            o->times[i], o->times[i - 1]);
-    }
+    CST_TRY(check_times(o->times, o->n_times, error));
     if (o->output_all && field->x.rank == CST_MAX_RANK)
         return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output",
                         CST_MAX_RANK);
-    return cst_backsolve_check(field, &o->norm, error);
+    return check_gradient(o, field, error);
 }
 
 /* (D...) -> (T, D...) */
@@ -215,7 +326,7 @@ static cst_status copy_options(ode_block *block, const cst_ode_options *options,
 void cst_ode_options_init(cst_ode_options *options)
 {
     static const double unit[2] = {0, 1};
-    *options = (cst_ode_options){.times = unit, .n_times = 2};
+    *options = (cst_ode_options){.times = unit, .n_times = 2, .checkpoints = 64};
     cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
     cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
     options->norm = (cst_adjoint_norm){.weight = {1, 1, 0, 0}}; /* the seminorm */
@@ -268,20 +379,29 @@ static const cst_key ode_keys[] = {
 };
 
 typedef struct gradient_section {
-    int method;
+    int method, store;
+    size_t checkpoints;
     cst_config norm, solver;
     double rtol, atol;
 } gradient_section;
 
-static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve", NULL};
+static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
+                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
+                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
+                                               NULL};
+static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
 const cst_key cst_gradient_keys[] = {
     {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
      "gradient method"},
+    {"store", CST_KEY_CHOICE, offsetof(gradient_section, store), "\"states\"", 0, 0, stores,
+     "what checkpointed keeps of a step: its start, or its stages too"},
+    {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
+     "steps that checkpointed and interpolating keep"},
     {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
      "error norm of the adjoint system"},
-    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, DBL_MAX, NULL,
+    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, -1, NULL,
      "relative tolerance; the solver's if absent"},
-    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, DBL_MAX, NULL,
+    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, -1, NULL,
      "absolute tolerance; the solver's if absent"},
     {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
      "options that differ from the solver's"},
@@ -294,6 +414,8 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
     CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
     o->gradient = (cst_gradient_method)g.method;
+    o->store = (cst_store)g.store;
+    o->checkpoints = g.checkpoints;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
     o->backward.rtol = g.rtol;
     o->backward.atol = g.atol;
@@ -343,6 +465,16 @@ static const cst_module_example examples[] = {
      {1, {3}}},
     {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT
      ", \"field\": " MLP "}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", \"t\": [0, 0.3, 1], \"output\": \"all\", \"solver\": {\"method\": \"rk4\", \"step_size\": "
+     "0.25}, "
+     "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+     ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
      {1, {3}}},
 };
 

@@ -3,7 +3,7 @@
  *
  * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
  * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used.
- * Cache: z at all times. Rows share step sizes, so the batch is not cut here: the field's passes cut it.
+ * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut here: the field's passes cut it.
  * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
@@ -16,7 +16,14 @@
 extern "C" {
 #endif
 
-typedef enum cst_gradient_method { CST_GRADIENT_BACKSOLVE } cst_gradient_method;
+typedef enum cst_gradient_method {
+    CST_GRADIENT_BACKSOLVE,
+    CST_GRADIENT_INTERPOLATING,
+    CST_GRADIENT_CHECKPOINTED
+} cst_gradient_method;
+
+/* What CST_GRADIENT_CHECKPOINTED keeps of a step. */
+typedef enum cst_store { CST_STORE_STATES, CST_STORE_STAGES } cst_store;
 
 typedef struct cst_ode_options {
     const double *times; /* (T), strictly monotone, T >= 2; copied */
@@ -25,11 +32,13 @@ typedef struct cst_ode_options {
     bool learn_t;                        /* the times are a parameter "t" */
     cst_solve_options forward, backward; /* copied */
     cst_gradient_method gradient;
-    cst_adjoint_norm norm;
-    bool fresh_solves; /* backwards, a solve of its own each interval (profile torchdiffeq) */
+    cst_store store;
+    size_t checkpoints;    /* steps that are kept (adjoint/trajectory.h), at least 2 */
+    cst_adjoint_norm norm; /* of a method that solves */
+    bool fresh_solves;     /* backwards, a solve of its own each interval (profile torchdiffeq) */
 } cst_ode_options;
 
-/* Times 0 and 1, dopri5 under profile costate, seminorm. */
+/* Times 0 and 1, dopri5 under profile costate, backsolve under the seminorm, 64 checkpoints. */
 void cst_ode_options_init(cst_ode_options *options);
 
 /* Takes `field` over: it is freed with the block, and at once where this fails. */

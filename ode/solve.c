@@ -90,14 +90,17 @@ static cst_status renew_first_stage(cst_solver *s)
         real *k = s->k[0];
         s->k[0] = s->stage;
         s->stage = k;
+        s->first_t = s->anew_t;
     } else if (o->method->adaptive && (o->method->fsal || o->reuse_last_stage)) {
         real *k = s->k[0], *q = s->q_first;
         s->k[0] = s->k[end];
         s->k[end] = k;
         s->q_first = s->q_next;
         s->q_next = q;
+        s->first_t = s->last_t;
     } else {
         CST_TRY(cst_solver_first_stage(s, s->t, s->k[0]));
+        s->first_t = s->t;
     }
     s->stepped = s->evaluated = false;
     return CST_OK;
@@ -161,10 +164,12 @@ static cst_status accept(cst_solver *s, const attempt *a, bool last)
     s->stepped = true;
     if (!a->clipped) s->previous_ratio = fmax(a->ratio, least_ratio);
     pass_stops(s);
+    if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
     if (!a->jump) return CST_OK;
     if (last && s->options->clip_end) return CST_OK; /* nothing comes after */
     s->evaluated = true;
-    return cst_solver_first_stage(s, cst_solver_next_time(s, s->t, 1), s->stage);
+    s->anew_t = cst_solver_next_time(s, s->t, 1);
+    return cst_solver_first_stage(s, s->anew_t, s->stage);
 }
 
 static cst_status attempt_step(cst_solver *s, double t_out, bool land)
@@ -173,6 +178,7 @@ static cst_status attempt_step(cst_solver *s, double t_out, bool land)
     attempt a = propose(s, t_out, land);
     if (!ahead(s, a.t1)) return cst_solver_fail(s, s->broken ? CST_ENONFINITE : CST_EUNDERFLOW, a.h);
     const double proposed = fabs(s->h);
+    s->proposed_h = proposed;
     const bool last = set_weights(s, &a);
     CST_TRY(step_and_judge(s, &a, last));
     const bool accepted = a.ratio <= 1 || (a.shortest && isfinite(a.ratio));

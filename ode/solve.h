@@ -26,6 +26,8 @@ extern "C" {
  * the direction. CST_ERECOVERABLE asks for a shorter step; any other failure ends the solve, filling *error. */
 typedef cst_status (*cst_rhs)(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error);
 
+typedef struct cst_solver cst_solver;
+
 typedef struct cst_problem {
     cst_rhs f;
     void *context;
@@ -33,6 +35,9 @@ typedef struct cst_problem {
     size_t n_blocks;
     size_t n_quadratures; /* length of q, 0 for none */
     cst_norm norm;
+    /* NULL, or called after each accepted step, which the solver then still has in full: from step_t with size step_h, y_new
+     * the state before it and y the one after, k its stages. A failure ends the solve. */
+    cst_status (*accepted)(void *context, const cst_solver *solver);
 } cst_problem;
 
 typedef enum cst_profile { CST_PROFILE_COSTATE, CST_PROFILE_TORCHDIFFEQ } cst_profile;
@@ -64,7 +69,7 @@ typedef struct cst_solve_options {
 void cst_solve_options_init(cst_solve_options *options, cst_profile profile); /* dopri5, 1e-7, 1e-9 */
 
 /* A solve that can be interrupted, looked into and gone on with. All its memory is the caller's. */
-typedef struct cst_solver {
+struct cst_solver {
     const cst_problem *problem;
     const cst_solve_options *options;
     cst_solve_stats *stats;
@@ -73,19 +78,22 @@ typedef struct cst_solver {
     double direction; /* +1, or -1 where time decreases */
     double t, h;      /* where it stands; the next step's proposed size, signed */
     double t_start, t_end;
-    double step_t, step_h; /* the last accepted step began at step_t and had size step_h */
-    double previous_ratio; /* for the PI controller */
-    bool rejected;         /* the last attempt was */
-    bool broken;           /* ... because its error ratio was not a number */
-    bool stepped;          /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
-    bool evaluated;        /* f at the new state stands in `stage` already */
-    size_t grid_index;     /* steps taken on a fixed grid */
+    double step_t, step_h;          /* the last accepted step began at step_t and had size step_h */
+    size_t stage_index;             /* of the stage that is being evaluated, 0 also where a step begins anew */
+    double first_t, last_t, anew_t; /* times of evaluation: of k[0], of the last stage, of `stage` after a jump */
+    double proposed_h;              /* the last step's size before it was cut to end somewhere, unsigned */
+    double previous_ratio;          /* for the PI controller */
+    bool rejected;                  /* the last attempt was */
+    bool broken;                    /* ... because its error ratio was not a number */
+    bool stepped;      /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
+    bool evaluated;    /* f at the new state stands in `stage` already */
+    size_t grid_index; /* steps taken on a fixed grid */
     size_t n_step_t, n_jump_t, next_step, next_jump;
     double *step_at, *jump_at; /* step and jump times that lie ahead of the start, in the order of the solve */
     double *partial;           /* of norms */
     real *y, *y_new, *stage, *k[CST_MAX_STAGES]; /* after a step y_new has the state before it; k[0] = f(t, y) */
     real *q, *q_step, *q_first, *q_next; /* sums; this attempt's; unscaled products of the first and the last stage */
-} cst_solver;
+};
 
 /* Reals of work that a solver needs. Saturates. */
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options);

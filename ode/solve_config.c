@@ -17,16 +17,16 @@ typedef struct solver_section {
 } solver_section;
 
 #define OPTION(field) offsetof(solver_section, o.field)
-#define POSITIVE DBL_MIN, DBL_MAX
+#define POSITIVE DBL_MIN, 0
 const cst_key cst_solver_keys[] = {
     {"method", CST_KEY_CHOICE, offsetof(solver_section, method), "\"dopri5\"", 0, 0, methods, "Runge-Kutta method"},
-    {"rtol", CST_KEY_REAL, OPTION(rtol), "1e-3", 0, DBL_MAX, NULL, "relative tolerance"},
-    {"atol", CST_KEY_REAL, OPTION(atol), "1e-3", 0, DBL_MAX, NULL, "absolute tolerance"},
+    {"rtol", CST_KEY_REAL, OPTION(rtol), "1e-3", 0, -1, NULL, "relative tolerance"},
+    {"atol", CST_KEY_REAL, OPTION(atol), "1e-3", 0, -1, NULL, "absolute tolerance"},
     {"profile", CST_KEY_CHOICE, offsetof(solver_section, profile), "\"costate\"", 0, 0, profiles,
      "defaults of what follows"},
     {"first_step", CST_KEY_REAL, OPTION(first_step), "", POSITIVE, NULL,
      "first step size; chosen by the solver if absent"},
-    {"min_step", CST_KEY_REAL, OPTION(min_step), "", 0, DBL_MAX, NULL, "a step this short is taken whatever its error"},
+    {"min_step", CST_KEY_REAL, OPTION(min_step), "", 0, -1, NULL, "a step this short is taken whatever its error"},
     {"max_step", CST_KEY_REAL, OPTION(max_step), "", POSITIVE, NULL, "longest step"},
     {"max_num_steps", CST_KEY_SIZE, OPTION(max_num_steps), "", 1, 2147483647, NULL, "attempts between two outputs"},
     {"safety", CST_KEY_REAL, OPTION(safety), "", 1e-3, 1, NULL, "factor on every proposed step size"},

@@ -159,6 +159,7 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
     cst_combination_add(&euler, s->direction * h0, s->k[0]);
     cst_combine(s->options->threads, s->n, s->y, &euler, s->y_new);
     real *slope_there = s->options->method->stages > 1 ? s->k[1] : s->stage;
+    s->stage_index = 1; /* of no step: what is kept of this evaluation will be written over */
     CST_TRY(cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, slope_there, 0, NULL));
     cst_combination_add(&change, 1, slope_there);
     cst_combination_add(&change, -1, s->k[0]);
@@ -193,6 +194,7 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
     memcpy(s->y, y, s->n * sizeof(real));
     s->n_step_t = sort_ahead(s, options->step_t, options->n_step_t, s->step_at);
     s->n_jump_t = sort_ahead(s, options->jump_t, options->n_jump_t, s->jump_at);
+    s->first_t = t;
     CST_TRY(cst_solver_first_stage(s, t, s->k[0]));
     double h = options->method->adaptive ? options->first_step
                : options->step_size > 0  ? options->step_size
@@ -207,5 +209,6 @@ cst_status cst_solver_restate(cst_solver *s, const real *y)
     memcpy(s->y, y, s->n * sizeof(real));
     s->stepped = s->evaluated = false;
     if (!s->options->method->adaptive) s->grid_index = 0;
+    s->first_t = s->t;
     return cst_solver_first_stage(s, s->t, s->k[0]);
 }

@@ -18,6 +18,7 @@ cst_status cst_solver_first_stage(cst_solver *s, double t, real *dy)
     real *q = s->problem->n_quadratures > 0 && s->q ? s->q_first : NULL;
     if (q && s->options->method->b[0] == 0 && s->options->clip_end) q = NULL; /* the interpolant has a weight for it */
     if (q) memset(q, 0, s->problem->n_quadratures * sizeof(real));
+    s->stage_index = 0;
     const cst_status status = cst_solver_evaluate(s, t, s->y, dy, 1, q);
     if (status == CST_OK) return CST_OK;
     s->stats->failure = status;
@@ -53,6 +54,8 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
         cst_combine(s->options->threads, s->n, s->y, &sum, at);
         double t = s->t + tableau->c[i] * h;
         if (tableau->c[i] == 1) t = perturb ? cst_solver_next_time(s, t1, -1) : t1;
+        s->stage_index = i;
+        s->last_t = t;
         real *q = NULL;
         double scale = h * weights[i];
         if (n_q && i == end && keeps_last(s)) {

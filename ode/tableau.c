@@ -176,15 +176,32 @@ const cst_tableau *cst_tableau_find(const char *name)
     return NULL;
 }
 
-/* The quartic through y0, y1 and the middle with slopes k_1 and k_s at the ends, as weights of the stages. Hermite's cubic is
- * the one whose middle is (y0 + y1) / 2 + h (k_1 - k_s) / 8. */
+/* The quartic through y0, y1 and the middle with slopes k_1 and k_s at the ends, as coefficients of x .. x^4 for stage i.
+ * Hermite's cubic is the one whose middle is (y0 + y1) / 2 + h (k_1 - k_s) / 8. */
+static void quartic(const cst_tableau *tableau, bool refine, size_t i, double a[4])
+{
+    const double first = i == 0 ? 1 : 0, last = i + 1 == tableau->stages ? 1 : 0, b = tableau->b[i];
+    const double m = refine && tableau->rough_middle ? b / 2 + (first - last) / 8 : tableau->m[i];
+    a[0] = first;
+    a[1] = last - 4 * first - 5 * b + 16 * m;
+    a[2] = 5 * first - 3 * last + 14 * b - 32 * m;
+    a[3] = 2 * (last - first) - 8 * b + 16 * m;
+}
+
 void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES])
 {
     for (size_t i = 0; i < tableau->stages; i++) {
-        const double first = i == 0 ? 1 : 0, last = i + 1 == tableau->stages ? 1 : 0, b = tableau->b[i];
-        const double m = refine && tableau->rough_middle ? b / 2 + (first - last) / 8 : tableau->m[i];
-        const double x2 = last - 4 * first - 5 * b + 16 * m, x3 = 5 * first - 3 * last + 14 * b - 32 * m,
-                     x4 = 2 * (last - first) - 8 * b + 16 * m;
-        weights[i] = x * (first + x * (x2 + x * (x3 + x * x4)));
+        double a[4];
+        quartic(tableau, refine, i, a);
+        weights[i] = x * (a[0] + x * (a[1] + x * (a[2] + x * a[3])));
+    }
+}
+
+void cst_tableau_dense_slope(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES])
+{
+    for (size_t i = 0; i < tableau->stages; i++) {
+        double a[4];
+        quartic(tableau, refine, i, a);
+        weights[i] = a[0] + x * (2 * a[1] + x * (3 * a[2] + x * 4 * a[3]));
     }
 }

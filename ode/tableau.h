@@ -32,6 +32,9 @@ const cst_tableau *cst_tableau_find(const char *name); /* NULL if unknown */
  * where that is rough and `refine` is set, Hermite's cubic. */
 void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES]);
 
+/* Its derivative: y'(t + x h) = sum_i w'_i k_i. */
+void cst_tableau_dense_slope(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES]);
+
 #ifdef __cplusplus
 }
 #endif

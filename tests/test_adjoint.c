@@ -1,129 +1,18 @@
 /* The ODE block and its adjoint: closed forms, order, norms, quadratures, times, failures. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/ode_rig.h"
 
-#include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adjoint/ode_block.h"
-#include "core/arena.h"
-#include "models/registry.h"
 
 #ifdef CST_DOUBLE
 static const bool exact = true;
 #else
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
 #endif
-
-enum { MAX_ATTEMPTS = 4096 };
-
-/* What an observer saw of one forward and one backward pass. */
-typedef struct seen {
-    size_t nfe[2], products, n_attempts;
-    cst_status failure;
-    cst_attempt attempts[MAX_ATTEMPTS]; /* of the backward pass */
-} seen;
-
-static void watch(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
-{
-    seen *s = context;
-    (void)block;
-    s->nfe[backward] += stats->nfe;
-    s->failure = stats->failure;
-    if (!backward) return;
-    s->products += stats->products;
-    for (size_t i = 0; i < stats->n_attempts && s->n_attempts < MAX_ATTEMPTS; i++)
-        s->attempts[s->n_attempts++] = stats->attempts[i];
-}
-
-/* One model, one point, one cotangent. */
-typedef struct problem {
-    cst_document *document;
-    cst_module *m;
-    cst_arena arena;
-    size_t n, in, out;
-    int threads;
-    real *theta, *x, *y, *gy, *gx, *gtheta, *cache, *work;
-    seen seen;
-    cst_error error;
-} problem;
-
-static cst_status build(problem *p, const char *json, cst_shape x, size_t n, int threads)
-{
-    memset(p, 0, sizeof *p);
-    p->n = n;
-    p->threads = threads;
-    cst_status status = cst_document_parse("test", json, strlen(json), &p->document, &p->error);
-    if (status == CST_OK)
-        status = cst_module_from_config(&cst_all_modules, cst_document_root(p->document), &x, &p->m, &p->error);
-    if (status != CST_OK) return status;
-    p->in = n * cst_shape_size(&p->m->x);
-    p->out = n * cst_shape_size(&p->m->y);
-    cst_plan plan;
-    cst_module_plan(p->m, n, 0, threads, &plan);
-    const size_t sizes[] = {p->m->n_params, p->in, p->out, p->out, p->in, p->m->n_params, plan.cache, plan.work};
-    real **arrays[] = {&p->theta, &p->x, &p->y, &p->gy, &p->gx, &p->gtheta, &p->cache, &p->work};
-    size_t total = 0;
-    for (size_t i = 0; i < 8; i++) total += cst_size_align(sizes[i]);
-    status = cst_arena_init(&p->arena, total, &p->error);
-    for (size_t i = 0; status == CST_OK && i < 8; i++) *arrays[i] = cst_arena_take(&p->arena, sizes[i]);
-    if (status != CST_OK) return status;
-    cst_module_init(p->m, cst_rng_new(1, CST_RNG_TEST), p->theta);
-    cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), p->x, p->in, 1);
-    cst_rng_fill_normal(cst_rng_new(3, CST_RNG_TEST), p->gy, p->out, 1);
-    return CST_OK;
-}
-
-static void clear(problem *p)
-{
-    cst_arena_clear(&p->arena);
-    cst_module_free(p->m);
-    cst_document_free(p->document);
-}
-
-static cst_call call_of(problem *p, const cst_observer *observer)
-{
-    return (cst_call){
-        .n = p->n, .threads = p->threads, .theta = p->theta, .work = p->work, .observer = observer, .error = &p->error};
-}
-
-static cst_status forward(problem *p)
-{
-    memset(&p->seen, 0, sizeof p->seen);
-    const cst_observer observer = {.context = &p->seen, .trace = true, .solved = watch};
-    const cst_call call = call_of(p, &observer);
-    return cst_module_forward(p->m, &call, p->x, p->y, p->cache);
-}
-
-static cst_status backward(problem *p)
-{
-    const cst_observer observer = {.context = &p->seen, .trace = true, .solved = watch};
-    const cst_call call = call_of(p, &observer);
-    memset(p->gtheta, 0, p->m->n_params * sizeof(real));
-    return cst_module_vjp(p->m, &call, &(cst_point){p->x, p->y, p->cache}, p->gy,
-                          &(cst_grads){.scale = 1, .gx = p->gx, .gtheta = p->gtheta});
-}
-
-static void run(problem *p)
-{
-    if (forward(p) != CST_OK || backward(p) != CST_OK) fail_msg("%s", p->error.message);
-}
-
-/* Largest |a - b| relative to the largest |b|. */
-static double distance(const real *a, const real *b, size_t n)
-{
-    double worst = 0, scale = 1e-300;
-    for (size_t i = 0; i < n; i++) {
-        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
-        scale = fmax(scale, fabs((double)b[i]));
-    }
-    return worst / scale;
-}
 
 #define MLP                                                                                                            \
     "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
@@ -155,15 +44,15 @@ static void matrix_exponential(const double a[4], double t, double e[4])
 static void linear_field_has_its_closed_form(void **state)
 {
     (void)state;
-    problem p;
+    ode_rig p;
     const char *json = exact ? "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-12, \"atol\": 1e-12}, \"field\": "
                                "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}"
                              : "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}, \"field\": "
                                "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}";
-    assert_int_equal(build(&p, json, cst_shape_1d(2), 1, 1), CST_OK);
+    assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(2), 1, 1), CST_OK);
     const double a[4] = {-0.3, 1.4, -1.1, 0.2}, at[4] = {-0.3, -1.1, 1.4, 0.2};
     for (int i = 0; i < 4; i++) p.theta[i] = (real)a[i];
-    run(&p);
+    ode_rig_run(&p);
     const double z0[2] = {(double)p.x[0], (double)p.x[1]}, g[2] = {(double)p.gy[0], (double)p.gy[1]};
     double e[4], expected_y[2], expected_gx[2], expected_ga[4] = {0};
     matrix_exponential(a, 1, e);
@@ -186,7 +75,7 @@ static void linear_field_has_its_closed_form(void **state)
     for (int i = 0; i < 2; i++) assert_true(fabs((double)p.y[i] - expected_y[i]) < tolerance);
     for (int i = 0; i < 2; i++) assert_true(fabs((double)p.gx[i] - expected_gx[i]) < tolerance);
     for (int i = 0; i < 4; i++) assert_true(fabs((double)p.gtheta[i] - expected_ga[i]) < tolerance);
-    clear(&p);
+    ode_rig_clear(&p);
 }
 
 /* ---- order --------------------------------------------------------------------------------------------------- */
@@ -201,13 +90,14 @@ static void gradient_converges_at_the_solvers_order(void **state)
         double order, h;
     } cases[] = {{"euler", 1, 0.01}, {"midpoint", 2, 0.05}, {"heun3", 3, 0.1}, {"rk4", 4, 0.125},
                  {"bosh3", 3, 0.1},  {"dopri5", 5, 0.25},   {"tsit5", 5, 0.25}};
-    problem reference;
-    assert_int_equal(build(&reference,
-                           "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-13, \"atol\": 1e-13}, \"field\": " MLP "}",
-                           cst_shape_1d(3), 4, 1),
+    ode_rig reference;
+    assert_int_equal(ode_rig_build(&reference,
+                                   "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-13, \"atol\": 1e-13}, \"field\": " MLP
+                                   "}",
+                                   cst_shape_1d(3), 4, 1),
                      CST_OK);
     for (size_t i = 0; i < reference.m->n_params; i++) reference.theta[i] *= 2;
-    run(&reference);
+    ode_rig_run(&reference);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         double error[2];
         for (int halved = 0; halved < 2; halved++) {
@@ -219,20 +109,20 @@ static void gradient_converges_at_the_solvers_order(void **state)
                      "\"min_step\": %g, "
                      "\"max_step\": %g}, \"field\": " MLP "}",
                      cases[i].method, h, h, h, h);
-            problem p;
-            assert_int_equal(build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
+            ode_rig p;
+            assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
             memcpy(p.theta, reference.theta, p.m->n_params * sizeof(real));
-            run(&p);
-            error[halved] =
-                fmax(distance(p.gtheta, reference.gtheta, p.m->n_params), distance(p.gx, reference.gx, p.in));
-            clear(&p);
+            ode_rig_run(&p);
+            error[halved] = fmax(ode_rig_distance(p.gtheta, reference.gtheta, p.m->n_params),
+                                 ode_rig_distance(p.gx, reference.gx, p.in));
+            ode_rig_clear(&p);
         }
         const double order = log2(error[0] / error[1]);
         if (!(order > cases[i].order - 0.3 && order < cases[i].order + 1.2)) /* dopri5's leading term is small */
             fail_msg("%s: errors %g and %g: order %.2f, expected %g", cases[i].method, error[0], error[1], order,
                      cases[i].order);
     }
-    clear(&reference);
+    ode_rig_clear(&reference);
 }
 
 /* ---- quadratures --------------------------------------------------------------------------------------------- */
@@ -246,7 +136,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     static const char *const norms[] = {"\"seminorm\"",
                                         "{\"weights\": {\"z\": 1, \"a_z\": 1, \"a_theta\": 1e-300, \"a_t\": 1e-300}}"};
     for (size_t i = 0; i < 14; i++) {
-        problem p[2];
+        ode_rig p[2];
         for (int in_state = 0; in_state < 2; in_state++) {
             char json[1024];
             snprintf(json, sizeof json,
@@ -256,20 +146,21 @@ static void quadrature_equals_the_block_in_the_state(void **state)
                      "%s}, \"field\": " MLP "}",
                      methods[i % 7], profiles[i / 7], exact ? "1e-6" : "1e-3", exact ? "1e-6" : "1e-3",
                      norms[in_state]);
-            if (build(&p[in_state], json, cst_shape_1d(3), 4, 1) != CST_OK) fail_msg("%s", p[in_state].error.message);
+            if (ode_rig_build(&p[in_state], json, cst_shape_1d(3), 4, 1) != CST_OK)
+                fail_msg("%s", p[in_state].error.message);
             for (size_t j = 4; j < p[in_state].m->n_params; j++) p[in_state].theta[j] *= 3;
-            run(&p[in_state]);
+            ode_rig_run(&p[in_state]);
         }
         assert_int_equal(p[0].seen.nfe[1], p[1].seen.nfe[1]);
-        assert_int_equal(p[0].seen.n_attempts, p[1].seen.n_attempts);
-        for (size_t j = 0; j < p[0].seen.n_attempts; j++) {
-            assert_true(p[0].seen.attempts[j].dt == p[1].seen.attempts[j].dt);
-            assert_true(p[0].seen.attempts[j].accepted == p[1].seen.attempts[j].accepted);
+        assert_int_equal(p[0].seen.n_attempts[1], p[1].seen.n_attempts[1]);
+        for (size_t j = 0; j < p[0].seen.n_attempts[1]; j++) {
+            assert_true(p[0].seen.attempts[1][j].dt == p[1].seen.attempts[1][j].dt);
+            assert_true(p[0].seen.attempts[1][j].accepted == p[1].seen.attempts[1][j].accepted);
         }
-        const double d = distance(p[0].gtheta, p[1].gtheta, p[0].m->n_params);
+        const double d = ode_rig_distance(p[0].gtheta, p[1].gtheta, p[0].m->n_params);
         if (!(d < 200 * (double)CST_REAL_EPSILON)) fail_msg("%s, %s: %g apart", methods[i % 7], profiles[i / 7], d);
-        assert_true(distance(p[0].gx, p[1].gx, p[0].in) < 20 * (double)CST_REAL_EPSILON);
-        for (int k = 0; k < 2; k++) clear(&p[k]);
+        assert_true(ode_rig_distance(p[0].gx, p[1].gx, p[0].in) < 20 * (double)CST_REAL_EPSILON);
+        for (int k = 0; k < 2; k++) ode_rig_clear(&p[k]);
     }
 }
 
@@ -277,26 +168,18 @@ static void quadrature_equals_the_block_in_the_state(void **state)
 static void seminorm_pays_fewer_products(void **state)
 {
     (void)state;
-    problem p;
-    assert_int_equal(build(&p,
-                           "{\"type\": \"ode\", \"t\": [0, 2], \"solver\": {\"max_step\": 0.1}, \"field\": " MLP "}",
-                           cst_shape_1d(3), 4, 1),
-                     CST_OK);
-    run(&p);
+    ode_rig p;
+    assert_int_equal(
+        ode_rig_build(&p, "{\"type\": \"ode\", \"t\": [0, 2], \"solver\": {\"max_step\": 0.1}, \"field\": " MLP "}",
+                      cst_shape_1d(3), 4, 1),
+        CST_OK);
+    ode_rig_run(&p);
     const double share = (double)p.seen.products / (double)p.seen.nfe[1];
     if (!(share < 5.0 / 6 + 0.01)) fail_msg("%zu products in %zu evaluations", p.seen.products, p.seen.nfe[1]);
-    clear(&p);
+    ode_rig_clear(&p);
 }
 
 /* ---- times --------------------------------------------------------------------------------------------------- */
-
-static double loss(problem *p)
-{
-    if (forward(p) != CST_OK) fail_msg("%s", p->error.message);
-    double sum = 0;
-    for (size_t i = 0; i < p->out; i++) sum += (double)p->gy[i] * (double)p->y[i];
-    return sum;
-}
 
 static void times_have_gradients(void **state)
 {
@@ -309,25 +192,25 @@ static void times_have_gradients(void **state)
     static const char *const times[] = {"[0, 0.4, 1]", "[1, 0.7, -0.5]"};
     static const char *const outputs[] = {"all", "last"};
     for (size_t i = 0; i < 12; i++) {
-        problem p;
+        ode_rig p;
         char json[1024];
         snprintf(json, sizeof json,
                  "{\"type\": \"ode\", \"t\": %s, \"output\": \"%s\", \"learn_t\": true, %s, \"field\": " MLP "}",
                  times[i % 2], outputs[i / 2 % 2], variants[i / 4]);
-        assert_int_equal(build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
-        run(&p);
+        assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
+        ode_rig_run(&p);
         for (size_t j = 0; j < p.m->n_params; j++) {
             const real saved = p.theta[j], gradient = p.gtheta[j], h = (real)1e-5;
             p.theta[j] = saved + h;
-            const double up = loss(&p);
+            const double up = ode_rig_loss(&p);
             p.theta[j] = saved - h;
-            const double down = loss(&p), difference = (up - down) / (2 * (double)h);
+            const double down = ode_rig_loss(&p), difference = (up - down) / (2 * (double)h);
             p.theta[j] = saved;
             if (!(fabs(difference - (double)gradient) < 1e-7 * (1 + fabs(difference))))
                 fail_msg("variant %zu, parameter %zu: difference %.10g, gradient %.10g", i, j, difference,
                          (double)gradient);
         }
-        clear(&p);
+        ode_rig_clear(&p);
     }
 }
 
@@ -350,23 +233,23 @@ static double seminorm_by_hand(void *context, const real *v, const cst_block *bl
 static void callback_is_a_norm(void **state)
 {
     (void)state;
-    problem p;
-    assert_int_equal(build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
-    run(&p);
+    ode_rig p;
+    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
+    ode_rig_run(&p);
     const size_t nfe = p.seen.nfe[1];
     real gtheta[128], theta[128];
     assert_true(p.m->n_params <= 128);
     memcpy(gtheta, p.gtheta, p.m->n_params * sizeof(real));
     memcpy(theta, p.theta, p.m->n_params * sizeof(real));
-    clear(&p);
+    ode_rig_clear(&p);
 
     size_t calls = 0;
     cst_ode_options options;
     cst_ode_options_init(&options);
     options.forward.rtol = options.forward.atol = options.backward.rtol = options.backward.atol = 1e-3;
     cst_adjoint_norm_callback(&options.norm, seminorm_by_hand, &calls);
-    problem q;
-    assert_int_equal(build(&q, MLP, cst_shape_1d(3), 4, 1), CST_OK);
+    ode_rig q;
+    assert_int_equal(ode_rig_build(&q, MLP, cst_shape_1d(3), 4, 1), CST_OK);
     cst_module *field = q.m, *block = NULL;
     assert_int_equal(cst_ode_new(field, &options, &block, &q.error), CST_OK);
     cst_plan plan;
@@ -377,12 +260,12 @@ static void callback_is_a_norm(void **state)
     q.m = block;
     q.cache = cst_arena_take(&arena, plan.cache);
     q.work = cst_arena_take(&arena, plan.work);
-    run(&q);
+    ode_rig_run(&q);
     assert_true(calls > 0);
     assert_int_equal(q.seen.nfe[1], nfe);
-    assert_true(distance(q.gtheta, gtheta, q.m->n_params) < 200 * (double)CST_REAL_EPSILON);
+    assert_true(ode_rig_distance(q.gtheta, gtheta, q.m->n_params) < 200 * (double)CST_REAL_EPSILON);
     cst_arena_clear(&arena);
-    clear(&q);
+    ode_rig_clear(&q);
 }
 
 static void bad_sections_are_refused(void **state)
@@ -410,11 +293,11 @@ static void bad_sections_are_refused(void **state)
         {"{\"type\": \"ode\", \"solver\": {\"metod\": \"dopri5\"}, \"field\": " MLP "}", "method"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        problem p;
-        const cst_status status = build(&p, cases[i].json, cst_shape_1d(3), 1, 1);
+        ode_rig p;
+        const cst_status status = ode_rig_build(&p, cases[i].json, cst_shape_1d(3), 1, 1);
         if (status != CST_ECONFIG || !strstr(p.error.message, cases[i].message))
             fail_msg("case %zu: %s: %s", i, cst_status_name(status), p.error.message);
-        clear(&p);
+        ode_rig_clear(&p);
     }
 }
 
@@ -423,31 +306,32 @@ static void bad_sections_are_refused(void **state)
 static void failures_say_when_and_where(void **state)
 {
     (void)state;
-    problem p;
+    ode_rig p;
     /* z' = z^2 from z = 1 blows up at t = 1. */
-    assert_int_equal(
-        build(&p, "{\"type\": \"ode\", \"t\": [0, 3], \"field\": {\"type\": \"square\"}}", cst_shape_1d(3), 2, 1),
-        CST_OK);
+    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"t\": [0, 3], \"field\": {\"type\": \"square\"}}",
+                                   cst_shape_1d(3), 2, 1),
+                     CST_OK);
     for (size_t i = 0; i < p.in; i++) p.x[i] = i == 4 ? 1 : (real)-0.5;
-    const cst_status status = forward(&p);
+    const cst_status status = ode_rig_forward(&p);
     assert_true(status == CST_EUNDERFLOW || status == CST_ENONFINITE);
     assert_int_equal(p.seen.failure, status);
     if (!strstr(p.error.message, "z[4]") || !strstr(p.error.message, "t=")) fail_msg("%s", p.error.message);
-    clear(&p);
+    ode_rig_clear(&p);
 
     assert_int_equal(
-        build(&p, "{\"type\": \"ode\", \"solver\": {\"max_num_steps\": 2, \"max_step\": 0.1}, \"field\": " MLP "}",
-              cst_shape_1d(3), 2, 1),
+        ode_rig_build(&p,
+                      "{\"type\": \"ode\", \"solver\": {\"max_num_steps\": 2, \"max_step\": 0.1}, \"field\": " MLP "}",
+                      cst_shape_1d(3), 2, 1),
         CST_OK);
-    assert_int_equal(forward(&p), CST_EMAXSTEPS);
-    clear(&p);
+    assert_int_equal(ode_rig_forward(&p), CST_EMAXSTEPS);
+    ode_rig_clear(&p);
 
-    assert_int_equal(build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
-    assert_int_equal(forward(&p), CST_OK);
+    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
+    assert_int_equal(ode_rig_forward(&p), CST_OK);
     p.gy[1] = (real)NAN;
-    assert_int_not_equal(backward(&p), CST_OK);
+    assert_int_not_equal(ode_rig_backward(&p), CST_OK);
     if (!strstr(p.error.message, "a_z[1]")) fail_msg("%s", p.error.message);
-    clear(&p);
+    ode_rig_clear(&p);
 }
 
 /* The batch is cut for the field's passes: the same bits run after run, the same values to rounding on any threads. */
@@ -456,16 +340,16 @@ static void threads_change_rounding_only(void **state)
     (void)state;
     const char *json = "{\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", "
                        "\"out_features\": 96}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 32}]}}";
-    problem p[3];
+    ode_rig p[3];
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(build(&p[i], json, cst_shape_1d(32), 200, i == 0 ? 1 : 2), CST_OK);
-        run(&p[i]);
+        assert_int_equal(ode_rig_build(&p[i], json, cst_shape_1d(32), 200, i == 0 ? 1 : 2), CST_OK);
+        ode_rig_run(&p[i]);
     }
     assert_memory_equal(p[1].gtheta, p[2].gtheta, p[1].m->n_params * sizeof(real));
     assert_memory_equal(p[1].gx, p[2].gx, p[1].in * sizeof(real));
     assert_int_equal(p[0].seen.nfe[1], p[1].seen.nfe[1]);
-    assert_true(distance(p[0].gtheta, p[1].gtheta, p[0].m->n_params) < (exact ? 1e-12 : 1e-4));
-    for (int i = 0; i < 3; i++) clear(&p[i]);
+    assert_true(ode_rig_distance(p[0].gtheta, p[1].gtheta, p[0].m->n_params) < (exact ? 1e-12 : 1e-4));
+    for (int i = 0; i < 3; i++) ode_rig_clear(&p[i]);
 }
 
 /* Two blocks in one model, one of them with another inside its field. */
@@ -473,26 +357,26 @@ static void blocks_chain_and_nest(void **state)
 {
     (void)state;
     if (!exact) skip();
-    problem p;
+    ode_rig p;
     const char *json = "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-10, "
                        "\"atol\": 1e-10}, \"field\": " MLP "}, {\"type\": \"tanh\"}, "
                        "{\"type\": \"ode\", \"t\": [0, 0.5], \"solver\": {\"rtol\": 1e-9, \"atol\": 1e-9}, "
                        "\"gradient\": {\"norm\": \"default\"}, \"field\": "
                        "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"t\": [0, 0.3], \"solver\": "
                        "{\"rtol\": 1e-11, \"atol\": 1e-11}, \"field\": " MLP "}]}}]}";
-    assert_int_equal(build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
-    run(&p);
+    assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
+    ode_rig_run(&p);
     for (size_t j = 0; j < p.m->n_params; j += 7) {
         const real saved = p.theta[j], gradient = p.gtheta[j], h = (real)1e-5;
         p.theta[j] = saved + h;
-        const double up = loss(&p);
+        const double up = ode_rig_loss(&p);
         p.theta[j] = saved - h;
-        const double difference = (up - loss(&p)) / (2 * (double)h);
+        const double difference = (up - ode_rig_loss(&p)) / (2 * (double)h);
         p.theta[j] = saved;
         if (!(fabs(difference - (double)gradient) < 1e-6))
             fail_msg("parameter %zu: difference %.10g, gradient %.10g", j, difference, (double)gradient);
     }
-    clear(&p);
+    ode_rig_clear(&p);
 }
 
 int main(void)

@@ -1,0 +1,244 @@
+#include "adjoint/checkpointed.h"
+
+#include "adjoint/replay.h"
+#include "ode/combine.h"
+
+#include <string.h>
+
+/* States between kept ones that are held at a time: halving so often goes from the largest stride that 65,536 steps and 64
+ * slots can need down to one step. */
+enum { SPARES = 10 };
+
+typedef struct reversal {
+    const cst_gradient_problem *p;
+    const cst_gradient_result *r;
+    const cst_trajectory *trajectory;
+    const cst_tableau *tableau;
+    cst_replay replay;
+    size_t nz, observation; /* the observations before this number are still to come */
+    double gt;              /* of all evaluations together */
+    real *a;                /* cotangent of the state at the end of the step at hand, then at its start */
+    real *start;            /* what observations within the step add to its start's */
+    real *g, *next;         /* a stage's cotangent, the next a; or states on the way */
+    real *v[CST_MAX_STAGES], *spare[SPARES];
+} reversal;
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+cst_status cst_checkpointed_check(const cst_solve_options *o, cst_error *error)
+{
+    if (!o->method->adaptive || o->method->fsal || !o->reuse_last_stage) return CST_OK;
+    return cst_fail(error, CST_EUNSUPPORTED,
+                    "gradient method checkpointed does not differentiate %s with reuse_last_stage: set that to false",
+                    o->method->name);
+}
+
+size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options)
+{
+    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
+    return cst_size_add(cst_replay_work(field, n, threads, options, true), cst_size_mul(4 + SPARES + stages, nz));
+}
+
+static void lay_out(reversal *s, cst_solve_stats *stats)
+{
+    real *work = s->p->call->work;
+    s->replay = cst_replay_init(s->trajectory, s->p->call, true, stats, &work);
+    s->nz = s->trajectory->nz;
+    real **const vectors[] = {&s->a, &s->start, &s->g, &s->next};
+    const size_t room = cst_size_align(s->nz);
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++, work += room) *vectors[i] = work;
+    for (size_t i = 0; i < s->tableau->stages; i++, work += room) s->v[i] = work;
+    for (size_t i = 0; i < SPARES; i++, work += room) s->spare[i] = work;
+}
+
+/* ---- a step differentiated ----------------------------------------------------------------------------------- */
+
+/* Weights of a stage in the observation at t, y_0 + h sum_i w_i k_i, and of its derivative, sum_i s_i k_i. Methods without a
+ * dense output are interpolated by a line. */
+static void observe_at(const reversal *s, const cst_step_record *record, double t, double *w, double *slope)
+{
+    const double x = (t - record->t) / record->h;
+    for (size_t i = 0; !s->tableau->adaptive && i < s->tableau->stages; i++) {
+        w[i] = x * s->tableau->b[i];
+        slope[i] = s->tableau->b[i];
+    }
+    if (!s->tableau->adaptive) return;
+    cst_tableau_dense(s->tableau, s->p->options->refine_dense, x, w);
+    cst_tableau_dense_slope(s->tableau, s->p->options->refine_dense, x, slope);
+}
+
+/* Whether observation i lies in the step: behind its start, in its order. */
+static bool lies_in(const reversal *s, size_t step, size_t i)
+{
+    const cst_step_record *record = &s->trajectory->records[step];
+    return i > 0 && (s->p->times[i] - record->t) * record->h > 0;
+}
+
+/* How many stages of the step matter: its last, if that is the next step's first, only to observations within. */
+static size_t stages_needed(const reversal *s, size_t step)
+{
+    const bool own_last = !(s->tableau->adaptive && s->tableau->fsal);
+    const bool observed = s->observation > 0 && lies_in(s, step, s->observation - 1);
+    const bool at_end = observed && s->p->times[s->observation - 1] == s->trajectory->records[step].t1 &&
+                        !lies_in(s, step, s->observation > 1 ? s->observation - 2 : 0);
+    if (own_last || (observed && (s->p->want_times || !at_end))) return s->tableau->stages;
+    return s->tableau->stages - 1;
+}
+
+/* The cotangents that observations within the step give to its start, its stages and its end. */
+static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], size_t *first, size_t *end)
+{
+    const cst_step_record *record = &s->trajectory->records[step];
+    memset(s->start, 0, s->nz * sizeof(real));
+    *end = s->observation;
+    for (; s->observation > 0 && lies_in(s, step, s->observation - 1); s->observation--) {
+        const size_t i = s->observation - 1;
+        const bool at_end = s->p->times[i] == record->t1;
+        cst_gradient_add_observed(s->p, i, 1, at_end ? s->a : s->start);
+        if (!s->p->want_times) continue;
+        double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
+        cst_combination sum = {0};
+        observe_at(s, record, s->p->times[i], w, slope);
+        for (size_t j = 0; j < n; j++) cst_combination_add(&sum, slope[j], k[j]);
+        cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
+        s->r->gtimes[i] = cst_gradient_along(s->p, i, s->g);
+    }
+    *first = s->observation;
+}
+
+/* g += what observations first .. end-1, in the step but not at its end, give to stage i. */
+static void add_observed_stage(const reversal *s, size_t step, size_t i, size_t first, size_t end)
+{
+    const cst_step_record *record = &s->trajectory->records[step];
+    for (size_t o = first; o < end; o++) {
+        double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
+        if (s->p->times[o] == record->t1) continue;
+        observe_at(s, record, s->p->times[o], w, slope);
+        cst_gradient_add_observed(s->p, o, (real)(record->h * w[i]), s->g);
+    }
+}
+
+/* g_i without the observations' part; false if it is zero. */
+static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n)
+{
+    const double h = s->trajectory->records[step].h;
+    cst_combination sum = {0};
+    bool any = s->tableau->b[i] != 0;
+    cst_combination_add(&sum, h * s->tableau->b[i], s->a);
+    for (size_t j = i + 1; j < n; j++) {
+        cst_combination_add(&sum, h * s->tableau->a[j][i], s->v[j]);
+        any = any || s->tableau->a[j][i] != 0;
+    }
+    cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
+    return any;
+}
+
+static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, const real *const k[], const real *cache)
+{
+    cst_grads grads = {.scale = s->r->scale, .gx = s->v[i]};
+    double gt = 0;
+    if (s->p->want_theta) grads.gtheta = s->r->gtheta;
+    if (s->p->want_times) grads.gt = &gt;
+    if (i > 0) cst_replay_input(&s->replay, step, y, i, k, s->replay.x);
+    s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, i);
+    s->replay.stats->products += s->p->want_theta;
+    CST_TRY(
+        cst_module_vjp(s->p->field, &s->replay.call, &(cst_point){i > 0 ? s->replay.x : y, k[i], cache}, s->g, &grads));
+    s->gt += s->r->scale == 0 ? 0 : gt / (double)s->r->scale;
+    return CST_OK;
+}
+
+/* The step's stages and caches: those that are kept, or made again. */
+static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kept, size_t n, const real *k[],
+                             const real *cache[])
+{
+    const bool stored = kept < SIZE_MAX && cst_trajectory_cache_at(s->trajectory, kept, 0);
+    if (!stored) CST_TRY(cst_replay_stages(&s->replay, step, y, n));
+    for (size_t i = 0; i < n; i++) {
+        k[i] = stored ? cst_trajectory_stage_at(s->trajectory, kept, i) : s->replay.k[i];
+        cache[i] = stored ? cst_trajectory_cache_at(s->trajectory, kept, i) : s->replay.cache[i];
+    }
+    if (!stored) return CST_OK;
+    s->replay.stats->nfe += n; /* a VJP without f is an evaluation too */
+    const size_t last = s->tableau->stages - 1;
+    if (n <= last || cache[last]) return CST_OK;
+    cache[last] = s->replay.cache[last];
+    cst_replay_input(&s->replay, step, y, last, k, s->replay.x);
+    s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, last);
+    return cst_module_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], s->replay.cache[last]);
+}
+
+/* The cotangent of the step's end becomes that of its start y. `kept` is the step's slot, or SIZE_MAX. */
+static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t kept)
+{
+    const size_t n = stages_needed(s, step);
+    const real *k[CST_MAX_STAGES], *cache[CST_MAX_STAGES];
+    CST_TRY(get_stages(s, step, y, kept, n, k, cache));
+    size_t first, end;
+    add_observations(s, step, n, k, &first, &end);
+    cst_combination sum = {0};
+    for (size_t i = n; i-- > 0;) {
+        const bool any = stage_cotangent(s, step, i, n);
+        add_observed_stage(s, step, i, first, end);
+        if (!any && first == end) {
+            memset(s->v[i], 0, s->nz * sizeof(real));
+            continue;
+        }
+        CST_TRY(stage_vjp(s, step, i, y, k, cache[i]));
+        cst_combination_add(&sum, 1, s->v[i]);
+    }
+    for (size_t j = 0; first < end && j < s->nz; j++) s->v[0][j] += s->start[j];
+    cst_combine(s->replay.call.threads, s->nz, s->a, &sum, s->next);
+    real *a = s->a;
+    s->a = s->next;
+    s->next = a;
+    s->replay.stats->accepted++;
+    return CST_OK;
+}
+
+/* ---- all steps ----------------------------------------------------------------------------------------------- */
+
+/* Steps first .. end-1, the first of them from y, with room for states from number `spare` on: one by one if there is room
+ * for all, otherwise by halves, and without room each from y anew. */
+static cst_status reverse_steps(reversal *s, size_t first, size_t end, const real *y, size_t spare)
+{
+    const size_t n = end - first;
+    if (n == 1) return reverse_step(s, first, y, SIZE_MAX);
+    const bool room = spare < SPARES;
+    const size_t middle = spare + n - 1 <= SPARES ? first + 1 : room ? first + n / 2 : end - 1;
+    real *to = room ? s->spare[spare] : s->start;
+    for (size_t step = first; step < middle; step++) {
+        CST_TRY(cst_replay_advance(&s->replay, step, step == first ? y : to, s->next));
+        memcpy(to, s->next, s->nz * sizeof(real));
+    }
+    if (room)
+        CST_TRY(reverse_steps(s, middle, end, to, spare + 1));
+    else
+        CST_TRY(reverse_step(s, middle, s->next, SIZE_MAX)); /* `start` is used there, `next` last of all */
+    return reverse_steps(s, first, middle, y, spare);
+}
+
+cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradient_result *r, cst_solve_stats *stats)
+{
+    reversal s = {
+        .p = p, .r = r, .trajectory = p->trajectory, .tableau = p->options->method, .observation = p->n_times};
+    lay_out(&s, stats);
+    const size_t steps = cst_trajectory_steps(p->trajectory), stride = cst_trajectory_stride(p->trajectory);
+    memset(s.a, 0, s.nz * sizeof(real));
+    for (size_t i = 0; p->want_times && i < p->n_times; i++) r->gtimes[i] = 0;
+    for (size_t kept = (steps + stride - 1) / stride; kept-- > 0;) {
+        const size_t first = kept * stride, end = first + stride < steps ? first + stride : steps;
+        const real *y = cst_trajectory_state_at(p->trajectory, kept);
+        if (end - first == 1)
+            CST_TRY(reverse_step(&s, first, y, kept));
+        else
+            CST_TRY(reverse_steps(&s, first, end, y, 0));
+    }
+    stats->solves++;
+    cst_gradient_add_observed(p, 0, 1, s.a); /* a loss may read z(t_0) too */
+    if (r->gz0) memcpy(r->gz0, s.a, s.nz * sizeof(real));
+    /* All evaluation times move with t_0, and away from the times of the observations. */
+    for (size_t i = 1; p->want_times && i < p->n_times; i++) r->gtimes[0] -= r->gtimes[i];
+    if (p->want_times) r->gtimes[0] += s.gt;
+    return CST_OK;
+}

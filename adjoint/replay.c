@@ -1,0 +1,69 @@
+#include "adjoint/replay.h"
+
+#include "ode/combine.h"
+
+size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches)
+{
+    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
+    cst_plan plan;
+    cst_module_plan(field, n, 0, threads, &plan);
+    const size_t cache = cst_size_mul(caches ? stages : 1, cst_size_align(plan.cache));
+    return cst_size_add(cst_size_align(plan.work), cst_size_add(cst_size_mul(1 + stages, nz), cache));
+}
+
+static real *take(real **work, size_t n)
+{
+    real *taken = *work;
+    *work += cst_size_align(n);
+    return taken;
+}
+
+cst_replay cst_replay_init(const cst_trajectory *t, const cst_call *call, bool caches, cst_solve_stats *stats,
+                           real **work)
+{
+    cst_plan plan;
+    cst_module_plan(t->field, call->n, 0, call->threads, &plan);
+    cst_replay r = {.trajectory = t, .call = *call, .stats = stats};
+    r.call.work = take(work, plan.work);
+    r.x = take(work, t->nz);
+    for (size_t i = 0; i < t->options->method->stages; i++) {
+        r.k[i] = take(work, t->nz);
+        r.cache[i] = caches || i == 0 ? take(work, plan.cache) : r.cache[0];
+    }
+    return r;
+}
+
+void cst_replay_input(const cst_replay *r, size_t step, const real *y, size_t i, const real *const k[], real *x)
+{
+    const cst_trajectory *t = r->trajectory;
+    cst_combination sum = {0};
+    for (size_t j = 0; j < i; j++) cst_combination_add(&sum, t->records[step].h * t->options->method->a[i][j], k[j]);
+    cst_combine(r->call.threads, t->nz, y, &sum, x);
+}
+
+cst_status cst_replay_stages(cst_replay *r, size_t step, const real *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) cst_replay_input(r, step, y, i, (const real *const *)r->k, r->x);
+        r->call.t = cst_trajectory_stage_time(r->trajectory, step, i);
+        r->stats->nfe++;
+        CST_TRY(cst_module_forward(r->trajectory->field, &r->call, i > 0 ? r->x : y, r->k[i], r->cache[i]));
+    }
+    return CST_OK;
+}
+
+cst_status cst_replay_advance(cst_replay *r, size_t step, const real *y, real *y_end)
+{
+    const cst_trajectory *t = r->trajectory;
+    const cst_tableau *tableau = t->options->method;
+    const size_t last = tableau->stages - 1, n = tableau->fsal ? last : tableau->stages;
+    CST_TRY(cst_replay_stages(r, step, y, n));
+    if (tableau->fsal) { /* its last stage is at the step's end */
+        cst_replay_input(r, step, y, last, (const real *const *)r->k, y_end);
+        return CST_OK;
+    }
+    cst_combination sum = {0};
+    for (size_t j = 0; j < n; j++) cst_combination_add(&sum, t->records[step].h * tableau->b[j], r->k[j]);
+    cst_combine(r->call.threads, t->nz, y, &sum, y_end);
+    return CST_OK;
+}

@@ -1,0 +1,37 @@
+/* Steps of a trajectory made again, bit for bit as the solver made them (ode/step.c). */
+#ifndef CST_ADJOINT_REPLAY_H
+#define CST_ADJOINT_REPLAY_H
+
+#include "adjoint/trajectory.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cst_replay {
+    const cst_trajectory *trajectory;
+    cst_call call; /* the field's, with work of its own */
+    cst_solve_stats *stats;
+    real *x;                     /* a stage's input (N, D) */
+    real *k[CST_MAX_STAGES];     /* stages (N, D) */
+    real *cache[CST_MAX_STAGES]; /* the field's, one a stage; all the same one where `caches` is false */
+} cst_replay;
+
+/* Reals of work, and its use: moves *work behind what is taken. `caches`: a field's cache for every stage. */
+size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches);
+cst_replay cst_replay_init(const cst_trajectory *trajectory, const cst_call *call, bool caches, cst_solve_stats *stats,
+                           real **work);
+
+/* x = y + h sum_{j < i} a_ij k_j */
+void cst_replay_input(const cst_replay *replay, size_t step, const real *y, size_t i, const real *const k[], real *x);
+
+/* Stages 0 .. n-1 of the step that starts from y, into k (and cache). */
+CST_MUST_CHECK cst_status cst_replay_stages(cst_replay *replay, size_t step, const real *y, size_t n);
+
+/* The state at the end of that step; k and the last cache are written over. y_end is not y. */
+CST_MUST_CHECK cst_status cst_replay_advance(cst_replay *replay, size_t step, const real *y, real *y_end);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

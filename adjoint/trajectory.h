@@ -1,0 +1,78 @@
+/* What a forward pass leaves for its backward pass: the steps it took, and the state at the start of some of them.
+ *
+ * A step can be made again from its start, bit for bit, so that any state can be had from those that are kept. There are
+ * n_slots slots: every stride-th step is kept, and when they are full, every second one is dropped and the stride doubles.
+ * Depending on `keep` a slot also holds the step's stages k_i (for its dense output), and the field's caches at them (so that
+ * the field's VJP needs no evaluation).
+ *
+ * All of it lives in reals of the ODE block's cache, without pointers. */
+#ifndef CST_ADJOINT_TRAJECTORY_H
+#define CST_ADJOINT_TRAJECTORY_H
+
+#include "core/module.h"
+#include "ode/solve.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Steps of one solve that can be recorded: 3 MiB of addresses, of which as much is memory as is used. */
+enum { CST_MAX_RECORDED = 65536, CST_MAX_SLOTS = 4096 };
+
+typedef enum cst_keep { CST_KEEP_NOTHING, CST_KEEP_STATES, CST_KEEP_STAGES, CST_KEEP_CACHES } cst_keep;
+
+typedef struct cst_step_record {
+    double t, h, t1;       /* t1 is t + h, or exactly where the step had to end */
+    double first_t, end_t; /* when k_1 was evaluated, and stages at the step's end: an ulp beside t and t1, maybe */
+} cst_step_record;
+
+typedef struct cst_trajectory {
+    const cst_module *field;
+    const cst_solve_options *options;
+    cst_keep keep;
+    size_t n_slots, nz, field_cache; /* sizes in reals */
+    struct cst_trajectory_state *state;
+    cst_step_record *records;
+    real *slots;
+} cst_trajectory;
+
+/* Reals that a trajectory takes. Saturates. CST_KEEP_NOTHING keeps the last step's size all the same. */
+size_t cst_trajectory_size(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
+                           cst_keep keep, size_t n_slots);
+
+/* A view of one in `memory` (only the forward pass writes there); `begin` empties it. */
+cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
+                                 cst_keep keep, size_t n_slots, real *memory);
+void cst_trajectory_begin(const cst_trajectory *trajectory);
+
+/* ---- forward ------------------------------------------------------------------------------------------------- */
+
+/* The place for the field's cache while stage `stage` of the step under way is evaluated (CST_KEEP_CACHES). */
+real *cst_trajectory_cache(const cst_trajectory *trajectory, size_t stage);
+
+/* Record the step that the solver has just accepted. CST_EMAXSTEPS where the record is full. */
+CST_MUST_CHECK cst_status cst_trajectory_accept(const cst_trajectory *trajectory, const cst_solver *solver,
+                                                cst_error *error);
+
+/* ---- backward ------------------------------------------------------------------------------------------------ */
+
+size_t cst_trajectory_steps(const cst_trajectory *trajectory);
+double cst_trajectory_last_h(const cst_trajectory *trajectory); /* unsigned, before it was cut to end at the end */
+
+/* The last step that begins before t in the order of the solve, or the first. */
+size_t cst_trajectory_find(const cst_trajectory *trajectory, double t);
+
+/* When stage i of a step is evaluated. */
+double cst_trajectory_stage_time(const cst_trajectory *trajectory, size_t step, size_t i);
+
+/* Kept steps are 0, stride, 2 stride ...; their state, and what else is kept (NULL: is not). A cache at the last stage of a
+ * method that is FSAL is not: it is the next step's first. */
+size_t cst_trajectory_stride(const cst_trajectory *trajectory);
+const real *cst_trajectory_state_at(const cst_trajectory *trajectory, size_t kept);
+const real *cst_trajectory_stage_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
+const real *cst_trajectory_cache_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

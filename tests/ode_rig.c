@@ -1,0 +1,99 @@
+#include "tests/ode_rig.h"
+
+#include "models/registry.h"
+
+#include <math.h>
+#include <string.h>
+
+static void watch(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
+{
+    ode_rig_seen *s = context;
+    (void)block;
+    s->nfe[backward] += stats->nfe;
+    s->accepted[backward] += stats->accepted;
+    s->rejected[backward] += stats->rejected;
+    s->failure = stats->failure;
+    if (backward) s->products += stats->products;
+    for (size_t i = 0; i < stats->n_attempts && s->n_attempts[backward] < ODE_RIG_ATTEMPTS; i++)
+        s->attempts[backward][s->n_attempts[backward]++] = stats->attempts[i];
+}
+
+cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads)
+{
+    memset(r, 0, sizeof *r);
+    r->n = n;
+    r->threads = threads;
+    cst_status status = cst_document_parse("test", json, strlen(json), &r->document, &r->error);
+    if (status == CST_OK)
+        status = cst_module_from_config(&cst_all_modules, cst_document_root(r->document), &x, &r->m, &r->error);
+    if (status != CST_OK) return status;
+    r->in = n * cst_shape_size(&r->m->x);
+    r->out = n * cst_shape_size(&r->m->y);
+    cst_plan plan;
+    cst_module_plan(r->m, n, 0, threads, &plan);
+    const size_t sizes[] = {r->m->n_params, r->in, r->out, r->out, r->in, r->m->n_params, plan.cache, plan.work};
+    real **arrays[] = {&r->theta, &r->x, &r->y, &r->gy, &r->gx, &r->gtheta, &r->cache, &r->work};
+    size_t total = 0;
+    for (size_t i = 0; i < 8; i++) total += cst_size_align(sizes[i]);
+    status = cst_arena_init(&r->arena, total, &r->error);
+    for (size_t i = 0; status == CST_OK && i < 8; i++) *arrays[i] = cst_arena_take(&r->arena, sizes[i]);
+    if (status != CST_OK) return status;
+    cst_module_init(r->m, cst_rng_new(1, CST_RNG_TEST), r->theta);
+    cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), r->x, r->in, 1);
+    cst_rng_fill_normal(cst_rng_new(3, CST_RNG_TEST), r->gy, r->out, 1);
+    return CST_OK;
+}
+
+void ode_rig_clear(ode_rig *r)
+{
+    cst_arena_clear(&r->arena);
+    cst_module_free(r->m);
+    cst_document_free(r->document);
+}
+
+static cst_call call_of(ode_rig *r, const cst_observer *observer)
+{
+    return (cst_call){
+        .n = r->n, .threads = r->threads, .theta = r->theta, .work = r->work, .observer = observer, .error = &r->error};
+}
+
+cst_status ode_rig_forward(ode_rig *r)
+{
+    memset(&r->seen, 0, sizeof r->seen);
+    const cst_observer observer = {.context = &r->seen, .trace = true, .solved = watch};
+    const cst_call call = call_of(r, &observer);
+    return cst_module_forward(r->m, &call, r->x, r->y, r->cache);
+}
+
+cst_status ode_rig_backward(ode_rig *r)
+{
+    const cst_observer observer = {.context = &r->seen, .trace = true, .solved = watch};
+    const cst_call call = call_of(r, &observer);
+    memset(r->gtheta, 0, r->m->n_params * sizeof(real));
+    return cst_module_vjp(r->m, &call, &(cst_point){r->x, r->y, r->cache}, r->gy,
+                          &(cst_grads){.scale = 1, .gx = r->gx, .gtheta = r->gtheta});
+}
+
+void ode_rig_run(ode_rig *r)
+{
+    if (ode_rig_forward(r) != CST_OK || ode_rig_backward(r) != CST_OK) fail_msg("%s", r->error.message);
+}
+
+/* Largest |a - b| relative to the largest |b|. */
+double ode_rig_distance(const real *a, const real *b, size_t n)
+{
+    double worst = 0, scale = 1e-300;
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        scale = fmax(scale, fabs((double)b[i]));
+    }
+    return worst / scale;
+}
+
+double ode_rig_loss(ode_rig *r)
+{
+    if (ode_rig_forward(r) != CST_OK) fail_msg("%s", r->error.message);
+    double sum = 0;
+    for (size_t i = 0; i < r->out; i++) sum += (double)r->gy[i] * (double)r->y[i];
+    return sum;
+}

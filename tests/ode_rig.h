@@ -1,0 +1,45 @@
+/* One module built from JSON, at one point with one cotangent, and what its solves did: for tests of ODE blocks. */
+#ifndef CST_TESTS_ODE_RIG_H
+#define CST_TESTS_ODE_RIG_H
+
+#include "tests/helpers.h"
+
+#include "core/arena.h"
+#include "core/config.h"
+#include "ode/stats.h"
+
+enum { ODE_RIG_ATTEMPTS = 4096 };
+
+/* What an observer saw of one forward pass (0) and one backward pass (1). */
+typedef struct ode_rig_seen {
+    size_t nfe[2], accepted[2], rejected[2], products, n_attempts[2];
+    cst_status failure;
+    cst_attempt attempts[2][ODE_RIG_ATTEMPTS];
+} ode_rig_seen;
+
+typedef struct ode_rig {
+    cst_document *document;
+    cst_module *m;
+    cst_arena arena;
+    size_t n, in, out;
+    int threads;
+    real *theta, *x, *y, *gy, *gx, *gtheta, *cache, *work;
+    ode_rig_seen seen;
+    cst_error error;
+} ode_rig;
+
+/* n rows of shape x; parameters, x and the cotangent are random and the same for every module of the same sizes. */
+cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads);
+void ode_rig_clear(ode_rig *r);
+
+cst_status ode_rig_forward(ode_rig *r);
+cst_status ode_rig_backward(ode_rig *r);
+void ode_rig_run(ode_rig *r); /* both; fails the test if they do */
+
+/* sum gy . y after a forward pass, the loss that ode_rig_backward differentiates. */
+double ode_rig_loss(ode_rig *r);
+
+/* Largest |a - b| relative to the largest |b|. */
+double ode_rig_distance(const real *a, const real *b, size_t n);
+
+#endif

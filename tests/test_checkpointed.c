@@ -1,0 +1,291 @@
+/* The exact gradient against central differences that take the same steps; what is kept of the steps changes no bit of it;
+ * the methods that solve approach it as their tolerance goes to 0. */
+#include "tests/ode_rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef CST_DOUBLE
+static const bool exact = true;
+#else
+static const bool exact = false; /* single precision: differences are taken in the double build */
+#endif
+
+#define FIELD                                                                                                          \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
+    "6},"                                                                                                              \
+    " {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+
+enum { JSON = 16384 };
+
+static void build(ode_rig *r, const char *t, bool learn_t, const char *solver, const char *gradient)
+{
+    char json[JSON];
+    const int n = snprintf(json, sizeof json,
+                           "{\"type\": \"ode\", \"t\": %s, \"output\": \"all\", \"learn_t\": %s, \"field\": " FIELD
+                           ", \"solver\": {%s}, \"gradient\": {%s}}",
+                           t, learn_t ? "true" : "false", solver, gradient);
+    assert_in_range(n, 1, JSON - 1);
+    if (ode_rig_build(r, json, cst_shape_1d(3), 2, 1) != CST_OK) fail_msg("%s: %s", json, r->error.message);
+    for (size_t i = learn_t ? 3 : 0; i < r->m->n_params; i++) r->theta[i] *= (real)3; /* so that steps have errors */
+}
+
+/* ---- differences that take the same steps -------------------------------------------------------------------- */
+
+/* Options under which the solver steps on the recorded times, whatever its errors, moved by `shift`. */
+static void replay_options(const ode_rig *r, const char *solver, double shift, char text[JSON])
+{
+    size_t n = (size_t)snprintf(text, JSON, "%s, \"rtol\": 1e12, \"first_step\": 1e3, \"step_t\": [", solver);
+    bool first = true;
+    for (size_t i = 0; i < r->seen.n_attempts[0]; i++) {
+        const cst_attempt *a = &r->seen.attempts[0][i];
+        if (!a->accepted || (strstr(solver, "jump_t") && fmod(a->t + a->dt, 0.25) == 0)) continue; /* a jump */
+        n += (size_t)snprintf(text + n, JSON - n, "%s%.17g", first ? "" : ", ", a->t + a->dt + shift);
+        first = false;
+    }
+    snprintf(text + n, JSON - n, "]");
+}
+
+typedef struct setting {
+    const char *solver; /* method and profile */
+    const char *tolerance;
+    const char *t;
+} setting;
+
+static const setting settings[] = {
+    {"\"method\": \"dopri5\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"dopri5\"", ", \"rtol\": 1e-5, \"atol\": 1e-5", "[1.5, 1.2, -0.5]"},
+    {"\"method\": \"tsit5\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"dopri8\"", ", \"rtol\": 1e-5, \"atol\": 1e-6", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"bosh3\"", ", \"rtol\": 1e-2, \"atol\": 1e-3", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"adaptive_heun\"", ", \"rtol\": 1e-2, \"atol\": 1e-2", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"fehlberg2\"", ", \"rtol\": 1e-2, \"atol\": 1e-2", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"dopri5\", \"profile\": \"torchdiffeq\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"dopri5\", \"jump_t\": [0.5, 0.75]", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.5, 1.5]"},
+    {"\"method\": \"rk4\", \"step_size\": 0.2", "", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"midpoint\", \"step_size\": 0.2", "", "[0, 0.35, 0.4, 1.5]"},
+    {"\"method\": \"euler\", \"step_size\": 0.3, \"profile\": \"torchdiffeq\"", "", "[0, 0.35, 0.4, 1.5]"},
+};
+enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
+
+/* The rig that takes the recorded steps: of a fixed grid, which needs no recording, the same one again. */
+static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const char *t, bool learn_t, double shift)
+{
+    char solver[JSON];
+    if (*s->tolerance)
+        replay_options(r, s->solver, shift, solver);
+    else
+        snprintf(solver, sizeof solver, "%s", s->solver);
+    build(q, t, learn_t, solver, "\"method\": \"checkpointed\"");
+    memcpy(q->theta, r->theta, r->m->n_params * sizeof(real));
+}
+
+static void compare(size_t i, const char *what, size_t j, double difference, double gradient, double scale)
+{
+    if (!(fabs(difference - gradient) <= 1e-7 * scale))
+        fail_msg("setting %zu, %s %zu: difference %.12g, gradient %.12g", i, what, j, difference, gradient);
+}
+
+/* (L(v + h) - L(v - h)) / 2h by the replaying rig. */
+static double difference(ode_rig *q, real *v)
+{
+    const real saved = *v, h = (real)1e-5;
+    *v = saved + h;
+    const double up = ode_rig_loss(q);
+    *v = saved - h;
+    const double down = ode_rig_loss(q);
+    *v = saved;
+    return (up - down) / (2 * (double)h);
+}
+
+static void gradient_is_that_of_the_steps(void **state)
+{
+    (void)state;
+    if (!exact) skip();
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        const setting *s = &settings[i];
+        char solver[JSON];
+        ode_rig r, q;
+        snprintf(solver, sizeof solver, "%s%s", s->solver, s->tolerance);
+        build(&r, s->t, false, solver, "\"method\": \"checkpointed\"");
+        ode_rig_run(&r);
+        build_replay(&q, &r, s, s->t, false, 0);
+        const double same = ode_rig_loss(&q) - ode_rig_loss(&r);
+        assert_true(fabs(same) < 1e-11 && q.seen.accepted[0] == r.seen.accepted[0] && r.seen.accepted[0] > 2);
+        double scale = 1;
+        for (size_t j = 0; j < r.m->n_params; j++) scale = fmax(scale, fabs((double)r.gtheta[j]));
+        for (size_t j = 0; j < r.in; j++) compare(i, "x", j, difference(&q, &q.x[j]), (double)r.gx[j], scale);
+        for (size_t j = 0; j < r.m->n_params; j++)
+            compare(i, "parameter", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], scale);
+        ode_rig_clear(&q);
+        ode_rig_clear(&r);
+    }
+}
+
+/* Times inside: the interpolant is read elsewhere. All times together: the steps move with them. */
+static void times_have_gradients_of_the_steps(void **state)
+{
+    (void)state;
+    if (!exact) skip();
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        const setting *s = &settings[i];
+        if (!*s->tolerance || strstr(s->solver, "jump_t") || s->t[1] != '0') continue;
+        char solver[JSON];
+        ode_rig r, q;
+        snprintf(solver, sizeof solver, "%s%s", s->solver, s->tolerance);
+        build(&r, s->t, true, solver, "\"method\": \"checkpointed\"");
+        ode_rig_run(&r);
+        build_replay(&q, &r, s, s->t, true, 0);
+        for (size_t j = 1; j < 3; j++) compare(i, "time", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], 10);
+        ode_rig_clear(&q);
+        const double h = 1e-5;
+        double loss[2], sum = 0;
+        for (int up = 0; up < 2; up++) {
+            build_replay(&q, &r, s, s->t, true, up ? h : -h);
+            for (size_t j = 0; j < 4; j++) q.theta[j] += (real)(up ? h : -h);
+            loss[up] = ode_rig_loss(&q);
+            ode_rig_clear(&q);
+        }
+        for (size_t j = 0; j < 4; j++) sum += (double)r.gtheta[j];
+        compare(i, "all times", 0, (loss[1] - loss[0]) / (2 * h), sum, 10);
+        ode_rig_clear(&r);
+    }
+}
+
+/* ---- what is kept -------------------------------------------------------------------------------------------- */
+
+static void same_gradient(const char *t, const char *solver, const char *one, const char *other, bool fewer)
+{
+    ode_rig a, b;
+    build(&a, t, false, solver, one);
+    build(&b, t, false, solver, other);
+    ode_rig_run(&a);
+    ode_rig_run(&b);
+    assert_int_equal(a.seen.nfe[0], b.seen.nfe[0]);
+    test_assert_same_bits(other, b.gx, a.gx, a.in);
+    test_assert_same_bits(other, b.gtheta, a.gtheta, a.m->n_params);
+    if (fewer && b.seen.nfe[1] <= a.seen.nfe[1])
+        fail_msg("%s: %zu evaluations with few checkpoints, %zu with many", other, b.seen.nfe[1], a.seen.nfe[1]);
+    ode_rig_clear(&a);
+    ode_rig_clear(&b);
+}
+
+static void checkpoints_do_not_change_bits(void **state)
+{
+    (void)state;
+    static const char *const solvers[] = {
+        "\"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02",
+        "\"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02, \"profile\": \"torchdiffeq\"",
+        "\"method\": \"tsit5\", \"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02, \"jump_t\": [0.333]",
+        "\"method\": \"rk4\", \"step_size\": 0.01"};
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const few[] = {"2", "3", "7", "64"};
+        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"checkpoints\": 1000";
+        for (size_t j = 0; j < 4; j++) {
+            char gradient[200];
+            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"checkpoints\": %s", few[j]);
+            same_gradient(t, solvers[i], many, gradient, true);
+            snprintf(gradient, sizeof gradient,
+                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": %s", few[j]);
+            same_gradient(t, solvers[i], many, gradient, false);
+            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"checkpoints\": %s", few[j]);
+            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"checkpoints\": 1000", gradient, true);
+        }
+        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 1000",
+                      false);
+    }
+}
+
+/* Six evaluations a step of dopri5, and one for the last stage where its value was read off the interpolant. */
+static void evaluations_are_counted(void **state)
+{
+    (void)state;
+    ode_rig r;
+    build(&r, "[0, 1]", false, "\"rtol\": 1e-4, \"atol\": 1e-4", "\"method\": \"checkpointed\"");
+    ode_rig_run(&r);
+    assert_int_equal(r.seen.nfe[1], 6 * r.seen.accepted[0]);
+    assert_int_equal(r.seen.accepted[1], r.seen.accepted[0]);
+    ode_rig_clear(&r);
+    build(&r, "[0, 1]", false, "\"rtol\": 1e-4, \"atol\": 1e-4, \"profile\": \"torchdiffeq\"",
+          "\"method\": \"checkpointed\"");
+    ode_rig_run(&r);
+    assert_int_equal(r.seen.nfe[1], 6 * r.seen.accepted[0] + 1);
+    ode_rig_clear(&r);
+}
+
+/* ---- the methods that solve ---------------------------------------------------------------------------------- */
+
+static void solving_methods_approach_it(void **state)
+{
+    (void)state;
+    if (!exact) skip();
+    static const char *const methods[] = {"backsolve", "interpolating"};
+    static const char *const norms[] = {"\"seminorm\"", "\"default\"", "{\"norm\": \"seminorm\", \"a_z\": 2}"};
+    for (size_t i = 0; i < 6; i++) {
+        double distance[2];
+        for (int tight = 0; tight < 2; tight++) {
+            const char *solver = tight ? "\"rtol\": 1e-10, \"atol\": 1e-10" : "\"rtol\": 1e-5, \"atol\": 1e-5";
+            char gradient[200];
+            ode_rig a, b;
+            snprintf(gradient, sizeof gradient, "\"method\": \"%s\", \"norm\": %s", methods[i % 2], norms[i / 2]);
+            build(&a, "[0, 0.3, 0.9, 1.5]", false, solver, "\"method\": \"checkpointed\"");
+            build(&b, "[0, 0.3, 0.9, 1.5]", false, solver, gradient);
+            ode_rig_run(&a);
+            ode_rig_run(&b);
+            distance[tight] = ode_rig_distance(b.gtheta, a.gtheta, a.m->n_params);
+            ode_rig_clear(&a);
+            ode_rig_clear(&b);
+        }
+        if (!(distance[0] < 1e-2 && distance[1] < 1e-7 && distance[1] < distance[0] / 100))
+            fail_msg("%s under %s: distances %.3g and %.3g", methods[i % 2], norms[i / 2], distance[0], distance[1]);
+    }
+}
+
+static void interpolating_has_the_same_times(void **state)
+{
+    (void)state;
+    if (!exact) skip();
+    static const char *const profiles[] = {"costate", "torchdiffeq"};
+    for (size_t i = 0; i < 2; i++) {
+        char solver[200];
+        ode_rig a, b;
+        snprintf(solver, sizeof solver, "\"rtol\": 1e-10, \"atol\": 1e-10, \"profile\": \"%s\"", profiles[i]);
+        build(&a, "[0, 0.3, 0.9, 1.5]", true, solver, "\"method\": \"backsolve\"");
+        build(&b, "[0, 0.3, 0.9, 1.5]", true, solver, "\"method\": \"interpolating\"");
+        ode_rig_run(&a);
+        ode_rig_run(&b);
+        test_assert_close("gradient of times and parameters", b.gtheta, a.gtheta, a.m->n_params, 1e-7);
+        ode_rig_clear(&a);
+        ode_rig_clear(&b);
+    }
+}
+
+/* ---- refusals ------------------------------------------------------------------------------------------------ */
+
+static void what_cannot_be_differentiated_is_refused(void **state)
+{
+    (void)state;
+    ode_rig r;
+    const char *json =
+        "{\"type\": \"ode\", \"field\": " FIELD ", \"solver\": {\"method\": \"adaptive_heun\", \"profile\": "
+        "\"torchdiffeq\"}, \"gradient\": {\"method\": \"checkpointed\"}}";
+    assert_int_equal(ode_rig_build(&r, json, cst_shape_1d(3), 2, 1), CST_ECONFIG);
+    assert_non_null(strstr(r.error.message, "checkpointed does not differentiate adaptive_heun with reuse_last_stage"));
+    ode_rig_clear(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradient_is_that_of_the_steps),
+        cmocka_unit_test(times_have_gradients_of_the_steps),
+        cmocka_unit_test(checkpoints_do_not_change_bits),
+        cmocka_unit_test(evaluations_are_counted),
+        cmocka_unit_test(solving_methods_approach_it),
+        cmocka_unit_test(interpolating_has_the_same_times),
+        cmocka_unit_test(what_cannot_be_differentiated_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
