@@ -94,7 +94,8 @@ static void test_pinned(void **state)
     test_assert_near("train_loss", m->train_loss, 0.46227231272785085, tolerance);
     test_assert_near("val_loss", m->val_loss, 0.49641201419050152, tolerance);
     test_assert_near("grad_norm", m->grad_norm, 0.77164489470427355, tolerance);
-    assert_true(m->epoch == 6 && m->forward_nfe == 20 && m->backward_nfe == 19);
+    if (!(m->epoch == 6 && m->forward_nfe == 20 && m->backward_nfe == 13))
+        fail_msg("epoch %g, nfe %g + %g", m->epoch, m->forward_nfe, m->backward_nfe);
     test_run_clear(&run);
 }
 
