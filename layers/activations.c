@@ -235,6 +235,27 @@ static void square_second(size_t n, real a, const real *x, const real *y, real *
     for (size_t i = 0; i < n; i++) d2[i] = 2;
 }
 
+static void cube_value(size_t n, real a, const real *x, real *y)
+{
+    (void)a;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * x[i] * x[i];
+}
+
+static void cube_first(size_t n, real a, const real *x, const real *y, real *d1)
+{
+    (void)a, (void)y;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) d1[i] = 3 * x[i] * x[i];
+}
+
+static void cube_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
+{
+    cube_first(n, a, x, y, d1);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) d2[i] = 6 * x[i];
+}
+
 static void identity_value(size_t n, real a, const real *x, real *y)
 {
     (void)a;
@@ -376,6 +397,7 @@ static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, con
     X(silu, CST_SILU, silu, 20, no_keys, 0, "x / (1 + exp(-x))")                                                       \
     X(gelu, CST_GELU, gelu, 40, no_keys, 0, "x Phi(x), Phi the normal distribution function")                          \
     X(square, CST_SQUARE, square, 1, no_keys, 0, "x^2")                                                                \
+    X(cube, CST_CUBE, cube, 2, no_keys, 0, "x^3")                                                                      \
     X(identity, CST_IDENTITY, identity, 1, no_keys, 0, "x")
 
 #define OPS(type, kind, kernel, flops, keys, parameter, text)                                                          \

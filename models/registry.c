@@ -28,6 +28,7 @@ static const cst_module_type *const types[] = {
     &cst_silu_type,
     &cst_gelu_type,
     &cst_square_type,
+    &cst_cube_type,
     &cst_identity_type,
     &cst_group_norm_type,
     &cst_layer_norm_type,

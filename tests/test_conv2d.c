@@ -86,7 +86,7 @@ static void *allocate(size_t n, size_t size)
 static real *nans(size_t n)
 {
     real *a = allocate(n, sizeof *a);
-    for (size_t i = 0; i < n; i++) a[i] = NAN;
+    for (size_t i = 0; i < n; i++) a[i] = (real)NAN;
     return a;
 }
 
@@ -327,7 +327,7 @@ static void infinite_pixels_stay_where_they_are_seen(void **state)
     start(&r, &s);
     real *y = nans(s.n * r.out);
     for (size_t at = 0; at < r.in; at++) {
-        r.x[r.in + at] = INFINITY;
+        r.x[r.in + at] = (real)INFINITY;
         assert_int_equal(r.m->ops->forward(r.m, &r.call, r.x, y, NULL), CST_OK);
         for (size_t i = 0; i < s.n * r.out; i++) {
             const long dy = (long)(i % r.out / s.w) - (long)(at / s.w), dx = (long)(i % s.w) - (long)(at % s.w);

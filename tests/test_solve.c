@@ -456,7 +456,7 @@ static void recoverable_fields_get_shorter_steps(void **state)
 static void bad_options_are_refused(void **state)
 {
     (void)state;
-    static const double one[] = {1}, nan_time[] = {NAN};
+    static const double one[] = {1}, nan_time[] = {(double)NAN};
     const double good[2] = {0, 1}, equal[2] = {1, 1}, turning[3] = {0, 1, 0.5}, infinite[2] = {0, HUGE_VAL};
     run r;
 #define REFUSED(change, times, n, text)                                                                                \

@@ -1,0 +1,214 @@
+/* Whole training iterations: time, evaluations, and the time of an evaluation, as a table and, if a file is named, as JSON.
+ *
+ *   bench_iterations [threads [FILE.json]]
+ *
+ * Every iteration sees the same batch and the same weights (put back after each), so that evaluations are the same and the
+ * spread is the machine's. Medians. `passes` is the ODE blocks' forward and backward passes with the layers around them.
+ *
+ *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
+ *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
+#include "core/blas.h"
+#include "core/parallel.h"
+#include "models/registry.h"
+#include "train/clock.h"
+#include "train/learner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NORM "{\"type\": \"group_norm\", \"groups\": 32}, {\"type\": \"relu\"}"
+#define CONV "{\"type\": \"concat_time\"}, {\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
+#define DOWN "{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 4, \"stride\": 2, \"padding\": 1}"
+#define W3(solver, gradient)                                                                                           \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3}, " NORM       \
+    ", " DOWN ", " NORM ", " DOWN ", {\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [" NORM     \
+    ", " CONV ", " NORM ", " CONV ", {\"type\": \"group_norm\", \"groups\": 32}]}, \"solver\": {\"rtol\": 1e-3, "      \
+    "\"atol\": 1e-3" solver "}, \"gradient\": {" gradient "}}, " NORM                                                  \
+    ", {\"type\": \"global_avg_pool2d\"}, {\"type\": \"linear\", \"out_features\": 10}]}"
+#define W5(solver, gradient)                                                                                           \
+    "{\"type\": \"ode\", \"t\": [0, 0.025025, 0.05005, 0.075075, 0.1001, 0.125125, 0.15015, 0.175175, 0.2002, "        \
+    "0.225225], \"output\": \"all\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"cube\"}, "        \
+    "{\"type\": \"linear\", \"out_features\": 50}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": "    \
+    "2}]}, \"solver\": {\"rtol\": 1e-7, \"atol\": 1e-9" solver "}, \"gradient\": {" gradient "}}"
+#define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
+#define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
+
+typedef struct item {
+    const char *name, *json;
+    bool images; /* W3's batch, otherwise W5's */
+} item;
+
+static const item items[] = {
+    {"W3 torchdiffeq", W3(TORCHDIFFEQ, ""), true},
+    {"W3 backsolve", W3("", ""), true},
+    {"W3 interpolating", W3("", "\"method\": \"interpolating\""), true},
+    {"W3 exact, states", W3("", "\"method\": \"checkpointed\""), true},
+    {"W3 exact, stages", W3("", EXACT), true},
+    {"W5 torchdiffeq", W5(TORCHDIFFEQ, ""), false},
+    {"W5 backsolve", W5("", ""), false},
+    {"W5 interpolating", W5("", "\"method\": \"interpolating\""), false},
+    {"W5 exact, states", W5("", "\"method\": \"checkpointed\""), false},
+    {"W5 exact, stages", W5("", EXACT), false},
+};
+
+static void stop(const char *why)
+{
+    fprintf(stderr, "%s\n", why);
+    exit(EXIT_FAILURE);
+}
+
+static void *allocate(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (!memory) stop("out of memory");
+    return memory;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------- */
+
+/* Images of W3: 128 of smooth random blobs, as bright as digits are. */
+static void make_images(cst_batch *batch)
+{
+    enum { N = 128, SIDE = 28 };
+    real *x = allocate(N * SIDE * SIDE * sizeof *x);
+    int32_t *labels = allocate(N * sizeof *labels);
+    const cst_rng rng = cst_rng_new(0, CST_RNG_TEST);
+    for (size_t i = 0; i < N; i++) {
+        const double cx = 8 + 12 * cst_rng_uniform(rng, 3 * i), cy = 8 + 12 * cst_rng_uniform(rng, 3 * i + 1);
+        labels[i] = (int32_t)cst_rng_below(rng, 3 * i + 2, 10);
+        for (size_t p = 0; p < SIDE * SIDE; p++) {
+            const double dx = (double)(p % SIDE) - cx, dy = (double)(p / SIDE) - cy;
+            x[i * SIDE * SIDE + p] = (real)exp(-(dx * dx + 2 * dy * dy) / 40);
+        }
+    }
+    *batch = (cst_batch){.n = N, .x = x, .targets = {.labels = labels}};
+}
+
+/* Points of W5's true spiral, y' = y^3 A from (2, 0), by small steps of Euler's method: close enough to time it. */
+static void make_spirals(cst_batch *batch)
+{
+    enum { N = 20, T = 10, POINTS = 1000, STEPS = 200 };
+    real *x = allocate(N * 2 * sizeof *x), *y = allocate(N * T * 2 * sizeof *y);
+    double(*path)[2] = allocate(POINTS * sizeof *path);
+    double u = 2, v = 0;
+    for (size_t i = 0; i < POINTS; i++) {
+        path[i][0] = u, path[i][1] = v;
+        for (int k = 0; k < STEPS; k++) {
+            const double h = 25. / 999 / STEPS, a = u * u * u, b = v * v * v;
+            u += h * (-0.1 * a - 2 * b), v += h * (2 * a - 0.1 * b);
+        }
+    }
+    for (size_t i = 0; i < N; i++) {
+        const size_t start = cst_rng_below(cst_rng_new(1, CST_RNG_TEST), i, POINTS - T);
+        for (size_t k = 0; k < T; k++)
+            for (size_t j = 0; j < 2; j++) y[(i * T + k) * 2 + j] = (real)path[start + k][j];
+        for (size_t j = 0; j < 2; j++) x[i * 2 + j] = (real)path[start][j];
+    }
+    free(path);
+    *batch = (cst_batch){.n = N, .x = x, .targets = {.values = y}};
+}
+
+/* ---- one item ------------------------------------------------------------------------------------------------ */
+
+typedef struct result {
+    double iteration, forward, backward; /* ms, medians */
+    cst_step step;
+} result;
+
+enum { MOST = 2000 };
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, compare);
+    return v[n / 2];
+}
+
+static void measure(cst_learner *l, const cst_batch *batch, result *r)
+{
+    static double iteration[MOST], forward[MOST], backward[MOST];
+    const size_t bytes = l->model->n_params * sizeof(real);
+    real *theta = allocate(bytes);
+    memcpy(theta, l->theta, bytes);
+    const double end = cst_clock() + 3;
+    size_t n = 0;
+    cst_error error;
+    for (size_t i = 0; n < 5 || (n < MOST && cst_clock() < end); i++) {
+        const double before[2] = {l->seconds[0], l->seconds[1]}, start = cst_clock();
+        if (cst_learner_step(l, batch, 1e-3, &r->step, &error) != CST_OK) stop(error.message);
+        iteration[n] = cst_clock() - start;
+        forward[n] = l->seconds[0] - before[0];
+        backward[n] = l->seconds[1] - before[1];
+        memcpy(l->theta, theta, bytes);
+        n += i > 1; /* after two to warm up */
+    }
+    r->iteration = 1e3 * median(iteration, n);
+    r->forward = 1e3 * median(forward, n);
+    r->backward = 1e3 * median(backward, n);
+    free(theta);
+}
+
+static result run(const item *it, int threads)
+{
+    const cst_shape x = it->images ? cst_shape_3d(1, 28, 28) : cst_shape_1d(2);
+    cst_document *document;
+    cst_module *model = NULL;
+    cst_error error;
+    cst_optimizer optimizer;
+    cst_batch batch;
+    result r = {0};
+    static const char *const rmsprop = "{\"optimizer\": {\"type\": \"rmsprop\", \"lr\": 1e-3}}";
+    if (cst_document_parse("optimizer", rmsprop, strlen(rmsprop), &document, &error) != CST_OK ||
+        cst_optimizer_read(cst_config_get(cst_document_root(document), "optimizer"), &optimizer, &error) != CST_OK)
+        stop(error.message);
+    cst_document_free(document);
+    if (cst_document_parse(it->name, it->json, strlen(it->json), &document, &error) != CST_OK ||
+        cst_module_from_config(&cst_all_modules, cst_document_root(document), &x, &model, &error) != CST_OK)
+        stop(error.message);
+    cst_document_free(document);
+    (it->images ? make_images : make_spirals)(&batch);
+    const cst_learner_options options = {.loss = cst_loss_find(it->images ? "cross_entropy" : "l1"),
+                                         .optimizer = &optimizer,
+                                         .threads = threads,
+                                         .rows = &batch.n,
+                                         .n_rows = 1};
+    cst_learner learner;
+    if (cst_learner_init(&learner, model, &options, cst_rng_new(0, CST_RNG_INIT), &error) != CST_OK)
+        stop(error.message);
+    measure(&learner, &batch, &r);
+    cst_learner_clear(&learner);
+    cst_module_free(model);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    int threads = argc > 1 ? atoi(argv[1]) : cst_threads_available();
+    if (threads < 1 || threads > CST_MAX_THREADS) threads = 1;
+    FILE *json = argc > 2 ? fopen(argv[2], "w") : NULL;
+    if (argc > 2 && !json) stop("cannot write the JSON file");
+    printf("%s, %d thread%s, %s\n%-18s %9s %9s %9s %6s %6s %10s %10s\n", CST_REAL_NAME, threads, threads > 1 ? "s" : "",
+           cst_blas_name(), "", "iteration", "forward", "backward", "nfe", "nfe b", "ms/nfe", "ms/nfe b");
+    if (json) fprintf(json, "[");
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        const result r = run(&items[i], threads);
+        const double f = (double)r.step.counts[0].nfe, b = (double)r.step.counts[1].nfe;
+        printf("%-18s %9.3f %9.3f %9.3f %6.0f %6.0f %10.4f %10.4f\n", items[i].name, r.iteration, r.forward, r.backward,
+               f, b, r.forward / f, r.backward / b);
+        fflush(stdout);
+        if (json)
+            fprintf(json,
+                    "%s\n{\"name\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"iteration_ms\": %.6g, "
+                    "\"forward_ms\": %.6g, \"backward_ms\": %.6g, \"forward_nfe\": %.0f, \"backward_nfe\": %.0f}",
+                    i > 0 ? "," : "", items[i].name, CST_REAL_NAME, threads, r.iteration, r.forward, r.backward, f, b);
+    }
+    if (json) fprintf(json, "\n]\n");
+    return json && fclose(json) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
