@@ -235,6 +235,7 @@ cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradien
             CST_TRY(reverse_steps(&s, first, end, y, 0));
     }
     stats->solves++;
+    stats->method = p->options->method->name;
     cst_gradient_add_observed(p, 0, 1, s.a); /* a loss may read z(t_0) too */
     if (r->gz0) memcpy(r->gz0, s.a, s.nz * sizeof(real));
     /* All evaluation times move with t_0, and away from the times of the observations. */

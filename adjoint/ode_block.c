@@ -2,10 +2,12 @@
 
 #include "adjoint/backsolve.h"
 #include "adjoint/checkpointed.h"
+#include "core/clock.h"
 #include "ode/solve_config.h"
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,8 +157,22 @@ static cst_status field_accepted(void *context, const cst_solver *solver)
     return cst_trajectory_accept(&f->trajectory, solver, solver->error);
 }
 
-static void report(const cst_module *m, const cst_call *c, bool backward, cst_solve_stats *stats)
+/* Which row of the batch the component of a failure belongs to. */
+static void name_row(const cst_module *m, const cst_call *c, const cst_solve_stats *stats)
 {
+    const size_t d = cst_shape_size(&m->x), row = stats->failed_index / d;
+    if (!c->error || stats->failed_block > CST_BLOCK_A_Z || row >= c->n) return;
+    char message[sizeof c->error->message];
+    memcpy(message, c->error->message, sizeof message);
+    snprintf(c->error->message, sizeof message, "%.400s (row %zu of the batch, entry %zu)", message, c->row + row,
+             stats->failed_index % d);
+}
+
+static void report(const cst_module *m, const cst_call *c, bool backward, double start, cst_solve_stats *stats)
+{
+    stats->seconds = cst_clock() - start;
+    if (stats->failure == CST_ENONFINITE || stats->failure == CST_EUNDERFLOW || stats->failure == CST_EMAXSTEPS)
+        name_row(m, c, stats);
     if (c->observer && c->observer->solved) c->observer->solved(c->observer->context, m, backward, stats);
     cst_solve_stats_clear(stats);
 }
@@ -203,8 +219,9 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     const double *times = times_of(block, c, &work);
     CST_TRY(check_times(times, n_times, c->error));
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
+    const double start = cst_clock();
     const cst_status status = solve(block, c, times, x, cache, work, &stats);
-    report(m, c, false, &stats);
+    report(m, c, false, start, &stats);
     CST_TRY(status);
     if (block->o.output_all)
         hand_out(c->n, n_times, cst_shape_size(&m->x), cache, y);
@@ -263,8 +280,9 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
                                         .gtimes = gtimes};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
+    const double start = cst_clock();
     const cst_status status = run_gradient(&block->o, &problem, &result, &stats);
-    report(m, c, true, &stats);
+    report(m, c, true, start, &stats);
     CST_TRY(status);
     for (size_t i = 0; problem.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)gtimes[i];
     return CST_OK;

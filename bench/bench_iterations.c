@@ -10,7 +10,7 @@
 #include "core/blas.h"
 #include "core/parallel.h"
 #include "models/registry.h"
-#include "train/clock.h"
+#include "core/clock.h"
 #include "train/learner.h"
 
 #include <math.h>

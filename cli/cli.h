@@ -68,6 +68,12 @@ cst_document *cli_load(const cli_line *line, const char *path, int *code);
         "--threads", "N", "threads, instead of the config's"                                                           \
     }
 
+/* ---- pictures ------------------------------------------------------------------------------------------------ */
+
+/* Draw a plot as STEM, and the solver's steps, where there are traces, as STEM-steps; say which files there are. */
+struct cst_plot;
+cst_status cli_draw(const struct cst_plot *plot, const char *stem, cst_error *error);
+
 /* ---- progress ------------------------------------------------------------------------------------------------ */
 
 /* On a terminal one line that changes, otherwise a line every few seconds; quiet: nothing. Ctrl-C and SIGTERM end training

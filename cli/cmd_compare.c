@@ -13,7 +13,7 @@ static const cli_option options[] = {
     {"--vary", "PATH=A,B,...", "what to compare; PATH as for --set. Several: all combinations"},
     {"--repeats", "N", "seeds for each variant, the config's and the ones after it; 1"},
     {"--out", "DIR", "folder of all runs and tables; runs/NAME-compare if not given"},
-    {"--plot", NULL, "draw the curves: DIR/comparison.png and .svg"},
+    {"--plot", NULL, "draw the curves, and the steps of runs with traces: DIR/comparison.png and .svg"},
     {"--quiet", NULL, "print the table only"},
     CLI_CONFIG_OPTIONS,
     {0},
@@ -39,8 +39,7 @@ static cst_status draw(const char *folder, cst_error *error)
     cst_text stem = {0};
     cst_text_printf(&stem, "%s/comparison", folder);
     cst_status status = stem.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : cst_plot_add(&plot, folder, error);
-    if (status == CST_OK) status = cst_plot_draw(&plot, stem.data, error);
-    if (status == CST_OK) printf("the curves are in %s.png and %s.svg\n", stem.data, stem.data);
+    if (status == CST_OK) status = cli_draw(&plot, stem.data, error);
     cst_plot_clear(&plot);
     free(stem.data);
     return status;

@@ -11,6 +11,19 @@ static const cli_option options[] = {
     {0},
 };
 
+cst_status cli_draw(const cst_plot *plot, const char *stem, cst_error *error)
+{
+    bool drawn = false;
+    cst_text steps = {0};
+    cst_text_printf(&steps, "%s-steps", stem);
+    cst_status status = steps.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : cst_plot_draw(plot, stem, error);
+    if (status == CST_OK) printf("drawn: %s.png and .svg\n", stem);
+    if (status == CST_OK) status = cst_plot_draw_steps(plot, steps.data, &drawn, error);
+    if (status == CST_OK && drawn) printf("drawn: %s.png and .svg\n", steps.data);
+    free(steps.data);
+    return status;
+}
+
 static int plot_runs(const cli_line *line)
 {
     cst_plot plot = {0};
@@ -26,8 +39,7 @@ static int plot_runs(const cli_line *line)
     for (size_t i = 0; status == CST_OK && i < line->n_arguments; i++)
         status = cst_plot_add(&plot, line->arguments[i], &error);
     int code = status == CST_OK ? CLI_DONE : cli_refuse(&error);
-    if (code == CLI_DONE && cst_plot_draw(&plot, stem.data, &error) != CST_OK) code = cli_fail(&error);
-    if (code == CLI_DONE) printf("%s.png\n%s.svg\n", stem.data, stem.data);
+    if (code == CLI_DONE && cli_draw(&plot, stem.data, &error) != CST_OK) code = cli_fail(&error);
     cst_plot_clear(&plot);
     free(stem.data);
     return code;

@@ -1,6 +1,6 @@
 #include "cli/cli.h"
 
-#include "train/clock.h"
+#include "core/clock.h"
 #include "train/progress.h"
 
 #include <signal.h>

@@ -186,7 +186,7 @@ static cst_status attempt_step(cst_solver *s, double t_out, bool land)
     s->rejected = !accepted;
     s->broken = !isfinite(a.ratio);
     const cst_attempt record = {
-        .t = s->t, .dt = a.h, .ratio = a.ratio, .accepted = accepted, .block = (unsigned)a.block};
+        .t = s->t, .dt = a.h, .ratio = a.ratio, .accepted = accepted, .block = s->problem->blocks[a.block].name};
     CST_TRY(cst_solve_stats_add_attempt(s->stats, &record, s->error));
     if (s->broken && a.shortest) return cst_solver_fail(s, CST_ENONFINITE, a.h);
     return accepted ? accept(s, &a, last) : CST_OK;
@@ -222,7 +222,7 @@ static cst_status fixed_step(cst_solver *s, double t_out)
         return status;
     }
     s->grid_index++;
-    const cst_attempt record = {.t = s->t, .dt = a.h, .accepted = true};
+    const cst_attempt record = {.t = s->t, .dt = a.h, .accepted = true, .block = ""};
     CST_TRY(cst_solve_stats_add_attempt(s->stats, &record, s->error));
     if (cst_first_nonfinite(s->y_new, s->n) < s->n) {
         s->rejected = true;

@@ -160,7 +160,17 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
     cst_combine(s->options->threads, s->n, s->y, &euler, s->y_new);
     real *slope_there = s->options->method->stages > 1 ? s->k[1] : s->stage;
     s->stage_index = 1; /* of no step: what is kept of this evaluation will be written over */
-    CST_TRY(cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, slope_there, 0, NULL));
+    const cst_status status = cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, slope_there, 0, NULL);
+    if (status == CST_ERECOVERABLE) { /* not even so far: begin there and let the control find out */
+        *h = h0;
+        return CST_OK;
+    }
+    if (status != CST_OK) {
+        s->stats->failure = status;
+        s->stats->failed_t = s->t;
+        s->stats->failed_dt = s->direction * h0;
+        return status;
+    }
     cst_combination_add(&change, 1, slope_there);
     cst_combination_add(&change, -1, s->k[0]);
     const double d2 = fabs(cst_solver_norm(s, &change, s->y, s->y, NULL) / h0);
@@ -187,6 +197,7 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
                       .previous_ratio = 1,
                       .q = q};
     stats->failure = CST_OK;
+    stats->method = options->method ? options->method->name : "";
     CST_TRY(check_options(options, error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
         return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);

@@ -16,7 +16,7 @@ typedef struct cst_attempt {
     double t, dt;
     double ratio; /* error ratio: accepted if at most 1 */
     bool accepted;
-    unsigned block; /* the block with the largest share in the ratio */
+    const char *block; /* name of the one with the largest share in the ratio: the caller's string */
 } cst_attempt;
 
 /* A solve begins anew (first evaluation, first step) at each entry. */
@@ -31,6 +31,8 @@ typedef struct cst_solve_stats {
     size_t products; /* evaluations in which quadratures took part */
     size_t solves, accepted, rejected;
     double first_dt, last_dt; /* of the last solve */
+    const char *method;       /* likewise */
+    double seconds;           /* in the whole pass; filled by whoever has a clock */
 
     /* Why the last solve failed; CST_OK if it did not. */
     cst_status failure;

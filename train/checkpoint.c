@@ -89,7 +89,7 @@ static cst_status add_params(list *l, const cst_module *model, const char *prefi
 }
 
 /* All tensors, or just their number where the list has no room. */
-static cst_status add_all(list *l, const cst_trainer *t, const cst_counts *blocks)
+static cst_status add_all(list *l, const cst_trainer *t, const cst_counts *blocks, const double *seconds)
 {
     const cst_module *model = t->experiment->model;
     const cst_training *training = &t->training;
@@ -106,6 +106,7 @@ static cst_status add_all(list *l, const cst_trainer *t, const cst_counts *block
     if (training->n_metrics > 0)
         add(l, "", "metrics", CST_F64, (cst_shape){2, {training->n_metrics, CST_N_METRICS}}, training->metrics);
     add(l, "", "blocks", CST_U64, cst_shape_3d(t->learner.tally.n_blocks, CST_N_DIRECTIONS, CST_N_COUNTS), blocks);
+    add(l, "", "block_seconds", CST_F64, (cst_shape){2, {t->learner.tally.n_blocks, CST_N_DIRECTIONS}}, seconds);
     return CST_OK;
 }
 
@@ -122,16 +123,19 @@ cst_status cst_checkpoint_save(const char *path, const cst_trainer *t, cst_error
 {
     const cst_tally *tally = &t->learner.tally;
     list l = {0};
-    CST_TRY(add_all(&l, t, NULL));
+    CST_TRY(add_all(&l, t, NULL, NULL));
     l.capacity = l.n;
     l.tensors = calloc(l.n, sizeof *l.tensors);
     l.names = calloc(l.n, sizeof *l.names);
     cst_counts *blocks = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *blocks);
+    double *seconds = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *seconds);
     cst_status status = CST_OK;
-    if (l.tensors && l.names && blocks) {
-        for (size_t i = 0; i < tally->n_blocks; i++)
+    if (l.tensors && l.names && blocks && seconds) {
+        for (size_t i = 0; i < tally->n_blocks; i++) {
             memcpy(blocks + i * CST_N_DIRECTIONS, tally->blocks[i].counts, sizeof tally->blocks[i].counts);
-        status = add_all(&l, t, blocks);
+            memcpy(seconds + i * CST_N_DIRECTIONS, tally->blocks[i].seconds, sizeof tally->blocks[i].seconds);
+        }
+        status = add_all(&l, t, blocks, seconds);
         if (status == CST_OK) status = write(path, &l, t, error);
     } else {
         status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
@@ -139,6 +143,7 @@ cst_status cst_checkpoint_save(const char *path, const cst_trainer *t, cst_error
     free(l.tensors);
     free(l.names);
     free(blocks);
+    free(seconds);
     return status;
 }
 
@@ -203,17 +208,22 @@ static cst_status load_training(const cst_safetensors *file, cst_trainer *t, cst
 static cst_status load_blocks(const cst_safetensors *file, cst_tally *tally, cst_error *error)
 {
     const cst_shape shape = cst_shape_3d(tally->n_blocks, CST_N_DIRECTIONS, CST_N_COUNTS);
+    const cst_shape times = {2, {tally->n_blocks, CST_N_DIRECTIONS}};
     cst_counts *blocks = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *blocks);
-    if (!blocks) return cst_fail(error, CST_ENOMEM, "out of memory");
-    const cst_status status = cst_safetensors_read(file, "blocks", CST_U64, &shape, blocks, error);
+    double *seconds = calloc(tally->n_blocks * CST_N_DIRECTIONS, sizeof *seconds);
+    cst_status status = blocks && seconds ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+    if (status == CST_OK) status = cst_safetensors_read(file, "blocks", CST_U64, &shape, blocks, error);
+    if (status == CST_OK) status = cst_safetensors_read(file, "block_seconds", CST_F64, &times, seconds, error);
     cst_tally_reset(tally);
     const cst_counts none = {0};
     for (size_t i = 0; status == CST_OK && i < tally->n_blocks; i++) {
         memcpy(tally->blocks[i].counts, blocks + i * CST_N_DIRECTIONS, sizeof tally->blocks[i].counts);
+        memcpy(tally->blocks[i].seconds, seconds + i * CST_N_DIRECTIONS, sizeof tally->blocks[i].seconds);
         for (int d = 0; d < CST_N_DIRECTIONS; d++)
             cst_counts_add_difference(&tally->total[d], &tally->blocks[i].counts[d], &none);
     }
     free(blocks);
+    free(seconds);
     return status;
 }
 

@@ -3,6 +3,7 @@
  *   model.NAME    parameters           best.NAME     those of the best epoch, if they are kept
  *   optimizer.I   the optimizer's vectors, flat      training.NAME the fields of cst_training
  *   metrics       (epochs, columns)    blocks        (modules, 2, counts): function evaluations and steps
+ *                                      block_seconds (modules, 2)
  * Metadata: format, version, precision, threads. */
 #ifndef CST_TRAIN_CHECKPOINT_H
 #define CST_TRAIN_CHECKPOINT_H

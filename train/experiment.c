@@ -9,7 +9,7 @@
 
 typedef struct root_section {
     const char *name, *loss;
-    size_t seed, threads, epochs, checkpoint_every;
+    size_t seed, threads, epochs, checkpoint_every, trace_every;
     double clip_grad_norm;
     int on_failure, monitor;
     cst_config data, model, optimizer, schedule, early_stopping;
@@ -41,6 +41,8 @@ const cst_key cst_experiment_keys[] = {
      "a solve that fails ends the run, or its batch is skipped"},
     {"checkpoint_every", CST_KEY_SIZE, FIELD(checkpoint_every), "1", 0, 1e9, NULL,
      "epochs between checkpoints; 0: only at the end"},
+    {"trace_every", CST_KEY_SIZE, FIELD(trace_every), "0", 0, 1e9, NULL,
+     "iterations between two whose solver steps are recorded in trace.csv; 0: none"},
     {0},
 };
 
@@ -123,6 +125,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     e->threads = s->threads > 0 ? (int)s->threads : cst_threads_available();
     e->epochs = s->epochs;
     e->checkpoint_every = s->checkpoint_every;
+    e->trace_every = s->trace_every;
     e->clip_grad_norm = s->clip_grad_norm;
     e->on_failure = (cst_on_failure)s->on_failure;
     e->monitor = (cst_monitor)s->monitor;

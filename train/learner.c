@@ -1,6 +1,6 @@
 #include "train/learner.h"
 
-#include "train/clock.h"
+#include "core/clock.h"
 
 #include <math.h>
 #include <string.h>

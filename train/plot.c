@@ -3,15 +3,11 @@
 #include "core/config.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "train/gnuplot.h"
 
-#include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-
-extern char **environ;
 
 /* ---- collecting ---------------------------------------------------------------------------------------------- */
 
@@ -26,14 +22,15 @@ static cst_status add_group(cst_plot *plot, const char *label, cst_plot_group **
     return CST_OK;
 }
 
-static cst_status add_run(cst_plot_group *group, const char *path, cst_error *error)
+static cst_status add_run(cst_plot_group *group, const char *folder, const char *path, cst_error *error)
 {
     cst_plot_run *runs = realloc(group->runs, (group->n + 1) * sizeof *runs);
-    if (!runs) return cst_fail(error, CST_ENOMEM, "out of memory");
-    group->runs = runs;
-    CST_TRY(cst_metrics_read(path, &runs[group->n].rows, &runs[group->n].n, error));
-    group->n++;
-    return CST_OK;
+    if (runs) group->runs = runs;
+    char *copy = runs ? strdup(folder) : NULL;
+    if (!copy) return cst_fail(error, CST_ENOMEM, "out of memory");
+    cst_plot_run *run = &runs[group->n++];
+    *run = (cst_plot_run){.folder = copy};
+    return cst_metrics_read(path, &run->rows, &run->n, error);
 }
 
 /* The runs of one variant of a comparison. */
@@ -48,11 +45,11 @@ static cst_status add_variant(cst_plot *plot, const char *folder, cst_config var
     for (cst_config run = cst_config_item(runs, 0); run.node; run = cst_config_next(run)) {
         const char *name = cst_config_string(run);
         if (!name) return cst_config_expected(run, "a folder's name", error);
-        cst_text path = {0};
-        cst_text_printf(&path, "%s/%s/metrics.csv", folder, name);
-        cst_status status = path.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
-        if (status == CST_OK && cst_path_exists(path.data)) status = add_run(group, path.data, error);
-        free(path.data);
+        char *of_run = cst_path_join(folder, name), *path = of_run ? cst_path_join(of_run, "metrics.csv") : NULL;
+        cst_status status = path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+        if (path && cst_path_exists(path)) status = add_run(group, of_run, path, error);
+        free(of_run);
+        free(path);
         CST_TRY(status);
     }
     return CST_OK;
@@ -74,7 +71,7 @@ static cst_status add_single(cst_plot *plot, const char *folder, const char *met
 {
     cst_plot_group *group = NULL;
     CST_TRY(add_group(plot, folder, &group, error));
-    return add_run(group, metrics, error);
+    return add_run(group, folder, metrics, error);
 }
 
 cst_status cst_plot_add(cst_plot *plot, const char *folder, cst_error *error)
@@ -98,7 +95,10 @@ cst_status cst_plot_add(cst_plot *plot, const char *folder, cst_error *error)
 void cst_plot_clear(cst_plot *plot)
 {
     for (size_t i = 0; i < plot->n; i++) {
-        for (size_t r = 0; r < plot->groups[i].n; r++) free(plot->groups[i].runs[r].rows);
+        for (size_t r = 0; r < plot->groups[i].n; r++) {
+            free(plot->groups[i].runs[r].folder);
+            free(plot->groups[i].runs[r].rows);
+        }
         free(plot->groups[i].runs);
         free(plot->groups[i].label);
     }
@@ -168,15 +168,6 @@ static bool has_series(const cst_plot *plot, int series)
     return false;
 }
 
-static void put_value(cst_text *text, double value)
-{
-    cst_text_puts(text, " ");
-    if (isfinite(value))
-        cst_text_number(text, value);
-    else
-        cst_text_puts(text, "NaN");
-}
-
 static void put_data(cst_text *text, const cst_plot_group *g, size_t index)
 {
     cst_text_printf(text, "$g%zu << END\n", index);
@@ -185,8 +176,8 @@ static void put_data(cst_text *text, const cst_plot_group *g, size_t index)
         for (int series = 0; series < N_SERIES; series++) {
             double mean, deviation;
             moments(g, epoch, series, &mean, &deviation);
-            put_value(text, mean);
-            put_value(text, deviation);
+            cst_gnuplot_number(text, mean);
+            cst_gnuplot_number(text, deviation);
         }
         cst_text_puts(text, "\n");
     }
@@ -197,7 +188,7 @@ static void put_data(cst_text *text, const cst_plot_group *g, size_t index)
 static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series, bool dashed, bool title)
 {
     const cst_plot_group *g = &plot->groups[i];
-    const int mean = 2 + 2 * series, deviation = mean + 1, color = (int)(i % 8) + 1;
+    const int mean = 2 + 2 * series, deviation = mean + 1, color = (int)(i % CST_GNUPLOT_STYLES) + 1;
     if (g->n > 1)
         cst_text_printf(text,
                         "  $g%zu using 1:($%d-$%d):($%d+$%d) with filledcurves linestyle %d fillstyle transparent "
@@ -272,66 +263,18 @@ static const struct {
 };
 enum { N_PANELS = sizeof panels / sizeof panels[0] };
 
-static void put_script(cst_text *text, const cst_plot *plot, const char *stem)
+static void put_data_and_settings(cst_text *text, const cst_plot *plot)
 {
-    static const char *const colors[8] = {"0072b2", "d55e00", "009e73", "cc79a7",
-                                          "e69f00", "56b4e9", "000000", "999999"};
-    int n = 0;
-    for (int i = 0; i < N_PANELS; i++) n += drawn(plot, panels[i].series);
-    const int across = n > 1 ? 2 : 1, down = n > 0 ? (n + across - 1) / across : 1;
-    cst_text_puts(
-        text,
-        "# gnuplot draws this. The data: epoch, then mean and standard deviation of train loss, held-out loss, train\n"
-        "# accuracy, held-out accuracy, forward NFE, backward NFE.\n");
-    for (size_t i = 0; i < plot->n; i++) put_data(text, &plot->groups[i], i);
-    cst_text_puts(
-        text,
-        "set datafile missing \"NaN\"\nset grid linecolor rgb \"#dddddd\"\nset border 3 linecolor rgb \"#444444\"\n"
-        "set tics nomirror\nset xlabel \"epoch\"\nset format y \"%g\"\n");
     size_t epochs = 1;
-    for (size_t i = 0; i < plot->n; i++)
+    cst_text_puts(
+        text, "# Data: epoch, then mean and standard deviation of train loss, held-out loss, train accuracy, held-out\n"
+              "# accuracy, forward NFE, backward NFE.\n");
+    for (size_t i = 0; i < plot->n; i++) {
+        put_data(text, &plot->groups[i], i);
         if (longest(&plot->groups[i]) > epochs) epochs = longest(&plot->groups[i]);
-    cst_text_printf(text, "set xrange [%.6g:%.6g]\n%s", 1 - 0.02 * (double)epochs, 1.02 * (double)epochs,
-                    epochs < 12 ? "set xtics 1\n" : "");
-    for (int i = 0; i < 8; i++)
-        cst_text_printf(text, "set style line %d linecolor rgb \"#%s\" linewidth 2 pointsize 0.8\n", i + 1, colors[i]);
-    for (int svg = 0; svg < 2; svg++) {
-        cst_text_printf(text, "\nset terminal %s size %d,%d font \"%s\" background rgb \"white\"\nset output ",
-                        svg ? "svg" : "pngcairo", across * 560, down * 400, svg ? "sans,11" : "sans,10");
-        cst_text_quote(text, stem);
-        cst_text_printf(text, ".\".%s\"\nset multiplot layout %d,%d\n", svg ? "svg" : "png", down, across);
-        bool first = true;
-        for (int i = 0; i < N_PANELS; i++) {
-            if (!drawn(plot, panels[i].series)) continue;
-            put_panel(text, plot, panels[i].title, panels[i].series, first);
-            first = false;
-        }
-        cst_text_puts(text, "unset multiplot\nunset output\n");
     }
-}
-
-/* ---- gnuplot ------------------------------------------------------------------------------------------------- */
-
-static cst_status run_gnuplot(const char *script, cst_error *error)
-{
-    char program[] = "gnuplot";
-    char *argument = strdup(script);
-    if (!argument) return cst_fail(error, CST_ENOMEM, "out of memory");
-    char *const arguments[] = {program, argument, NULL};
-    pid_t child;
-    int result = 0;
-    const int number = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
-    if (number == 0)
-        while (waitpid(child, &result, 0) < 0 && errno == EINTR) {
-        }
-    free(argument);
-    /* Where posix_spawnp cannot tell by itself, the child ends with 127. */
-    if (number == ENOENT || (number == 0 && WIFEXITED(result) && WEXITSTATUS(result) == 127))
-        return cst_fail(error, CST_EUNSUPPORTED, "gnuplot is not installed; what it would draw is in %s", script);
-    if (number != 0) return cst_fail(error, CST_EIO, "cannot run gnuplot: %s", strerror(number));
-    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        return cst_fail(error, CST_EIO, "gnuplot failed; its script is %s", script);
-    return CST_OK;
+    cst_text_printf(text, "set xlabel \"epoch\"\nset xrange [%.6g:%.6g]\n%s", 1 - 0.02 * (double)epochs,
+                    1.02 * (double)epochs, epochs < 12 ? "set xtics 1\n" : "");
 }
 
 cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *error)
@@ -339,13 +282,17 @@ cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *erro
     size_t epochs = 0;
     for (size_t i = 0; i < plot->n; i++) epochs += longest(&plot->groups[i]);
     if (epochs == 0) return cst_fail(error, CST_EARG, "nothing to draw: no epoch has ended yet");
-    cst_text text = {0}, script = {0};
-    put_script(&text, plot, stem);
-    cst_text_printf(&script, "%s.gp", stem);
-    cst_status status = text.failed || script.failed ? cst_fail(error, CST_ENOMEM, "out of memory")
-                                                     : cst_file_replace(script.data, text.data, text.size, error);
-    if (status == CST_OK) status = run_gnuplot(script.data, error);
+    cst_text data = {0}, text = {0};
+    int n = 0;
+    put_data_and_settings(&data, plot);
+    for (int i = 0; i < N_PANELS; i++) {
+        if (!drawn(plot, panels[i].series)) continue;
+        put_panel(&text, plot, panels[i].title, panels[i].series, n == 0);
+        n++;
+    }
+    const int across = n > 1 ? 2 : 1;
+    const cst_status status = cst_gnuplot_draw(stem, &data, &text, across, (n + across - 1) / across, error);
+    free(data.data);
     free(text.data);
-    free(script.data);
     return status;
 }

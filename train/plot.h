@@ -5,11 +5,14 @@
 
 #include "train/metrics.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct cst_plot_run {
+    char *folder;
     cst_metrics *rows;
     size_t n;
 } cst_plot_run;
@@ -34,6 +37,11 @@ void cst_plot_clear(cst_plot *plot);
 /* Write STEM.gp, a script with the numbers in it, and have gnuplot make STEM.png and STEM.svg of it. CST_EUNSUPPORTED if
  * there is no gnuplot: the script is there then. */
 CST_MUST_CHECK cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *error);
+
+/* The same of the runs' traces (train/trace.h): step sizes over t in the last iteration that was traced, and histograms over t
+ * of evaluations and of rejected steps, means an iteration, forward and backward (the paper's figures 4 and 5). *drawn is false,
+ * and nothing is written, if no run has a trace. An evaluation counts where its stage is; those that begin a solve, once. */
+CST_MUST_CHECK cst_status cst_plot_draw_steps(const cst_plot *plot, const char *stem, bool *drawn, cst_error *error);
 
 #ifdef __cplusplus
 }

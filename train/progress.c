@@ -1,6 +1,6 @@
 #include "train/progress.h"
 
-#include "train/clock.h"
+#include "core/clock.h"
 
 #include <math.h>
 #include <stdarg.h>

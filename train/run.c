@@ -6,6 +6,7 @@
 #include "train/checkpoint.h"
 #include "train/difference.h"
 #include "train/progress.h"
+#include "train/trace.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 static const char config_file[] = "config.json", metrics_file[] = "metrics.csv", log_file[] = "log.txt";
 static const char summary_file[] = "summary.json", model_file[] = "model.safetensors";
-static const char checkpoint_file[] = "checkpoint.safetensors";
+static const char checkpoint_file[] = "checkpoint.safetensors", trace_file[] = "trace.csv";
 
 /* ---- files of the folder ------------------------------------------------------------------------------------- */
 
@@ -111,11 +112,35 @@ static cst_status open_log(cst_run *run, cst_error *error)
     return status;
 }
 
+static cst_status open_trace(cst_run *run, cst_error *error)
+{
+    char *path;
+    if (run->experiment.trace_every == 0) return CST_OK;
+    CST_TRY(path_of(run, trace_file, &path, error));
+    const cst_status status = cst_trace_open(path, run->trainer.training.iterations, &run->trace, error);
+    free(path);
+    return status;
+}
+
 /* ---- what the trainer reports -------------------------------------------------------------------------------- */
+
+/* Whether the iteration to come is traced. */
+static void aim_trace(cst_run *run)
+{
+    const size_t every = run->experiment.trace_every;
+    run->trainer.learner.tally.trace = run->trace && run->trainer.training.iterations % every == 0;
+}
+
+static void heard_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
+{
+    const cst_run *run = context;
+    if (stats->trace) cst_trace_write(run->trace, run->trainer.training.iterations, block, backward, stats);
+}
 
 static void heard_iteration(void *context, const cst_trainer *trainer)
 {
-    const cst_run *run = context;
+    cst_run *run = context;
+    aim_trace(run);
     if (run->events.iteration) run->events.iteration(run->events.context, trainer);
 }
 
@@ -135,8 +160,11 @@ static void heard_skipped(void *context, const cst_trainer *trainer, const cst_e
 
 static cst_status heard_checkpoint(void *context, const cst_trainer *trainer, cst_error *error)
 {
+    const cst_run *run = context;
     (void)trainer;
-    return write_checkpoint(context, error);
+    if (run->trace && (fflush(run->trace) != 0 || ferror(run->trace)))
+        return cst_fail(error, CST_EIO, "%s/%s: cannot write", run->folder, trace_file);
+    return write_checkpoint(run, error);
 }
 
 static cst_status heard_best(void *context, const cst_trainer *trainer, cst_error *error)
@@ -258,6 +286,9 @@ static cst_status begin(cst_run *run, cst_document *document, cst_run_mode mode,
     CST_TRY(cst_folder_create(run->folder, error));
     CST_TRY(write_config(run, error));
     CST_TRY(open_log(run, error));
+    CST_TRY(open_trace(run, error));
+    run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
+    aim_trace(run);
     say_hello(run);
     return CST_OK;
 }
@@ -276,6 +307,7 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
 void cst_run_clear(cst_run *run)
 {
     if (run->log) fclose(run->log);
+    if (run->trace) fclose(run->trace);
     if (run->trainer.experiment) cst_trainer_clear(&run->trainer);
     cst_experiment_clear(&run->experiment);
     free(run->folder);

@@ -3,8 +3,9 @@
  *   config.json             the resolved config             log.txt              what was said, with times
  *   metrics.csv             a row an epoch                  summary.json         what it came to, once it has ended
  *   model.safetensors       the weights it results in       checkpoint.safetensors  where training stands
+ *   trace.csv               solver steps (train/trace.h), where the config asks for them
  *
- * Every file but the log is replaced as a whole, so that a run that dies at any moment leaves files that can be read. */
+ * Every file but log and trace is replaced as a whole, so that a run that dies at any moment leaves files that can be read. */
 #ifndef CST_TRAIN_RUN_H
 #define CST_TRAIN_RUN_H
 
@@ -36,7 +37,7 @@ typedef struct cst_run {
     cst_experiment experiment;
     cst_trainer trainer;
     cst_run_events events;
-    FILE *log;
+    FILE *log, *trace; /* trace NULL: none */
 } cst_run;
 
 /* Check everything that `document` says (which must outlive the run), load the data, build and allocate, and only then

@@ -91,8 +91,8 @@ static void put_number(cst_text *text, const char *name, double value)
         cst_text_puts(text, "null");
 }
 
-/* The blocks that solved something. */
-static void put_blocks(cst_text *text, const cst_tally *tally)
+/* The blocks that solved something, with their share of the run's time. */
+static void put_blocks(cst_text *text, const cst_tally *tally, double seconds)
 {
     bool first = true;
     cst_text_puts(text, ",\n  \"blocks\": [");
@@ -106,10 +106,11 @@ static void put_blocks(cst_text *text, const cst_tally *tally)
             const cst_counts *c = &block->counts[d];
             cst_text_printf(text,
                             ",\n     \"%s\": {\"solves\": %llu, \"nfe\": %llu, \"accepted\": %llu, \"rejected\": %llu, "
-                            "\"products\": %llu, \"failed\": %llu}",
+                            "\"products\": %llu, \"failed\": %llu, \"seconds\": %.6g, \"share_of_time\": %.4f}",
                             directions[d], (unsigned long long)c->solves, (unsigned long long)c->nfe,
                             (unsigned long long)c->accepted, (unsigned long long)c->rejected,
-                            (unsigned long long)c->products, (unsigned long long)c->failed);
+                            (unsigned long long)c->products, (unsigned long long)c->failed, block->seconds[d],
+                            seconds > 0 ? block->seconds[d] / seconds : 0);
         }
         cst_text_puts(text, "}");
     }
@@ -127,7 +128,7 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
     cst_text_printf(&text, ",\n  \"seed\": %llu,\n  \"threads\": %d,\n  \"parameters\": %zu",
                     (unsigned long long)e->seed, e->threads, e->model->n_params);
     for (size_t i = 0; i < N_NUMBERS; i++) put_number(&text, numbers[i].name, *number(&s, i));
-    put_blocks(&text, &t->learner.tally);
+    put_blocks(&text, &t->learner.tally, s.seconds);
     cst_text_puts(&text, "\n}\n");
     const cst_status status = text.failed ? cst_fail(error, CST_ENOMEM, "%s: out of memory", path)
                                           : cst_file_replace(path, text.data, text.size, error);

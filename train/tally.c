@@ -43,7 +43,10 @@ void cst_tally_clear(cst_tally *tally)
 void cst_tally_reset(cst_tally *tally)
 {
     memset(tally->total, 0, sizeof tally->total);
-    for (size_t i = 0; i < tally->n_blocks; i++) memset(tally->blocks[i].counts, 0, sizeof tally->blocks[i].counts);
+    for (size_t i = 0; i < tally->n_blocks; i++) {
+        memset(tally->blocks[i].counts, 0, sizeof tally->blocks[i].counts);
+        memset(tally->blocks[i].seconds, 0, sizeof tally->blocks[i].seconds);
+    }
 }
 
 static void add(cst_counts *to, const cst_counts *from)
@@ -66,13 +69,17 @@ static void solved(void *context, const cst_module *block, bool backward, const 
     for (size_t i = 0; i < tally->n_blocks; i++) {
         if (tally->blocks[i].module != block) continue;
         add(&tally->blocks[i].counts[direction], &counts);
+        tally->blocks[i].seconds[direction] += stats->seconds;
+        if (counts.failed) tally->failed = tally->blocks[i].name;
+        if (tally->listener.solved)
+            tally->listener.solved(tally->listener.context, tally->blocks[i].name, backward, stats);
         return;
     }
 }
 
 cst_observer cst_tally_observer(cst_tally *tally)
 {
-    return (cst_observer){.context = tally, .solved = solved};
+    return (cst_observer){.context = tally, .trace = tally->trace, .solved = solved};
 }
 
 void cst_counts_add_difference(cst_counts *to, const cst_counts *now, const cst_counts *before)

@@ -25,18 +25,28 @@ typedef struct cst_block_counts {
     const cst_module *module;
     char name[CST_TENSOR_NAME]; /* dotted, "" for the model itself */
     cst_counts counts[CST_N_DIRECTIONS];
+    double seconds[CST_N_DIRECTIONS];
 } cst_block_counts;
+
+/* Hears of every solve, with its trace where one was asked for. */
+typedef struct cst_solve_listener {
+    void *context;
+    void (*solved)(void *context, const char *block, bool backward, const cst_solve_stats *stats);
+} cst_solve_listener;
 
 /* An entry for every module of the model, in order; those that never solve stay at zero. */
 typedef struct cst_tally {
     cst_block_counts *blocks;
     size_t n_blocks;
     cst_counts total[CST_N_DIRECTIONS]; /* over all blocks */
+    const char *failed;                 /* the block whose solve was the last to fail; NULL: none has */
+    cst_solve_listener listener;        /* solved may be NULL */
+    bool trace;                         /* ask for traces */
 } cst_tally;
 
 CST_MUST_CHECK cst_status cst_tally_init(cst_tally *tally, const cst_module *model, cst_error *error);
 void cst_tally_clear(cst_tally *tally);
-void cst_tally_reset(cst_tally *tally); /* all counts to zero */
+void cst_tally_reset(cst_tally *tally); /* all counts and times to zero */
 
 /* An observer that adds to the tally. */
 cst_observer cst_tally_observer(cst_tally *tally);

@@ -1,6 +1,6 @@
 #include "train/trainer.h"
 
-#include "train/clock.h"
+#include "core/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -166,6 +166,7 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
     cst_epoch_sums *sums = &training->sums;
     cst_step step;
     cst_error cause = {0};
+    t->learner.tally.failed = NULL;
     const cst_status status = cst_learner_step(&t->learner, batch, lr_of(t, training->iterations), &step, &cause);
     add_counts(sums, &step);
     if (status == CST_OK) {
@@ -176,9 +177,11 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
         sums->steps++;
         return CST_OK;
     }
-    char where[80];
-    snprintf(where, sizeof where, "epoch %llu, iteration %llu", (unsigned long long)training->epoch + 1,
-             (unsigned long long)training->iteration + 1);
+    const char *block = t->learner.tally.failed;
+    char where[80 + CST_TENSOR_NAME];
+    snprintf(where, sizeof where, "epoch %llu, iteration %llu%s%s%s", (unsigned long long)training->epoch + 1,
+             (unsigned long long)training->iteration + 1, block ? ", ode block \"" : "", block ? block : "",
+             block ? "\"" : "");
     cst_error placed;
     fail_at(&cause, status, where, &placed);
     if (!can_skip(t->experiment, status)) {

@@ -1,6 +1,6 @@
 /* Seconds since some moment, by a clock that only goes forward. */
-#ifndef CST_TRAIN_CLOCK_H
-#define CST_TRAIN_CLOCK_H
+#ifndef CST_CORE_CLOCK_H
+#define CST_CORE_CLOCK_H
 
 #include <time.h>
 

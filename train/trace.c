@@ -1,0 +1,129 @@
+#include "train/trace.h"
+
+#include "core/file.h"
+#include "core/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char header[] = "iteration,block,direction,method,solve,t,dt,ratio,accepted,decided_by\n";
+enum { FIELDS = 10, MAX_SIZE = 1 << 30 };
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+void cst_trace_write(FILE *stream, uint64_t iteration, const char *block, bool backward, const cst_solve_stats *stats)
+{
+    size_t solve = 0;
+    for (size_t i = 0; i < stats->n_attempts; i++) {
+        const cst_attempt *a = &stats->attempts[i];
+        while (solve + 1 < stats->n_starts && stats->starts[solve + 1].first_attempt <= i) solve++;
+        fprintf(stream, "%llu,%s,%s,%s,%zu,%.12g,%.12g,%.6g,%d,%s\n", (unsigned long long)iteration, block,
+                backward ? "backward" : "forward", stats->method, solve, a->t, a->dt, a->ratio, a->accepted, a->block);
+    }
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+static bool parse_real(const char *field, double *value)
+{
+    char *end;
+    *value = strtod(field, &end);
+    return end != field && !*end;
+}
+
+static bool parse_count(const char *field, unsigned long long *value)
+{
+    char *end;
+    *value = strtoull(field, &end, 10);
+    return end != field && !*end && *field != '-';
+}
+
+/* A line without its end, which is cut up. */
+static bool parse_row(char *line, cst_trace_row *row)
+{
+    char *field[FIELDS];
+    size_t n = 0;
+    for (char *at = line; at; n++) {
+        char *comma = strchr(at, ',');
+        if (n == FIELDS) return false;
+        field[n] = at;
+        if (comma) *comma = '\0';
+        at = comma ? comma + 1 : NULL;
+    }
+    unsigned long long iteration, solve, accepted;
+    if (n != FIELDS || !parse_count(field[0], &iteration) || !parse_count(field[4], &solve) ||
+        !parse_count(field[8], &accepted) || accepted > 1)
+        return false;
+    const bool backward = strcmp(field[2], "backward") == 0;
+    if (!backward && strcmp(field[2], "forward") != 0) return false;
+    *row = (cst_trace_row){.iteration = iteration,
+                           .block = field[1],
+                           .backward = backward,
+                           .accepted = accepted == 1,
+                           .method = field[3],
+                           .solve = (size_t)solve,
+                           .decided_by = field[9]};
+    return parse_real(field[5], &row->t) && parse_real(field[6], &row->dt) && parse_real(field[7], &row->ratio);
+}
+
+static cst_status read_rows(const char *path, char *text, size_t size, void (*row)(void *, const cst_trace_row *),
+                            void *context, cst_error *error)
+{
+    const size_t n = sizeof header - 1;
+    if (size < n || memcmp(text, header, n) != 0)
+        return cst_fail(error, CST_EFORMAT, "%s: line 1: expected \"%.*s\"", path, (int)n - 1, header);
+    size_t number = 2;
+    for (char *line = text + n; line < text + size; number++) {
+        char *end = memchr(line, '\n', (size_t)(text + size - line));
+        cst_trace_row parsed;
+        if (end) *end = '\0';
+        if (!end || !parse_row(line, &parsed))
+            return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected a row of %d fields", path, number, FIELDS);
+        row(context, &parsed);
+        line = end + 1;
+    }
+    return CST_OK;
+}
+
+cst_status cst_trace_read(const char *path, void (*row)(void *context, const cst_trace_row *row), void *context,
+                          cst_error *error)
+{
+    char *text;
+    size_t size;
+    CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
+    const cst_status status = read_rows(path, text, size, row, context, error);
+    free(text);
+    return status;
+}
+
+/* ---- going on ------------------------------------------------------------------------------------------------ */
+
+/* How much of a trace is of iterations before this one: whole lines only. */
+static size_t length_before(const char *text, size_t size, uint64_t iteration)
+{
+    size_t at = sizeof header - 1;
+    while (at < size) {
+        const char *end = memchr(text + at, '\n', size - at);
+        if (!end || strtoull(text + at, NULL, 10) >= iteration) break;
+        at = (size_t)(end - text) + 1;
+    }
+    return at < size ? at : size;
+}
+
+cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, cst_error *error)
+{
+    cst_status status;
+    if (iteration > 0 && cst_path_exists(path)) {
+        char *text;
+        size_t size;
+        CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
+        status = cst_file_replace(path, text, length_before(text, size, iteration), error);
+        free(text);
+    } else {
+        status = cst_file_replace(path, header, sizeof header - 1, error);
+    }
+    CST_TRY(status);
+    *stream = fopen(path, "a");
+    return *stream ? CST_OK : cst_fail(error, CST_EIO, "%s: cannot write: %s", path, strerror(errno));
+}
