@@ -129,9 +129,10 @@ lint: ## clang-tidy and cppcheck
 format: ## format all sources
 	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples) -name '*.[ch]')
 
-bench: ## the field of an ODE-Net and its layers against the BLAS
-	@$(MAKE) $(out)/bench_layers
-	$(out)/bench_layers
+bench: ## time layers and training iterations beside their limits, as tables and as build/bench-*.json
+	@$(MAKE) $(out)/bench_layers $(out)/bench_iterations
+	@for n in $$(nproc) 1; do $(out)/bench_layers $$n build/bench-layers-$$n.json && echo && \
+	    $(out)/bench_iterations $$n build/bench-iterations-$$n.json && echo || exit 1; done
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
 	@$(MAKE) all

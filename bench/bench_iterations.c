@@ -8,9 +8,9 @@
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
 #include "core/blas.h"
+#include "core/clock.h"
 #include "core/parallel.h"
 #include "models/registry.h"
-#include "core/clock.h"
 #include "train/learner.h"
 
 #include <math.h>

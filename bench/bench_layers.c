@@ -1,7 +1,7 @@
 /* How fast the passes are, beside the product or the copy that bounds them, timed in the same run on the same threads:
  * matrix layers against GEMMs of the same shapes, the others against memcpy of x to y.
  *
- *   bench [threads]        times are the best of many, in milliseconds; ratio = ours / reference, 1 is the bound */
+ *   bench_layers [threads [FILE.json]]     times are the best of many, in milliseconds; ratio = ours / limit */
 #include "core/blas.h"
 #include "core/module.h"
 #include "core/parallel.h"
@@ -14,32 +14,81 @@
 
 /* The products of a forward pass, (m, k) (k, n) for all rows together; the reverse pass has two more of each. */
 typedef struct product {
-    size_t m, n, k, count; /* count 0: compare with memcpy */
+    size_t m, n, k, count;
 } product;
+
+enum { PRODUCTS = 3 };
 
 typedef struct item {
     const char *name, *json;
     cst_shape x;
     size_t n;
-    product gemm;
+    product gemm[PRODUCTS]; /* ended by a count of 0; none: compare with memcpy */
 } item;
 
 #define GROUP_NORM "{\"type\": \"group_norm\", \"groups\": 32}"
-#define CONV "{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
-#define HALF_FIELD GROUP_NORM ", {\"type\": \"relu\"}, {\"type\": \"concat_time\"}, " CONV
+#define CONV(channels) "{\"type\": \"conv2d\", \"out_channels\": " #channels ", \"kernel\": 3, \"padding\": 1}"
+#define HALF_FIELD GROUP_NORM ", {\"type\": \"relu\"}, {\"type\": \"concat_time\"}, " CONV(64)
+#define LINEAR(n) "{\"type\": \"linear\", \"out_features\": " #n "}"
+#define TANH "{\"type\": \"tanh\"}"
+#define SQUARE(side, channels, rows)                                                                                   \
+    {3, {channels, side, side}}, rows,                                                                                 \
+    {                                                                                                                  \
+        {                                                                                                              \
+            channels, rows *side *side, channels * 9, 1                                                                \
+        }                                                                                                              \
+    }
+#define SIMPLE(type)                                                                                                   \
+    {                                                                                                                  \
+        type, "{\"type\": \"" type "\"}", {3, {64, 6, 6}}, 128,                                                        \
+        {                                                                                                              \
+            {                                                                                                          \
+                0                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
 static const item items[] = {
     {"ODE-Net field",
      "{\"type\": \"sequential\", \"layers\": [" HALF_FIELD ", " HALF_FIELD ", " GROUP_NORM "]}",
      {3, {64, 6, 6}},
      128,
-     {64, 128 * 36, 65 * 9, 2}},
-    {"conv2d 64 3x3", CONV, {3, {64, 6, 6}}, 128, {64, 128 * 36, 64 * 9, 1}},
-    {"conv2d 64 3x3, 32x32", CONV, {3, {16, 32, 32}}, 16, {64, 16 * 1024, 16 * 9, 1}},
-    {"linear 256", "{\"type\": \"linear\", \"out_features\": 256}", {1, {256}}, 1024, {1024, 256, 256, 1}},
-    {"group_norm", GROUP_NORM, {3, {64, 6, 6}}, 128, {0}},
-    {"relu", "{\"type\": \"relu\"}", {3, {64, 6, 6}}, 128, {0}},
-    {"tanh", "{\"type\": \"tanh\"}", {3, {64, 6, 6}}, 128, {0}},
-    {"softplus", "{\"type\": \"softplus\"}", {3, {64, 6, 6}}, 128, {0}},
+     {{64, 128 * 36, 65 * 9, 2}}},
+    {"MLP 128-256-256-128",
+     "{\"type\": \"sequential\", \"layers\": [" LINEAR(256) ", " TANH ", " LINEAR(256) ", " TANH ", " LINEAR(128) "]}",
+     {1, {128}},
+     256,
+     {{256, 256, 128, 1}, {256, 256, 256, 1}, {128, 256, 256, 1}}},
+    {"conv2d 8, 32 x 32", CONV(8), SQUARE(32, 8, 32)},
+    {"conv2d 16, 32 x 32", CONV(16), SQUARE(32, 16, 16)},
+    {"conv2d 32, 28 x 28", CONV(32), SQUARE(28, 32, 16)},
+    {"conv2d 64, 14 x 14", CONV(64), SQUARE(14, 64, 32)},
+    {"conv2d 64, 6 x 6", CONV(64), SQUARE(6, 64, 128)},
+    {"conv2d 128, 7 x 7", CONV(128), SQUARE(7, 128, 64)},
+    {"conv_transpose2d 64",
+     "{\"type\": \"conv_transpose2d\", \"out_channels\": 32, \"kernel\": 4, \"stride\": 2, \"padding\": 1}",
+     {3, {64, 7, 7}},
+     64,
+     {{32 * 16, 64 * 49, 64, 1}}},
+    {"linear 256", LINEAR(256), {1, {256}}, 1024, {{256, 1024, 256, 1}}},
+    {"concat_squash_linear 64",
+     "{\"type\": \"concat_squash_linear\", \"out_features\": 64}",
+     {1, {64}},
+     512,
+     {{64, 512, 64, 1}}},
+    {"group_norm", GROUP_NORM, {3, {64, 6, 6}}, 128, {{0}}},
+    {"layer_norm", "{\"type\": \"layer_norm\"}", {1, {256}}, 1152, {{0}}},
+    {"max_pool2d", "{\"type\": \"max_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
+    {"avg_pool2d", "{\"type\": \"avg_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
+    SIMPLE("global_avg_pool2d"),
+    SIMPLE("concat_time"),
+    SIMPLE("relu"),
+    SIMPLE("tanh"),
+    SIMPLE("sigmoid"),
+    SIMPLE("softplus"),
+    SIMPLE("elu"),
+    SIMPLE("silu"),
+    SIMPLE("gelu"),
+    SIMPLE("square"),
 };
 
 typedef struct bench {
@@ -82,23 +131,27 @@ static void forward_vjp(bench *b)
 static void gemm_forward_task(void *context, size_t i)
 {
     const bench *b = context;
-    const product *p = &b->item->gemm;
-    const size_t threads = (size_t)b->threads, first = p->n * i / threads, n = p->n * (i + 1) / threads - first;
-    for (size_t r = 0; r < p->count; r++)
-        cst_gemm(false, false, p->m, n, p->k, 1, b->a, p->k, b->b + first, p->n, 0, b->c + first, p->n);
+    const size_t threads = (size_t)b->threads;
+    for (const product *p = b->item->gemm; p < b->item->gemm + PRODUCTS; p++) {
+        const size_t first = p->n * i / threads, n = p->n * (i + 1) / threads - first;
+        for (size_t r = 0; r < p->count; r++)
+            cst_gemm(false, false, p->m, n, p->k, 1, b->a, p->k, b->b + first, p->n, 0, b->c + first, p->n);
+    }
 }
 
 /* The same with the two products of the reverse pass: A^T C into B's place (k, n), and C B^T into A's (m, k). */
 static void gemm_both_task(void *context, size_t i)
 {
     const bench *b = context;
-    const product *p = &b->item->gemm;
-    const size_t threads = (size_t)b->threads, first = p->n * i / threads, n = p->n * (i + 1) / threads - first;
+    const size_t threads = (size_t)b->threads;
     gemm_forward_task(context, i);
-    for (size_t r = 0; r < p->count; r++) {
-        cst_gemm(true, false, p->k, n, p->m, 1, b->a, p->k, b->c + first, p->n, 0, b->gx + first, p->n);
-        cst_gemm(false, true, p->m, p->k, n, 1, b->c + first, p->n, b->b + first, p->n, 0, b->gtheta + i * p->m * p->k,
-                 p->k);
+    for (const product *p = b->item->gemm; p < b->item->gemm + PRODUCTS; p++) {
+        const size_t first = p->n * i / threads, n = p->n * (i + 1) / threads - first;
+        for (size_t r = 0; r < p->count; r++) {
+            cst_gemm(true, false, p->k, n, p->m, 1, b->a, p->k, b->c + first, p->n, 0, b->gx + first, p->n);
+            cst_gemm(false, true, p->m, p->k, n, 1, b->c + first, p->n, b->b + first, p->n, 0,
+                     b->gtheta + i * p->m * p->k, p->k);
+        }
     }
 }
 
@@ -112,12 +165,12 @@ static void copy_task(void *context, size_t i)
 
 static void reference_forward(bench *b)
 {
-    cst_parallel(b->threads, (size_t)b->threads, b->item->gemm.count ? gemm_forward_task : copy_task, b);
+    cst_parallel(b->threads, (size_t)b->threads, b->item->gemm[0].count ? gemm_forward_task : copy_task, b);
 }
 
 static void reference_both(bench *b)
 {
-    if (b->item->gemm.count) {
+    if (b->item->gemm[0].count) {
         cst_parallel(b->threads, (size_t)b->threads, gemm_both_task, b);
         return;
     }
@@ -144,16 +197,21 @@ static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), 
 static void allocate(bench *b)
 {
     const size_t n = b->item->n, in = n * cst_shape_size(&b->m->x), out = n * cst_shape_size(&b->m->y);
-    const product *p = &b->item->gemm;
-    const size_t weights = p->m * p->k * (size_t)b->threads;
+    product most = {0}; /* the products are made one after the other in the same room */
+    for (const product *p = b->item->gemm; p < b->item->gemm + PRODUCTS; p++) {
+        if (p->m * p->k > most.m * most.k) most.m = p->m, most.k = p->k;
+        if (p->k * p->n > most.count) most.count = p->k * p->n;
+        if (p->m * p->n > most.n) most.n = p->m * p->n;
+    }
+    const size_t weights = most.m * most.k * (size_t)b->threads;
     cst_plan plan = {0};
     cst_module_plan(b->m, n, 0, b->threads, &plan);
     b->x = numbers(in), b->gy = numbers(out);
     b->y = numbers(out > in ? out : in);
-    b->gx = numbers(in > p->k * p->n ? in : p->k * p->n);
+    b->gx = numbers(in > most.count ? in : most.count);
     b->gtheta = numbers(b->m->n_params > weights ? b->m->n_params : weights);
     b->cache = numbers(plan.cache);
-    b->a = numbers(p->m * p->k), b->b = numbers(p->k * p->n), b->c = numbers(p->m * p->n);
+    b->a = numbers(most.m * most.k), b->b = numbers(most.count), b->c = numbers(most.n);
     real *theta = numbers(b->m->n_params);
     cst_module_init(b->m, cst_rng_new(1, CST_RNG_INIT), theta);
     b->call = (cst_call){.t = 0.5, .n = n, .threads = b->threads, .theta = theta, .work = numbers(plan.work)};
@@ -167,7 +225,7 @@ static void release(bench *b)
     cst_module_free(b->m);
 }
 
-static int run(const item *it, int threads)
+static int run(const item *it, int threads, FILE *json)
 {
     bench b = {.item = it, .threads = threads};
     cst_error error = {0};
@@ -184,8 +242,15 @@ static int run(const item *it, int threads)
     double one[2], both[2];
     race(&b, forward, reference_forward, one);
     race(&b, forward_vjp, reference_both, both);
-    printf("%-22s %9.3f %9.3f %7.2f   %9.3f %9.3f %7.2f   %s\n", it->name, one[0], one[1], one[0] / one[1], both[0],
-           both[1], both[0] / both[1], it->gemm.count ? "gemm" : "memcpy");
+    printf("%-24s %9.3f %9.3f %7.2f   %9.3f %9.3f %7.2f   %s\n", it->name, one[0], one[1], one[0] / one[1], both[0],
+           both[1], both[0] / both[1], it->gemm[0].count ? "gemm" : "memcpy");
+    if (json)
+        fprintf(
+            json,
+            "%s\n{\"name\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"limit\": \"%s\", \"forward_ms\": %.6g, "
+            "\"forward_limit_ms\": %.6g, \"forward_vjp_ms\": %.6g, \"forward_vjp_limit_ms\": %.6g}",
+            it == items ? "" : ",", it->name, CST_REAL_NAME, threads, it->gemm[0].count ? "gemm" : "memcpy", one[0],
+            one[1], both[0], both[1]);
     release(&b);
     return EXIT_SUCCESS;
 }
@@ -194,10 +259,17 @@ int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : cst_threads_available();
     if (threads < 1 || threads > CST_MAX_THREADS) threads = 1;
-    printf("%s, %d threads, %s\n%-22s %9s %9s %7s   %9s %9s %7s\n", CST_REAL_NAME, threads, cst_blas_name(), "",
-           "forward", "reference", "ratio", "with vjp", "reference", "ratio");
+    FILE *json = argc > 2 ? fopen(argv[2], "w") : NULL;
+    if (argc > 2 && !json) {
+        fprintf(stderr, "%s: cannot write\n", argv[2]);
+        return EXIT_FAILURE;
+    }
+    printf("%s, %d thread%s, %s\n%-24s %9s %9s %7s   %9s %9s %7s\n", CST_REAL_NAME, threads, threads > 1 ? "s" : "",
+           cst_blas_name(), "", "forward", "limit", "ratio", "with vjp", "limit", "ratio");
     int failed = EXIT_SUCCESS;
+    if (json) fprintf(json, "[");
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
-        if (run(&items[i], threads) != EXIT_SUCCESS) failed = EXIT_FAILURE;
-    return failed;
+        if (run(&items[i], threads, json) != EXIT_SUCCESS) failed = EXIT_FAILURE;
+    if (json) fprintf(json, "\n]\n");
+    return json && fclose(json) != 0 ? EXIT_FAILURE : failed;
 }

@@ -1,12 +1,18 @@
 #include "cli/cli.h"
 
 #include "core/shape.h"
+#include "train/gradients.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_option options[] = {CLI_CONFIG_OPTIONS, {0}};
+static const cli_option options[] = {
+    {"--gradients", NULL, "compare the gradient methods with one another and with differences, on a batch"},
+    CLI_CONFIG_OPTIONS,
+    {0},
+};
 
 static void print_modules(const cst_module *m, const char *name, int depth)
 {
@@ -58,6 +64,34 @@ static int print_all(const cst_experiment *e, cst_document *document)
     return CLI_DONE;
 }
 
+static int print_gradients(const cst_experiment *e)
+{
+    cst_gradient_row rows[CST_GRADIENT_ROWS];
+    cst_error error;
+    if (cst_gradients_compare(e, rows, &error) != CST_OK) return cli_refuse(&error);
+    printf("the gradient of the loss at the initial weights, on a batch of %zu rows (%s precision)\n\n",
+           e->data.train.n < e->data.batch_size ? e->data.train.n : e->data.batch_size, CST_REAL_NAME);
+    printf("  %-22s %12s %16s %12s %12s %10s\n", "method", "distance", "along a line", "forward NFE", "backward NFE",
+           "ms");
+    for (size_t i = 0; i < CST_GRADIENT_ROWS; i++) {
+        const cst_gradient_row *r = &rows[i];
+        if (r->status != CST_OK) {
+            printf("  %-22s %s\n", r->method, r->why);
+            continue;
+        }
+        char distance[16] = "-";
+        if (isfinite(r->distance)) snprintf(distance, sizeof distance, "%.2e", r->distance);
+        printf("  %-22s %12s %16.9g %12.0f %12.0f %10.2f\n", r->method, distance, r->along, r->nfe[0], r->nfe[1],
+               1e3 * r->seconds);
+    }
+    puts("\ndistance: from the exact gradient of the steps taken (checkpointed), relative, over all parameters\n"
+         "along a line: the derivative in a random direction, which a central difference has as well; its solves\n"
+         "take the steps that were taken at the middle");
+    if (sizeof(real) < sizeof(double))
+        puts("(In single precision a difference has two or three digits; make PRECISION=double has more.)");
+    return CLI_DONE;
+}
+
 static int check(const cli_line *line)
 {
     int code = CLI_FAILED;
@@ -66,7 +100,7 @@ static int check(const cli_line *line)
     cst_experiment e;
     cst_error error;
     if (cst_experiment_new(document, &e, &error) == CST_OK) {
-        code = print_all(&e, document);
+        code = cli_flag(line, "--gradients") ? print_gradients(&e) : print_all(&e, document);
         cst_experiment_clear(&e);
     } else {
         code = cli_refuse(&error);

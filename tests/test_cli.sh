@@ -78,6 +78,11 @@ run check config.json
 ok "check" says "config.json is valid" out
 ok "check prints defaults" says '"eval_batch_size": 256' out
 ok "check prints shapes" says "(4)" out
+run check config.json --gradients
+for method in 'checkpointed, states' 'checkpointed, stages' backsolve interpolating differences; do
+    ok "gradients of $method" says "$method" out
+done
+refuse 'no ODE block' check config.json --gradients --set 'model={"type": "linear", "out_features": 2}'
 
 # ---- mistakes in configs ----
 bad() { # message, sed expression on the config
@@ -127,7 +132,12 @@ ok "eval" grep -q '^test .*accuracy' out
 run eval a --part validation
 ok "eval of a part" grep -q '^validation .*50 rows' out
 refuse 'nowhere/config.json: cannot open' eval nowhere
+run train config.json --out traced --set trace_every=4 --quiet
+ok "a trace has iterations and passes" [ "$(cut -d, -f1,3 traced/trace.csv | sort -u | grep -cE '^(0|4|8|12|16|20|24|28),(for|back)ward$')" -eq 16 ]
 if command -v gnuplot >/dev/null; then
+    run plot traced
+    ok "steps are drawn" [ -s traced/plot-steps.png ]
+    ok "gnuplot has nothing to say about steps" [ ! -s err ]
     run plot a
     ok "plot" [ "$code" -eq 0 ]
     ok "plot is a PNG" [ "$(head -c 4 a/plot.png | tail -c 3)" = PNG ]

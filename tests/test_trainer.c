@@ -284,7 +284,7 @@ static void test_stop(void **state)
     assert_int_equal(cst_trainer_run(&run.trainer, &error), CST_EUNDERFLOW);
     size_t good = 0;
     while (!is_bad(&run.experiment.data.train, run.trainer.order[good])) good++;
-    snprintf(place, sizeof place, "epoch 1, iteration %zu: dt underflow at t=", good + 1);
+    snprintf(place, sizeof place, "epoch 1, iteration %zu, ode block \"0\": dt underflow at t=", good + 1);
     assert_memory_equal(error.message, place, strlen(place));
     assert_true(run.trainer.learner.updates == good && run.trainer.training.iterations == good);
     assert_int_equal(cst_trainer_evaluate(&run.trainer, &run.experiment.data.validation, &r, &error), CST_EUNDERFLOW);
