@@ -1,15 +1,19 @@
 /* Whole training iterations: time, evaluations, and the time of an evaluation, as a table and, if a file is named, as JSON.
  *
- *   bench_iterations [threads [FILE.json]]
+ *   bench_iterations [threads [FILE.json [FOLDER]]]
  *
  * Every iteration sees the same batch and the same weights (put back after each), so that evaluations are the same and the
  * spread is the machine's. Medians. `passes` is the ODE blocks' forward and backward passes with the layers around them.
+ *
+ * FOLDER gets W3.safetensors and W5.safetensors, weights and batch, for bench/torch_iterations.py.
  *
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
 #include "core/blas.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/parallel.h"
+#include "core/safetensors.h"
 #include "models/registry.h"
 #include "train/learner.h"
 
@@ -155,7 +159,46 @@ static void measure(cst_learner *l, const cst_batch *batch, result *r)
     free(theta);
 }
 
-static result run(const item *it, int threads)
+/* Weights and batch of W3 or W5, by PyTorch's names. */
+typedef struct exporter {
+    cst_save_tensor tensors[64];
+    char names[64][CST_TENSOR_NAME];
+    size_t n;
+    const real *theta;
+} exporter;
+
+static cst_status export_tensor(void *context, const char *name, const cst_shape *shape, size_t offset)
+{
+    exporter *e = context;
+    snprintf(e->names[e->n], CST_TENSOR_NAME, "%s", name);
+    e->tensors[e->n] =
+        (cst_save_tensor){e->names[e->n], sizeof(real) == 4 ? CST_F32 : CST_F64, *shape, e->theta + offset};
+    e->n++;
+    return CST_OK;
+}
+
+static void export_batch(const char *folder, const item *it, const cst_learner *l, const cst_batch *batch)
+{
+    exporter e = {.theta = l->theta};
+    uint64_t labels[256];
+    cst_error error;
+    char name[32];
+    const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
+    if (cst_module_visit_tensors(l->model, export_tensor, &e) != CST_OK) stop("cannot export");
+    const cst_shape x = it->images ? cst_shape_4d(batch->n, 1, 28, 28) : (cst_shape){2, {batch->n, 2}};
+    e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, x, batch->x};
+    for (size_t i = 0; it->images && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
+    if (it->images)
+        e.tensors[e.n++] = (cst_save_tensor){"batch.labels", CST_U64, cst_shape_1d(batch->n), labels};
+    else
+        e.tensors[e.n++] = (cst_save_tensor){"batch.y", dtype, cst_shape_3d(batch->n, 10, 2), batch->targets.values};
+    snprintf(name, sizeof name, "%.2s.safetensors", it->name);
+    char *path = cst_path_join(folder, name);
+    if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");
+    free(path);
+}
+
+static result run(const item *it, int threads, const char *folder)
 {
     const cst_shape x = it->images ? cst_shape_3d(1, 28, 28) : cst_shape_1d(2);
     cst_document *document;
@@ -182,6 +225,7 @@ static result run(const item *it, int threads)
     cst_learner learner;
     if (cst_learner_init(&learner, model, &options, cst_rng_new(0, CST_RNG_INIT), &error) != CST_OK)
         stop(error.message);
+    if (folder) export_batch(folder, it, &learner, &batch);
     measure(&learner, &batch, &r);
     cst_learner_clear(&learner);
     cst_module_free(model);
@@ -198,7 +242,7 @@ int main(int argc, char **argv)
            cst_blas_name(), "", "iteration", "forward", "backward", "nfe", "nfe b", "ms/nfe", "ms/nfe b");
     if (json) fprintf(json, "[");
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
-        const result r = run(&items[i], threads);
+        const result r = run(&items[i], threads, argc > 3 ? argv[3] : NULL);
         const double f = (double)r.step.counts[0].nfe, b = (double)r.step.counts[1].nfe;
         printf("%-18s %9.3f %9.3f %9.3f %6.0f %6.0f %10.4f %10.4f\n", items[i].name, r.iteration, r.forward, r.backward,
                f, b, r.forward / f, r.backward / b);
@@ -206,8 +250,10 @@ int main(int argc, char **argv)
         if (json)
             fprintf(json,
                     "%s\n{\"name\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"iteration_ms\": %.6g, "
-                    "\"forward_ms\": %.6g, \"backward_ms\": %.6g, \"forward_nfe\": %.0f, \"backward_nfe\": %.0f}",
-                    i > 0 ? "," : "", items[i].name, CST_REAL_NAME, threads, r.iteration, r.forward, r.backward, f, b);
+                    "\"forward_ms\": %.6g, \"backward_ms\": %.6g, \"forward_nfe\": %.0f, \"backward_nfe\": %.0f, "
+                    "\"loss\": %.9g, \"gradient\": %.9g}",
+                    i > 0 ? "," : "", items[i].name, CST_REAL_NAME, threads, r.iteration, r.forward, r.backward, f, b,
+                    r.step.loss, r.step.grad_norm);
     }
     if (json) fprintf(json, "\n]\n");
     return json && fclose(json) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The workloads of bench_iterations with costate and with torchdiffeq, in turns on this machine, from the same weights and
+# batch. Needs Python with torch and torchdiffeq: PYTHON=... names the interpreter. compare_torch.sh [threads [rounds]]
+set -eu
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3} threads=${1:-$(nproc)} rounds=${2:-3}
+if ! "$python" -c 'import torch, torchdiffeq' 2>/dev/null; then
+    echo "skipped: $python has no torch and torchdiffeq (python3 -m pip install torch torchdiffeq; PYTHON=... names another)"
+    exit 0
+fi
+make -s build/float/bench_iterations >/dev/null
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export OMP_NUM_THREADS=$threads MKL_NUM_THREADS=$threads
+for i in $(seq "$rounds"); do
+    echo "round $i of $rounds"
+    build/float/bench_iterations "$threads" "$folder/costate-$i.json" "$folder" >/dev/null
+    "$python" bench/torch_iterations.py "$folder" "$threads" "$folder/torch-$i.json"
+done
+"$python" - "$folder" "$rounds" <<'END'
+import json, pathlib, statistics, sys
+
+folder, rounds = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+
+
+def table(who):
+    runs = [json.loads((folder / f"{who}-{i + 1}.json").read_text()) for i in range(rounds)]
+    rows = {}
+    for rows_of_a_run in zip(*runs):
+        row = dict(rows_of_a_run[0])
+        for key in ("iteration_ms", "forward_ms", "backward_ms"):
+            row[key] = statistics.median(r[key] for r in rows_of_a_run)
+        rows[row["name"]] = row
+    return rows
+
+
+ours, theirs = table("costate"), table("torch")
+print(f"{'':20} {'iteration':>10} {'nfe':>5} {'nfe b':>6} {'ms/nfe':>9} {'ms/nfe b':>9}   of torchdiffeq: iteration, nfe, nfe b"
+      f"   loss, |gradient|")
+for name, row in list(theirs.items()) + list(ours.items()):
+    other = theirs[name[:2]]
+    per = [r["forward_ms"] / r["forward_nfe"] for r in (row, other)]
+    per_b = [r["backward_ms"] / r["backward_nfe"] for r in (row, other)]
+    label = name if row is not other else name + " with torchdiffeq"
+    print(f"{label:20} {row['iteration_ms']:10.3f} {row['forward_nfe']:5.0f} {row['backward_nfe']:6.0f} {per[0]:9.4f}"
+          f" {per_b[0]:9.4f}   {row['iteration_ms'] / other['iteration_ms']:9.3f} {per[0] / per[1]:6.3f} {per_b[0] / per_b[1]:6.3f}"
+          f"   {row['loss']:.7f} {row['gradient']:.7f}")
+END

@@ -1,0 +1,126 @@
+"""The workloads of bench_iterations.c with PyTorch and torchdiffeq, from the same weights and batch.
+
+    python3 bench/torch_iterations.py FOLDER THREADS OUT.json
+
+FOLDER has W3.safetensors and W5.safetensors as bench_iterations writes them. Medians, over three seconds each.
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import torch
+from torch import nn
+from torchdiffeq import odeint_adjoint
+
+DTYPES = {"F32": torch.float32, "F64": torch.float64, "U64": torch.int64}
+
+
+def load(path):
+    """The safetensors format: a length, a JSON header, the data."""
+    raw = path.read_bytes()
+    n = int.from_bytes(raw[:8], "little")
+    tensors = {}
+    for name, t in json.loads(raw[8 : 8 + n]).items():
+        if name == "__metadata__":
+            continue
+        begin, end = t["data_offsets"]
+        data = torch.frombuffer(bytearray(raw[8 + n + begin : 8 + n + end]), dtype=DTYPES[t["dtype"]])
+        tensors[name] = data.reshape(t["shape"]).clone()
+    return tensors
+
+
+class ConcatTime(nn.Module):
+    pass
+
+
+class Cube(nn.Module):
+    def forward(self, x):
+        return x**3
+
+
+class Field(nn.Sequential):
+    nfe = 0
+
+    def forward(self, t, x):
+        self.nfe += 1
+        for layer in self:
+            x = torch.cat([torch.ones_like(x[:, :1]) * t, x], 1) if isinstance(layer, ConcatTime) else layer(x)
+        return x
+
+
+class Ode(nn.Module):
+    def __init__(self, field, t, rtol, atol, every):
+        super().__init__()
+        self.field, self.t, self.rtol, self.atol, self.every = field, t, rtol, atol, every
+
+    def forward(self, x):
+        y = odeint_adjoint(self.field, x, self.t, rtol=self.rtol, atol=self.atol, adjoint_options={"norm": seminorm})
+        return y.transpose(0, 1) if self.every else y[-1]
+
+
+def seminorm(state):
+    """The paper's: of z and a_z alone."""
+    return max(x.pow(2).mean().sqrt() for x in state[1:3])
+
+
+def norm():
+    return nn.GroupNorm(32, 64)
+
+
+def w3():
+    field = Field(norm(), nn.ReLU(), ConcatTime(), nn.Conv2d(65, 64, 3, 1, 1), norm(), nn.ReLU(), ConcatTime(),
+                  nn.Conv2d(65, 64, 3, 1, 1), norm())
+    model = nn.Sequential(nn.Conv2d(1, 64, 3, 1), norm(), nn.ReLU(), nn.Conv2d(64, 64, 4, 2, 1), norm(), nn.ReLU(),
+                          nn.Conv2d(64, 64, 4, 2, 1), Ode(field, torch.tensor([0.0, 1.0]), 1e-3, 1e-3, False), norm(),
+                          nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return model, field
+
+
+def w5():
+    field = Field(Cube(), nn.Linear(2, 50), nn.Tanh(), nn.Linear(50, 2))
+    t = torch.tensor([0, 0.025025, 0.05005, 0.075075, 0.1001, 0.125125, 0.15015, 0.175175, 0.2002, 0.225225])
+    return Ode(field, t, 1e-7, 1e-9, True), field
+
+
+def measure(name, build, tensors):
+    model, field = build()
+    state = {k: v for k, v in tensors.items() if not k.startswith("batch.")}
+    if name == "W3":  # the linear layer is one further along here, behind nn.Flatten
+        state = {k.replace("11.", "12.") if k.startswith("11.") else k: v for k, v in state.items()}
+    model.load_state_dict(state)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
+    x = tensors["batch.x"]
+    times, record = [], {}
+    end = time.perf_counter() + 3
+    while len(times) < 7 or time.perf_counter() < end:
+        optimizer.zero_grad()
+        field.nfe = 0
+        t0 = time.perf_counter()
+        if name == "W3":
+            loss = nn.functional.cross_entropy(model(x), tensors["batch.labels"])
+        else:
+            loss = (model(x) - tensors["batch.y"]).abs().mean()
+        t1 = time.perf_counter()
+        forward_nfe, field.nfe = field.nfe, 0
+        loss.backward()
+        t2 = time.perf_counter()
+        gradient = torch.cat([p.grad.reshape(-1) for p in model.parameters()]).norm().item()
+        optimizer.step()
+        times.append((t1 - t0, t2 - t1, time.perf_counter() - t0))
+        record = {"forward_nfe": forward_nfe, "backward_nfe": field.nfe, "loss": loss.item(), "gradient": gradient}
+        model.load_state_dict(state)
+    median = [1e3 * statistics.median(t[i] for t in times[2:]) for i in range(3)]
+    return {"name": name, "forward_ms": median[0], "backward_ms": median[1], "iteration_ms": median[2], **record}
+
+
+def main():
+    folder, threads, out = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    torch.set_num_threads(threads)
+    rows = [measure(name, build, load(folder / f"{name}.safetensors")) for name, build in (("W3", w3), ("W5", w5))]
+    pathlib.Path(out).write_text(json.dumps(rows, indent=1))
+
+
+main()
