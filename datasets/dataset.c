@@ -79,6 +79,8 @@ void cst_dataset_clear(cst_dataset *data)
     cst_part_clear(&data->train);
     cst_part_clear(&data->validation);
     cst_part_clear(&data->test);
+    free(data->mean);
+    free(data->deviation);
     *data = (cst_dataset){0};
 }
 
@@ -202,9 +204,14 @@ static void value_moments(const cst_part *part, size_t row, size_t first, size_t
     *deviation = sqrt(squares / count);
 }
 
-void cst_dataset_normalize(cst_dataset *data, bool normalize)
+cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error)
 {
     const size_t size = cst_shape_size(&data->x);
+    if (data->n_channels == 0) return CST_OK;
+    if (!data->mean) data->mean = malloc(cst_size_mul(data->n_channels, sizeof *data->mean));
+    if (!data->deviation) data->deviation = malloc(cst_size_mul(data->n_channels, sizeof *data->deviation));
+    if (!data->mean || !data->deviation)
+        return cst_fail(error, CST_ENOMEM, "out of memory for the moments of %zu channels", data->n_channels);
     for (size_t c = 0; c < data->n_channels; c++) {
         data->mean[c] = 0;
         data->deviation[c] = 1;
@@ -214,6 +221,7 @@ void cst_dataset_normalize(cst_dataset *data, bool normalize)
                                                            &data->deviation[c]);
         if (!(data->deviation[c] > 0)) data->deviation[c] = 1;
     }
+    return CST_OK;
 }
 
 /* ---- gathering ----------------------------------------------------------------------------------------------- */

@@ -21,8 +21,6 @@
 extern "C" {
 #endif
 
-enum { CST_MAX_CHANNELS = 16 };
-
 /* One part. Exactly one of bytes and values is set, unless n is 0. */
 typedef struct cst_part {
     size_t n;
@@ -33,13 +31,12 @@ typedef struct cst_part {
 } cst_part;
 
 typedef struct cst_dataset {
-    cst_shape x;      /* shape of a row */
-    size_t n_classes; /* 0 for regression */
-    size_t n_targets; /* length of a target row, 0 for classification */
-    size_t
-        n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte / 255 */
-    double mean[CST_MAX_CHANNELS], deviation[CST_MAX_CHANNELS];
-    cst_part train, validation, test;   /* validation and test may be empty (n = 0) */
+    cst_shape x;       /* shape of a row */
+    size_t n_classes;  /* 0 for regression */
+    size_t n_targets;  /* length of a target row, 0 for classification */
+    size_t n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte/255 */
+    double *mean, *deviation;         /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
+    cst_part train, validation, test; /* validation and test may be empty (n = 0) */
     size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
 } cst_dataset;
 
@@ -88,8 +85,8 @@ CST_MUST_CHECK cst_status cst_dataset_cut(cst_config section, const cst_dataset_
                                           cst_dataset *data, cst_error *error);
 
 /* Each channel's mean and deviation over the training part, a deviation of 0 taken as 1; 0 and 1 for all channels
- * unless `normalize`. */
-void cst_dataset_normalize(cst_dataset *data, bool normalize);
+ * unless `normalize`. CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error);
 
 #ifdef __cplusplus
 }

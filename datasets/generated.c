@@ -46,7 +46,7 @@ void cst_circles_fill(cst_rng rng, size_t dimension, double noise, size_t n, rea
 
 /* ---- data sets ----------------------------------------------------------------------------------------------- */
 
-enum { MAX_ROWS = 10000000 }; /* of a part: what is more is a slip of the finger */
+enum { MAX_ROWS = 10000000, MAX_DIMENSION = 16 }; /* of a part, of a point: what is more is a slip of the finger */
 
 typedef struct generated_options {
     cst_dataset_options common; /* first */
@@ -77,7 +77,7 @@ static const cst_key spirals_keys[] = {
 };
 
 static const cst_key circles_keys[] = {
-    {"dimension", CST_KEY_SIZE, offsetof(generated_options, dimension), "2", 1, CST_MAX_CHANNELS, NULL, "of the space"},
+    {"dimension", CST_KEY_SIZE, offsetof(generated_options, dimension), "2", 1, MAX_DIMENSION, NULL, "of the space"},
     {"noise", CST_KEY_REAL, offsetof(generated_options, noise), "0", 0, -1, NULL, "deviation added to each coordinate"},
     SIZE_KEYS,
     {0},
@@ -101,8 +101,7 @@ static cst_status generate(const generated_options *o, uint64_t seed, cst_datase
             cst_circles_fill(rng, o->dimension, o->noise, sizes[p], parts[p]->values, parts[p]->labels);
         }
     }
-    cst_dataset_normalize(data, o->common.normalize);
-    return CST_OK;
+    return cst_dataset_normalize(data, o->common.normalize, error);
 }
 
 static cst_status load_spirals(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)

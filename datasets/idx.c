@@ -131,10 +131,6 @@ static cst_status image_shape(const char *path, const cst_idx *images, cst_shape
     if (d[0] == 0 || cst_shape_size(&shape) == 0) {
         return cst_fail(error, CST_EFORMAT, "%s: no data: %zu rows of shape %s", path, d[0], found);
     }
-    if (shape.rank == 3 && shape.dim[0] > CST_MAX_CHANNELS) {
-        return cst_fail(error, CST_EFORMAT, "%s: expected at most %d channels, found rows of %s", path,
-                        CST_MAX_CHANNELS, found);
-    }
     if (x->rank > 0 && !cst_shape_equal(x, &shape)) {
         return cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training part, found %s", path,
                         cst_shape_text(x, expected), found);
@@ -214,8 +210,7 @@ static cst_status load_files(cst_config section, const idx_options *o, char *con
     }
     data->n_channels = data->x.rank == 3 ? data->x.dim[0] : 1;
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
-    cst_dataset_normalize(data, o->common.normalize);
-    return CST_OK;
+    return cst_dataset_normalize(data, o->common.normalize, error);
 }
 
 /* `folder` NULL: the files' names are paths. */

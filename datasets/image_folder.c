@@ -275,7 +275,7 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     cst_status status = read_folders(path, o.channels, data, error);
     free(path);
     if (status == CST_OK) status = cst_dataset_cut(section, &o.common, seed, data, error);
-    if (status == CST_OK) cst_dataset_normalize(data, o.common.normalize);
+    if (status == CST_OK) status = cst_dataset_normalize(data, o.common.normalize, error);
     return status;
 }
 

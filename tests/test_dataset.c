@@ -176,7 +176,7 @@ static void test_gather_normalized(void **state)
         for (size_t i = 0; i < N_TRAIN; i++) rows[i] = N_TRAIN - 1 - i;
         cst_dataset data;
         make_data(&data, (cst_part_kind)kind);
-        cst_dataset_normalize(&data, true);
+        assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
         cst_dataset_gather(&data, &data.train, rows, N_TRAIN, x, labels, targets);
         check_moments(&data, x, labels);
         for (size_t j = 0; j < N_TARGETS; j++) assert_true(targets[j] == (real)(N_TRAIN - 1 + 1000 * j));
@@ -197,7 +197,7 @@ static void test_gather_as_is(void **state)
             cst_dataset data;
             make_data(&data, (cst_part_kind)kind);
             data.n_channels = n_channels;
-            cst_dataset_normalize(&data, false);
+            assert_int_equal(cst_dataset_normalize(&data, false, NULL), CST_OK);
             cst_dataset_gather(&data, &data.train, (size_t[]){42, 3}, 2, x, NULL, NULL);
             for (size_t j = 0; j < ROW; j++) {
                 const double expected[] = {raw(&data.train, 42 * ROW + j), raw(&data.train, 3 * ROW + j)};
@@ -224,13 +224,35 @@ static void test_constant_channel(void **state)
                 if (data.train.values) data.train.values[i * ROW + j] = (real)0.1;
             }
         }
-        cst_dataset_normalize(&data, true);
+        assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
         assert_true(data.deviation[0] == 1);
         assert_true(data.deviation[1] != 1);
         cst_dataset_gather(&data, &data.train, &(size_t){9}, 1, x, NULL, NULL);
         test_assert_near("x", (double)x[3], 0, (double)CST_REAL_EPSILON);
         cst_dataset_clear(&data);
     }
+}
+
+/* As tables have them: a channel a column. */
+static void test_many_channels(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 300, ROWS = 4 };
+    cst_dataset data = {.x = cst_shape_1d(COLUMNS), .n_channels = COLUMNS};
+    real x[COLUMNS];
+    assert_int_equal(cst_part_init(&data.train, CST_PART_VALUES, ROWS, COLUMNS, NULL), CST_OK);
+    for (size_t i = 0; i < ROWS; i++) { /* column j: j - 1, j + 1, j - 1, j + 1 */
+        for (size_t j = 0; j < COLUMNS; j++) data.train.values[i * COLUMNS + j] = (real)(j + 2 * (i % 2)) - 1;
+    }
+    assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
+    for (size_t j = 0; j < COLUMNS; j++) {
+        assert_true(data.mean[j] == (double)j);
+        assert_true(data.deviation[j] == 1);
+    }
+    cst_dataset_gather(&data, &data.train, &(size_t){3}, 1, x, NULL, NULL);
+    for (size_t j = 0; j < COLUMNS; j++) assert_true(x[j] == 1);
+    cst_dataset_clear(&data);
+    assert_null(data.mean);
 }
 
 /* ---- sections and places ------------------------------------------------------------------------------------- */
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_gather_normalized),
         cmocka_unit_test(test_gather_as_is),
         cmocka_unit_test(test_constant_channel),
+        cmocka_unit_test(test_many_channels),
         cmocka_unit_test(test_sections),
         cmocka_unit_test(test_places),
     };
