@@ -5,6 +5,7 @@
 #include "datasets/generated.h"
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
+#include "datasets/npy_dataset.h"
 #include "datasets/part.h"
 
 #include <math.h>
@@ -12,8 +13,9 @@
 #include <string.h>
 
 const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,  &cst_fashion_mnist_type, &cst_idx_type,     &cst_cifar10_type,
-    &cst_images_type, &cst_spirals_type,       &cst_circles_type, NULL,
+    &cst_mnist_type,   &cst_fashion_mnist_type, &cst_idx_type,
+    &cst_cifar10_type, &cst_images_type,        &cst_npy_dataset_type,
+    &cst_spirals_type, &cst_circles_type,       NULL,
 };
 
 const cst_key cst_dataset_keys[] = {
@@ -25,7 +27,7 @@ const cst_key cst_dataset_keys[] = {
     {"validation_size", CST_KEY_SIZE, offsetof(cst_dataset_options, validation_size), "0", 0, 0, NULL,
      "rows drawn from the training part for validation"},
     {"test_size", CST_KEY_SIZE, offsetof(cst_dataset_options, test_size), "0", 0, 0, NULL,
-     "test rows kept, drawn by the seed; 0: all"},
+     "test rows kept, drawn by the seed, 0: all; without a test part, rows drawn for it from the training part"},
     {"normalize", CST_KEY_BOOL, offsetof(cst_dataset_options, normalize), "true", 0, 0, NULL,
      "mean 0 and deviation 1 in each channel of the training part"},
     {0},

@@ -221,7 +221,8 @@ static cst_status load(cst_config section, const idx_options *o, const char *fol
     cst_status status = CST_OK;
     for (size_t i = 0; status == CST_OK && i < N_FILES; i++) {
         const cst_whereabouts where = {.path = o->file[i], .compressed = true};
-        status = folder ? cst_locate_in(folder, o->file[i], &path[i], error) : cst_locate(&where, &path[i], error);
+        status =
+            folder ? cst_locate_in(folder, o->file[i], true, &path[i], error) : cst_locate(&where, &path[i], error);
     }
     if (status == CST_OK) status = load_files(section, o, path, n_classes, seed, data, error);
     for (size_t i = 0; i < N_FILES; i++) free(path[i]);

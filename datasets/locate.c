@@ -74,9 +74,9 @@ cst_status cst_locate(const cst_whereabouts *where, char **found, cst_error *err
     return finish(&s, where->package, found, error);
 }
 
-cst_status cst_locate_in(const char *folder, const char *name, char **found, cst_error *error)
+cst_status cst_locate_in(const char *folder, const char *name, bool compressed, char **found, cst_error *error)
 {
     search s = {0};
-    try_folder(&s, folder, name, true);
+    try_folder(&s, folder, name, compressed);
     return finish(&s, NULL, found, error);
 }

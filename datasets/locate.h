@@ -24,8 +24,9 @@ typedef struct cst_whereabouts {
 /* The first of the places that exists, to be freed with free(). CST_EIO naming every place tried, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_locate(const cst_whereabouts *where, char **found, cst_error *error);
 
-/* FOLDER/NAME, or FOLDER/NAME.gz if that is what there is. Likewise. */
-CST_MUST_CHECK cst_status cst_locate_in(const char *folder, const char *name, char **found, cst_error *error);
+/* FOLDER/NAME, or where `compressed` FOLDER/NAME.gz if that is what there is. Likewise. */
+CST_MUST_CHECK cst_status cst_locate_in(const char *folder, const char *name, bool compressed, char **found,
+                                        cst_error *error);
 
 #ifdef __cplusplus
 }

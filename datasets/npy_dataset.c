@@ -1,0 +1,219 @@
+#include "datasets/npy_dataset.h"
+
+#include "datasets/locate.h"
+#include "datasets/npy.h"
+#include "datasets/part.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cst_npy_type real_type = sizeof(real) == sizeof(float) ? CST_NPY_F4 : CST_NPY_F8;
+
+/* ---- arrays -------------------------------------------------------------------------------------------------- */
+
+/* The array's numbers as reals, malloc'ed: its own ones, where they are reals already, and then it is empty afterwards.
+ * `row` numbers make a row. CST_EFORMAT for a number that is not finite, or beyond a real's range. */
+static cst_status to_reals(const char *path, cst_npy *array, size_t row, real **reals, cst_error *error)
+{
+    const size_t n = cst_shape_size(&array->shape), bytes = cst_size_mul(n, sizeof **reals);
+    for (size_t i = 0; i < n; i++) {
+        const double value = cst_npy_get(array, i);
+        if (isfinite((real)value)) continue;
+        return cst_fail(error, CST_EFORMAT, "%s: row %zu: expected finite numbers%s, found %g", path, i / row,
+                        isfinite(value) ? " in single precision's range" : "", value);
+    }
+    if (array->type == real_type) {
+        *reals = array->data;
+        array->data = NULL;
+        return CST_OK;
+    }
+    real *values = bytes < PTRDIFF_MAX ? malloc(bytes > 0 ? bytes : 1) : NULL;
+    if (!values) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu numbers", path, n);
+    for (size_t i = 0; i < n; i++) values[i] = (real)cst_npy_get(array, i);
+    *reals = values;
+    return CST_OK;
+}
+
+/* A part's rows; x->rank 0 stands for "not known yet". */
+static cst_status read_x(const char *path, cst_shape *x, cst_part *part, cst_error *error)
+{
+    cst_npy array;
+    char found[CST_SHAPE_TEXT], known[CST_SHAPE_TEXT];
+    CST_TRY(cst_npy_read(path, &array, error));
+    cst_shape shape = array.shape, row = cst_shape_1d(1); /* (n) is rows of one number */
+    if (shape.rank > 1) {
+        row.rank = shape.rank - 1;
+        memcpy(row.dim, shape.dim + 1, row.rank * sizeof row.dim[0]);
+    }
+    cst_status status = CST_OK;
+    if (shape.rank == 0 || cst_shape_size(&shape) == 0) {
+        status = cst_fail(error, CST_EFORMAT, "%s: expected rows of numbers, (n, ...), found an array of shape %s",
+                          path, cst_shape_text(&shape, found));
+    } else if (x->rank > 0 && !cst_shape_equal(x, &row)) {
+        status = cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training part, found %s", path,
+                          cst_shape_text(x, known), cst_shape_text(&row, found));
+    }
+    part->n = status == CST_OK ? shape.dim[0] : 0;
+    if (status == CST_OK && array.type == CST_NPY_U1) {
+        part->bytes = array.data; /* handed over */
+        array.data = NULL;
+    } else if (status == CST_OK) {
+        status = to_reals(path, &array, cst_shape_size(&row), &part->values, error);
+    }
+    *x = row;
+    cst_npy_clear(&array);
+    return status;
+}
+
+static cst_status read_labels(const char *path, const cst_npy *array, size_t n_classes, cst_part *part,
+                              cst_error *error)
+{
+    char found[CST_SHAPE_TEXT];
+    if (array->shape.rank != 1)
+        return cst_fail(error, CST_EFORMAT, "%s: expected labels of shape (n), found integers of shape %s", path,
+                        cst_shape_text(&array->shape, found));
+    part->labels = malloc((part->n > 0 ? part->n : 1) * sizeof *part->labels); /* a file of at least n bytes is there */
+    if (!part->labels) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu labels", path, part->n);
+    const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
+    for (size_t i = 0; i < part->n; i++) {
+        const double label = cst_npy_get(array, i);
+        if (!(label >= 0 && label <= largest))
+            return cst_fail(error, CST_EFORMAT, "%s: row %zu: expected a label from 0 to %.0f, found %.0f", path, i,
+                            largest, label);
+        part->labels[i] = (int32_t)label;
+    }
+    return CST_OK;
+}
+
+static cst_status read_targets(const char *path, cst_npy *array, size_t *n_targets, cst_part *part, cst_error *error)
+{
+    char found[CST_SHAPE_TEXT];
+    const cst_shape *shape = &array->shape;
+    const size_t k = shape->rank == 2 ? shape->dim[1] : 1;
+    if (shape->rank > 2 || k == 0)
+        return cst_fail(error, CST_EFORMAT, "%s: expected targets of shape (n) or (n, k), found %s of shape %s", path,
+                        cst_npy_type_name(array->type), cst_shape_text(shape, found));
+    if (*n_targets > 0 && k != *n_targets)
+        return cst_fail(error, CST_EFORMAT, "%s: expected %zu targets a row as in the training part, found %zu", path,
+                        *n_targets, k);
+    *n_targets = k;
+    return to_reals(path, array, k, &part->targets, error);
+}
+
+/* What a part's rows have to learn: labels, or targets and then *n_targets, which is 0 for "not known yet". */
+static cst_status read_y(const char *path, const char *x_path, size_t n_classes, cst_part *part, size_t *n_targets,
+                         cst_error *error)
+{
+    cst_npy array;
+    CST_TRY(cst_npy_read(path, &array, error));
+    cst_status status = CST_OK;
+    if (array.shape.rank == 0 || array.shape.dim[0] != part->n) {
+        char found[CST_SHAPE_TEXT];
+        status = cst_fail(error, CST_EFORMAT, "%s: expected %zu rows, as many as %s has, found an array of shape %s",
+                          path, part->n, x_path, cst_shape_text(&array.shape, found));
+    } else if (cst_npy_is_float(array.type)) {
+        status = read_targets(path, &array, n_targets, part, error);
+    } else {
+        status = read_labels(path, &array, n_classes, part, error);
+    }
+    cst_npy_clear(&array);
+    return status;
+}
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+enum { TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, N_FILES };
+
+typedef struct npy_options {
+    cst_dataset_options common; /* first */
+    const char *path;
+    const char *file[N_FILES];
+    size_t classes;
+} npy_options;
+
+#define FILE_KEY(name, i, fallback, help)                                                                              \
+    {                                                                                                                  \
+        name, CST_KEY_STRING, offsetof(npy_options, file[i]), fallback, 0, 0, NULL, help                               \
+    }
+
+static const cst_key keys[] = {
+    {"path", CST_KEY_STRING, offsetof(npy_options, path), "", 0, 0, NULL,
+     "folder of the files; without it their names are paths"},
+    FILE_KEY("train_x", TRAIN_X, NULL, "rows (n, ...); bytes are scaled by 1/255"),
+    FILE_KEY("train_y", TRAIN_Y, NULL, "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression"),
+    FILE_KEY("test_x", TEST_X, "", "likewise; without test files rows are drawn by test_size"),
+    FILE_KEY("test_y", TEST_Y, "", "likewise"),
+    {"classes", CST_KEY_SIZE, offsetof(npy_options, classes), "", 1, 1e9, NULL,
+     "number of classes; the largest label and one if absent"},
+    {0},
+};
+
+/* Both parts have labels, or both have targets. */
+static cst_status check_test(char *const path[N_FILES], const cst_dataset *data, cst_error *error)
+{
+    if (!data->test.labels == !data->train.labels) return CST_OK;
+    return cst_fail(error, CST_EFORMAT, "%s: expected %s as in %s, found %s", path[TEST_Y],
+                    data->train.labels ? "integers, labels," : "floats, targets,", path[TRAIN_Y],
+                    data->test.labels ? "integers" : "floats");
+}
+
+static size_t largest_label(const cst_part *part)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < part->n; i++) largest = part->labels[i] > largest ? part->labels[i] : largest;
+    return (size_t)largest;
+}
+
+static cst_status load_files(cst_config section, const npy_options *o, char *const path[N_FILES], uint64_t seed,
+                             cst_dataset *data, cst_error *error)
+{
+    CST_TRY(read_x(path[TRAIN_X], &data->x, &data->train, error));
+    CST_TRY(read_y(path[TRAIN_Y], path[TRAIN_X], o->classes, &data->train, &data->n_targets, error));
+    if (o->classes > 0 && !data->train.labels)
+        return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s has floats",
+                               path[TRAIN_Y]);
+    if (path[TEST_X]) {
+        CST_TRY(read_x(path[TEST_X], &data->x, &data->test, error));
+        CST_TRY(read_y(path[TEST_Y], path[TEST_X], o->classes, &data->test, &data->n_targets, error));
+        CST_TRY(check_test(path, data, error));
+    }
+    if (data->train.labels) {
+        const size_t train = largest_label(&data->train), test = path[TEST_X] ? largest_label(&data->test) : 0;
+        data->n_classes = o->classes > 0 ? o->classes : 1 + (train > test ? train : test);
+    }
+    data->n_channels = data->x.rank == 1 || data->x.rank == 3 ? data->x.dim[0] : 1;
+    CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
+    return cst_dataset_normalize(data, o->common.normalize, error);
+}
+
+static cst_status locate(const npy_options *o, char *path[N_FILES], cst_error *error)
+{
+    char *folder = NULL;
+    if (o->path) CST_TRY(cst_locate(&(cst_whereabouts){.path = o->path}, &folder, error));
+    cst_status status = CST_OK;
+    for (size_t i = 0; status == CST_OK && i < N_FILES; i++) {
+        if (!o->file[i]) continue;
+        const cst_whereabouts where = {.path = o->file[i]};
+        status =
+            folder ? cst_locate_in(folder, o->file[i], false, &path[i], error) : cst_locate(&where, &path[i], error);
+    }
+    free(folder);
+    return status;
+}
+
+static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    npy_options o = {0};
+    char *path[N_FILES] = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    if (!o.file[TEST_X] != !o.file[TEST_Y])
+        return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
+                               o.file[TEST_X] ? "test_y" : "test_x", o.file[TEST_X] ? "test_x" : "test_y");
+    cst_status status = locate(&o, path, error);
+    if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
+    for (size_t i = 0; i < N_FILES; i++) free(path[i]);
+    return status;
+}
+
+const cst_dataset_type cst_npy_dataset_type = {"npy", "rows, and labels or targets, in NumPy's .npy files", keys, load};
