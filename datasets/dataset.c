@@ -2,6 +2,7 @@
 
 #include "core/rng.h"
 #include "datasets/cifar10.h"
+#include "datasets/csv_dataset.h"
 #include "datasets/generated.h"
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
@@ -13,9 +14,8 @@
 #include <string.h>
 
 const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,   &cst_fashion_mnist_type, &cst_idx_type,
-    &cst_cifar10_type, &cst_images_type,        &cst_npy_dataset_type,
-    &cst_spirals_type, &cst_circles_type,       NULL,
+    &cst_mnist_type,       &cst_fashion_mnist_type, &cst_idx_type,     &cst_cifar10_type, &cst_images_type,
+    &cst_npy_dataset_type, &cst_csv_dataset_type,   &cst_spirals_type, &cst_circles_type, NULL,
 };
 
 const cst_key cst_dataset_keys[] = {
