@@ -16,7 +16,7 @@ variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITI
 out := build/$(variant)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes \
-            -Wcast-qual -Wundef -Wvla $(if $(WERROR),-Werror)
+            -Wcast-qual -Wundef -Wvla -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \

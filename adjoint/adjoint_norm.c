@@ -83,17 +83,19 @@ typedef struct combination {
     cst_config weights;
 } combination;
 
+static const char *const combinations[] = {"max", "rms", NULL};
+const cst_key cst_adjoint_norm_keys[] = {
+    {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations,
+     "the largest of the blocks' weighted RMS, or one RMS over all"},
+    {"weights", CST_KEY_SECTION, offsetof(combination, weights), NULL, 0, 0, NULL, "a weight a block, 0 if absent",
+     "weights"},
+    {0},
+};
+
 static cst_status read_combination(cst_config config, cst_adjoint_norm *norm, cst_error *error)
 {
-    static const char *const combinations[] = {"max", "rms", NULL};
-    static const cst_key keys[] = {
-        {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations,
-         "the largest, or one RMS"},
-        {"weights", CST_KEY_SECTION, offsetof(combination, weights), NULL, 0, 0, NULL, "a weight a block"},
-        {0},
-    };
     combination read = {0};
-    CST_TRY(cst_config_read(config, keys, false, &read, error));
+    CST_TRY(cst_config_read(config, cst_adjoint_norm_keys, false, &read, error));
     *norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
     CST_TRY(read_weights(read.weights, NULL, norm->weight, error));
     for (size_t i = 0; i < CST_N_BLOCKS; i++)

@@ -51,6 +51,8 @@ void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
                                                   size_t n_blocks),
                                void *context);
 
+extern const cst_key cst_adjoint_norm_keys[]; /* of a norm made of blocks: "combine" and "weights" */
+
 /* A name, {"norm": name, "a_theta": 0.1, ...} (a named norm with other weights), {"combine": "max" or "rms",
  * "weights": {"z": 1, ...}} (blocks not named have weight 0), {"slices": n} or {"slices": "8z"}. */
 CST_MUST_CHECK cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_error *error);

@@ -386,13 +386,15 @@ typedef struct ode_section {
 
 static const char *const outputs[] = {"last", "all", NULL};
 static const cst_key ode_keys[] = {
-    {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first"},
-    {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module"},
+    {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first",
+     "times"},
+    {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module", "module"},
     {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs,
      "the last state, or all of them"},
     {"learn_t", CST_KEY_BOOL, offsetof(ode_section, learn_t), "false", 0, 0, NULL, "make the times a parameter"},
-    {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver"},
-    {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed"},
+    {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
+    {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
+     "gradient"},
     {0},
 };
 
@@ -416,13 +418,13 @@ const cst_key cst_gradient_keys[] = {
     {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
      "steps that checkpointed and interpolating keep"},
     {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
-     "error norm of the adjoint system"},
+     "error norm of the adjoint system", "norm"},
     {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, -1, NULL,
      "relative tolerance; the solver's if absent"},
     {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, -1, NULL,
      "absolute tolerance; the solver's if absent"},
     {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
-     "options that differ from the solver's"},
+     "options that differ from the solver's", "solver"},
     {0},
 };
 

@@ -75,6 +75,8 @@ typedef struct cst_key {
                                    max < min no upper one, min DBL_MIN "positive" */
     const char *const *choices; /* CST_KEY_CHOICE: names, ended by NULL */
     const char *help;           /* one phrase for `costate list` and the documentation */
+    const char *holds;          /* what a string names, or a section, list or value is made of, by a name that
+                                   train/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
 } cst_key;
 
 /* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the nearest
@@ -84,6 +86,18 @@ typedef struct cst_key {
  * the keys that are there, in the table's order. */
 CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
                                           cst_error *error);
+
+/* What the numbers of a table mean: bounds, infinite if there is none. One whose 15 digits round it inwards is the
+ * neighbour of a number that is not allowed itself, which then stands here as an open bound: [0, 1). */
+typedef struct cst_bounds {
+    double low, high;
+    bool low_open, high_open;
+} cst_bounds;
+cst_bounds cst_key_bounds(const cst_key *key);
+
+/* What a key expects, in words: "an integer from 0 to 64"; but "a list" whatever it holds. Returns text. */
+enum { CST_KEY_TEXT = 320 };
+const char *cst_key_text(const cst_key *key, char text[CST_KEY_TEXT]);
 
 /* The index of the section's "type" among `names` (ended by NULL). `what` is "module", "optimizer" ... for messages. */
 CST_MUST_CHECK cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPECTED = 320 }; /* characters of a description of what is expected */
+enum { EXPECTED = CST_KEY_TEXT };
 
 static const double largest_size = 9007199254740992.0; /* 2^53: up to there a double holds every whole number */
 
@@ -24,39 +24,53 @@ static void bounds(const cst_key *key, double *min, double *max)
     if (key->kind == CST_KEY_SIZE && *min < 0) *min = 0;
 }
 
-/* A bound in 15 digits. One that these round inwards is the neighbour of a bound not allowed itself: "[0, 1)". */
-static bool put_bound(char text[32], double bound)
+/* Make the bound what its 15 digits say, or 0 for the smallest normal number; whether that is open then. */
+static bool open_bound(double *bound)
 {
-    snprintf(text, 32, "%.15g", bound);
-    return strtod(text, NULL) == bound;
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", *bound);
+    const double rounded = *bound > 0 && *bound <= DBL_MIN ? 0 : strtod(text, NULL);
+    const bool open = rounded != *bound;
+    *bound = rounded;
+    return open;
+}
+
+cst_bounds cst_key_bounds(const cst_key *key)
+{
+    cst_bounds b = {0};
+    bounds(key, &b.low, &b.high);
+    if (key->kind == CST_KEY_SIZE) return b; /* exact up to 2^53 */
+    b.low_open = open_bound(&b.low);
+    b.high_open = open_bound(&b.high);
+    return b;
 }
 
 static void expect_number(const cst_key *key, double value, char text[EXPECTED])
 {
     const char *what = key->kind == CST_KEY_SIZE ? "integer" : "number";
     const char *article = key->kind == CST_KEY_SIZE ? "an" : "a";
-    double min, max;
-    bounds(key, &min, &max);
+    const cst_bounds b = cst_key_bounds(key);
+    const double min = b.low;
+    double max = b.high;
     if (key->kind == CST_KEY_SIZE && value > largest_size && max > largest_size) max = largest_size;
     char low[32], high[32];
-    const bool closed_low = put_bound(low, min), closed_high = put_bound(high, max);
-    const bool positive = key->kind == CST_KEY_SIZE ? min == 1 : min > 0 && min <= DBL_MIN;
+    snprintf(low, sizeof low, "%.15g", min);
+    snprintf(high, sizeof high, "%.15g", max);
+    const bool positive = key->kind == CST_KEY_SIZE ? min == 1 : min == 0 && b.low_open;
     if (!isfinite(max) && !isfinite(min)) {
         snprintf(text, EXPECTED, "%s %s", article, what);
-    } else if (!isfinite(max) && min == 0) {
-        snprintf(text, EXPECTED, "a non-negative %s", what);
     } else if (!isfinite(max) && positive) {
         snprintf(text, EXPECTED, "a positive %s", what);
+    } else if (!isfinite(max) && min == 0) {
+        snprintf(text, EXPECTED, "a non-negative %s", what);
     } else if (!isfinite(max)) {
         snprintf(text, EXPECTED, "%s %s of at least %s", article, what, low);
     } else if (!isfinite(min)) {
         snprintf(text, EXPECTED, "%s %s of at most %s", article, what, high);
     } else if (key->kind == CST_KEY_SIZE) {
         snprintf(text, EXPECTED, "an integer from %.0f to %.0f", min, max);
-    } else if (positive) {
-        snprintf(text, EXPECTED, "a number in (0, %s%c", high, closed_high ? ']' : ')');
     } else {
-        snprintf(text, EXPECTED, "a number in %c%s, %s%c", closed_low ? '[' : '(', low, high, closed_high ? ']' : ')');
+        snprintf(text, EXPECTED, "a number in %c%s, %s%c", b.low_open ? '(' : '[', low, high, b.high_open ? ')' : ']');
     }
 }
 
@@ -87,6 +101,12 @@ static void expectation(const cst_key *key, double value, char text[EXPECTED])
     } else {
         snprintf(text, EXPECTED, "%s", kinds[key->kind]);
     }
+}
+
+const char *cst_key_text(const cst_key *key, char text[CST_KEY_TEXT])
+{
+    expectation(key, 0, text);
+    return text;
 }
 
 static cst_status fail_value(const cst_key *key, cst_config value, cst_error *error)

@@ -117,7 +117,8 @@ static const cst_key residual_keys[] = {
     {.name = "body",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(residual_options, body),
-     .help = "a module that keeps the shape"},
+     .help = "a module that keeps the shape",
+     .holds = "module"},
     {.name = NULL},
 };
 

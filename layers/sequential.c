@@ -225,7 +225,8 @@ static const cst_key sequential_keys[] = {
     {.name = "layers",
      .kind = CST_KEY_LIST,
      .offset = offsetof(sequential_options, layers),
-     .help = "modules, each for the rows that the one before it makes"},
+     .help = "modules, each for the rows that the one before it makes",
+     .holds = "modules"},
     {.name = NULL},
 };
 

@@ -127,10 +127,13 @@ static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets tar
 
 /* ---- the list ------------------------------------------------------------------------------------------------ */
 
-static const cst_loss cross_entropy_loss = {"cross_entropy", true, cross_entropy, largest_is_label};
-static const cst_loss mse_loss = {"mse", false, mse, NULL};
-static const cst_loss l1_loss = {"l1", false, l1, NULL};
-static const cst_loss bce_with_logits_loss = {"bce_with_logits", false, bce_with_logits, signs_are_right};
+static const cst_loss cross_entropy_loss = {"cross_entropy", true, cross_entropy, largest_is_label,
+                                            "one output a class; minus the logarithm of the softmax at the label"};
+static const cst_loss mse_loss = {"mse", false, mse, NULL, "one output a target; mean of squared differences"};
+static const cst_loss l1_loss = {"l1", false, l1, NULL, "one output a target; mean of absolute differences"};
+static const cst_loss bce_with_logits_loss = {
+    "bce_with_logits", false, bce_with_logits, signs_are_right,
+    "one output, whose sigmoid is the probability of the second of two classes; or one a target from 0 to 1"};
 
 const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, NULL};
 

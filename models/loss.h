@@ -35,6 +35,7 @@ typedef struct cst_loss {
     void (*evaluate)(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx);
     /* Rows that the scores get right (largest score is the label's; sign of the logit); NULL: no accuracy. */
     size_t (*count_correct)(size_t n, size_t d, const real *x, cst_targets targets);
+    const char *summary; /* one line for `costate list` */
 } cst_loss;
 
 extern const cst_loss *const cst_losses[];       /* ended by NULL */

@@ -122,8 +122,8 @@ static const cst_key sgd_keys[] = {
 
 static const cst_key adam_keys[] = {
     {"lr", CST_KEY_REAL, FIELD(lr), "1e-3", POSITIVE, NULL, "learning rate"},
-    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", 0, 0, NULL,
-     "decay of the means of g and g^2"},
+    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", BELOW_1, NULL,
+     "decay of the means of g and g^2", "two_numbers"},
     {"eps", CST_KEY_REAL, FIELD(eps), "1e-8", NOT_NEGATIVE, NULL, "added to the denominator"},
     {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0", NOT_NEGATIVE, NULL, "added to the gradient, times theta"},
     {0},
@@ -131,8 +131,8 @@ static const cst_key adam_keys[] = {
 
 static const cst_key adamw_keys[] = {
     {"lr", CST_KEY_REAL, FIELD(lr), "1e-3", POSITIVE, NULL, "learning rate"},
-    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", 0, 0, NULL,
-     "decay of the means of g and g^2"},
+    {"betas", CST_KEY_LIST, offsetof(optimizer_section, betas), "[0.9, 0.999]", BELOW_1, NULL,
+     "decay of the means of g and g^2", "two_numbers"},
     {"eps", CST_KEY_REAL, FIELD(eps), "1e-8", NOT_NEGATIVE, NULL, "added to the denominator"},
     {"weight_decay", CST_KEY_REAL, FIELD(weight_decay), "0.01", NOT_NEGATIVE, NULL, "theta shrinks by lr times it"},
     {0},
