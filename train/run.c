@@ -328,12 +328,12 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     CST_TRY(status);
     if (run->trainer.training.stopped)
         cst_run_say(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
-    char accuracy[48] = "";
+    char loss[48] = "", accuracy[48] = "";
+    if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
         snprintf(accuracy, sizeof accuracy, ", accuracy %.2f %%", 100 * summary->test_accuracy);
-    cst_run_say(run, "weights of epoch %.0f: test loss %.4g%s; %.0f + %.0f evaluations, %s", summary->best_epoch,
-                summary->test_loss, accuracy, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
-                cst_duration_text(summary->seconds, duration));
+    cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s", summary->best_epoch, loss, accuracy,
+                summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD], cst_duration_text(summary->seconds, duration));
     return CST_OK;
 }
 
