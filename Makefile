@@ -126,6 +126,10 @@ lint: ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
 	    --suppress=normalCheckLevelMaxBranches -I. $(FOLDERS) cli
 
+docs: ## write docs/config.md from the program's tables
+	@$(MAKE) $(out)/costate
+	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
+
 format: ## format all sources
 	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples) -name '*.[ch]')
 
@@ -148,6 +152,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan coverage check \
-    lint format bench demo install clean help
+    lint docs format bench demo install clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

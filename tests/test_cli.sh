@@ -74,6 +74,12 @@ ok "list of a name" says "out_channels" out
 run list solver
 ok "list of a section" says "first_step" out
 refuse 'the nearest is "conv2d"' list conv2s
+run list --schema
+ok "a schema" says '"$schema": "https://json-schema.org/draft/2020-12/schema"' out
+ok "... has what the tables have" says '"#/$defs/module.conv2d"' out
+run list --markdown
+ok "docs/config.md is what make docs writes" same out "$root/docs/config.md"
+refuse 'list: expected a name, --schema or --markdown, one of them' list ode --schema
 run check config.json
 ok "check" says "config.json is valid" out
 ok "check prints defaults" says '"eval_batch_size": 256' out
@@ -113,6 +119,33 @@ refuse 'threads: expected an integer from 0 to 64, got 65' train config.json --t
 refuse 'config.json: data: no data found: tried nowhere' train config.json --set 'data={"type": "images", "path": "nowhere"}' --out bad
 refuse 'nowhere' check config.json --set 'data={"type": "mnist", "path": "nowhere"}'
 rm -f bad.json
+
+# ---- data of one's own: the configs of docs/data.md ----
+awk '/^```json$/ { n++; inside = 1; next } /^```/ { inside = 0 } inside { print > ("doc" n ".json") }' "$root/docs/data.md"
+awk 'BEGIN { print "id,length,width,species"
+    for (i = 0; i < 120; i++) print i "," i % 3 + (i % 7) / 10 "," 2 - i % 5 / 10 "," (i % 3 == 0 ? "setosa" : i % 3 == 1 ? "\"versicolor\"" : "virginica")
+}' >flowers.csv
+npy() { # file, type, shape; the numbers on stdin
+    { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '$2', 'fortran_order': False, 'shape': $3, }" && cat; } >"$1"
+}
+mkdir pendulum
+x='' y=''
+for ((i = 0; i < 64; i++)); do
+    x+=$(printf '\\x%02x\\x00\\x%02x\\x00' $((i % 8)) $((i / 8)))
+    if [ $((i % 8)) -gt 3 ]; then y+='\x00\x00\x80\x3f'; else y+='\x00\x00\x00\x00'; fi
+done
+printf "$x" | npy pendulum/x.npy '<i2' '(64, 2)'
+printf "$y" | npy pendulum/y.npy '<f4' '(64,)'
+run train doc1.json --out flowers --quiet
+ok "a CSV file is learnt" [ "$code" -eq 0 ]
+run eval flowers
+ok "... its classes are told" grep -qE '^test .*accuracy (9.|100)\.' out
+run train doc2.json --out pendulum-run
+ok "NumPy arrays are learnt" [ "$code" -eq 0 ]
+ok "... by a regression" grep -qE 'test loss 0\.0' out
+printf '5,x,1,setosa\n' >>flowers.csv
+refuse 'flowers.csv: line 122, column "length": expected a number, got "x"' check doc1.json
+rm -r doc1.json doc2.json flowers flowers.csv pendulum pendulum-run
 
 # ---- train, eval, plot ----
 run train config.json --out a --threads 2

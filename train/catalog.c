@@ -37,10 +37,14 @@ const cst_catalog_shape cst_catalog_shapes[] = {
     {"strings", "a list of strings", 0, 0, ARRAY("{\"type\": \"string\"}", "")},
     {"string_or_strings", "a string or a list of strings", 0, 0,
      "{\"anyOf\": [{\"type\": \"string\"}, " REF("strings") "]}"},
-    {"modules", "a list of modules", 0, 0, ARRAY(REF("module"), ", \"minItems\": 1")},
-    {"weights", "a number a block", 0, 0,
+    {"modules", "a list of [modules](#modules)", 0, 0, ARRAY(REF("module"), ", \"minItems\": 1")},
+    {"weights", "a number for each of some [blocks](#blocks-of-adjoint-norms)", 0, 0,
      "{\"type\": \"object\", \"propertyNames\": " REF("block") ", \"additionalProperties\": " WEIGHT "}"},
-    {"norm", "an adjoint norm", 0, 0,
+    {"norm",
+     "the name of one of the [adjoint norms](#adjoint-norms); such a norm with other weights, `{\"norm\": \"default\", "
+     "\"a_theta\": 0.1}`; a [weighted_norm](#weighted_norm); `{\"slices\": n}`, or `{\"slices\": \"8z\"}` for n = 8 "
+     "times the size of z: the larger RMS of the first n numbers of [z, a_z, a_theta] and of the next n",
+     0, 0,
      "{\"anyOf\": [" REF("norm_name") ", " REF(
          "weighted_norm") ", {\"type\": \"object\", \"description\": "
                           "\"a norm with other weights\", \"properties\": {\"norm\": " REF(

@@ -38,7 +38,7 @@ extern const cst_catalog_group cst_catalog_groups[]; /* in order, ended by a NUL
 
 /* What is made of numbers, strings and things of the groups. */
 typedef struct cst_catalog_shape {
-    const char *holds, *text; /* "modules", "a list of modules" */
+    const char *holds, *text; /* "modules", "a list of modules": Markdown, links into docs/config.md */
     size_t least, most;       /* of a list of numbers within the key's bounds; most 0: any number */
     const char *schema;       /* JSON Schema in which "#/$defs/HOLDS" is any of all these; NULL: such a list */
 } cst_catalog_shape;
