@@ -2,6 +2,7 @@
 
 #include "core/blas.h"
 #include "core/shape.h"
+#include "layers/winograd.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -9,13 +10,7 @@
 
 /* A block's columns take at most so many bytes (of a second-level cache of 1 MiB, which holds the BLAS's packed
  * operands as well), and are at most so many and, where that allows, not fewer than a product needs to be efficient. */
-#ifndef BB
-#define BB 512
-#endif
-#ifndef MC
-#define MC 512
-#endif
-enum { BLOCK_BYTES = BB * 1024, MOST_COLUMNS = MC, FEWEST_COLUMNS = 64 };
+enum { BLOCK_BYTES = 512 * 1024, MOST_COLUMNS = 512, FEWEST_COLUMNS = 64 };
 
 /* Images first .. first + images - 1, rows top .. top + lines - 1 of their maps: `columns` pixels of the map. */
 typedef struct block {
@@ -403,7 +398,7 @@ static scratch cut_work(const cst_lowering *l, size_t rows, real *work)
 
 size_t cst_lowering_work(const cst_lowering *l, size_t rows)
 {
-    return cut_work(l, rows, NULL).size;
+    return cst_winograd_suits(l) ? cst_winograd_work(l, rows) : cut_work(l, rows, NULL).size;
 }
 
 static matrix make_columns(const cst_lowering *l, const block *b, const real *image, const scratch *s)
@@ -478,6 +473,10 @@ static void run_block(const cst_lowering *l, const block *b, const cst_lowered *
 
 void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work)
 {
+    if (cst_winograd_suits(l)) {
+        cst_winograd_run(l, rows, a, work);
+        return;
+    }
     const scratch s = cut_work(l, rows, work);
     block masked = {0}; /* the masks are this block's */
     for (size_t first = 0; first < rows; first += l->images) {
