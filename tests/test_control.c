@@ -1,0 +1,132 @@
+/* Step size control of profile costate, attempt by attempt: every step size is what the error ratios before it make it. */
+#include "tests/helpers.h"
+
+#include "ode/solve.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* y' = cos(t^3): ever faster, so that steps are rejected again and again. */
+static cst_status chirp(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    (void)context, (void)y, (void)scale, (void)q, (void)error;
+    dy[0] = (real)cos(t * t * t);
+    return CST_OK;
+}
+
+static cst_status still(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    (void)context, (void)t, (void)y, (void)scale, (void)q, (void)error;
+    dy[0] = (real)1e-12;
+    return CST_OK;
+}
+
+static cst_solve_stats solve(cst_rhs f, const cst_solve_options *options, double end)
+{
+    const cst_block block = {"z", 1, 1, -1, -1};
+    const cst_problem problem = {.f = f, .blocks = &block, .n_blocks = 1};
+    const double times[2] = {0, end};
+    const real y0 = 1;
+    real y[2];
+    cst_error error;
+    cst_solve_stats stats = {.trace = true};
+    real *work = aligned_alloc(64, (cst_solver_work(&problem, options) * sizeof(real) + 63) / 64 * 64);
+    assert_non_null(work);
+    test_assert_ok("solve", cst_solve(&problem, options, times, 2, &y0, y, NULL, work, &stats, &error), &error);
+    free(work);
+    return stats;
+}
+
+static double clip(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* The rule of ode/solve.h, written down once more: what comes after attempt a, given that `proposed` was asked for. */
+typedef struct control {
+    double previous; /* error ratio of the last accepted step that was not cut short */
+    bool rejected;   /* the attempt before */
+} control;
+
+static double next_size(control *c, const cst_attempt *a, bool cut, double proposed)
+{
+    if (!a->accepted) {
+        c->rejected = true;
+        return a->dt * clip(0.9 * pow(a->ratio, -1. / 5), 0.2, 1);
+    }
+    const double r = fmax(a->ratio, 1e-10);
+    const double factor = clip(0.9 * pow(r, -0.7 / 5) * pow(c->previous, 0.4 / 5), 0.2, c->rejected ? 1 : 10);
+    c->rejected = false;
+    if (!cut) c->previous = r;
+    return cut ? fmax(a->dt * factor, proposed) : a->dt * factor;
+}
+
+static void sizes_follow_from_ratios(void **state)
+{
+    (void)state;
+    static const double stops[] = {0.31, 0.9, 1.5001, 2.2, 2.21, 2.9};
+    cst_solve_options options;
+    cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+    options.rtol = options.atol = 1e-4;
+    options.first_step = 1;
+    options.step_t = stops;
+    options.n_step_t = sizeof stops / sizeof stops[0];
+    cst_solve_stats stats = solve(chirp, &options, 4);
+    control c = {.previous = 1};
+    double proposed = 1, rejected_then_accepted = 0, cut_short = 0;
+    for (size_t i = 0; i < stats.n_attempts; i++) {
+        const cst_attempt *a = &stats.attempts[i];
+        const bool cut = a->dt < proposed * (1 - 1e-9);
+        if (!cut && fabs(a->dt - proposed) > 1e-9 * proposed)
+            fail_msg("attempt %zu: size %.12g, expected %.12g", i, a->dt, proposed);
+        if (cut) {
+            const double end = a->t + a->dt;
+            bool stop = fabs(end - 4) < 1e-12;
+            for (size_t k = 0; k < options.n_step_t; k++) stop = stop || fabs(end - stops[k]) < 1e-12;
+            if (!stop) fail_msg("attempt %zu: cut to end at %.12g, where there is nothing", i, end);
+            cut_short++;
+        }
+        rejected_then_accepted += c.rejected && a->accepted;
+        proposed = next_size(&c, a, cut, proposed);
+    }
+    if (rejected_then_accepted < 3 || cut_short < 4) fail_msg("a problem too easy to show anything");
+    cst_solve_stats_clear(&stats);
+}
+
+/* A step that all but reaches the end is stretched to it: no sliver after it. */
+static void no_sliver_is_left(void **state)
+{
+    (void)state;
+    cst_solve_options options;
+    cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+    options.rtol = options.atol = 1e-3;
+    options.first_step = 1 - 1e-7;
+    cst_solve_stats stats = solve(still, &options, 1);
+    assert_int_equal(stats.n_attempts, 1);
+    assert_true(stats.attempts[0].dt == 1);
+    cst_solve_stats_clear(&stats);
+}
+
+static void the_first_step_is_within_the_interval(void **state)
+{
+    (void)state;
+    cst_solve_options options;
+    for (int profile = 0; profile < 2; profile++) {
+        cst_solve_options_init(&options, (cst_profile)profile);
+        options.rtol = options.atol = 1e-3;
+        cst_solve_stats stats = solve(still, &options, 1e-9);
+        assert_int_equal(stats.n_starts, 1);
+        assert_true((stats.starts[0].first_dt <= 1e-9) == (profile == CST_PROFILE_COSTATE));
+        cst_solve_stats_clear(&stats);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_follow_from_ratios),
+        cmocka_unit_test(no_sliver_is_left),
+        cmocka_unit_test(the_first_step_is_within_the_interval),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
