@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 GOLDEN ?= ../shared/golden
 VERSION := $(shell sed -n 's/^\#define CST_VERSION "\(.*\)"/\1/p' core/version.h)
 jobs := $(if $(filter 0,$(MAKELEVEL)),$(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)))
-MAKEFLAGS += --no-print-directory $(jobs)
+MAKEFLAGS += --no-builtin-rules --no-print-directory $(jobs)
 quiet = $(if $(V),,@echo "  $(1)";)
 
 FOLDERS := core layers ode adjoint models datasets train
@@ -70,7 +70,7 @@ $(out)/%: $(out)/bench/%.o $(out)/libcostate.a
 $(out)/%: $(out)/examples/%.o $(out)/libcostate.a
 	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
 
-build/%: $(out)/% always
+build/costate build/libcostate.a build/libcostate.so: build/%: $(out)/% always
 	@cmp -s $< $@ || cp $< $@
 
 build-tests: $(quick) $(out)/costate
