@@ -87,10 +87,11 @@ typedef struct cst_grads {
     double *gt;   /* added to with `scale` */
 } cst_grads;
 
-/* One table a module type. plan, forward and vjp are required. */
+/* One table a module type. forward and vjp are required. */
 typedef struct cst_module_ops {
-    const char *name;                                                                   /* the type's name in configs */
-    void (*plan)(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan); /* *plan arrives zeroed */
+    const char *name; /* the type's name in configs */
+    /* *plan arrives zeroed. NULL: no pass needs more than x, y and theta. */
+    void (*plan)(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan);
     cst_status (*forward)(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache);
     cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g);
     /* NULL: not supported (a composite that has them still needs its children to). gy or gydot NULL: zero. */

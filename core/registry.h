@@ -32,11 +32,16 @@ typedef struct cst_module_type {
 struct cst_registry {
     size_t n_types;
     const cst_module_type *const *types;
+    const cst_registry *base; /* its types are known as well, after those here; NULL: no more */
 };
 
-/* Build the module that a section describes by its "type" and the type's keys. */
+/* Build the module that a section describes by its "type" and the type's keys. CST_EARG for a registry of more types than
+ * 256, those of its bases included. */
 CST_MUST_CHECK cst_status cst_module_from_config(const cst_registry *registry, cst_config section, const cst_shape *x,
                                                  cst_module **m, cst_error *error);
+/* The same from the section's JSON text, called "model" in messages. */
+CST_MUST_CHECK cst_status cst_module_from_json(const cst_registry *registry, const char *json, const cst_shape *x,
+                                               cst_module **m, cst_error *error);
 
 #ifdef __cplusplus
 }

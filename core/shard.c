@@ -35,19 +35,24 @@ static size_t count_shards(const cst_module *m, size_t n, int threads)
     return shards;
 }
 
+static void plan_whole(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    *plan = (cst_plan){0};
+    if (m->ops->plan) m->ops->plan(m, n, k, threads, plan);
+}
+
 static cst_plan plan_shard(const cst_module *m, size_t n, size_t k, size_t shards)
 {
-    cst_plan plan = {0};
-    m->ops->plan(m, (n + shards - 1) / shards, k, 1, &plan);
+    cst_plan plan;
+    plan_whole(m, (n + shards - 1) / shards, k, 1, &plan);
     return (cst_plan){cst_size_align(plan.cache), cst_size_align(plan.tangent), cst_size_align(plan.work)};
 }
 
 void cst_module_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
-    *plan = (cst_plan){0};
     const size_t shards = count_shards(m, n, threads);
     if (shards == 1) {
-        m->ops->plan(m, n, k, threads, plan);
+        plan_whole(m, n, k, threads, plan);
         return;
     }
     const cst_plan stride = plan_shard(m, n, k, shards);

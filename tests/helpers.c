@@ -1,6 +1,5 @@
 #include "tests/helpers.h"
 
-#include "core/config.h"
 #include "models/registry.h"
 
 #include <math.h>
@@ -137,12 +136,7 @@ cst_document *test_parse(const char *json)
 
 cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m, cst_error *error)
 {
-    *m = NULL;
-    cst_document *document = NULL;
-    CST_TRY(cst_document_parse("example", json, strlen(json), &document, error));
-    const cst_status status = cst_module_from_config(&cst_all_modules, cst_document_root(document), x, m, error);
-    cst_document_free(document);
-    return status;
+    return cst_module_from_json(&cst_all_modules, json, x, m, error);
 }
 
 typedef struct move {

@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
 /* ---- sgd ----------------------------------------------------------------------------------------------------- */
@@ -184,6 +185,15 @@ cst_status cst_optimizer_read(cst_config section, cst_optimizer *o, cst_error *e
         return cst_config_fail(cst_config_get(section, "nesterov"), error, "expected a momentum above 0 with it");
     *o = s.o;
     return CST_OK;
+}
+
+cst_status cst_optimizer_from_json(const char *json, cst_optimizer *o, cst_error *error)
+{
+    cst_document *document;
+    CST_TRY(cst_document_parse("optimizer", json, strlen(json), &document, error));
+    const cst_status status = cst_optimizer_read(cst_document_root(document), o, error);
+    cst_document_free(document);
+    return status;
 }
 
 /* ---- for callers --------------------------------------------------------------------------------------------- */

@@ -54,6 +54,8 @@ struct cst_optimizer {
 
 /* Read {"type": "adamw", "lr": 1e-3, ...}. CST_ECONFIG. */
 CST_MUST_CHECK cst_status cst_optimizer_read(cst_config section, cst_optimizer *o, cst_error *error);
+/* The same from the section's JSON text, called "optimizer" in messages. */
+CST_MUST_CHECK cst_status cst_optimizer_from_json(const char *json, cst_optimizer *o, cst_error *error);
 
 /* How many of the update's slots it uses: the first ones. */
 size_t cst_optimizer_slots(const cst_optimizer *o);
