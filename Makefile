@@ -31,8 +31,8 @@ support_objects := $(filter-out $(out)/tests/test_%,$(call objects,tests/*.c))
 tests := $(patsubst tests/%.c,$(out)/%,$(sort $(wildcard tests/test_*.c)))
 chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
 quick := $(filter-out $(out)/test_slow_%,$(chosen))
-programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) \
-    $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
+examples := $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
+programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) $(examples)
 
 contract := off
 $(out)/layers/%.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
@@ -70,11 +70,19 @@ $(out)/%: $(out)/bench/%.o $(out)/libcostate.a
 $(out)/%: $(out)/examples/%.o $(out)/libcostate.a
 	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
 
+$(call objects,examples/*.c): all_cflags += -I$(out)
+$(call objects,examples/*.c): $(out)/costate.h
+
+$(out)/costate.h: scripts/header.sh $(wildcard $(FOLDERS:=/*.h))
+	@mkdir -p $(@D)
+	@scripts/header.sh "$(VERSION)" $(FOLDERS) >$@
+
 build/costate build/libcostate.a build/libcostate.so: build/%: $(out)/% always
 	@cmp -s $< $@ || cp $< $@
 
-build-tests: $(quick) $(out)/costate
-build-slow-tests: $(chosen) $(out)/costate
+installed := $(out)/costate $(out)/libcostate.a $(out)/libcostate.so
+build-tests: $(quick) $(examples) $(installed)
+build-slow-tests: $(chosen) $(examples) $(installed)
 everything: $(lib_objects) $(chosen) $(programs) $(out)/libcostate.so
 
 setup: ## install the system packages that are missing (Debian)
@@ -88,12 +96,13 @@ test: setup ## build and run the tests, in double and in float
 test-slow: setup ## all tests, the slow ones included
 	@$(MAKE) build-slow-tests PRECISION=double
 	@$(MAKE) build-slow-tests PRECISION=float
-	@$(MAKE) -s run-tests runs="double float" quick="$(chosen)"
+	@$(MAKE) -s run-tests runs="double float" quick="$(chosen)" scripts="$(wildcard tests/test_*.sh)"
 
 runs ?= $(variant)
+scripts ?= $(filter-out tests/test_slow_%,$(wildcard tests/test_*.sh))
 run-tests:
 	@GOLDEN="$(GOLDEN)" COSTATE="build/$(lastword $(runs))/costate" tests/run.sh $(foreach \
-	    v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick))) $(if $(TESTS),,tests/test_cli.sh)
+	    v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick))) $(if $(TESTS),,$(scripts))
 
 golden: ## compare with the reference cases below GOLDEN="DIR ..."
 	@$(MAKE) build/double/test_golden PRECISION=double
@@ -142,8 +151,11 @@ demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and com
 	@$(MAKE) all
 	@scripts/demo.sh
 
-install: all ## headers, libraries, program and pkg-config file below PREFIX
-	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(FOLDERS)"
+install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
+	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(out)" "$(FOLDERS)"
+
+uninstall: ## remove them
+	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)"
 
 clean: ## remove build/
 	rm -rf build
@@ -152,6 +164,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan coverage check \
-    lint docs format bench demo install clean help
+    lint docs format bench demo install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
-# install.sh DESTDIR PREFIX VERSION PRECISION FOLDERS: called by `make install`.
+# install.sh DESTDIR PREFIX VERSION PRECISION BUILD FOLDERS: called by `make install`; BUILD has what was built.
+# install.sh --remove DESTDIR PREFIX: by `make uninstall`.
 set -eu
-destdir=$1 prefix=$2 version=$3 precision=$4 folders=$5
-include=$destdir$prefix/include/costate lib=$destdir$prefix/lib
-install -d "$include" "$lib/pkgconfig" "$destdir$prefix/bin"
-install -m 755 build/costate "$destdir$prefix/bin/costate"
-install -m 644 build/libcostate.a "$lib/libcostate.a"
-install -m 755 build/libcostate.so "$lib/libcostate.so.0"
+remove=
+[ "$1" = --remove ] && remove=1 && shift
+destdir=$1 prefix=$2
+include=$destdir$prefix/include/costate lib=$destdir$prefix/lib program=$destdir$prefix/bin/costate
+if [ -n "$remove" ]; then
+    rm -rf "$include" "$lib"/libcostate.{a,so,so.0} "$lib/pkgconfig/costate.pc" "$program"
+    exit
+fi
+version=$3 precision=$4 build=$5 folders=$6
+install -d "$include" "$lib/pkgconfig"
+install -D -m 755 "$build/costate" "$program"
+install -m 644 "$build/libcostate.a" "$lib/libcostate.a"
+install -m 755 "$build/libcostate.so" "$lib/libcostate.so.0"
 ln -sf libcostate.so.0 "$lib/libcostate.so"
-{
-    echo "/* Everything of costate $version. */"
-    for folder in $folders; do
-        for header in "$folder"/*.h; do
-            [ -f "$header" ] || continue
-            install -D -m 644 "$header" "$include/$header"
-            echo "#include \"$header\""
-        done
-    done
-} >"$include/costate.h"
+# shellcheck disable=SC2086 # a list of words
+scripts/header.sh "$version" $folders >"$include/costate.h"
+sed -n 's/^#include "\(.*\)"/\1/p' "$include/costate.h" | while read -r header; do
+    install -D -m 644 "$header" "$include/$header"
+done
 define=
 [ "$precision" = double ] && define=" -DCST_DOUBLE"
 cat >"$lib/pkgconfig/costate.pc" <<END
