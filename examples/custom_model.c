@@ -1,0 +1,99 @@
+/* A layer type of one's own, in the vector field of an ODE block, trained on generated data.
+ *
+ *   cc custom_model.c $(pkg-config --cflags --libs costate) -lm && ./a.out
+ *
+ * The layer is y = sin((1 + w) x), elementwise, with w learnt. The data are two spiral arms, to be told apart. */
+#include <costate.h>
+
+#include <math.h>
+#include <stdio.h>
+
+enum { TRAIN = 1000, TEST = 500, BATCH = 50, EPOCHS = 20 };
+
+/* ---- the layer: x (N, D), y (N, D), theta = [w (D)], which begins at zero ------------------------------------- */
+
+static cst_status forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const size_t d = m->x.dim[0];
+    (void)cache;
+    for (size_t i = 0; i < c->n * d; i++) y[i] = (real)sin((double)((1 + c->theta[i % d]) * x[i]));
+    return CST_OK;
+}
+
+/* y = sin((1 + w) x), so dy/dx = (1 + w) cos((1 + w) x) and dy/dw = x cos((1 + w) x). What is NULL is not wanted. */
+static cst_status vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g)
+{
+    const size_t d = m->x.dim[0];
+    for (size_t i = 0; i < c->n * d; i++) {
+        const real frequency = 1 + c->theta[i % d], slope = gy[i] * (real)cos((double)(frequency * p->x[i]));
+        if (g->gx) g->gx[i] = frequency * slope;
+        if (g->gtheta) g->gtheta[i % d] += g->scale * p->x[i] * slope;
+    }
+    return CST_OK;
+}
+
+static const cst_module_ops sine_ops = {.name = "sine", .forward = forward, .vjp = vjp};
+static const cst_key no_keys[] = {{0}};
+
+static cst_status make(const cst_registry *all, cst_config section, const cst_shape *x, cst_module **m, cst_error *e)
+{
+    (void)all; /* of use to layers that are made of others */
+    CST_TRY(cst_config_read(section, no_keys, true, NULL, e));
+    CST_TRY(cst_module_expect_rank(x, 1, "(features)", e));
+    CST_TRY(cst_module_new(sizeof **m, &sine_ops, x, m, e));
+    cst_module_add_tensor(*m, "w", *x);
+    return CST_OK;
+}
+
+static const cst_module_type sine = {.name = "sine", .summary = "y = sin((1 + w) x)", .make = make};
+static const cst_module_type *const types[] = {&sine};
+static const cst_registry registry = {.n_types = 1, .types = types, .base = &cst_all_modules};
+
+/* ---- the model and its training ------------------------------------------------------------------------------- */
+
+static const char adam[] = "{\"type\": \"adam\", \"lr\": 0.01}";
+static const char network[] =
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 8},"
+    " {\"type\": \"ode\", \"gradient\": {\"atol\": 1e-6}, \"field\": {\"type\": \"sequential\", \"layers\": ["
+    "   {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 16}, {\"type\": \"sine\"},"
+    "   {\"type\": \"linear\", \"out_features\": 8}]}}, {\"type\": \"linear\", \"out_features\": 2}]}";
+
+static cst_status train(cst_learner *learner, cst_error *error)
+{
+    static real x[2 * (TRAIN + TEST)];
+    static int32_t labels[TRAIN + TEST];
+    cst_step step;
+    cst_spirals_fill(cst_rng_new(0, CST_RNG_DATA), 2, 0.75, 0.02, TRAIN + TEST, x, labels);
+    for (int epoch = 1; epoch <= EPOCHS; epoch++) {
+        double loss = 0;
+        for (size_t i = 0; i < TRAIN; i += BATCH) { /* the points are independent: their order is as good as any */
+            const cst_batch batch = {.n = BATCH, .x = x + 2 * i, .targets = {.labels = labels + i}};
+            CST_TRY(cst_learner_step(learner, &batch, learner->optimizer.lr, &step, error));
+            loss += step.loss * BATCH / TRAIN;
+        }
+        printf("epoch %2d  loss %.4f\n", epoch, loss);
+    }
+    const cst_batch test = {.n = TEST, .x = x + 2 * TRAIN, .targets = {.labels = labels + TRAIN}};
+    CST_TRY(cst_learner_evaluate(learner, &test, &step, error));
+    printf("test loss %.4f, accuracy %.1f %%\n", step.loss, 100.0 * (double)step.correct / TEST);
+    return CST_OK;
+}
+
+int main(void)
+{
+    cst_error error;
+    cst_module *model = NULL;
+    cst_optimizer optimizer;
+    cst_learner learner = {0};
+    const cst_shape point = cst_shape_1d(2);
+    const size_t sizes[] = {BATCH, TEST}; /* of batches, to plan memory for */
+    const cst_learner_options options = {cst_loss_find("cross_entropy"), &optimizer, 0, 1, sizes, 2};
+    cst_status status = cst_optimizer_from_json(adam, &optimizer, &error);
+    if (status == CST_OK) status = cst_module_from_json(&registry, network, &point, &model, &error);
+    if (status == CST_OK) status = cst_learner_init(&learner, model, &options, cst_rng_new(0, CST_RNG_INIT), &error);
+    if (status == CST_OK) status = train(&learner, &error);
+    if (status != CST_OK) fprintf(stderr, "%s: %s\n", cst_status_text(status), error.message);
+    cst_learner_clear(&learner);
+    cst_module_free(model);
+    return status == CST_OK ? 0 : 1;
+}

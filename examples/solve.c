@@ -1,0 +1,66 @@
+/* The solver alone: a damped oscillator, u'' + 2 g u' + u = 0 with u(0) = 1 and u'(0) = 0.
+ *
+ *   cc solve.c $(pkg-config --cflags --libs costate) -lm && ./a.out
+ *
+ * As a system, y = (u, u') and y' = (u', -u - 2 g u'). In closed form, with w = sqrt(1 - g^2),
+ *   u(t) = exp(-g t) (cos w t + g / w sin w t).
+ * The solver chooses its steps by the tolerance; the output times below it reads off its dense output. */
+#include <costate.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { N_TIMES = 11 };
+
+static cst_status oscillator(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    const double g = *(const double *)context;
+    (void)t, (void)scale, (void)q, (void)error; /* no explicit time, no quadratures, nothing that can fail */
+    dy[0] = y[1];
+    dy[1] = -y[0] - (real)(2 * g) * y[1];
+    return CST_OK;
+}
+
+static double closed_form(double g, double t)
+{
+    const double w = sqrt(1 - g * g);
+    return exp(-g * t) * (cos(w * t) + g / w * sin(w * t));
+}
+
+int main(void)
+{
+    double g = 0.2, times[N_TIMES], worst = 0;
+    real y[N_TIMES][2];
+    const real start[2] = {1, 0};
+    for (int i = 0; i < N_TIMES; i++) times[i] = i;
+
+    const cst_block state = {.name = "y", .size = 2, .weight = 1, .rtol = -1, .atol = -1}; /* < 0: the solver's */
+    const cst_problem problem = {.f = oscillator, .context = &g, .blocks = &state, .n_blocks = 1};
+    cst_solve_options options;
+    cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+    options.method = cst_tableau_find("dopri5");
+    options.rtol = options.atol = 1e-5;
+
+    cst_error error;
+    cst_solve_stats stats = {0};
+    real *work = malloc(cst_solver_work(&problem, &options) * sizeof *work);
+    cst_status status = work ? CST_OK : cst_fail(&error, CST_ENOMEM, "out of memory");
+    if (status == CST_OK)
+        status = cst_solve(&problem, &options, times, N_TIMES, start, y[0], NULL, work, &stats, &error);
+    free(work);
+    if (status != CST_OK) {
+        fprintf(stderr, "%s: %s\n", cst_status_text(status), error.message);
+        return 1;
+    }
+
+    printf("   t       u(t)      error\n");
+    for (int i = 0; i < N_TIMES; i++) {
+        const double off = (double)y[i][0] - closed_form(g, times[i]);
+        worst = fmax(worst, fabs(off));
+        printf("%4.0f  %+.6f  %+.1e\n", times[i], (double)y[i][0], off);
+    }
+    printf("%zu evaluations, %zu steps accepted, %zu rejected; the first was %.3g long, the last %.3g\n", stats.nfe,
+           stats.accepted, stats.rejected, stats.first_dt, stats.last_dt);
+    return worst < 10 * options.rtol ? 0 : 1;
+}
