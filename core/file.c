@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static cst_status io_error(cst_error *error, const char *path, const char *what, int number)
+cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int number)
 {
     if (number == ENOMEM) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     return cst_fail(error, CST_EIO, "%s: %s: %s", path, what, strerror(number));
@@ -20,7 +20,7 @@ static cst_status io_error(cst_error *error, const char *path, const char *what,
 cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error)
 {
     FILE *stream = fopen(path, "rb");
-    if (!stream) return io_error(error, path, "cannot open", errno);
+    if (!stream) return cst_fail_io(error, path, "cannot open", errno);
     /* In pieces, as a pipe does not tell its size. */
     cst_text text = {0};
     cst_text_add(&text, "", 0);
@@ -35,7 +35,7 @@ cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *s
     if (text.failed) {
         status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     } else if (number != 0) {
-        status = io_error(error, path, "cannot read", number);
+        status = cst_fail_io(error, path, "cannot read", number);
     } else if (text.size > limit) {
         status = cst_fail(error, CST_EIO, "%s: has more than %zu bytes", path, limit);
     }
@@ -94,21 +94,17 @@ cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *
         unlink(file->temporary);
     }
     forget(file);
-    return io_error(error, path, "cannot write", number);
+    return cst_fail_io(error, path, "cannot write", number);
 }
 
-/* A new name is on disk once its folder is. Some file systems cannot flush a folder; that is no failure. */
-static int flush_folder(const char *path)
+/* A new name is on disk once its folder is. Some file systems cannot flush a folder; that is no failure. Allocates nothing,
+ * as there is no way back: `path` is cut at its last slash for a moment. */
+static int flush_folder(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    cst_text name = {0};
-    if (!slash) {
-        cst_text_puts(&name, ".");
-    } else {
-        cst_text_add(&name, path, slash == path ? 1 : (size_t)(slash - path));
-    }
-    const int folder = name.failed ? -1 : open(name.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(name.data);
+    char *slash = strrchr(path, '/');
+    if (slash) *slash = '\0';
+    const int folder = open(!slash ? "." : slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (slash) *slash = '/';
     if (folder < 0) return 0;
     const int number = fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
     close(folder);
@@ -135,7 +131,7 @@ cst_status cst_new_file_commit(cst_new_file *file, cst_error *error)
         number = flush_folder(file->path);
     }
     cst_status status = CST_OK;
-    if (number != 0) status = io_error(error, file->path, "cannot write", number);
+    if (number != 0) status = cst_fail_io(error, file->path, "cannot write", number);
     forget(file);
     return status;
 }
@@ -193,5 +189,5 @@ cst_status cst_folder_create(const char *path, cst_error *error)
         *end = rest;
     }
     free(part);
-    return number == 0 ? CST_OK : io_error(error, path, "cannot make the folder", number);
+    return number == 0 ? CST_OK : cst_fail_io(error, path, "cannot make the folder", number);
 }

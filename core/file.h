@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/* "PATH: WHAT: reason" for an errno: CST_EIO, or CST_ENOMEM where the reason is that. */
+cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int number);
+
 /* A file's bytes, to be freed with free(); a NUL follows them. CST_EIO if it cannot be read or has more than `limit`
  * bytes, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error);

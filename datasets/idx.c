@@ -1,8 +1,10 @@
 #include "datasets/idx.h"
 
+#include "core/file.h"
 #include "datasets/locate.h"
 #include "datasets/part.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -99,8 +101,9 @@ static cst_status read_elements(gzFile file, const char *path, cst_idx *idx, cst
 cst_status cst_idx_read(const char *path, cst_idx *idx, cst_error *error)
 {
     *idx = (cst_idx){0};
+    errno = 0; /* which gzopen leaves as it is where it has no memory */
     gzFile file = gzopen(path, "rb");
-    if (!file) return cst_fail(error, CST_EIO, "%s: cannot open", path);
+    if (!file) return cst_fail_io(error, path, "cannot open", errno != 0 ? errno : ENOMEM);
     cst_status status = CST_OK;
     if (gzbuffer(file, READ_BUFFER) != 0) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     if (status == CST_OK) status = read_header(file, path, idx, error);

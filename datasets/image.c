@@ -5,8 +5,19 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
+/* Whether an allocation of the image at hand has failed: stb's reason does not always say so. A thread's own, as is that. */
+static _Thread_local bool no_memory;
+
+static void *note(void *block)
+{
+    no_memory = no_memory || !block;
+    return block;
+}
+
+#define STBI_MALLOC(size) note(malloc(size))
+#define STBI_REALLOC(block, size) note(realloc(block, size))
+#define STBI_FREE(block) free(block)
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
@@ -27,10 +38,9 @@ static void separate(const uint8_t *restrict pixels, uint8_t *restrict planes, s
 
 static cst_status fail_decoding(const char *name, cst_error *error)
 {
+    if (no_memory) return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
     const char *why = stbi_failure_reason();
-    const bool no_memory = why && strcmp(why, "Out of memory") == 0;
-    return cst_fail(error, no_memory ? CST_ENOMEM : CST_EFORMAT, "%s: cannot decode the image: %s", name,
-                    why ? why : "unknown reason");
+    return cst_fail(error, CST_EFORMAT, "%s: cannot decode the image: %s", name, why ? why : "unknown reason");
 }
 
 cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels, size_t *h, size_t *w,
@@ -38,6 +48,7 @@ cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size,
 {
     if (size > INT_MAX) return cst_fail(error, CST_EFORMAT, "%s: too large for an image", name);
     int width = 0, height = 0, found = 0;
+    no_memory = false;
     stbi_uc *pixels = stbi_load_from_memory(bytes, (int)size, &width, &height, &found, (int)channels);
     if (!pixels) return fail_decoding(name, error);
     const size_t n = (size_t)width * (size_t)height;

@@ -73,7 +73,7 @@ static cst_status names_read(const char *path, bool only_folders, names *list, c
 {
     *list = (names){0};
     DIR *folder = opendir(path);
-    if (!folder) return cst_fail(error, CST_EIO, "%s: cannot open the folder: %s", path, strerror(errno));
+    if (!folder) return cst_fail_io(error, path, "cannot open the folder", errno);
     cst_status status = CST_OK;
     const struct dirent *entry;
     while (status == CST_OK && (errno = 0, entry = readdir(folder))) {
@@ -84,7 +84,7 @@ static cst_status names_read(const char *path, bool only_folders, names *list, c
         free(whole);
     }
     if (status == CST_OK && errno != 0) {
-        status = cst_fail(error, CST_EIO, "%s: cannot read the folder: %s", path, strerror(errno));
+        status = cst_fail_io(error, path, "cannot read the folder", errno);
     }
     closedir(folder);
     if (status != CST_OK) {

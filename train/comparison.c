@@ -171,10 +171,9 @@ static cst_status resolve(cst_comparison *c, cst_error *error)
 {
     cst_experiment e;
     cst_document *document;
-    if (make_config(c, 0, &document, NULL) == CST_OK) {
-        cst_document_free(document);
-        return CST_OK;
-    }
+    const cst_status status = make_config(c, 0, &document, error);
+    if (status == CST_OK) cst_document_free(document);
+    if (status != CST_ECONFIG) return status;
     CST_TRY(cst_experiment_new(c->document, &e, error));
     cst_experiment_clear(&e);
     return CST_OK;

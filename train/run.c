@@ -27,12 +27,13 @@ static cst_status path_of(const cst_run *run, const char *name, char **path, cst
     return *path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
-static bool has(const cst_run *run, const char *name)
+static cst_status look_for(const cst_run *run, const char *name, bool *there, cst_error *error)
 {
-    char *path = cst_path_join(run->folder, name);
-    const bool there = path && cst_path_exists(path);
+    char *path;
+    CST_TRY(path_of(run, name, &path, error));
+    *there = cst_path_exists(path);
     free(path);
-    return there;
+    return CST_OK;
 }
 
 static cst_status write_metrics(const cst_run *run, cst_error *error)
@@ -106,8 +107,7 @@ static cst_status open_log(cst_run *run, cst_error *error)
     CST_TRY(path_of(run, log_file, &path, error));
     run->log = fopen(path, "a");
     const int number = errno;
-    const cst_status status =
-        run->log ? CST_OK : cst_fail(error, CST_EIO, "%s: cannot write: %s", path, strerror(number));
+    const cst_status status = run->log ? CST_OK : cst_fail_io(error, path, "cannot write", number);
     free(path);
     return status;
 }
@@ -181,15 +181,19 @@ static bool heard_interrupted(void *context)
 
 /* ---- the folder ---------------------------------------------------------------------------------------------- */
 
-static bool is_empty(const char *path)
+/* CST_ECONFIG unless the folder is absent or empty. */
+static cst_status check_empty(const char *path, cst_run_mode mode, cst_error *error)
 {
     DIR *folder = opendir(path);
-    if (!folder) return errno == ENOENT;
+    if (!folder) return errno == ENOENT ? CST_OK : cst_fail_io(error, path, "cannot open the folder", errno);
     bool empty = true;
     for (const struct dirent *entry; empty && (entry = readdir(folder));)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(folder);
-    return empty;
+    if (empty) return CST_OK;
+    return cst_fail(error, CST_ECONFIG, "%s: there is something in this folder already; %s", path,
+                    mode == CST_RUN_RESUME ? "and it is no run"
+                                           : "resume the run in it with --resume, or use another with --out");
 }
 
 /* That the folder's run was begun with this config. */
@@ -221,7 +225,9 @@ static cst_status resume(cst_run *run, const cst_trainer_events *events, cst_err
     int threads;
     double asked = 0;
     cst_safetensors *file;
-    if (!has(run, checkpoint_file)) return cst_trainer_init(&run->trainer, &run->experiment, events, error);
+    bool there;
+    CST_TRY(look_for(run, checkpoint_file, &there, error));
+    if (!there) return cst_trainer_init(&run->trainer, &run->experiment, events, error);
     CST_TRY(path_of(run, checkpoint_file, &path, error));
     cst_status status = cst_checkpoint_open(path, &file, &threads, error);
     free(path);
@@ -274,14 +280,12 @@ static cst_status begin(cst_run *run, cst_document *document, cst_run_mode mode,
                                        .checkpoint = heard_checkpoint,
                                        .best = heard_best,
                                        .interrupted = heard_interrupted};
-    const bool going_on = mode == CST_RUN_RESUME && has(run, config_file);
+    bool going_on = false;
     CST_TRY(cst_experiment_new(document, &run->experiment, error));
     if (mode == CST_RUN_OPEN) return load_model(run, error);
+    if (mode == CST_RUN_RESUME) CST_TRY(look_for(run, config_file, &going_on, error));
     if (going_on) CST_TRY(compare_configs(run, error));
-    if (!going_on && !is_empty(run->folder))
-        return cst_fail(error, CST_ECONFIG, "%s: there is something in this folder already; %s", run->folder,
-                        mode == CST_RUN_RESUME ? "and it is no run"
-                                               : "resume the run in it with --resume, or use another with --out");
+    if (!going_on) CST_TRY(check_empty(run->folder, mode, error));
     CST_TRY(going_on ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error));
     CST_TRY(cst_folder_create(run->folder, error));
     CST_TRY(write_config(run, error));
@@ -339,7 +343,9 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
 
 cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error)
 {
-    if (cst_trainer_finished(&run->trainer) && has(run, summary_file)) {
+    bool done = cst_trainer_finished(&run->trainer);
+    if (done) CST_TRY(look_for(run, summary_file, &done, error));
+    if (done) {
         char *path;
         cst_trainer_use_best(&run->trainer);
         CST_TRY(path_of(run, summary_file, &path, error));
