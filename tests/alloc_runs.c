@@ -1,0 +1,214 @@
+/* Scenarios of tests/alloc_sweep.h: runs in folders, made, resumed, evaluated, compared and drawn. */
+#include "tests/alloc_sweep.h"
+
+#include "data_files.h"
+#include "run_files.h"
+#include "tests/helpers.h"
+
+#include "core/file.h"
+#include "train/comparison.h"
+#include "train/plot.h"
+#include "train/run.h"
+
+/* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
+static const char config[] =
+    "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 1, \"epochs\": 2,\n"
+    " \"data\": {\"type\": \"spirals\", \"train_size\": 10, \"validation_size\": 4, \"test_size\": 4, \"batch_size\": "
+    "4},\n"
+    " \"model\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"dropout\", \"p\": 0.1}, {\"type\": \"ode\",\n"
+    "  \"solver\": {\"rtol\": 0.1, \"atol\": 0.1}, \"field\": {\"type\": \"sequential\", \"layers\": [\n"
+    "  {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 2}, {\"type\": \"tanh\"}]}},\n"
+    "  {\"type\": \"linear\", \"out_features\": 2}]}, \"schedule\": {\"type\": \"plateau\"}}";
+
+static char reference[TEST_PATH], parts[TEST_PATH], run_folder[TEST_PATH], comparison[TEST_PATH], stem[TEST_PATH];
+
+/* ---- one run ------------------------------------------------------------------------------------------------- */
+
+static bool stop_in_second_epoch(void *context)
+{
+    const cst_run *run = context;
+    return run->trainer.training.iterations == 4;
+}
+
+static cst_status evaluate(cst_run *run, cst_error *error)
+{
+    cst_evaluation result;
+    CST_TRY(cst_trainer_evaluate(&run->trainer, &run->experiment.data.test, &result, error));
+    return result.rows == 4 ? CST_OK : cst_fail(error, CST_EARG, "other rows than there are");
+}
+
+static cst_status run_in(const char *folder, cst_run_mode mode, bool stop, cst_error *error)
+{
+    cst_document *document;
+    cst_run run;
+    cst_summary summary;
+    const cst_run_events events = {.context = &run, .interrupted = stop ? stop_in_second_epoch : NULL};
+    CST_TRY(cst_document_parse("config", config, sizeof config - 1, &document, error));
+    cst_status status = cst_run_init(&run, document, folder, mode, &events, error);
+    if (status == CST_OK) {
+        const uint64_t before = run.trainer.training.iterations;
+        status = mode == CST_RUN_OPEN ? evaluate(&run, error) : cst_run_train(&run, &summary, error);
+        if (mode == CST_RUN_RESUME && status == CST_OK && before < 4)
+            status = cst_fail(error, CST_EARG, "gone on from iteration %llu", (unsigned long long)before);
+        cst_run_clear(&run);
+    }
+    cst_document_free(document);
+    return status;
+}
+
+static void no_folder(void)
+{
+    test_remove(run_folder);
+}
+
+static void copy_parts(void)
+{
+    test_copy_run(parts, run_folder);
+}
+
+static void copy_reference(void)
+{
+    test_copy_run(reference, run_folder);
+}
+
+static cst_status run_new(cst_error *error)
+{
+    return run_in(run_folder, CST_RUN_NEW, false, error);
+}
+
+static cst_status run_interrupted(cst_error *error)
+{
+    return run_in(run_folder, CST_RUN_NEW, true, error);
+}
+
+static cst_status run_resumed(cst_error *error)
+{
+    return run_in(run_folder, CST_RUN_RESUME, false, error);
+}
+
+static cst_status run_evaluated(cst_error *error)
+{
+    return run_in(reference, CST_RUN_OPEN, false, error);
+}
+
+/* What is there can be read, and what ended well is what it would have been. */
+static void check_new(cst_status status)
+{
+    test_check_run(run_folder, false);
+    if (status == CST_OK) test_same_run(run_folder, reference);
+}
+
+/* A checkpoint that was there is there, and going on from it leads to the same end. */
+static void check_resumed(cst_status status)
+{
+    cst_error error;
+    assert_true(test_has(run_folder, "checkpoint.safetensors"));
+    check_new(status);
+    if (status == CST_OK) return;
+    test_assert_ok("resumed again", run_resumed(&error), &error);
+    test_same_run(run_folder, reference);
+}
+
+/* ---- a comparison, drawn --------------------------------------------------------------------------------------- */
+
+static void no_comparison(void)
+{
+    test_remove(comparison);
+}
+
+static cst_status tables(const cst_comparison *c, cst_error *error)
+{
+    for (int format = CST_TABLE_TEXT; format <= CST_TABLE_CSV; format++) {
+        char *table = cst_comparison_table(c, (cst_table_format)format);
+        if (!table) return cst_fail(error, CST_ENOMEM, "out of memory");
+        const bool whole = strstr(table, "norm=default") && strstr(table, "norm=seminorm");
+        free(table);
+        if (!whole) return cst_fail(error, CST_EARG, "a table without its variants");
+    }
+    return CST_OK;
+}
+
+static cst_status compare(cst_document *document, const cst_varied *varied, cst_error *error)
+{
+    cst_comparison c;
+    const cst_comparison_events events = {0};
+    CST_TRY(cst_document_set(document, "epochs", "1", error));
+    CST_TRY(cst_comparison_init(&c, document, comparison, varied, 1, 1, error));
+    cst_status status = cst_comparison_run(&c, &events, error);
+    if (status == CST_OK) status = tables(&c, error);
+    cst_comparison_clear(&c);
+    return status;
+}
+
+static cst_status run_comparison(cst_error *error)
+{
+    cst_document *document;
+    cst_varied varied;
+    CST_TRY(cst_varied_parse("model...norm=default,seminorm", &varied, error));
+    cst_status status = cst_document_parse("config", config, sizeof config - 1, &document, error);
+    if (status == CST_OK) {
+        status = compare(document, &varied, error);
+        cst_document_free(document);
+    }
+    cst_varied_clear(&varied);
+    return status;
+}
+
+static void check_comparison(cst_status status)
+{
+    test_check_run(comparison, false);
+    if (status == CST_OK) assert_true(test_has(comparison, "comparison.md") && test_has(comparison, "comparison.csv"));
+}
+
+/* gnuplot is not on the path: the script is all there is to make. */
+static cst_status run_plot(cst_error *error)
+{
+    cst_plot plot = {0};
+    cst_status status = cst_plot_add(&plot, comparison, error);
+    if (status == CST_OK) status = cst_plot_add(&plot, reference, error);
+    if (status == CST_OK) status = cst_plot_draw(&plot, stem, error);
+    cst_plot_clear(&plot);
+    return status;
+}
+
+static void check_plot(cst_status status)
+{
+    if (status != CST_EUNSUPPORTED) return;
+    size_t n;
+    char *script = test_read_all(test_root, "plot.gp", &n);
+    assert_non_null(strstr(script, "unset multiplot\nunset output\n"));
+    free(script);
+}
+
+/* ---- the scenarios ------------------------------------------------------------------------------------------- */
+
+const alloc_scenario alloc_run_scenarios[] = {
+    {"a run", CST_OK, no_folder, run_new, check_new},
+    {"a run that is interrupted", CST_EINTERRUPTED, no_folder, run_interrupted, check_new},
+    {"a run resumed in the midst of an epoch", CST_OK, copy_parts, run_resumed, check_resumed},
+    {"a run resumed after its end", CST_OK, copy_reference, run_resumed, check_resumed},
+    {"a run evaluated", CST_OK, NULL, run_evaluated, NULL},
+    {"a comparison", CST_OK, no_comparison, run_comparison, check_comparison},
+    {"a plot's script", CST_EUNSUPPORTED, NULL, run_plot, check_plot},
+    {0},
+};
+
+void alloc_runs_set_up(void)
+{
+    cst_error error;
+    assert_int_equal(test_make_root(NULL), 0);
+    test_path("reference", reference);
+    test_path("parts", parts);
+    test_path("run", run_folder);
+    test_path("comparison", comparison);
+    test_path("plot", stem);
+    assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
+    test_assert_ok("reference", run_in(reference, CST_RUN_NEW, false, &error), &error);
+    assert_int_equal(run_in(parts, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
+    test_assert_ok("comparison", run_comparison(&error), &error);
+}
+
+void alloc_runs_tear_down(void)
+{
+    test_remove_root(NULL);
+}
