@@ -21,7 +21,7 @@ package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) s
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
     $(if $(PORTABLE),,-march=native) $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
-    $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+    $(if $(SANITIZE),-O1 -Wno-pass-failed -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
 all_libs = $(LDFLAGS) $(package_libs)
 
