@@ -30,7 +30,7 @@ static bool reserve(cst_text *text, size_t n)
 void cst_text_add(cst_text *text, const char *bytes, size_t n)
 {
     if (!reserve(text, n)) return;
-    memcpy(text->data + text->size, bytes, n);
+    if (n > 0) memcpy(text->data + text->size, bytes, n); /* of another text, of which nothing came, bytes is NULL */
     text->size += n;
     text->data[text->size] = '\0';
 }

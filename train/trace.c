@@ -77,8 +77,9 @@ static cst_status read_rows(const char *path, char *text, size_t size, void (*ro
     for (char *line = text + n; line < text + size; number++) {
         char *end = memchr(line, '\n', (size_t)(text + size - line));
         cst_trace_row parsed;
-        if (end) *end = '\0';
-        if (!end || !parse_row(line, &parsed))
+        if (!end) break;
+        *end = '\0';
+        if (!parse_row(line, &parsed))
             return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected a row of %d fields", path, number, FIELDS);
         row(context, &parsed);
         line = end + 1;
@@ -125,5 +126,5 @@ cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, c
     }
     CST_TRY(status);
     *stream = fopen(path, "a");
-    return *stream ? CST_OK : cst_fail(error, CST_EIO, "%s: cannot write: %s", path, strerror(errno));
+    return *stream ? CST_OK : cst_fail_io(error, path, "cannot write", errno);
 }

@@ -35,7 +35,7 @@ CST_MUST_CHECK cst_status cst_trace_open(const char *path, uint64_t iteration, F
 /* The rows of one pass. A failure to write shows in ferror(stream). */
 void cst_trace_write(FILE *stream, uint64_t iteration, const char *block, bool backward, const cst_solve_stats *stats);
 
-/* Call `row` for each row of a file. CST_EIO; CST_EFORMAT naming the line; CST_ENOMEM. */
+/* Call `row` for each row of a file; a last line without its end, as a run that died leaves, is none. CST_EIO; CST_EFORMAT naming the line; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trace_read(const char *path, void (*row)(void *context, const cst_trace_row *row),
                                          void *context, cst_error *error);
 
