@@ -12,7 +12,7 @@
 
 /* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
 static const char config[] =
-    "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 1, \"epochs\": 2,\n"
+    "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 1, \"epochs\": 2, \"trace_every\": 2,\n"
     " \"data\": {\"type\": \"spirals\", \"train_size\": 10, \"validation_size\": 4, \"test_size\": 4, \"batch_size\": "
     "4},\n"
     " \"model\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"dropout\", \"p\": 0.1}, {\"type\": \"ode\",\n"
@@ -171,6 +171,16 @@ static cst_status run_plot(cst_error *error)
     return status;
 }
 
+static cst_status run_steps_plot(cst_error *error)
+{
+    bool drawn;
+    cst_plot plot = {0};
+    cst_status status = cst_plot_add(&plot, comparison, error);
+    if (status == CST_OK) status = cst_plot_draw_steps(&plot, stem, &drawn, error);
+    cst_plot_clear(&plot);
+    return status;
+}
+
 static void check_plot(cst_status status)
 {
     if (status != CST_EUNSUPPORTED) return;
@@ -190,6 +200,7 @@ const alloc_scenario alloc_run_scenarios[] = {
     {"a run evaluated", CST_OK, NULL, run_evaluated, NULL},
     {"a comparison", CST_OK, no_comparison, run_comparison, check_comparison},
     {"a plot's script", CST_EUNSUPPORTED, NULL, run_plot, check_plot},
+    {"a script of solver steps", CST_EUNSUPPORTED, NULL, run_steps_plot, check_plot},
     {0},
 };
 

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "train/checkpoint.h"
 #include "train/summary.h"
+#include "train/trace.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -78,6 +79,16 @@ static cst_status read_lines(const char *path, cst_error *error)
     return whole ? CST_OK : cst_fail(error, CST_EFORMAT, "%s: ends within a line", path);
 }
 
+static void ignore_row(void *context, const cst_trace_row *row)
+{
+    (void)context, (void)row;
+}
+
+static cst_status read_trace(const char *path, cst_error *error)
+{
+    return cst_trace_read(path, ignore_row, NULL, error);
+}
+
 static const struct {
     const char *name;
     cst_status (*read)(const char *path, cst_error *error);
@@ -85,6 +96,7 @@ static const struct {
     {"config.json", read_document}, {"comparison.json", read_document},  {"metrics.csv", read_metrics},
     {"comparison.csv", read_lines}, {"model.safetensors", read_tensors}, {"checkpoint.safetensors", read_checkpoint},
     {"summary.json", read_summary}, {"comparison.md", read_lines},       {"log.txt", read_lines},
+    {"trace.csv", read_trace},
 };
 enum { N_FILES = sizeof files / sizeof files[0] };
 
@@ -172,6 +184,7 @@ void test_same_run(const char *folder, const char *expected)
 {
     same_file(folder, expected, "config.json");
     same_file(folder, expected, "model.safetensors");
+    if (test_has(expected, "trace.csv")) same_file(folder, expected, "trace.csv");
     same_metrics(folder, expected);
     same_summary(folder, expected);
 }
