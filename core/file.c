@@ -2,8 +2,10 @@
 
 #include "core/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -142,6 +144,38 @@ void cst_new_file_discard(cst_new_file *file)
     fclose(file->stream);
     unlink(file->temporary);
     forget(file);
+}
+
+/* The process that is writing it, from the name's end; 0: it is no such name. */
+static long writer_of(const char *name, const char *target)
+{
+    const size_t n = strlen(target);
+    char *end;
+    if (strncmp(name, target, n) != 0 || strncmp(name + n, ".tmp", 4) != 0) return 0;
+    const char *number = name + n + 4;
+    const long writer = strtol(number, &end, 10);
+    if (end == number || *end != '-' || !end[1] || strspn(end + 1, "0123456789") != strlen(end + 1)) return 0;
+    return writer > 0 ? writer : 0;
+}
+
+bool cst_file_is_leftover(const char *name, const char *const *names)
+{
+    long writer = 0;
+    for (size_t i = 0; names[i] && writer == 0; i++) writer = writer_of(name, names[i]);
+    /* This process asks before it writes: a file with its number is of one that had it before. */
+    return writer > 0 && (writer == (long)getpid() || (kill((pid_t)writer, 0) != 0 && errno == ESRCH));
+}
+
+void cst_folder_tidy(const char *folder, const char *const *names)
+{
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (!cst_file_is_leftover(entry->d_name, names)) continue;
+        char *path = cst_path_join(folder, entry->d_name);
+        if (path) unlink(path);
+        free(path);
+    }
+    if (dir) closedir(dir);
 }
 
 cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error)

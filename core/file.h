@@ -34,6 +34,11 @@ void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n); /* com
 CST_MUST_CHECK cst_status cst_new_file_commit(cst_new_file *file, cst_error *error);
 void cst_new_file_discard(cst_new_file *file); /* remove it; nothing to do if it has ended */
 
+/* Whether `name` is that of a new file in the place of one of `names` (ended by NULL), whose writer died before its end. */
+bool cst_file_is_leftover(const char *name, const char *const *names);
+/* Remove such files from a folder. */
+void cst_folder_tidy(const char *folder, const char *const *names);
+
 /* All of that at once. */
 CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error);
 

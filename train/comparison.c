@@ -296,8 +296,10 @@ static cst_status write_index(const cst_comparison *c, cst_error *error)
 
 cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
 {
+    static const char *const files[] = {"comparison.json", "comparison.csv", "comparison.md", NULL};
     cst_status first = CST_OK;
     CST_TRY(cst_folder_create(c->folder, error));
+    cst_folder_tidy(c->folder, files);
     CST_TRY(write_index(c, error));
     for (size_t repeat = 0; repeat < c->repeats; repeat++) {
         for (size_t i = 0; i < c->n_variants; i++) {

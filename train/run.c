@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char config_file[] = "config.json", metrics_file[] = "metrics.csv", log_file[] = "log.txt";
 static const char summary_file[] = "summary.json", model_file[] = "model.safetensors";
 static const char checkpoint_file[] = "checkpoint.safetensors", trace_file[] = "trace.csv";
+static const char *const replaced_files[] = {config_file,     metrics_file, summary_file, model_file,
+                                             checkpoint_file, trace_file,   NULL};
 
 /* ---- files of the folder ------------------------------------------------------------------------------------- */
 
@@ -181,14 +184,15 @@ static bool heard_interrupted(void *context)
 
 /* ---- the folder ---------------------------------------------------------------------------------------------- */
 
-/* CST_ECONFIG unless the folder is absent or empty. */
+/* CST_ECONFIG unless the folder is absent or empty, but for what a run that died at once has left. */
 static cst_status check_empty(const char *path, cst_run_mode mode, cst_error *error)
 {
     DIR *folder = opendir(path);
     if (!folder) return errno == ENOENT ? CST_OK : cst_fail_io(error, path, "cannot open the folder", errno);
     bool empty = true;
     for (const struct dirent *entry; empty && (entry = readdir(folder));)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                cst_file_is_leftover(entry->d_name, replaced_files);
     closedir(folder);
     if (empty) return CST_OK;
     return cst_fail(error, CST_ECONFIG, "%s: there is something in this folder already; %s", path,
@@ -216,7 +220,7 @@ static cst_status compare_configs(const cst_run *run, cst_error *error)
     return status;
 }
 
-/* ---- beginning ----------------------------------------------------------------------------------------------- */
+/* ---- before training ----------------------------------------------------------------------------------------------- */
 
 /* Load the checkpoint, if there is one, into a trainer made for as many threads as it was. */
 static cst_status resume(cst_run *run, const cst_trainer_events *events, cst_error *error)
@@ -257,21 +261,7 @@ static cst_status load_model(cst_run *run, cst_error *error)
     return status;
 }
 
-static void say_hello(cst_run *run)
-{
-    const cst_experiment *e = &run->experiment;
-    const cst_dataset *d = &e->data;
-    cst_run_say(run, "costate %s (%s, %s)", CST_VERSION, CST_REAL_NAME, cst_blas_name());
-    cst_run_say(run, "%s: %zu parameters, %zu + %zu + %zu rows to train, validate and test, seed %llu, %d thread%s",
-                e->name, e->model->n_params, d->train.n, d->validation.n, d->test.n, (unsigned long long)e->seed,
-                e->threads, e->threads == 1 ? "" : "s");
-    if (run->trainer.training.iterations > 0)
-        cst_run_say(run, "going on after %llu epochs and %llu iterations",
-                    (unsigned long long)run->trainer.training.epoch,
-                    (unsigned long long)run->trainer.training.iteration);
-}
-
-static cst_status begin(cst_run *run, cst_document *document, cst_run_mode mode, cst_error *error)
+static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mode, cst_error *error)
 {
     const cst_trainer_events events = {.context = run,
                                        .iteration = heard_iteration,
@@ -286,15 +276,7 @@ static cst_status begin(cst_run *run, cst_document *document, cst_run_mode mode,
     if (mode == CST_RUN_RESUME) CST_TRY(look_for(run, config_file, &going_on, error));
     if (going_on) CST_TRY(compare_configs(run, error));
     if (!going_on) CST_TRY(check_empty(run->folder, mode, error));
-    CST_TRY(going_on ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error));
-    CST_TRY(cst_folder_create(run->folder, error));
-    CST_TRY(write_config(run, error));
-    CST_TRY(open_log(run, error));
-    CST_TRY(open_trace(run, error));
-    run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
-    aim_trace(run);
-    say_hello(run);
-    return CST_OK;
+    return going_on ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error);
 }
 
 cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder, cst_run_mode mode,
@@ -303,7 +285,7 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
     *run = (cst_run){.folder = strdup(folder)};
     if (!run->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     if (events) run->events = *events;
-    const cst_status status = begin(run, document, mode, error);
+    const cst_status status = prepare(run, document, mode, error);
     if (status != CST_OK) cst_run_clear(run);
     return status;
 }
@@ -319,6 +301,46 @@ void cst_run_clear(cst_run *run)
 }
 
 /* ---- training ------------------------------------------------------------------------------------------------ */
+
+static void say_hello(cst_run *run)
+{
+    const cst_experiment *e = &run->experiment;
+    const cst_dataset *d = &e->data;
+    cst_run_say(run, "costate %s (%s, %s)", CST_VERSION, CST_REAL_NAME, cst_blas_name());
+    cst_run_say(run, "%s: %zu parameters, %zu + %zu + %zu rows to train, validate and test, seed %llu, %d thread%s",
+                e->name, e->model->n_params, d->train.n, d->validation.n, d->test.n, (unsigned long long)e->seed,
+                e->threads, e->threads == 1 ? "" : "s");
+    if (run->trainer.training.iterations > 0)
+        cst_run_say(run, "going on after %llu epochs and %llu iterations",
+                    (unsigned long long)run->trainer.training.epoch,
+                    (unsigned long long)run->trainer.training.iteration);
+}
+
+/* A summary there is of an end that is not the end any more. */
+static cst_status remove_summary(const cst_run *run, cst_error *error)
+{
+    char *path;
+    CST_TRY(path_of(run, summary_file, &path, error));
+    const int number = unlink(path) == 0 || errno == ENOENT ? 0 : errno;
+    const cst_status status = number == 0 ? CST_OK : cst_fail_io(error, path, "cannot remove", number);
+    free(path);
+    return status;
+}
+
+/* From here on the folder is this run's. */
+static cst_status begin(cst_run *run, cst_error *error)
+{
+    CST_TRY(cst_folder_create(run->folder, error));
+    cst_folder_tidy(run->folder, replaced_files);
+    CST_TRY(write_config(run, error));
+    CST_TRY(remove_summary(run, error));
+    CST_TRY(open_log(run, error));
+    CST_TRY(open_trace(run, error));
+    run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
+    aim_trace(run);
+    say_hello(run);
+    return CST_OK;
+}
 
 static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
 {
@@ -353,7 +375,8 @@ cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error)
         free(path);
         return status;
     }
-    cst_status status = cst_trainer_run(&run->trainer, error);
+    cst_status status = begin(run, error);
+    if (status == CST_OK) status = cst_trainer_run(&run->trainer, error);
     if (status == CST_OK) status = finish(run, summary, error);
     if (status != CST_OK && error) log_line(run, error->message); /* the caller hears of it anyway */
     return status;

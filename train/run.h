@@ -40,8 +40,8 @@ typedef struct cst_run {
     FILE *log, *trace; /* trace NULL: none */
 } cst_run;
 
-/* Check everything that `document` says (which must outlive the run), load the data, build and allocate, and only then
- * touch the folder. A run that is resumed must have been begun with the same config, but for the root's name, threads,
+/* Check everything that `document` says (which must outlive the run), load the data, build and allocate: the folder is read,
+ * and nothing is written. A run that is resumed must have been begun with the same config, but for the root's name, threads,
  * epochs and checkpoint_every; with `threads` 0 it takes as many as the checkpoint was made with. `events` may be NULL.
  * Errors: those of cst_experiment_new; CST_ECONFIG where the folder is in use or belongs to another config, CST_EFORMAT
  * for a checkpoint that does not fit, CST_EIO, CST_ENOMEM. On failure nothing is kept. */
@@ -49,8 +49,8 @@ CST_MUST_CHECK cst_status cst_run_init(cst_run *run, cst_document *document, con
                                        const cst_run_events *events, cst_error *error);
 void cst_run_clear(cst_run *run);
 
-/* Train to the end, evaluate the resulting weights and write the summary; the run is then at these weights. A run resumed
- * after its end only reads its summary. */
+/* Make the folder, train to the end, evaluate the resulting weights and write the summary; the run is then at these weights. A
+ * run resumed after its end only reads its summary. What writers that died have left in the folder is removed. Once. */
 CST_MUST_CHECK cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error);
 
 /* One more line for the log. */
