@@ -1,0 +1,82 @@
+/* What writers that died leave in a folder, and what it takes for it to be removed. */
+#include "data_files.h"
+
+#include "core/file.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+static const char *const names[] = {"a.json", "b", NULL};
+
+/* The number of a process that is no more. */
+static long dead_process(void)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return (long)child;
+}
+
+static bool is_leftover(const char *format, long writer)
+{
+    char name[64];
+    snprintf(name, sizeof name, format, writer);
+    return cst_file_is_leftover(name, names);
+}
+
+static void test_leftovers(void **state)
+{
+    (void)state;
+    const long dead = dead_process(), own = (long)getpid(), alive = (long)getppid();
+    assert_true(is_leftover("a.json.tmp%ld-0", dead));
+    assert_true(is_leftover("b.tmp%ld-17", dead));
+    assert_true(is_leftover("b.tmp%ld-0", own)); /* of one that had our number: we do not write yet */
+    assert_false(is_leftover("b.tmp%ld-0", alive));
+    const char *const others[] = {
+        "b",           "a.json.tmp",  "c.tmp%ld-0",  "b.tmp%ld", "b.tmp%ld-",     "b.tmp-%ld", "b.tmp%ld-0x",
+        "b.tmpx%ld-0", "xb.tmp%ld-0", "b.tmp%ld-0/", "b.tmp-0",  "b.tmp0%ld-0-1", "b.tmp0-0",  "",
+        ".tmp%ld-0"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (is_leftover(others[i], dead)) fail_msg("%s", others[i]);
+}
+
+static void test_tidy(void **state)
+{
+    (void)state;
+    char name[64], path[TEST_PATH];
+    test_folder("run");
+    const char *const kept[] = {"run/a.json", "run/b", "run/c.tmp1-0"};
+    for (size_t i = 0; i < 3; i++) test_write(kept[i], "x", 1);
+    snprintf(name, sizeof name, "run/b.tmp%ld-0", (long)getppid());
+    test_write(name, "x", 1);
+    char gone[64];
+    snprintf(gone, sizeof gone, "run/a.json.tmp%ld-3", dead_process());
+    test_write(gone, "x", 1);
+    cst_folder_tidy(test_path("run", path), names);
+    assert_false(cst_path_exists(test_path(gone, path)));
+    assert_true(cst_path_exists(test_path(name, path)));
+    for (size_t i = 0; i < 3; i++) assert_true(cst_path_exists(test_path(kept[i], path)));
+    cst_folder_tidy("/nonexistent", names);
+}
+
+static void test_reasons(void **state)
+{
+    (void)state;
+    cst_error error;
+    assert_int_equal(cst_fail_io(&error, "x", "cannot sing", EACCES), CST_EIO);
+    assert_string_equal(error.message, "x: cannot sing: Permission denied");
+    assert_int_equal(cst_fail_io(&error, "x", "cannot sing", ENOMEM), CST_ENOMEM);
+    assert_string_equal(error.message, "x: out of memory");
+    assert_int_equal(cst_fail_io(NULL, "x", "cannot sing", EIO), CST_EIO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_tidy),
+        cmocka_unit_test(test_reasons),
+    };
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
+}
