@@ -1,5 +1,6 @@
 #include "core/config.h"
 
+#include "core/config_internal.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 enum {
-    MAX_DEPTH = 64,      /* of nested lists and objects: bounds every recursion here */
     MAX_SIZE = 64 << 20, /* of a file, in bytes: what is larger is no configuration */
     NAME_TAIL = 120,     /* of a file's name, characters shown in a message */
     PATH_TAIL = 160,     /* of a path, likewise */
@@ -172,9 +172,8 @@ static flaw find_flaw(const cJSON *node, size_t *count)
     return NO_FLAW;
 }
 
-/* Text -> tree, strictly. `name` is what messages call the text. */
-static cst_status parse(const char *name, const char *text, size_t size, size_t max_depth, cJSON **tree,
-                        cst_error *error)
+cst_status cst_config_parse(const char *name, const char *text, size_t size, size_t max_depth, cJSON **tree,
+                            cst_error *error)
 {
     cst_json_problem problem;
     if (!cst_json_check(text, size, max_depth, &problem)) {
@@ -208,7 +207,7 @@ cst_status cst_document_parse(const char *name, const char *text, size_t size, c
         cst_document_free(d);
         return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
     }
-    cst_status status = parse(name, text, size, MAX_DEPTH, &d->root, error);
+    cst_status status = cst_config_parse(name, text, size, CST_CONFIG_DEPTH, &d->root, error);
     if (status == CST_OK && !cJSON_IsObject(d->root)) status = cst_config_expected(at(d, d->root), "an object", error);
     if (status != CST_OK) {
         cst_document_free(d);
@@ -249,190 +248,6 @@ const char *cst_document_name(const cst_document *document)
 char *cst_document_print(const cst_document *document)
 {
     return cst_config_print_lines(at(NULL, document->root));
-}
-
-/* ---- setting ------------------------------------------------------------------------------------------------- */
-
-/* Where a path leads: a child of `parent`, NULL if there is none of that key yet. */
-typedef struct slot {
-    cJSON *parent, *child;
-    const char *key; /* if parent is an object */
-    size_t depth;    /* lists and objects around the child */
-} slot;
-
-/* Put node where the slot is; takes it. */
-static cst_status fill_slot(const slot *s, cJSON *node, cst_error *error)
-{
-    bool done;
-    if (s->child) {
-        node->string = s->child->string; /* cJSON's function leaves the key behind */
-        s->child->string = NULL;
-        done = cJSON_ReplaceItemViaPointer(s->parent, s->child, node);
-    } else {
-        done = cJSON_AddItemToObject(s->parent, s->key, node);
-    }
-    if (done) return CST_OK;
-    cJSON_Delete(node);
-    return cst_fail(error, CST_ENOMEM, "out of memory");
-}
-
-cst_status cst_config_put(cst_config object, const char *key, const char *json, cst_error *error)
-{
-    if (!cst_config_is_object(object)) return cst_config_expected(object, "an object", error);
-    cJSON *node;
-    const cst_status status = parse("value", json, strlen(json), MAX_DEPTH, &node, NULL);
-    if (status == CST_ENOMEM) return cst_fail(error, status, "out of memory");
-    if (status != CST_OK) return cst_fail(error, CST_EARG, "the value for \"%s\" is not JSON: %s", key, json);
-    const slot s = {.parent = object.node, .child = cst_config_get(object, key).node, .key = key};
-    return fill_slot(&s, node, error);
-}
-
-/* Following a path: KEY, then any number of .KEY and [INDEX]. */
-typedef struct walk {
-    const char *path;
-    size_t i;     /* as far as it has been followed, */
-    char *parent; /* which is the path of slot.parent */
-    char *key;    /* storage for slot.key */
-    slot slot;
-    cst_config place; /* for messages: the document */
-} walk;
-
-static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...) CST_PRINTF(3, 4);
-static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...)
-{
-    char why[2 * PATH_TAIL];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    return cst_config_fail(w->place, error, "cannot set \"%.*s\": %s", PATH_TAIL, w->path, why);
-}
-
-static cst_status find_item(walk *w, cst_error *error)
-{
-    const char *index = w->path + w->i + 1;
-    const size_t n = strspn(index, "0123456789");
-    if (n == 0 || n > 9 || index[n] != ']') return fail_walk(w, error, "expected [INDEX] at character %zu", w->i + 1);
-    if (!cJSON_IsArray(w->slot.parent)) return fail_walk(w, error, "%s is not a list", w->parent);
-    w->slot.child = cJSON_GetArrayItem(w->slot.parent, atoi(index));
-    const int length = cJSON_GetArraySize(w->slot.parent);
-    if (!w->slot.child) {
-        return fail_walk(w, error, "%s has %d item%s, counted from 0", w->parent, length, length == 1 ? "" : "s");
-    }
-    w->i += n + 2;
-    return CST_OK;
-}
-
-static cst_status find_member(walk *w, cst_error *error)
-{
-    const size_t dot = w->i > 0; /* every key but the first comes after one */
-    const char *key = w->path + w->i + dot;
-    const size_t n = dot && key[-1] != '.' ? 0 : strcspn(key, ".[]");
-    if (n == 0) return fail_walk(w, error, "expected %s at character %zu", dot ? ".KEY" : "KEY", w->i + 1);
-    if (!cJSON_IsObject(w->slot.parent)) return fail_walk(w, error, "%s is not an object", w->parent);
-    memcpy(w->key, key, n);
-    w->key[n] = '\0';
-    w->slot.child = cJSON_GetObjectItemCaseSensitive(w->slot.parent, w->key);
-    w->i += dot + n;
-    if (w->slot.child || !w->path[w->i]) return CST_OK;
-    const char *nearest = NULL;
-    for (const cJSON *child = w->slot.parent->child; child; child = child->next) {
-        if (!nearest || cst_text_distance(w->key, child->string) < cst_text_distance(w->key, nearest))
-            nearest = child->string;
-    }
-    if (!nearest) return fail_walk(w, error, "%s has no keys", w->parent);
-    return fail_walk(w, error, "%s has no \"%s\"; the nearest key is \"%s\"", w->parent, w->key, nearest);
-}
-
-static cst_status find_slot(walk *w, cJSON *root, cst_error *error)
-{
-    w->slot = (slot){.child = root, .key = w->key};
-    do {
-        w->slot.parent = w->slot.child;
-        w->slot.depth++;
-        const char *parent = w->i > 0 ? w->path : "the document";
-        const size_t n = w->i > 0 ? w->i : strlen(parent);
-        memcpy(w->parent, parent, n);
-        w->parent[n] = '\0';
-        CST_TRY(w->path[w->i] == '[' ? find_item(w, error) : find_member(w, error));
-    } while (w->path[w->i]);
-    return CST_OK;
-}
-
-/* A value for the slot: JSON if it is that, the text itself as a string otherwise. */
-static cst_status make_value(const walk *w, const char *text, cJSON **node, cst_error *error)
-{
-    const size_t size = strlen(text);
-    const cst_status status = parse("value", text, size, MAX_DEPTH - w->slot.depth, node, NULL);
-    if (status == CST_OK) return CST_OK;
-    for (size_t i = 0, n; i < size; i += n) {
-        n = cst_utf8_size(text + i, size - i);
-        if (n == 0) return fail_walk(w, error, "malformed UTF-8 in the value");
-    }
-    *node = status == CST_ENOMEM ? NULL : cJSON_CreateString(text);
-    return *node ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
-}
-
-/* Set what is at w->path, seen from `from`. */
-static cst_status set_from(walk *w, cJSON *from, const char *value, cst_error *error)
-{
-    cJSON *node = NULL;
-    CST_TRY(find_slot(w, from, error));
-    CST_TRY(make_value(w, value, &node, error));
-    return fill_slot(&w->slot, node, error);
-}
-
-/* Set what is at the walk's path from wherever below `from`, or at it, something is; *n goes up by how often. What is
- * below comes first: a value that is replaced has been seen. */
-static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, cst_error *error)
-{
-    for (cJSON *child = first_child(from); child; child = child->next) CST_TRY(set_below(w, child, value, n, error));
-    w->i = 0;
-    if (!cJSON_IsObject(from) || find_slot(w, from, NULL) != CST_OK || !w->slot.child) return CST_OK;
-    ++*n;
-    w->i = 0;
-    return set_from(w, from, value, error);
-}
-
-/* "model...norm": the part before the dots is followed (none: the root), the part after them sought below it. */
-static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const char *value, cst_error *error)
-{
-    const size_t before = (size_t)(dots - w->path);
-    walk below = {.path = dots + 3, .parent = w->parent, .key = w->key, .place = w->place};
-    cJSON *from = root;
-    if (before > 0) {
-        char *prefix = malloc(before + 1);
-        if (!prefix) return cst_fail(error, CST_ENOMEM, "out of memory");
-        memcpy(prefix, w->path, before);
-        prefix[before] = '\0';
-        walk above = {.path = prefix, .parent = w->parent, .key = w->key, .place = w->place};
-        const cst_status status = find_slot(&above, root, error);
-        from = above.slot.child;
-        free(prefix);
-        CST_TRY(status);
-    }
-    size_t n = 0;
-    CST_TRY(set_below(&below, from, value, &n, error));
-    if (n > 0) return CST_OK;
-    return fail_walk(w, error, "there is no \"%s\" %s%.*s", below.path, before > 0 ? "below " : "anywhere", (int)before,
-                     w->path);
-}
-
-cst_status cst_document_set(cst_document *document, const char *path, const char *value, cst_error *error)
-{
-    const size_t room = strlen(path) + sizeof "the document";
-    const char *dots = strstr(path, "...");
-    walk w = {.path = path, .parent = malloc(room), .key = malloc(room), .place = at(document, NULL)};
-    cst_status status = CST_OK;
-    if (!w.parent || !w.key)
-        status = cst_fail(error, CST_ENOMEM, "out of memory");
-    else if (dots)
-        status = set_everywhere(&w, dots, document->root, value, error);
-    else
-        status = set_from(&w, document->root, value, error);
-    free(w.parent);
-    free(w.key);
-    return status;
 }
 
 /* ---- places -------------------------------------------------------------------------------------------------- */

@@ -206,6 +206,9 @@ static void test_set_errors(void **state)
         assert_int_equal(cst_document_set(document, cases[i].path, "1", &error), CST_ECONFIG);
         assert_string_equal(error.message, expected);
     }
+    assert_int_equal(cst_document_set(document, "l\xc3", "1", &error),
+                     CST_ECONFIG); /* a key that could not be read again */
+    assert_non_null(strstr(error.message, "malformed UTF-8 in the path"));
     assert_int_equal(cst_document_set(document, "lr", "\xff", &error), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: cannot set \"lr\": malformed UTF-8 in the value");
     /* too deep to be parsed again: not JSON, so a string */
