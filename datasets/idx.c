@@ -11,7 +11,7 @@
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 
-enum { UNSIGNED_BYTE = 0x08, CHUNK = 1 << 26, READ_BUFFER = 1 << 18 };
+enum { UNSIGNED_BYTE = 0x08, FIRST_ROOM = 1 << 20, CHUNK = 1 << 26, READ_BUFFER = 1 << 18 };
 
 /* zlib reads plain files as they are. */
 static cst_status fail_zlib(gzFile file, const char *path, cst_error *error)
@@ -83,7 +83,7 @@ static cst_status read_elements(gzFile file, const char *path, cst_idx *idx, cst
     }
     size_t room = 0, used = 0, got;
     do { /* double the room as long as the file fills it */
-        room = room == 0 ? CHUNK : cst_size_mul(2, room);
+        room = room == 0 ? FIRST_ROOM : cst_size_mul(2, room);
         if (room > size) room = size;
         uint8_t *larger = realloc(idx->bytes, room > 0 ? room : 1);
         if (!larger) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu bytes", path, room);

@@ -21,7 +21,7 @@ typedef struct cst_idx {
     uint8_t *bytes; /* (dim[0], ...), malloc'ed */
 } cst_idx;
 
-/* Read a file. Memory grows with what is read, so that a header's promise alone allocates no more than 64 MiB.
+/* Read a file. Memory grows with what is read, so that a header's promise alone allocates no more than 1 MiB.
  * Errors, each naming the file: CST_EIO if it cannot be read; CST_EFORMAT if it is no idx file of bytes, holds fewer
  * or more bytes than its header says, or its compressed stream is cut off or damaged; CST_ENOMEM. What follows a
  * compressed stream without being one itself is ignored, as gzip does. */

@@ -61,6 +61,74 @@ static void test_damaged(void **state)
                         CST_EFORMAT, &error, TEST_WORDS("some.png: cannot decode", "type"));
 }
 
+/* flat_jpeg with a segment behind its first two bytes. */
+static cst_status decode_with(const uint8_t *segment, size_t n, cst_error *error)
+{
+    uint8_t bytes[1024], *planes;
+    size_t h, w;
+    memcpy(bytes, flat_jpeg, 2);
+    memcpy(bytes + 2, segment, n);
+    memcpy(bytes + 2 + n, flat_jpeg + 2, sizeof flat_jpeg - 2);
+    CST_TRY(cst_image_decode("bad.jpg", bytes, n + sizeof flat_jpeg, 1, &h, &w, &planes, error));
+    assert_int_equal(planes[0], 168);
+    free(planes);
+    return CST_OK;
+}
+
+/* A JPEG's Huffman table of more codes than there can be, beyond whose room stb would write. */
+static void test_huffman_tables(void **state)
+{
+    (void)state;
+    enum { HEAD = 5, COUNTS = 16, CODES = 256 };
+    uint8_t dht[HEAD + COUNTS + CODES] = {0xff, 0xc4, (HEAD - 2 + COUNTS + CODES) >> 8,
+                                          (HEAD - 2 + COUNTS + CODES) & 255, 3};
+    uint8_t *counts = dht + HEAD;
+    cst_error error = {0};
+    counts[7] = 1;
+    counts[15] = 255;
+    if (decode_with(dht, sizeof dht, &error) != CST_OK) fail_msg("%s", error.message);
+    const char *const *words = TEST_WORDS("bad.jpg: ", "too many codes");
+    counts[6] = 1;
+    test_assert_failure(decode_with(dht, sizeof dht, &error), CST_EFORMAT, &error, words);
+    counts[6] = 0;
+    counts[8] = 255; /* with the one of 8 bits 256 short ones */
+    counts[15] = 0;
+    test_assert_failure(decode_with(dht, sizeof dht, &error), CST_EFORMAT, &error, words);
+    /* A table that its segment cuts off: stb looks at the length when it is too late. */
+    uint8_t cut[] = {0xff, 0xc4, 0,   3,   3,   255, 255, 255, 255, 255, 255,
+                     255,  255,  255, 255, 255, 255, 255, 255, 255, 255};
+    test_assert_failure(decode_with(cut, sizeof cut, &error), CST_EFORMAT, &error, words);
+    /* Fill bytes before the marker; and two tables in one segment, of which the second is too large. */
+    uint8_t filled[sizeof cut + 2] = {0xff, 0xff};
+    memcpy(filled + 2, cut, sizeof cut);
+    test_assert_failure(decode_with(filled, sizeof filled, &error), CST_EFORMAT, &error, words);
+    uint8_t two[4 + 17 + 17] = {0xff, 0xc4, 0, 36, 3};
+    memset(two + 4 + 17 + 1, 255, 16);
+    test_assert_failure(decode_with(two, sizeof two, &error), CST_EFORMAT, &error, words);
+    /* What only looks like one, in a comment. */
+    uint8_t comment[4 + sizeof cut] = {0xff, 0xfe, 0, 2 + sizeof cut};
+    memcpy(comment + 4, cut, sizeof cut);
+    if (decode_with(comment, sizeof comment, &error) != CST_OK) fail_msg("%s", error.message);
+}
+
+/* A PNG's chunk of 2 GB in a file of some bytes is not made room for. */
+static void test_promised_chunk(void **state)
+{
+    (void)state;
+    uint8_t bytes[sizeof rgb_png], *planes;
+    size_t h, w;
+    cst_error error = {0};
+    memcpy(bytes, rgb_png, sizeof bytes);
+    bytes[33] = 0x7f; /* the length of IDAT */
+    test_assert_failure(cst_image_decode("bad.png", bytes, sizeof bytes, 3, &h, &w, &planes, &error), CST_EFORMAT,
+                        &error, TEST_WORDS("bad.png: ", "a chunk is cut off"));
+    uint8_t longer[sizeof rgb_png + 20];
+    memcpy(longer, rgb_png, sizeof rgb_png);
+    memset(longer + sizeof rgb_png, 0x7f, 20); /* behind its end there may be anything */
+    assert_int_equal(cst_image_decode("a", longer, sizeof longer, 3, &h, &w, &planes, &error), CST_OK);
+    free(planes);
+}
+
 /* ---- folders ------------------------------------------------------------------------------------------------- */
 
 static void test_train_and_test(void **state)
@@ -166,8 +234,10 @@ static void test_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),        cmocka_unit_test(test_damaged), cmocka_unit_test(test_train_and_test),
-        cmocka_unit_test(test_single_folder), cmocka_unit_test(test_real),
+        cmocka_unit_test(test_decode),         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_huffman_tables), cmocka_unit_test(test_promised_chunk),
+        cmocka_unit_test(test_train_and_test), cmocka_unit_test(test_single_folder),
+        cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }
