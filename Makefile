@@ -39,6 +39,9 @@ $(out)/layers/%.o: contract := fast # elsewhere every operation rounds: see ode/
 
 all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
 
+# stb counts on wrapping, on NULL + 0 and on copying nothing from there; what leads out of an array is still found.
+$(out)/datasets/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
+
 $(out)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call quiet,cc $@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
@@ -69,6 +72,9 @@ $(out)/%: $(out)/bench/%.o $(out)/libcostate.a
 
 $(out)/%: $(out)/examples/%.o $(out)/libcostate.a
 	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
+
+$(out)/fuzz_%: $(out)/fuzz/fuzz_%.o $(out)/libcostate.a
+	$(call quiet,ld $@)$(CC) $(all_cflags) -fsanitize=fuzzer $^ $(all_libs) -o $@
 
 $(call objects,examples/*.c): all_cflags += -I$(out)
 $(call objects,examples/*.c): $(out)/costate.h
@@ -121,6 +127,13 @@ tsan: ## the threads under ThreadSanitizer
 	@$(MAKE) build-tests SANITIZE=thread TESTS=test_parallel
 	@TSAN_OPTIONS=die_after_fork=0 setarch -R $(MAKE) -s run-tests SANITIZE=thread TESTS=test_parallel
 
+SECONDS ?= 60
+fuzzers := $(patsubst fuzz/%.c,$(out)/%,$(wildcard fuzz/fuzz_*.c))
+fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under clang's sanitizers
+	@$(MAKE) build-fuzz CC=clang PRECISION=double SANITIZE=fuzzer-no-link,address,undefined
+build-fuzz: $(fuzzers)
+	@scripts/fuzz.sh $(SECONDS) $^
+
 coverage: ## lines that the tests reach, by file
 	@$(MAKE) build-tests PRECISION=double COVERAGE=1
 	@$(MAKE) -s run-tests PRECISION=double COVERAGE=1
@@ -140,7 +153,7 @@ docs: ## write docs/config.md from the program's tables
 	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
 
 format: ## format all sources
-	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples) -name '*.[ch]')
+	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]')
 
 bench: ## time layers and training iterations beside their limits, as tables and as build/bench-*.json
 	@$(MAKE) $(out)/bench_layers $(out)/bench_iterations
@@ -163,7 +176,7 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan coverage check \
+.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
     lint docs format bench demo install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

@@ -68,7 +68,7 @@ check_headers() { # each compiles alone, in C and in C++
 }
 
 check_format() {
-    clang-format --dry-run -Werror $(files $library cli tests bench examples) || wrong "run make format"
+    clang-format --dry-run -Werror $(files $library cli tests bench examples fuzz) || wrong "run make format"
 }
 
 check_sizes() { # advice: exits 0
@@ -76,7 +76,7 @@ check_sizes() { # advice: exits 0
          /^\{/ { start = FNR }
          /^\}/ { if (start && FNR - start > 90) printf "%s:%d: a function of %d lines\n", FILENAME, start, FNR - start
                  start = 0 }
-         FNR == 501 { printf "%s: more than 500 lines\n", FILENAME }' $(files $library cli tests bench examples)
+         FNR == 501 { printf "%s: more than 500 lines\n", FILENAME }' $(files $library cli tests bench examples fuzz)
 }
 
 "check_$1"

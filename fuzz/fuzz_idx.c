@@ -1,0 +1,31 @@
+/* idx files, plain and gzipped. */
+#include "fuzz/fuzz.h"
+
+#include "datasets/idx.h"
+#include "datasets/part.h"
+
+#include <zlib.h>
+
+static cst_status fuzz_read(const char *path, cst_error *error)
+{
+    cst_idx idx;
+    cst_shape x = {0};
+    cst_part part;
+    CST_TRY(cst_idx_read(path, &idx, error));
+    free(idx.bytes);
+    CST_TRY(cst_idx_read_part(path, path, 10, &x, &part, error)); /* labels are one-dimensional, images are not */
+    cst_part_clear(&part);
+    return CST_OK;
+}
+
+static void fuzz_seeds(void)
+{
+    static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 9};
+    static const uint8_t planes[] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2};
+    fuzz_seed("images", images, sizeof images);
+    fuzz_seed("labels", labels, sizeof labels);
+    fuzz_seed("planes", planes, sizeof planes);
+    gzFile file = gzopen(fuzz_seed_path("images.gz"), "wb");
+    if (!file || gzwrite(file, images, sizeof images) != (int)sizeof images || gzclose(file) != Z_OK) abort();
+}
