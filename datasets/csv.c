@@ -1,5 +1,7 @@
 #include "datasets/csv.h"
 
+#include "core/file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +148,7 @@ cst_status cst_csv_next(cst_csv *csv, cst_error *error)
     csv->n = 0;
     if (status == CST_OK && peek(csv) != END) status = read_record(csv, error);
     /* A file that cannot be read looks cut off until one asks. */
-    if (ferror(csv->stream)) return cst_fail(error, CST_EIO, "%s: cannot read: %s", csv->path, strerror(errno));
+    if (ferror(csv->stream)) return cst_fail_io(error, csv->path, "cannot read", errno);
     CST_TRY(status);
     if (csv->columns == 0) csv->columns = csv->n;
     if (csv->n == 0 || csv->n == csv->columns) return CST_OK;
@@ -164,7 +166,7 @@ cst_status cst_csv_open(const char *path, char separator, cst_csv *csv, cst_erro
     static const char mark[3] = {'\xef', '\xbb', '\xbf'};
     *csv = (cst_csv){.path = path, .separator = separator, .current_line = 1};
     csv->stream = fopen(path, "rb");
-    if (!csv->stream) return cst_fail(error, CST_EIO, "%s: cannot open: %s", path, strerror(errno));
+    if (!csv->stream) return cst_fail_io(error, path, "cannot open", errno);
     csv->buffer = malloc(BUFFER);
     if (!csv->buffer) {
         cst_csv_close(csv);

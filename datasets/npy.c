@@ -51,7 +51,7 @@ static cst_status read_bytes(reader *r, void *bytes, size_t n, size_t *got)
 {
     *got = fread(bytes, 1, n, r->stream);
     if (*got == n || !ferror(r->stream)) return CST_OK;
-    return cst_fail(r->error, CST_EIO, "%s: cannot read: %s", r->path, strerror(errno));
+    return cst_fail_io(r->error, r->path, "cannot read", errno);
 }
 
 static cst_status read_start(reader *r, size_t *length)
@@ -330,7 +330,7 @@ cst_status cst_npy_read(const char *path, cst_npy *array, cst_error *error)
 {
     *array = (cst_npy){0};
     reader r = {.path = path, .stream = fopen(path, "rb"), .error = error};
-    if (!r.stream) return cst_fail(error, CST_EIO, "%s: cannot open: %s", path, strerror(errno));
+    if (!r.stream) return cst_fail_io(error, path, "cannot open", errno);
     cst_status status = read_header(&r, array);
     if (status == CST_OK) status = read_elements(&r, array);
     if (status == CST_OK) status = check_bools(&r, array);

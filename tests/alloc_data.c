@@ -153,6 +153,26 @@ static const char spirals_json[] =
     "{\"type\": \"spirals\", \"train_size\": 9, \"validation_size\": 2, \"test_size\": 3}";
 static const char nowhere_json[] = "{\"type\": \"images\", \"path\": \"nowhere\"}";
 
+static const char csv_json[] =
+    "{\"type\": \"csv\", \"train\": \"@/table.csv\", \"target\": \"kind\", \"ignore\": [\"id\"], \"test_size\": 2}";
+static const char regression_json[] = "{\"type\": \"csv\", \"train\": \"@/table.csv\", \"test\": \"@/table.csv\", "
+                                      "\"target\": [\"a\", \"b\"], \"task\": \"regression\", \"ignore\": [\"kind\"]}";
+static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\", \"test_x\": "
+                               "\"@/x.npy\", \"test_y\": \"@/y.npy\", \"validation_size\": 1}";
+
+static void write_tables(void)
+{
+    static const char table[] = "id,a,kind,b\n1,0.5,\"x \"\"y\"\"\",2\n2,1e3,z,3\n3,-7,z,4\n4,8,w,5\n";
+    test_write("table.csv", table, sizeof table - 1);
+    /* (4, 2) in Fortran order, as they are transposed on the way; labels of two bytes. */
+    static const char x[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (4, 2), }"
+                            "           \n12345678";
+    static const char y[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '<i2', 'fortran_order': False, 'shape': (4,), }"
+                            "            \n\0\0\1\0\0\0\1";
+    test_write("x.npy", x, sizeof x - 1);
+    test_write("y.npy", y, sizeof y); /* the last NUL is a byte of it */
+}
+
 static void write_idx(void)
 {
     /* Six images of 2 x 2 with labels, two for the test; compressed and plain. */
@@ -220,6 +240,17 @@ static cst_status run_spirals(cst_error *error)
     return load(spirals_json, (const size_t[]){9, 2, 3}, error);
 }
 
+static cst_status run_tables(cst_error *error)
+{
+    CST_TRY(load(csv_json, (const size_t[]){2, 0, 2}, error));
+    return load(regression_json, (const size_t[]){4, 0, 4}, error);
+}
+
+static cst_status run_npy(cst_error *error)
+{
+    return load(npy_json, (const size_t[]){3, 1, 4}, error);
+}
+
 static cst_status run_nowhere(cst_error *error)
 {
     return load(nowhere_json, (const size_t[]){0, 0, 0}, error);
@@ -262,6 +293,8 @@ const alloc_scenario alloc_data_scenarios[] = {
     {"CIFAR-10", CST_OK, NULL, run_cifar, NULL},
     {"folders of images", CST_OK, NULL, run_images, NULL},
     {"generated points", CST_OK, NULL, run_spirals, NULL},
+    {"tables", CST_OK, NULL, run_tables, NULL},
+    {"NumPy's arrays", CST_OK, NULL, run_npy, NULL},
     {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
     {"a solve that is traced", CST_OK, NULL, run_trace, NULL},
     {0},
@@ -271,6 +304,7 @@ void alloc_data_set_up(void)
 {
     assert_int_equal(test_make_root(NULL), 0);
     write_config();
+    write_tables();
     write_idx();
     write_cifar();
     write_images();
