@@ -98,10 +98,15 @@ static void sigmoid_second(size_t n, real a, const real *x, const real *y, real 
     for (size_t i = 0; i < n; i++) d2[i] = d1[i] * (1 - 2 * y[i]);
 }
 
+/* PyTorch's softplus is x itself from 20 on, 2e-9 less than log(1 + exp(x)) there: little, but a solver in double sees it. */
+static const real softplus_threshold = 20;
+
 static void softplus_value(size_t n, real a, const real *x, real *y)
 {
     (void)a;
     cst_vsoftplus(n, x, y);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] = x[i] > softplus_threshold ? x[i] : y[i];
 }
 
 /* d/dx log(1 + exp(x)) = sigmoid(x) */
@@ -109,6 +114,8 @@ static void softplus_first(size_t n, real a, const real *x, const real *y, real 
 {
     (void)a, (void)y;
     cst_vsigmoid(n, x, d1);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) d1[i] = x[i] > softplus_threshold ? 1 : d1[i];
 }
 
 static void softplus_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)

@@ -4,7 +4,7 @@
  *   leaky_relu  x for x > 0, negative_slope x below          silu      x / (1 + exp(-x))
  *   tanh        tanh(x)                                      gelu      x Phi(x), Phi the normal distribution's
  *   sigmoid     1 / (1 + exp(-x))                            square, cube   x^2, x^3
- *   softplus    log(1 + exp(x))                              identity  x
+ *   softplus    log(1 + exp(x)), x above 20 as in PyTorch    identity  x
  *
  * No parameters, cache, tangent cache or work: derivatives are made anew from x or y, which costs less than memory.
  * A NaN stays a NaN in all of them. */

@@ -1,12 +1,6 @@
 /* What the conformance suite does not know of the layers over vectors: closed forms, initial distributions, parameter
  * names, edges, and which work is not done. */
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/helpers.h"
 
 #include "layers/activations.h"
 #include "layers/concat_squash.h"
@@ -366,9 +360,29 @@ static void test_sequential_stops_early(void **state)
     cst_module_free(s);
 }
 
+/* From 20 on x itself, with slope 1, as PyTorch has it; log(1 + exp(x)) below. */
+static void softplus_is_pytorchs(void **state)
+{
+    (void)state;
+    const cst_shape shape = cst_shape_1d(2);
+    const real x[2] = {(real)19.5, (real)20.5}, gy[2] = {1, 1};
+    real y[2], gx[2];
+    cst_module *m;
+    cst_error error;
+    test_assert_ok("softplus", test_module_new("{\"type\": \"softplus\"}", &shape, &m, &error), &error);
+    const cst_call call = {.n = 1, .threads = 1, .error = &error};
+    test_assert_ok("forward", cst_module_forward(m, &call, x, y, NULL), &error);
+    test_assert_ok("vjp", cst_module_vjp(m, &call, &(cst_point){x, y, NULL}, gy, &(cst_grads){.scale = 1, .gx = gx}),
+                   &error);
+    assert_true(y[1] == x[1] && gx[1] == 1);
+    if (sizeof(real) == sizeof(double)) assert_true(y[0] > x[0] && gx[0] < 1);
+    cst_module_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(softplus_is_pytorchs),
         cmocka_unit_test(test_linear_by_hand),
         cmocka_unit_test(test_linear_initial_distribution),
         cmocka_unit_test(test_linear_errors),
