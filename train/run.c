@@ -358,8 +358,9 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
         snprintf(accuracy, sizeof accuracy, ", accuracy %.2f %%", 100 * summary->test_accuracy);
-    cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s", summary->best_epoch, loss, accuracy,
-                summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD], cst_duration_text(summary->seconds, duration));
+    cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
+                summary->best_epoch, loss, accuracy, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
+                cst_duration_text(summary->seconds, duration), summary->peak_memory);
     return CST_OK;
 }
 

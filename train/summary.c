@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static const char *const directions[CST_N_DIRECTIONS] = {"forward", "backward"};
 
@@ -38,6 +39,7 @@ static const struct {
     NUMBER(forward_seconds),
     NUMBER(backward_seconds),
     NUMBER(eval_seconds),
+    NUMBER(peak_memory),
 #undef NUMBER
 };
 enum { N_NUMBERS = sizeof numbers / sizeof numbers[0] };
@@ -79,6 +81,8 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         s->rejected[d] = (double)total->rejected;
     }
     s->products = (double)t->learner.tally.total[CST_BACKWARD].products;
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) s->peak_memory = (double)usage.ru_maxrss / 1024; /* KiB on Linux */
     return CST_OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct cst_summary {
     double nfe[CST_N_DIRECTIONS], accepted[CST_N_DIRECTIONS], rejected[CST_N_DIRECTIONS]; /* over all of training */
     double products;
     double seconds, forward_seconds, backward_seconds, eval_seconds;
+    double peak_memory; /* MiB, of the process so far */
 } cst_summary;
 
 /* Evaluate the trainer's weights, already the resulting ones, and add up its metrics. */
