@@ -6,23 +6,24 @@
 
 /* A block's tiles, transformed, of image and map, should stay in a second-level cache of 1 MiB; few channels make products
  * that gain less than the transforms cost (measured). */
-enum { ENTRIES = 16, BLOCK_BYTES = 640 * 1024, FEWEST_TILES = 32, FEWEST_CHANNELS = 16 };
+enum { ENTRIES = 16, BLOCK_BYTES = 640 * 1024, FEWEST_TILES = 32, FEWEST_CHANNELS = 16, VECTOR = 8 };
 
-/* How the map is cut: tiles of 2 x 2 pixels, down x across of them; a block has whole maps, or rows of tiles of one. */
+/* How the map is cut: tiles of 2 x 2 pixels, down x across of them; a block has `lines` rows of tiles of `images` maps. */
 typedef struct tiling {
     size_t down, across, images, lines;
 } tiling;
 
-/* Images first .. first + images - 1, tile rows top .. top + lines - 1. A row of tiles of all images side by side is `row`
- * tiles long; tile (i, image, j) is number i row + image across + j. */
+/* Images first .. first + images - 1, tile rows top .. top + lines - 1. What the transforms do to a tile they do to `lanes`
+ * tiles at once that lie side by side: those of a place in all images (per = 1), or, where there are few images, all of a
+ * row of tiles (per = across). Tile (i, g, image, j) with j < per is number (i groups + g) lanes + image per + j. */
 typedef struct block {
-    size_t first, images, top, lines, row, tiles;
+    size_t first, images, top, lines, per, groups, lanes, tiles;
 } block;
 
 typedef struct scratch {
-    real *u, *gu;       /* (16, M, C): transformed weights, and their cotangent */
-    real *v, *m;        /* (16, C, tiles), (16, M, tiles) */
-    real *split, *half; /* (4, 2 lines + 2, row): columns 0 .. 3 of every tile's rows; half transformed */
+    real *u, *gu; /* (16, M, C): transformed weights, and their cotangent */
+    real *v, *m;  /* (16, C, tiles), (16, M, tiles) */
+    real *grid;   /* (2 lines + 2, columns, lanes): pixels of a channel */
     size_t size;
 } scratch;
 
@@ -36,14 +37,26 @@ static tiling tiling_of(const cst_lowering *l, size_t rows)
     tiling t = {.down = (l->oh + 1) / 2, .across = (l->ow + 1) / 2, .images = 1};
     size_t tiles = BLOCK_BYTES / sizeof(real) / ENTRIES / (l->image_channels + l->map_channels);
     if (tiles < FEWEST_TILES) tiles = FEWEST_TILES;
-    t.lines = t.down;
-    if (tiles >= t.down * t.across) {
-        t.images = least(tiles / (t.down * t.across), rows > 0 ? rows : 1);
-        return t;
-    }
-    const size_t lines = tiles > t.across ? tiles / t.across : 1, strips = (t.down + lines - 1) / lines;
+    const size_t whole = tiles / (t.down * t.across);
+    if (rows >= VECTOR && tiles >= t.across * VECTOR)
+        t.images = least(whole > VECTOR ? whole / VECTOR * VECTOR : VECTOR, rows);
+    else if (whole > 0)
+        t.images = least(whole, rows > 0 ? rows : 1);
+    const size_t row = t.images * t.across, lines = tiles > row ? tiles / row : 1;
+    const size_t strips = (t.down + lines - 1) / lines;
     t.lines = (t.down + strips - 1) / strips;
     return t;
+}
+
+static block block_of(const tiling *t, size_t rows, size_t first, size_t top)
+{
+    block b = {.first = first, .images = least(t->images, rows - first), .top = top};
+    b.lines = least(t->lines, t->down - top);
+    b.per = b.images >= VECTOR ? 1 : t->across;
+    b.groups = t->across / b.per;
+    b.lanes = b.images * b.per;
+    b.tiles = b.lines * b.groups * b.lanes;
+    return b;
 }
 
 bool cst_winograd_suits(const cst_lowering *l)
@@ -59,17 +72,24 @@ static real *cut(real *work, size_t *size, size_t n)
     return at;
 }
 
+/* How far apart the entries of (16, channels, tiles) lie: an odd number of cache lines, so that a tile's 16 do not meet in
+ * the same set of a cache. */
+static size_t entry_step(size_t channels, size_t tiles)
+{
+    const size_t line = cst_size_align(1), lines = cst_size_align(cst_size_mul(channels, tiles)) / line;
+    return cst_size_mul(lines | 1, line);
+}
+
 static scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
 {
     const size_t weights = cst_size_mul(ENTRIES, cst_size_mul(l->map_channels, l->image_channels));
-    const size_t row = t->images * t->across, tiles = t->lines * row, lines = 2 * t->lines + 2;
+    const size_t tiles = t->lines * t->images * t->across;
     scratch s = {0};
     s.u = cut(work, &s.size, weights);
     s.gu = cut(work, &s.size, weights);
-    s.v = cut(work, &s.size, cst_size_mul(ENTRIES, cst_size_mul(l->image_channels, tiles)));
-    s.m = cut(work, &s.size, cst_size_mul(ENTRIES, cst_size_mul(l->map_channels, tiles)));
-    s.split = cut(work, &s.size, 4 * lines * row);
-    s.half = cut(work, &s.size, 4 * lines * row);
+    s.v = cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->image_channels, tiles)));
+    s.m = cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->map_channels, tiles)));
+    s.grid = cut(work, &s.size, (2 * t->lines + 2) * 4 * t->across * t->images);
     return s;
 }
 
@@ -120,244 +140,251 @@ static void add_weight_gradient(size_t pairs, const real *gu, real scale, real *
     }
 }
 
-/* ---- image tiles --------------------------------------------------------------------------------------------- */
+/* ---- pixels ------------------------------------------------------------------------------------------------------ */
 
-/* Of the tiles 0 .. count - 1 of a row, first .. end - 1 have their pixel number x (of 4, or of 2 with padding 0) within
- * `size` pixels: at 2 j + x - padding. */
-typedef struct range {
-    size_t first, end;
-} range;
+/* Planes (channels, h, w), an image's or a map's, as a block's tiles see them: pixel x of the tile in lane (image, j) of group
+ * g is column 2 g + x of the grid, and pixel 2 j + 2 g + x of the padded line. */
+typedef struct planes {
+    size_t channels, h, w, padding, columns, lines;
+} planes;
 
-static range within(size_t x, size_t padding, size_t size, size_t count)
+static planes planes_of_image(const cst_lowering *l, const block *b)
 {
-    const size_t first = x < padding ? (padding - x + 1) / 2 : 0;
-    const size_t end = size + padding > x ? (size + padding - x + 1) / 2 : 0;
-    return (range){least(first, count), least(end, count)};
+    return (planes){l->image_channels, l->h, l->w, l->padding, 2 * b->groups + 2, 2 * b->lines + 2};
 }
 
-/* split[x][y] = pixels x of the tiles in padded line y, for channel c of the block's images. */
-static void split_image(const cst_lowering *l, const tiling *t, const block *b, const real *image, size_t c,
-                        real *split)
+static planes planes_of_map(const cst_lowering *l, const block *b)
 {
-    const size_t lines = 2 * b->lines + 2, pixels = l->h * l->w;
-    for (size_t x = 0; x < 4; x++) {
-        const range r = within(x, l->padding, l->w, t->across);
-        for (size_t i = 0; i < b->images; i++) {
-            const real *plane = image + ((b->first + i) * l->image_channels + c) * pixels;
-            real *restrict to = split + x * lines * b->row + i * t->across;
-            for (size_t y = 0; y < lines; y++, to += b->row) {
-                const size_t at = 2 * b->top + y;
-                if (at < l->padding || at - l->padding >= l->h) {
-                    for (size_t j = 0; j < t->across; j++) to[j] = 0;
-                    continue;
-                }
-                const real *restrict from = plane + (at - l->padding) * l->w;
-                for (size_t j = 0; j < r.first; j++) to[j] = 0;
-                for (size_t j = r.first; j < r.end; j++) to[j] = from[2 * j + x - l->padding];
-                for (size_t j = r.end; j < t->across; j++) to[j] = 0;
-            }
-        }
-    }
+    return (planes){l->map_channels, l->oh, l->ow, 0, 2 * b->groups, 2 * b->lines};
 }
 
-/* B^T is (4, 4) with rows (1 0 -1 0), (0 1 1 0), (0 -1 1 0), (0 1 0 -1): to_p = B^T (d_0, d_1, d_2, d_3). */
-static void transform_four(size_t n, const real *restrict d0, const real *restrict d1, const real *restrict d2,
-                           const real *restrict d3, real *restrict to0, real *restrict to1, real *restrict to2,
-                           real *restrict to3)
+/* The part of a grid's line and of a plane's that are the same pixels, at every second one of `from` from column x on. */
+typedef struct pixels {
+    size_t plane, grid, count;
+} pixels;
+
+static pixels pixels_of_column(const planes *p, const block *b, size_t x)
 {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        const real a = d0[i], b = d1[i], c = d2[i], d = d3[i];
-        to0[i] = a - c;
-        to1[i] = b + c;
-        to2[i] = c - b;
-        to3[i] = b - d;
-    }
+    const size_t first = x < p->padding ? (p->padding - x + 1) / 2 : 0;
+    const size_t end = p->w + p->padding > x ? (p->w + p->padding - x + 1) / 2 : 0;
+    if (least(end, b->per) <= first) return (pixels){0};
+    return (pixels){2 * first + x - p->padding, x * b->lanes + first, least(end, b->per) - first};
 }
 
-/* v[p][q][c] = (B^T d B)_pq of every tile */
-static void transform_image(const cst_lowering *l, const tiling *t, const block *b, const real *image, const scratch *s)
+/* Whether line y of the grid lies inside the planes, and where it begins in them. */
+static bool find_line(const planes *p, const block *b, size_t image, size_t c, size_t y, size_t *at)
 {
-    const size_t lines = 2 * b->lines + 2, n = lines * b->row, entry = l->image_channels * b->tiles;
-    for (size_t c = 0; c < l->image_channels; c++) {
-        split_image(l, t, b, image, c, s->split);
-        transform_four(n, s->split, s->split + n, s->split + 2 * n, s->split + 3 * n, s->half, s->half + n,
-                       s->half + 2 * n, s->half + 3 * n);
-        for (size_t q = 0; q < 4; q++) {
-            for (size_t i = 0; i < b->lines; i++) {
-                const real *d = s->half + q * n + 2 * i * b->row;
-                real *to = s->v + q * entry + c * b->tiles + i * b->row;
-                transform_four(b->row, d, d + b->row, d + 2 * b->row, d + 3 * b->row, to, to + 4 * entry,
-                               to + 8 * entry, to + 12 * entry);
-            }
-        }
-    }
+    const size_t line = 2 * b->top + y;
+    if (line < p->padding || line - p->padding >= p->h) return false;
+    *at = (((b->first + image) * p->channels + c) * p->h + line - p->padding) * p->w;
+    return true;
 }
 
-/* B v, the transpose: (1 0 0 0), (0 1 -1 1), (-1 1 1 0), (0 0 0 -1); rows 2 and 3 meet the next tile's 0 and 1: added. */
-static void add_four(size_t n, const real *restrict v0, const real *restrict v1, const real *restrict v2,
-                     const real *restrict v3, real *restrict to0, real *restrict to1, real *restrict to2,
-                     real *restrict to3)
+/* Channel c of the block's planes. Pixels outside stay what they are: zeros. */
+static void gather(const planes *p, const block *b, const real *all, size_t c, real *grid)
 {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        const real a = v0[i], b = v1[i], c = v2[i], d = v3[i];
-        to0[i] += a;
-        to1[i] += b - c + d;
-        to2[i] += b + c - a;
-        to3[i] -= d;
-    }
-}
-
-/* Adjoint of split_image: added to the images. */
-static void join_image(const cst_lowering *l, const tiling *t, const block *b, const real *split, size_t c, real *image)
-{
-    const size_t lines = 2 * b->lines + 2, pixels = l->h * l->w;
     for (size_t i = 0; i < b->images; i++) {
-        real *plane = image + ((b->first + i) * l->image_channels + c) * pixels;
-        for (size_t y = 0; y < lines; y++) {
-            const size_t at = 2 * b->top + y;
-            if (at < l->padding || at - l->padding >= l->h) continue;
-            real *restrict to = plane + (at - l->padding) * l->w;
-            for (size_t x = 0; x < 4; x++) {
-                const range r = within(x, l->padding, l->w, t->across);
-                const real *restrict from = split + (x * lines + y) * b->row + i * t->across;
-                for (size_t j = r.first; j < r.end; j++) to[2 * j + x - l->padding] += from[j];
+        for (size_t y = 0, at; y < p->lines; y++) {
+            if (!find_line(p, b, i, c, y, &at)) continue;
+            const real *restrict from = all + at;
+            real *restrict to = grid + y * p->columns * b->lanes + i * b->per;
+            if (b->per == 1) {
+                to += p->padding * b->lanes;
+                for (size_t x = 0; x < p->w; x++) to[x * b->lanes] = from[x];
+                continue;
+            }
+            for (size_t x = 0; x < p->columns; x++) {
+                const pixels s = pixels_of_column(p, b, x);
+                for (size_t j = 0; j < s.count; j++) to[s.grid + j] = from[s.plane + 2 * j];
             }
         }
     }
 }
 
-/* image += B v B^T of every tile */
-static void add_image(const cst_lowering *l, const tiling *t, const block *b, const scratch *s, real *image)
+/* Its adjoint: added to the planes. */
+static void scatter(const planes *p, const block *b, const real *grid, size_t c, real *all)
 {
-    const size_t lines = 2 * b->lines + 2, n = lines * b->row, entry = l->image_channels * b->tiles;
-    for (size_t c = 0; c < l->image_channels; c++) {
-        memset(s->half, 0, 4 * n * sizeof *s->half);
-        memset(s->split, 0, 4 * n * sizeof *s->split);
-        for (size_t q = 0; q < 4; q++) {
-            for (size_t i = 0; i < b->lines; i++) {
-                const real *v = s->v + q * entry + c * b->tiles + i * b->row;
-                real *to = s->half + q * n + 2 * i * b->row;
-                add_four(b->row, v, v + 4 * entry, v + 8 * entry, v + 12 * entry, to, to + b->row, to + 2 * b->row,
-                         to + 3 * b->row);
+    for (size_t i = 0; i < b->images; i++) {
+        for (size_t y = 0, at; y < p->lines; y++) {
+            if (!find_line(p, b, i, c, y, &at)) continue;
+            real *restrict to = all + at;
+            const real *restrict from = grid + y * p->columns * b->lanes + i * b->per;
+            if (b->per == 1) {
+                from += p->padding * b->lanes;
+                for (size_t x = 0; x < p->w; x++) to[x] += from[x * b->lanes];
+                continue;
+            }
+            for (size_t x = 0; x < p->columns; x++) {
+                const pixels s = pixels_of_column(p, b, x);
+                for (size_t j = 0; j < s.count; j++) to[s.plane + 2 * j] += from[s.grid + j];
             }
         }
-        add_four(n, s->half, s->half + n, s->half + 2 * n, s->half + 3 * n, s->split, s->split + n, s->split + 2 * n,
-                 s->split + 3 * n);
-        join_image(l, t, b, s->split, c, image);
     }
 }
 
-/* ---- map tiles ----------------------------------------------------------------------------------------------- */
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
-/* A is (4, 2) with rows (1 0), (1 1), (1 -1), (0 -1): to = A (g_0, g_1). */
-static void widen(size_t n, const real *restrict g0, const real *restrict g1, real *restrict to0, real *restrict to1,
-                  real *restrict to2, real *restrict to3)
+typedef struct four {
+    real a, b, c, d;
+} four;
+
+/* B^T is (4, 4) with rows (1 0 -1 0), (0 1 1 0), (0 -1 1 0), (0 1 0 -1). */
+static inline four times_bt(real a, real b, real c, real d)
+{
+    return (four){a - c, b + c, c - b, b - d};
+}
+
+static inline four times_b(real a, real b, real c, real d)
+{
+    return (four){a, b - c + d, b + c - a, -d};
+}
+
+/* A is (4, 2) with rows (1 0), (1 1), (1 -1), (0 -1). */
+static inline four times_a(real a, real b)
+{
+    return (four){a, a + b, a - b, -b};
+}
+
+/* A^T (a, b, c, d), in the first two */
+static inline four times_at(real a, real b, real c, real d)
+{
+    return (four){a + b + c, b - c - d, 0, 0};
+}
+
+static inline void put(four r, real *to, size_t step)
+{
+    to[0] = r.a;
+    to[step] = r.b;
+    to[2 * step] = r.c;
+    to[3 * step] = r.d;
+}
+
+static inline void add(four r, real *to, size_t step)
+{
+    to[0] += r.a;
+    to[step] += r.b;
+    to[2 * step] += r.c;
+    to[3 * step] += r.d;
+}
+
+/* The tiles of a group, n lanes of each: pixel (y, x) at y line + x n of the grid, entry (p, q) at (4 p + q) step of v. */
+
+/* v = B^T d B */
+static void transform_tiles(size_t n, const real *restrict d, size_t line, real *restrict v, size_t step)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        const real a = g0[i], b = g1[i];
-        to0[i] = a;
-        to1[i] = a + b;
-        to2[i] = a - b;
-        to3[i] = -b;
+        const real *d0 = d + i, *d1 = d0 + n, *d2 = d1 + n, *d3 = d2 + n;
+        const four x0 = times_bt(d0[0], d0[line], d0[2 * line], d0[3 * line]);
+        const four x1 = times_bt(d1[0], d1[line], d1[2 * line], d1[3 * line]);
+        const four x2 = times_bt(d2[0], d2[line], d2[2 * line], d2[3 * line]);
+        const four x3 = times_bt(d3[0], d3[line], d3[2 * line], d3[3 * line]);
+        put(times_bt(x0.a, x1.a, x2.a, x3.a), v + i, step);
+        put(times_bt(x0.b, x1.b, x2.b, x3.b), v + i + 4 * step, step);
+        put(times_bt(x0.c, x1.c, x2.c, x3.c), v + i + 8 * step, step);
+        put(times_bt(x0.d, x1.d, x2.d, x3.d), v + i + 12 * step, step);
     }
 }
 
-/* A^T: (m_0 + m_1 + m_2, m_1 - m_2 - m_3) */
-static void narrow(size_t n, const real *restrict m0, const real *restrict m1, const real *restrict m2,
-                   const real *restrict m3, real *restrict to0, real *restrict to1)
+/* d += B v B^T: tiles overlap by two pixels. */
+static void add_tiles(size_t n, const real *restrict v, size_t step, real *restrict d, size_t line)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
-        const real b = m1[i], c = m2[i];
-        to0[i] = m0[i] + b + c;
-        to1[i] = b - c - m3[i];
+        const real *v0 = v + i, *v1 = v0 + step, *v2 = v1 + step, *v3 = v2 + step;
+        const four y0 = times_b(v0[0], v0[4 * step], v0[8 * step], v0[12 * step]);
+        const four y1 = times_b(v1[0], v1[4 * step], v1[8 * step], v1[12 * step]);
+        const four y2 = times_b(v2[0], v2[4 * step], v2[8 * step], v2[12 * step]);
+        const four y3 = times_b(v3[0], v3[4 * step], v3[8 * step], v3[12 * step]);
+        add(times_b(y0.a, y1.a, y2.a, y3.a), d + i, n);
+        add(times_b(y0.b, y1.b, y2.b, y3.b), d + i + line, n);
+        add(times_b(y0.c, y1.c, y2.c, y3.c), d + i + 2 * line, n);
+        add(times_b(y0.d, y1.d, y2.d, y3.d), d + i + 3 * line, n);
     }
 }
 
-/* m[p][q][c] = (A g A^T)_pq of every tile; split has (2, 2 lines, row). */
-static void transform_map(const cst_lowering *l, const tiling *t, const block *b, const real *map, const scratch *s)
+/* m = A g A^T */
+static void widen_tiles(size_t n, const real *restrict g, size_t line, real *restrict m, size_t step)
 {
-    const size_t lines = 2 * b->lines, n = lines * b->row, entry = l->map_channels * b->tiles, pixels = l->oh * l->ow;
-    for (size_t c = 0; c < l->map_channels; c++) {
-        for (size_t i = 0; i < b->images; i++) {
-            const real *plane = map + ((b->first + i) * l->map_channels + c) * pixels;
-            for (size_t y = 0; y < lines; y++) {
-                real *restrict even = s->split + y * b->row + i * t->across, *restrict odd = even + n;
-                const bool inside = 2 * b->top + y < l->oh;
-                const real *restrict from = plane + (inside ? 2 * b->top + y : 0) * l->ow;
-                for (size_t j = 0; j < t->across; j++) {
-                    even[j] = inside ? from[2 * j] : 0;
-                    odd[j] = inside && 2 * j + 1 < l->ow ? from[2 * j + 1] : 0;
-                }
-            }
-        }
-        widen(n, s->split, s->split + n, s->half, s->half + n, s->half + 2 * n, s->half + 3 * n);
-        for (size_t q = 0; q < 4; q++) {
-            for (size_t i = 0; i < b->lines; i++) {
-                const real *g = s->half + q * n + 2 * i * b->row;
-                real *to = s->m + q * entry + c * b->tiles + i * b->row;
-                widen(b->row, g, g + b->row, to, to + 4 * entry, to + 8 * entry, to + 12 * entry);
-            }
-        }
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        const real *g0 = g + i, *g1 = g0 + n;
+        const four x0 = times_a(g0[0], g0[line]), x1 = times_a(g1[0], g1[line]);
+        put(times_a(x0.a, x1.a), m + i, step);
+        put(times_a(x0.b, x1.b), m + i + 4 * step, step);
+        put(times_a(x0.c, x1.c), m + i + 8 * step, step);
+        put(times_a(x0.d, x1.d), m + i + 12 * step, step);
     }
 }
 
-/* map = A^T m A + bias */
-static void make_map(const cst_lowering *l, const tiling *t, const block *b, const real *bias, const scratch *s,
-                     real *map)
+/* g = A^T m A */
+static void narrow_tiles(size_t n, const real *restrict m, size_t step, real *restrict g, size_t line)
 {
-    const size_t lines = 2 * b->lines, n = lines * b->row, entry = l->map_channels * b->tiles, pixels = l->oh * l->ow;
-    for (size_t c = 0; c < l->map_channels; c++) {
-        const real add = bias ? bias[c] : 0;
-        for (size_t q = 0; q < 4; q++) {
-            for (size_t i = 0; i < b->lines; i++) {
-                const real *m = s->m + q * entry + c * b->tiles + i * b->row;
-                real *to = s->half + q * n + 2 * i * b->row;
-                narrow(b->row, m, m + 4 * entry, m + 8 * entry, m + 12 * entry, to, to + b->row);
-            }
-        }
-        narrow(n, s->half, s->half + n, s->half + 2 * n, s->half + 3 * n, s->split, s->split + n);
-        for (size_t i = 0; i < b->images; i++) {
-            real *plane = map + ((b->first + i) * l->map_channels + c) * pixels;
-            for (size_t y = 0; y < lines && 2 * b->top + y < l->oh; y++) {
-                const real *restrict even = s->split + y * b->row + i * t->across, *restrict odd = even + n;
-                real *restrict to = plane + (2 * b->top + y) * l->ow;
-                for (size_t j = 0; j < l->ow / 2; j++) {
-                    to[2 * j] = even[j] + add;
-                    to[2 * j + 1] = odd[j] + add;
-                }
-                if (l->ow % 2) to[l->ow - 1] = even[t->across - 1] + add;
-            }
-        }
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        const real *m0 = m + i, *m1 = m0 + step, *m2 = m1 + step, *m3 = m2 + step;
+        const four y0 = times_at(m0[0], m0[4 * step], m0[8 * step], m0[12 * step]);
+        const four y1 = times_at(m1[0], m1[4 * step], m1[8 * step], m1[12 * step]);
+        const four y2 = times_at(m2[0], m2[4 * step], m2[8 * step], m2[12 * step]);
+        const four y3 = times_at(m3[0], m3[4 * step], m3[8 * step], m3[12 * step]);
+        const four top = times_at(y0.a, y1.a, y2.a, y3.a), bottom = times_at(y0.b, y1.b, y2.b, y3.b);
+        g[i] = top.a;
+        g[n + i] = top.b;
+        g[line + i] = bottom.a;
+        g[line + n + i] = bottom.b;
     }
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------- */
+/* What a block's planes, all channels, exchange with its entries (16, channels, tiles). */
+typedef enum direction { TRANSFORM_IMAGE, ADD_IMAGE, WIDEN_MAP, NARROW_MAP } direction;
 
-static void run_block(const cst_lowering *l, const tiling *t, const block *b, const cst_lowered *a, const scratch *s)
+/* read: planes to transform; write: planes to add to. */
+static void exchange(direction way, const planes *p, const block *b, const real *read, real *write, real *entries,
+                     real *grid)
+{
+    const size_t line = p->columns * b->lanes, step = entry_step(p->channels, b->tiles);
+    memset(grid, 0, p->lines * line * sizeof *grid);
+    for (size_t c = 0; c < p->channels; c++) {
+        real *v = entries + c * b->tiles;
+        if (read) gather(p, b, read, c, grid);
+        if (way == ADD_IMAGE && c > 0) memset(grid, 0, p->lines * line * sizeof *grid);
+        for (size_t i = 0; i < b->lines; i++) {
+            for (size_t g = 0; g < b->groups; g++, v += b->lanes) {
+                real *x = grid + 2 * i * line + 2 * g * b->lanes;
+                if (way == TRANSFORM_IMAGE) transform_tiles(b->lanes, x, line, v, step);
+                if (way == ADD_IMAGE) add_tiles(b->lanes, v, step, x, line);
+                if (way == WIDEN_MAP) widen_tiles(b->lanes, x, line, v, step);
+                if (way == NARROW_MAP) narrow_tiles(b->lanes, v, step, x, line);
+            }
+        }
+        if (write) scatter(p, b, grid, c, write);
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
+
+static void run_block(const cst_lowering *l, const block *b, const cst_lowered *a, const scratch *s)
 {
     const size_t c = l->image_channels, m = l->map_channels, n = b->tiles;
-    if (a->to_map || a->gweight) transform_image(l, t, b, a->image, s);
-    if (a->to_image || a->gweight) transform_map(l, t, b, a->map, s);
+    const size_t v_step = entry_step(c, n), m_step = entry_step(m, n);
+    const planes image = planes_of_image(l, b), map = planes_of_map(l, b);
+    if (a->to_map || a->gweight) exchange(TRANSFORM_IMAGE, &image, b, a->image, NULL, s->v, s->grid);
+    if (a->to_image || a->gweight) exchange(WIDEN_MAP, &map, b, a->map, NULL, s->m, s->grid);
     for (size_t e = 0; e < ENTRIES; e++) {
-        real *u = s->u + e * m * c, *gu = s->gu + e * m * c, *v = s->v + e * c * n, *w = s->m + e * m * n;
+        real *u = s->u + e * m * c, *gu = s->gu + e * m * c, *v = s->v + e * v_step, *w = s->m + e * m_step;
         if (a->gweight) cst_gemm(false, true, m, c, n, 1, w, n, v, n, 1, gu, c);
         if (a->to_map) cst_gemm(false, false, m, n, c, 1, u, c, v, n, 0, w, n);
         if (a->to_image) cst_gemm(true, false, c, n, m, 1, u, c, w, n, 0, v, n);
     }
-    if (a->to_map) make_map(l, t, b, a->bias, s, a->to_map);
-    if (a->to_image) add_image(l, t, b, s, a->to_image);
+    if (a->to_map) exchange(NARROW_MAP, &map, b, NULL, a->to_map, s->m, s->grid);
+    if (a->to_image) exchange(ADD_IMAGE, &image, b, NULL, a->to_image, s->v, s->grid);
 }
 
-static void fill_images(const cst_lowering *l, size_t rows, const real *bias, real *image)
+static void fill(size_t rows, size_t channels, size_t size, const real *bias, real *to)
 {
-    const size_t pixels = l->h * l->w;
-    for (size_t i = 0; i < rows * l->image_channels; i++, image += pixels) {
-        const real value = bias ? bias[i % l->image_channels] : 0;
-        for (size_t j = 0; j < pixels; j++) image[j] = value;
+    for (size_t i = 0; i < rows * channels; i++, to += size) {
+        const real value = bias ? bias[i % channels] : 0;
+        for (size_t j = 0; j < size; j++) to[j] = value;
     }
 }
 
@@ -368,14 +395,12 @@ void cst_winograd_run(const cst_lowering *l, size_t rows, const cst_lowered *a, 
     const size_t pairs = l->map_channels * l->image_channels;
     if (a->to_map || a->to_image) transform_weights(pairs, a->weight, s.u);
     if (a->gweight) memset(s.gu, 0, ENTRIES * pairs * sizeof *s.gu);
-    if (a->to_image) fill_images(l, rows, a->bias, a->to_image);
+    if (a->to_map) fill(rows, l->map_channels, l->oh * l->ow, a->bias, a->to_map);
+    if (a->to_image) fill(rows, l->image_channels, l->h * l->w, a->bias, a->to_image);
     for (size_t first = 0; first < rows; first += t.images) {
         for (size_t top = 0; top < t.down; top += t.lines) {
-            block b = {.first = first, .images = least(t.images, rows - first), .top = top};
-            b.lines = least(t.lines, t.down - top);
-            b.row = b.images * t.across;
-            b.tiles = b.lines * b.row;
-            run_block(l, &t, &b, a, &s);
+            const block b = block_of(&t, rows, first, top);
+            run_block(l, &b, a, &s);
         }
     }
     if (a->gweight) add_weight_gradient(pairs, s.gu, a->scale, a->gweight);
