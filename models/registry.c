@@ -14,6 +14,7 @@
 #include "layers/pool2d.h"
 #include "layers/residual.h"
 #include "layers/sequential.h"
+#include "models/symoden.h"
 
 static const cst_module_type *const types[] = {
     &cst_linear_type,
@@ -43,6 +44,7 @@ static const cst_module_type *const types[] = {
     &cst_sequential_type,
     &cst_residual_type,
     &cst_ode_type,
+    &cst_symoden_type,
 };
 
 const cst_registry cst_all_modules = {.n_types = sizeof types / sizeof types[0], .types = types};

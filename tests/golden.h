@@ -88,6 +88,7 @@ bool golden_read_optimizer(golden *g, cst_config section, size_t n, cst_optimize
 void golden_layer(golden *g);
 void golden_solve(golden *g);
 void golden_adjoint(golden *g);
+void golden_symoden(golden *g);
 void golden_loss(golden *g);
 void golden_optimizer(golden *g);
 void golden_clip_grad_norm(golden *g);

@@ -1,4 +1,5 @@
-/* Kind "adjoint": an ODE block with every time in its output, its backsolve gradients and both traces. */
+/* Kind "adjoint": an ODE block with every time in its output, its backsolve gradients and both traces. Kind "symoden": the
+ * same, its field's section having no type, and the field's value at y0. */
 #include "core/text.h"
 #include "tests/golden.h"
 
@@ -139,4 +140,35 @@ void golden_adjoint(golden *g)
     cst_module *m = golden_module_of_text(g, section, &row);
     if (m) compare_block(g, m, &y0, times, n_times);
     cst_module_free(m);
+}
+
+/* The field alone, forward. */
+static bool compare_field(golden *g)
+{
+    const cst_config field = cst_config_get(g->root, "field");
+    const golden_tensor y0 = golden_read_tensor(g, cst_config_get(cst_config_get(g->root, "y0"), "z"), "y0");
+    if (!y0.data) return false;
+    const cst_shape row = golden_row_shape(&y0, 1);
+    cst_module *m = golden_module(g, field, &row);
+    if (!m) return false;
+    cst_plan plan = {0};
+    const size_t n = y0.shape.dim[0];
+    cst_module_plan(m, n, 0, 1, &plan);
+    real *theta = golden_reals(g, m->n_params), *y = golden_reals(g, y0.n);
+    const cst_call call = {
+        .n = n, .threads = 1, .theta = theta, .work = golden_reals(g, plan.work), .error = &g->error};
+    const bool same =
+        golden_read_params(g, m, "", cst_config_get(g->root, "params"), theta) &&
+        golden_ok(g, "field", cst_module_forward(m, &call, golden_to_reals(g, &y0), y, golden_reals(g, plan.cache))) &&
+        golden_compare_tensor(g, "field at y0", y, cst_config_get(g->root, "field_at_y0"),
+                              1000 * golden_noise(g, "y") + 1e-12);
+    cst_module_free(m);
+    return same;
+}
+
+void golden_symoden(golden *g)
+{
+    if (!golden_ok(g, "field", cst_config_put(cst_config_get(g->root, "field"), "type", "\"symoden\"", &g->error)))
+        return;
+    if (compare_field(g)) golden_adjoint(g);
 }

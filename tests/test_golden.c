@@ -79,6 +79,7 @@ static const struct {
     {"layer", golden_layer},
     {"solve", golden_solve},
     {"adjoint", golden_adjoint},
+    {"symoden", golden_symoden},
     {"loss", golden_loss},
     {"optimizer", golden_optimizer},
     {"clip_grad_norm", golden_clip_grad_norm},

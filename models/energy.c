@@ -1,0 +1,54 @@
+#include "models/energy.h"
+
+cst_status cst_energy_check(const cst_module *h, const char *name, cst_error *error)
+{
+    char got[CST_SHAPE_TEXT], purpose[64] = "an energy";
+    if (cst_shape_size(&h->y) != 1)
+        return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make one number a row, got %s", name,
+                        cst_shape_text(&h->y, got));
+    return cst_module_require(h, CST_PASS_JVP | CST_PASS_JVP_VJP, purpose, error);
+}
+
+/* cache = [H (N) | the network's]; work = [ones (N) | dH (N) | tangent cache | the network's] */
+void cst_energy_plan(const cst_module *h, size_t n, cst_plan *plan)
+{
+    cst_plan net;
+    cst_module_plan(h, n, 1, 1, &net);
+    plan->cache = cst_size_add(cst_size_align(n), net.cache);
+    plan->work = cst_size_add(2 * cst_size_align(n), cst_size_add(cst_size_align(net.tangent), net.work));
+    plan->tangent = 0;
+}
+
+/* The cotangent of H and of its JVP, at the front of work. */
+static real *ones(const cst_call *call)
+{
+    for (size_t i = 0; i < call->n; i++) call->work[i] = 1;
+    return call->work;
+}
+
+cst_status cst_energy_gradient(const cst_module *h, const cst_call *call, const real *x, real *grad, real *cache)
+{
+    const real *one = ones(call);
+    cst_call net = *call;
+    net.work += 2 * cst_size_align(call->n);
+    const cst_point point = {x, cache, cache + cst_size_align(call->n)};
+    CST_TRY(cst_module_forward(h, &net, x, cache, cache + cst_size_align(call->n)));
+    return cst_module_vjp(h, &net, &point, one, &(cst_grads){.scale = 1, .gx = grad});
+}
+
+cst_status cst_energy_gradient_vjp(const cst_module *h, const cst_call *call, const real *x, const real *cache,
+                                   const real *d, const cst_grads *g)
+{
+    const size_t line = cst_size_align(call->n);
+    const real *one = ones(call);
+    cst_plan plan;
+    cst_module_plan(h, call->n, 1, 1, &plan);
+    const cst_point point = {x, cache, cache + line};
+    cst_tangents tangents = {.capacity = 1, .count = 1, .xdot = d};
+    tangents.ydot = call->work + line;
+    tangents.cache = tangents.ydot + line;
+    cst_call net = *call;
+    net.work = tangents.cache + cst_size_align(plan.tangent);
+    CST_TRY(cst_module_jvp(h, &net, &point, &tangents));
+    return cst_module_jvp_vjp(h, &net, &point, &tangents, NULL, one, g);
+}

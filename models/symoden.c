@@ -1,0 +1,541 @@
+#include "models/symoden.h"
+
+#include "models/energy.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MASS, POTENTIAL, INPUT, N_NETS, MAX = CST_SYMODEN_MAX_DEGREES };
+
+static const char *const net_names[N_NETS] = {"mass", "potential", "input"};
+static const real floor_of_inverse_mass = (real)0.1;
+
+static size_t degrees(const cst_module *m)
+{
+    return m->x.dim[0] / 4;
+}
+
+static const cst_module *net_of(const cst_module *m, int i)
+{
+    return m->children[i].module;
+}
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* What forward leaves to vjp, for N rows. `xdot` has c' and the place of the tangent that vjp adds. */
+typedef struct kept {
+    real *c;       /* (N, 2n) */
+    real *xdot;    /* (N, 2n): c' */
+    real *l;       /* (N, n (n + 1) / 2): the mass network's value, entries of L */
+    real *ldot;    /* the same: along c' */
+    real *p;       /* (N, n): momenta */
+    real *slope;   /* (N, 2n): dH/dc at fixed p */
+    real *gain;    /* (N, n, n): g */
+    real *tangent; /* of the mass network, with room for two tangents */
+    real *cache[N_NETS];
+    size_t size;
+} kept;
+
+static real *cut(real *base, size_t *size, size_t n)
+{
+    real *at = base ? base + *size : NULL;
+    *size = cst_size_add(*size, cst_size_align(n));
+    return at;
+}
+
+static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+{
+    const size_t n = degrees(m), h = n * (n + 1) / 2;
+    cst_plan mass, potential, input;
+    cst_module_plan(net_of(m, MASS), rows, 2, 1, &mass);
+    cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
+    cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
+    kept k = {0};
+    k.c = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.xdot = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.l = cut(cache, &k.size, cst_size_mul(rows, h));
+    k.ldot = cut(cache, &k.size, cst_size_mul(rows, h));
+    k.p = cut(cache, &k.size, cst_size_mul(rows, n));
+    k.slope = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.gain = cut(cache, &k.size, cst_size_mul(rows, n * n));
+    k.tangent = cut(cache, &k.size, mass.tangent);
+    k.cache[MASS] = cut(cache, &k.size, mass.cache);
+    k.cache[POTENTIAL] = cut(cache, &k.size, potential.cache);
+    k.cache[INPUT] = cut(cache, &k.size, input.cache);
+    return k;
+}
+
+/* Scratch of both passes. Cotangents and tangents are named after what they belong to. */
+typedef struct scratch {
+    real *gl;      /* (N, h): cotangent of L */
+    real *gldot;   /* (2, N, h): of L's derivatives along c' and psi */
+    real *xdot;    /* (2, N, 2n): c' and psi, the cotangent of dH/dc */
+    real *lpsi;    /* (N, h): L's derivative along psi */
+    real *gc;      /* (N, 2n): cotangent of c by one network */
+    real *gc_sum;  /* (N, 2n): by all */
+    real *gxdot;   /* (2, N, 2n): of c' and psi */
+    real *gdp;     /* (N, n): of p' */
+    real *gq;      /* (N, n): of q' through p */
+    real *ggain;   /* (N, n, n) */
+    real *tangent; /* as in the cache, to add the second tangent to */
+    real *net;     /* scratch of the networks */
+    size_t size;
+} scratch;
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static scratch cut_work(const cst_module *m, size_t rows, real *work)
+{
+    const size_t n = degrees(m), h = n * (n + 1) / 2;
+    cst_plan mass, potential, input;
+    cst_module_plan(net_of(m, MASS), rows, 2, 1, &mass);
+    cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
+    cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
+    scratch s = {0};
+    s.gl = cut(work, &s.size, cst_size_mul(rows, h));
+    s.gldot = cut(work, &s.size, cst_size_mul(rows, 2 * h));
+    s.xdot = cut(work, &s.size, cst_size_mul(rows, 4 * n));
+    s.lpsi = cut(work, &s.size, cst_size_mul(rows, h));
+    s.gc = cut(work, &s.size, cst_size_mul(rows, 2 * n));
+    s.gc_sum = cut(work, &s.size, cst_size_mul(rows, 2 * n));
+    s.gxdot = cut(work, &s.size, cst_size_mul(rows, 4 * n));
+    s.gdp = cut(work, &s.size, cst_size_mul(rows, n));
+    s.gq = cut(work, &s.size, cst_size_mul(rows, n));
+    s.ggain = cut(work, &s.size, cst_size_mul(rows, n * n));
+    s.tangent = cut(work, &s.size, mass.tangent);
+    s.net = cut(work, &s.size, larger(mass.work, larger(potential.work, input.work)));
+    return s;
+}
+
+static void symoden_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    (void)k, (void)threads; /* the networks run in the calling thread: the field is cut as a whole */
+    plan->cache = cut_cache(m, n, NULL).size;
+    plan->work = cut_work(m, n, NULL).size;
+}
+
+static cst_call net_call(const cst_module *m, const cst_call *c, int i, real *work)
+{
+    cst_call call = cst_call_child(m, c, (size_t)i, work);
+    call.threads = 1;
+    return call;
+}
+
+/* ---- lower triangular matrices, by their entries ---------------------------------------------------------------- */
+
+/* Where L_ij, j <= i, stands among the n (n + 1) / 2 entries. */
+static size_t entry(size_t n, size_t i, size_t j)
+{
+    return i == j ? i : n + i * (i - 1) / 2 + j;
+}
+
+/* to += L v */
+static void add_times(size_t n, const real *l, const real *v, real *to)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) to[i] += l[entry(n, i, j)] * v[j];
+}
+
+/* to = L^T v */
+static void transpose_times(size_t n, const real *l, const real *v, real *to)
+{
+    for (size_t j = 0; j < n; j++) {
+        to[j] = 0;
+        for (size_t i = j; i < n; i++) to[j] += l[entry(n, i, j)] * v[i];
+    }
+}
+
+/* to += the lower triangle of scale a b^T */
+static void add_outer(size_t n, real scale, const real *a, const real *b, real *to)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) to[entry(n, i, j)] += scale * a[i] * b[j];
+}
+
+/* to = M^-1 v = L (L^T v) + 0.1 v */
+static void inverse_mass_times(size_t n, const real *l, const real *v, real *to)
+{
+    real ltv[MAX];
+    transpose_times(n, l, v, ltv);
+    for (size_t i = 0; i < n; i++) to[i] = floor_of_inverse_mass * v[i];
+    add_times(n, l, ltv, to);
+}
+
+/* v = M v: solves (L L^T + 0.1 I) x = v by Cholesky's factors. */
+static void mass_times(size_t n, const real *l, real *v)
+{
+    real a[MAX * MAX]; /* the factor, lower triangle of (n, n) */
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            real sum = i == j ? floor_of_inverse_mass : 0;
+            for (size_t k = 0; k <= j; k++) sum += l[entry(n, i, k)] * l[entry(n, j, k)];
+            for (size_t k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
+            a[i * n + j] = i == j ? (real)sqrt((double)sum) : sum / a[j * n + j];
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) v[i] -= a[i * n + k] * v[k];
+        v[i] /= a[i * n + i];
+    }
+    for (size_t i = n; i-- > 0;) {
+        for (size_t k = i + 1; k < n; k++) v[i] -= a[k * n + i] * v[k];
+        v[i] /= a[i * n + i];
+    }
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+/* One row: its state, and what forward keeps of it. */
+typedef struct row {
+    size_t n, h;
+    const real *cos, *sin, *rate, *u; /* q's cosine and sine, q' and u */
+    const real *l, *ldot, *p, *slope, *gain;
+} row;
+
+static row row_of(const cst_module *m, const kept *k, const real *x, size_t i)
+{
+    const size_t n = degrees(m), h = n * (n + 1) / 2;
+    x += i * 4 * n;
+    return (row){.n = n,
+                 .h = h,
+                 .cos = x,
+                 .sin = x + n,
+                 .rate = x + 2 * n,
+                 .u = x + 3 * n,
+                 .l = k->l + i * h,
+                 .ldot = k->ldot + i * h,
+                 .p = k->p + i * n,
+                 .slope = k->slope + i * 2 * n,
+                 .gain = k->gain + i * n * n};
+}
+
+/* p = M q', c', and the cotangent of L with which the mass network's VJP is d/dc of p^T M^-1 p / 2: p (L^T p)^T. */
+static void set_momentum(const row *r, real *p, real *cdot, real *gl)
+{
+    real ltp[MAX];
+    for (size_t i = 0; i < r->n; i++) {
+        p[i] = r->rate[i];
+        cdot[i] = -r->sin[i] * r->rate[i];
+        cdot[r->n + i] = r->cos[i] * r->rate[i];
+    }
+    mass_times(r->n, r->l, p);
+    transpose_times(r->n, r->l, p, ltp);
+    memset(gl, 0, r->h * sizeof *gl);
+    add_outer(r->n, 1, p, ltp, gl);
+}
+
+/* p' = sin q * dH/dcos - cos q * dH/dsin + g u */
+static void momentum_rate(const row *r, real *dp)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        dp[i] = r->sin[i] * r->slope[i] - r->cos[i] * r->slope[r->n + i];
+        for (size_t j = 0; j < r->n; j++) dp[i] += r->gain[i * r->n + j] * r->u[j];
+    }
+}
+
+/* y = (c', M^-1 p' + L' (L^T p) + L (L'^T p), 0) */
+static void set_value(const row *r, const real *cdot, real *y)
+{
+    real dp[MAX], ltp[MAX], ldtp[MAX];
+    momentum_rate(r, dp);
+    transpose_times(r->n, r->l, r->p, ltp);
+    transpose_times(r->n, r->ldot, r->p, ldtp);
+    memcpy(y, cdot, 2 * r->n * sizeof *y);
+    inverse_mass_times(r->n, r->l, dp, y + 2 * r->n);
+    add_times(r->n, r->ldot, ltp, y + 2 * r->n);
+    add_times(r->n, r->l, ldtp, y + 2 * r->n);
+    memset(y + 3 * r->n, 0, r->n * sizeof *y);
+}
+
+/* Of q'' with cotangent a: those of p', of dH/dc (psi) and of g. */
+static void start_reverse(const row *r, const real *a, real *gdp, real *psi, real *ggain)
+{
+    inverse_mass_times(r->n, r->l, a, gdp);
+    for (size_t i = 0; i < r->n; i++) {
+        psi[i] = r->sin[i] * gdp[i];
+        psi[r->n + i] = -r->cos[i] * gdp[i];
+        for (size_t j = 0; j < r->n; j++) ggain[i * r->n + j] = gdp[i] * r->u[j];
+    }
+}
+
+/* The cotangents of L and of its derivatives along c' and psi, and gq = M gp, gp that of p. What depends on L and p is
+ * a^T M^-1 p' + a^T (L' L^T + L L'^T) p, and psi . dH/dc = p^T L_psi L^T p; and p = M q', whose cotangents in M^-1 and q'
+ * are -(M gp) p^T and M gp. */
+static void reverse_mass(const row *r, const real *a, const real *lpsi, real *gl, real *gldot, real *glpsi, real *gq)
+{
+    const size_t n = r->n;
+    real dp[MAX], ltp[MAX], ldtp[MAX], lptp[MAX], lta[MAX], ldta[MAX], other[MAX];
+    momentum_rate(r, dp);
+    transpose_times(n, r->l, r->p, ltp);
+    transpose_times(n, r->ldot, r->p, ldtp);
+    transpose_times(n, lpsi, r->p, lptp);
+    transpose_times(n, r->l, a, lta);
+    transpose_times(n, r->ldot, a, ldta);
+    memset(gq, 0, n * sizeof *gq);
+    add_times(n, r->ldot, lta, gq);
+    add_times(n, r->l, ldta, gq);
+    add_times(n, lpsi, ltp, gq);
+    add_times(n, r->l, lptp, gq);
+    mass_times(n, r->l, gq);
+
+    memset(gl, 0, r->h * sizeof *gl);
+    transpose_times(n, r->l, dp, other);
+    add_outer(n, 1, a, other, gl);
+    add_outer(n, 1, dp, lta, gl);
+    transpose_times(n, r->l, gq, other);
+    add_outer(n, -1, gq, ltp, gl);
+    add_outer(n, -1, r->p, other, gl);
+    add_outer(n, 1, a, ldtp, gl);
+    add_outer(n, 1, r->p, ldta, gl);
+    add_outer(n, 1, r->p, lptp, gl);
+
+    memset(gldot, 0, r->h * sizeof *gldot);
+    add_outer(n, 1, a, ltp, gldot);
+    add_outer(n, 1, r->p, lta, gldot);
+    memset(glpsi, 0, r->h * sizeof *glpsi);
+    add_outer(n, 1, r->p, ltp, glpsi);
+}
+
+/* gx from the cotangents gc of c by the networks, and gcdot of c'. */
+static void finish_reverse(const row *r, const real *gc, const real *gcdot, const real *gdp, const real *gq, real *gx)
+{
+    const size_t n = r->n;
+    for (size_t i = 0; i < n; i++) {
+        gx[i] = gc[i] - r->slope[n + i] * gdp[i] + r->rate[i] * gcdot[n + i];
+        gx[n + i] = gc[n + i] + r->slope[i] * gdp[i] - r->rate[i] * gcdot[i];
+        gx[2 * n + i] = gq[i] - r->sin[i] * gcdot[i] + r->cos[i] * gcdot[n + i];
+        gx[3 * n + i] = 0;
+        for (size_t j = 0; j < n; j++) gx[3 * n + i] += r->gain[j * n + i] * gdp[j];
+    }
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+static void add(size_t n, const real *restrict from, real *restrict to)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+static cst_status symoden_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const size_t n = degrees(m), h = n * (n + 1) / 2;
+    const kept k = cut_cache(m, c->n, cache);
+    const scratch s = cut_work(m, c->n, c->work);
+    const cst_call mass = net_call(m, c, MASS, s.net), potential = net_call(m, c, POTENTIAL, s.net);
+    const cst_call input = net_call(m, c, INPUT, s.net);
+    for (size_t i = 0; i < c->n; i++) memcpy(k.c + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
+
+    CST_TRY(cst_module_forward(net_of(m, MASS), &mass, k.c, k.l, k.cache[MASS]));
+    for (size_t i = 0; i < c->n; i++) {
+        const row r = row_of(m, &k, x, i);
+        set_momentum(&r, k.p + i * n, k.xdot + i * 2 * n, s.gl + i * h);
+    }
+    const cst_point point = {k.c, k.l, k.cache[MASS]};
+    const cst_tangents along = {.capacity = 2, .count = 1, .xdot = k.xdot, .ydot = k.ldot, .cache = k.tangent};
+    CST_TRY(cst_module_jvp(net_of(m, MASS), &mass, &point, &along));
+    CST_TRY(cst_module_vjp(net_of(m, MASS), &mass, &point, s.gl, &(cst_grads){.scale = 1, .gx = k.slope}));
+    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, k.c, s.gc, k.cache[POTENTIAL]));
+    add(c->n * 2 * n, s.gc, k.slope);
+    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, k.c, k.gain, k.cache[INPUT]));
+    for (size_t i = 0; i < c->n; i++) {
+        const row r = row_of(m, &k, x, i);
+        set_value(&r, k.xdot + i * 2 * n, y + i * 4 * n);
+    }
+    return CST_OK;
+}
+
+/* The networks' part of the VJP; gc (N, 2n) and gxdot, if wanted, are the cotangents of c and of c'. */
+static cst_status reverse_nets(const cst_module *m, const cst_call *c, const kept *k, const scratch *s,
+                               const cst_grads *g)
+{
+    const size_t n = degrees(m), nc = c->n * 2 * n;
+    cst_grads grads[N_NETS];
+    cst_call call[N_NETS];
+    for (int i = 0; i < N_NETS; i++) {
+        call[i] = net_call(m, c, i, s->net);
+        grads[i] = (cst_grads){.scale = g->scale, .gx = g->gx ? s->gc : NULL, .gt = g->gt};
+        if (g->gtheta) grads[i].gtheta = g->gtheta + m->children[i].offset;
+    }
+    grads[MASS].gx = g->gx ? s->gc_sum : NULL;
+    grads[MASS].gxdot = g->gx ? s->gxdot : NULL;
+    const cst_point mass = {k->c, k->l, k->cache[MASS]}, input = {k->c, k->gain, k->cache[INPUT]};
+    const cst_tangents both = {.capacity = 2, .count = 2, .xdot = s->xdot, .cache = s->tangent};
+    CST_TRY(cst_module_jvp_vjp(net_of(m, MASS), &call[MASS], &mass, &both, s->gl, s->gldot, &grads[MASS]));
+    CST_TRY(cst_energy_gradient_vjp(net_of(m, POTENTIAL), &call[POTENTIAL], k->c, k->cache[POTENTIAL], s->xdot + nc,
+                                    &grads[POTENTIAL]));
+    if (g->gx) add(nc, s->gc, s->gc_sum);
+    CST_TRY(cst_module_vjp(net_of(m, INPUT), &call[INPUT], &input, s->ggain, &grads[INPUT]));
+    if (g->gx) add(nc, s->gc, s->gc_sum);
+    return CST_OK;
+}
+
+static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                              const cst_grads *g)
+{
+    const size_t n = degrees(m), h = n * (n + 1) / 2, nc = c->n * 2 * n;
+    real *cache;
+    memcpy(&cache, &p->cache, sizeof cache); /* cut_cache makes a view to write and to read; here it is read */
+    const kept k = cut_cache(m, c->n, cache);
+    const scratch s = cut_work(m, c->n, c->work);
+    cst_plan plan;
+    cst_module_plan(net_of(m, MASS), c->n, 2, 1, &plan);
+    memcpy(s.tangent, k.tangent, plan.tangent * sizeof *s.tangent);
+    memcpy(s.xdot, k.xdot, nc * sizeof *s.xdot);
+    for (size_t i = 0; i < c->n; i++) {
+        const row r = row_of(m, &k, p->x, i);
+        start_reverse(&r, gy + i * 4 * n + 2 * n, s.gdp + i * n, s.xdot + nc + i * 2 * n, s.ggain + i * n * n);
+    }
+    const cst_call mass = net_call(m, c, MASS, s.net);
+    const cst_point point = {k.c, k.l, k.cache[MASS]};
+    const cst_tangents psi = {
+        .capacity = 2, .first = 1, .count = 1, .xdot = s.xdot + nc, .ydot = s.lpsi, .cache = s.tangent};
+    CST_TRY(cst_module_jvp(net_of(m, MASS), &mass, &point, &psi));
+    for (size_t i = 0; i < c->n; i++) {
+        const row r = row_of(m, &k, p->x, i);
+        reverse_mass(&r, gy + i * 4 * n + 2 * n, s.lpsi + i * h, s.gl + i * h, s.gldot + i * h,
+                     s.gldot + (c->n + i) * h, s.gq + i * n);
+    }
+    CST_TRY(reverse_nets(m, c, &k, &s, g));
+    for (size_t i = 0; g->gx && i < c->n; i++) {
+        const row r = row_of(m, &k, p->x, i);
+        add(2 * n, gy + i * 4 * n, s.gxdot + i * 2 * n);
+        finish_reverse(&r, s.gc_sum + i * 2 * n, s.gxdot + i * 2 * n, s.gdp + i * n, s.gq + i * n, g->gx + i * 4 * n);
+    }
+    return CST_OK;
+}
+
+static const cst_module_ops symoden_ops = {
+    .name = "symoden", .plan = symoden_plan, .forward = symoden_forward, .vjp = symoden_vjp};
+
+/* ---- control ----------------------------------------------------------------------------------------------------- */
+
+/* work = [dV/dc (N, 2n) | the potential's cache | the input network's cache | the networks' work] */
+size_t cst_symoden_control_work(const cst_module *m, size_t rows)
+{
+    return cst_size_add(cut_cache(m, rows, NULL).size, cut_work(m, rows, NULL).size);
+}
+
+cst_status cst_symoden_control(const cst_module *m, const cst_call *c, const real *at, real *slope, real *gain)
+{
+    const size_t n = degrees(m);
+    const kept k = cut_cache(m, c->n, c->work);
+    const scratch s = cut_work(m, c->n, c->work + k.size);
+    const cst_call potential = net_call(m, c, POTENTIAL, s.net), input = net_call(m, c, INPUT, s.net);
+    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, at, k.slope, k.cache[POTENTIAL]));
+    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, at, gain, k.cache[INPUT]));
+    for (size_t i = 0; i < c->n; i++) {
+        const real *dv = k.slope + i * 2 * n, *q = at + i * 2 * n;
+        for (size_t j = 0; j < n; j++) slope[i * n + j] = q[j] * dv[n + j] - q[n + j] * dv[j];
+    }
+    return CST_OK;
+}
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static cst_status check(cst_module *const net[N_NETS], cst_error *error)
+{
+    const cst_shape *x = &net[MASS]->x;
+    char got[CST_SHAPE_TEXT];
+    if (x->rank != 1 || x->dim[0] % 2 != 0 || x->dim[0] < 2 || x->dim[0] > 2 * MAX)
+        return cst_fail(error, CST_ESHAPE, "expected networks for rows (cos q, sin q) of 2 to %d numbers, got %s",
+                        2 * MAX, cst_shape_text(x, got));
+    const size_t n = x->dim[0] / 2, out[N_NETS] = {n * (n + 1) / 2, 1, n * n};
+    for (int i = 0; i < N_NETS; i++) {
+        if (!cst_shape_equal(&net[i]->x, x) || cst_shape_size(&net[i]->y) != out[i])
+            return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make %zu numbers of %zu, got rows of %s",
+                            net_names[i], out[i], 2 * n, cst_shape_text(&net[i]->y, got));
+    }
+    CST_TRY(cst_module_require(net[MASS], CST_PASS_JVP | CST_PASS_JVP_VJP, "the mass of a symoden field", error));
+    return cst_energy_check(net[POTENTIAL], net_names[POTENTIAL], error);
+}
+
+cst_status cst_symoden_new(cst_module *mass, cst_module *potential, cst_module *input, cst_module **m, cst_error *error)
+{
+    cst_module *net[N_NETS] = {mass, potential, input}, *made = NULL;
+    *m = NULL;
+    cst_status status = check(net, error);
+    if (status == CST_OK) {
+        const cst_shape x = cst_shape_1d(2 * mass->x.dim[0]);
+        status = cst_module_new(sizeof(cst_module), &symoden_ops, &x, &made, error);
+    }
+    for (int i = 0; i < N_NETS; i++) {
+        if (status == CST_OK)
+            status = cst_module_add_child(made, net_names[i], net[i], error);
+        else
+            cst_module_free(net[i]);
+    }
+    if (status == CST_OK) {
+        *m = made;
+        made->cost = 3 * mass->cost + 2 * potential->cost + input->cost;
+    } else {
+        cst_module_free(made);
+    }
+    return status;
+}
+
+typedef struct symoden_section {
+    cst_config net[N_NETS];
+} symoden_section;
+
+static const cst_key symoden_keys[] = {
+    {.name = "mass",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(symoden_section, net[MASS]),
+     .help = "of (cos q, sin q): n (n + 1) / 2 entries of L, M^-1 = L L^T + 0.1 I",
+     .holds = "module"},
+    {.name = "potential",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(symoden_section, net[POTENTIAL]),
+     .help = "of (cos q, sin q): the potential energy",
+     .holds = "module"},
+    {.name = "input",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(symoden_section, net[INPUT]),
+     .help = "of (cos q, sin q): n^2 entries of g, by which u acts on p'",
+     .holds = "module"},
+    {.name = NULL},
+};
+
+static cst_status symoden_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                               cst_error *error)
+{
+    symoden_section s = {0};
+    cst_module *net[N_NETS] = {NULL};
+    *m = NULL;
+    CST_TRY(cst_config_read(section, symoden_keys, true, &s, error));
+    CST_TRY(cst_module_expect_rank(x, 1, "(cos q, sin q, q', u)", error));
+    if (x->dim[0] == 0 || x->dim[0] % 4 != 0)
+        return cst_fail(error, CST_ESHAPE, "expected rows (cos q, sin q, q', u) of 4 n numbers, got %zu", x->dim[0]);
+    const cst_shape c = cst_shape_1d(x->dim[0] / 2);
+    cst_status status = CST_OK;
+    for (int i = 0; i < N_NETS && status == CST_OK; i++)
+        status = cst_module_from_config(registry, s.net[i], &c, &net[i], error);
+    if (status == CST_OK) return cst_symoden_new(net[MASS], net[POTENTIAL], net[INPUT], m, error);
+    for (int i = 0; i < N_NETS; i++) cst_module_free(net[i]);
+    return status;
+}
+
+#define NET(hidden, out)                                                                                               \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": " #hidden                        \
+    "}, {\"type\": \"softplus\"}, {\"type\": \"linear\", \"out_features\": " #out "}]}"
+#define FIELD(mass, input)                                                                                             \
+    "{\"type\": \"symoden\", \"mass\": " NET(5, mass) ", \"potential\": " NET(4, 1) ", \"input\": " NET(3, input) "}"
+static const cst_module_example symoden_examples[] = {
+    {FIELD(1, 1), {1, {4}}},
+    {FIELD(3, 4), {1, {8}}},
+    {FIELD(6, 9), {1, {12}}},
+};
+
+const cst_module_type cst_symoden_type = {
+    .name = "symoden",
+    .summary = "controlled Hamiltonian field on rows (cos q, sin q, q', u)",
+    .keys = symoden_keys,
+    .make = symoden_make,
+    .n_examples = sizeof symoden_examples / sizeof *symoden_examples,
+    .examples = symoden_examples,
+};
