@@ -1,0 +1,335 @@
+#include "models/hamiltonian.h"
+
+#include "layers/vmath.h"
+#include "models/energy.h"
+
+#include <string.h>
+
+enum { MAX_PARTS = 2 };
+
+/* Softplus of it is the damping to begin with: 0.13. */
+static const real initial_damping = -2;
+
+typedef struct hamiltonian {
+    cst_module base;
+    bool damped;
+} hamiltonian;
+
+static bool damped(const cst_module *m)
+{
+    return ((const hamiltonian *)(const void *)m)->damped;
+}
+
+static size_t degrees(const cst_module *m)
+{
+    return m->x.dim[0] / 2;
+}
+
+/* Network i sees so many numbers of a row, from `first` on: all, or the coordinates and the momenta. */
+typedef struct part {
+    const cst_module *net;
+    size_t first, width;
+} part;
+
+static part part_of(const cst_module *m, size_t i)
+{
+    const cst_module *net = m->children[i].module;
+    return (part){net, i * degrees(m), net->x.dim[0]};
+}
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* cache = [dH/d(q, p) (N, 2n) | of each network what it sees (N, width) and its own] */
+typedef struct kept {
+    real *slope, *x[MAX_PARTS], *net[MAX_PARTS];
+    size_t size;
+} kept;
+
+/* work = [d (n) | its derivative (n) | cotangent of dH/d(q, p) (N, 2n) | a network's part of it (N, width) | of gx | a
+ * network's own] */
+typedef struct scratch {
+    real *damping, *rate, *psi, *direction, *gx, *net;
+    size_t size;
+} scratch;
+
+static real *cut(real *base, size_t *size, size_t n)
+{
+    real *at = base ? base + *size : NULL;
+    *size = cst_size_add(*size, cst_size_align(n));
+    return at;
+}
+
+static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+{
+    kept k = {0};
+    k.slope = cut(cache, &k.size, cst_size_mul(rows, 2 * degrees(m)));
+    for (size_t i = 0; i < m->n_children; i++) {
+        const part p = part_of(m, i);
+        cst_plan plan;
+        cst_energy_plan(p.net, rows, &plan);
+        k.x[i] = cut(cache, &k.size, cst_size_mul(rows, p.width));
+        k.net[i] = cut(cache, &k.size, plan.cache);
+    }
+    return k;
+}
+
+static scratch cut_work(const cst_module *m, size_t rows, real *work)
+{
+    const size_t n = degrees(m), row = cst_size_mul(rows, 2 * n);
+    size_t most = 0;
+    for (size_t i = 0; i < m->n_children; i++) {
+        cst_plan plan;
+        cst_energy_plan(m->children[i].module, rows, &plan);
+        if (plan.work > most) most = plan.work;
+    }
+    scratch s = {0};
+    s.damping = cut(work, &s.size, n);
+    s.rate = cut(work, &s.size, n);
+    s.psi = cut(work, &s.size, row);
+    s.direction = cut(work, &s.size, row);
+    s.gx = cut(work, &s.size, row);
+    s.net = cut(work, &s.size, most);
+    return s;
+}
+
+static void hamiltonian_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    (void)k, (void)threads; /* the networks run in the calling thread: the field is cut as a whole */
+    plan->cache = cut_cache(m, n, NULL).size;
+    plan->work = cut_work(m, n, NULL).size;
+}
+
+static cst_call net_call(const cst_module *m, const cst_call *c, size_t i, real *work)
+{
+    cst_call call = cst_call_child(m, c, i, work);
+    call.threads = 1;
+    return call;
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+/* Columns first .. first + width - 1 of rows (N, all), to or from an array of their own. */
+static void take(size_t n, size_t all, const part *p, const real *from, real *to)
+{
+    for (size_t i = 0; i < n; i++) memcpy(to + i * p->width, from + i * all + p->first, p->width * sizeof *to);
+}
+
+static void put(size_t n, size_t all, const part *p, const real *from, real *to)
+{
+    for (size_t i = 0; i < n; i++) memcpy(to + i * all + p->first, from + i * p->width, p->width * sizeof *to);
+}
+
+/* d, zero without damping */
+static void set_damping(const cst_module *m, const cst_call *c, const scratch *s)
+{
+    const size_t n = degrees(m);
+    memset(s->damping, 0, n * sizeof *s->damping);
+    if (damped(m)) cst_vsoftplus(n, c->theta, s->damping);
+}
+
+static cst_status hamiltonian_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const size_t n = degrees(m);
+    const kept k = cut_cache(m, c->n, cache);
+    const scratch s = cut_work(m, c->n, c->work);
+    for (size_t i = 0; i < m->n_children; i++) {
+        const part p = part_of(m, i);
+        const cst_call call = net_call(m, c, i, s.net);
+        take(c->n, 2 * n, &p, x, k.x[i]);
+        CST_TRY(cst_energy_gradient(p.net, &call, k.x[i], s.direction, k.net[i]));
+        put(c->n, 2 * n, &p, s.direction, k.slope);
+    }
+    set_damping(m, c, &s);
+    for (size_t i = 0; i < c->n; i++, y += 2 * n) {
+        const real *hq = k.slope + i * 2 * n, *hp = hq + n;
+        for (size_t j = 0; j < n; j++) {
+            y[j] = hp[j];
+            y[n + j] = -hq[j] - s.damping[j] * hp[j];
+        }
+    }
+    return CST_OK;
+}
+
+/* gdamping -= scale sum over rows of gp * dH/dp * dd/ddamping, gp the cotangent of p' */
+static void add_damping_gradient(const cst_module *m, const cst_call *c, const kept *k, const scratch *s,
+                                 const real *gy, const cst_grads *g)
+{
+    const size_t n = degrees(m);
+    cst_vsigmoid(n, c->theta, s->rate);
+    for (size_t i = 0; i < c->n; i++) {
+        const real *gp = gy + i * 2 * n + n, *hp = k->slope + i * 2 * n + n;
+        for (size_t j = 0; j < n; j++) g->gtheta[j] -= g->scale * s->rate[j] * gp[j] * hp[j];
+    }
+}
+
+/* With cotangents (a, b) of (q', p'), that of dH/d(q, p) is psi = (-b, a - d b). */
+static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
+                                  const cst_grads *g)
+{
+    const size_t n = degrees(m);
+    real *cache;
+    memcpy(&cache, &point->cache, sizeof cache); /* cut_cache makes a view to write and to read; here it is read */
+    const kept k = cut_cache(m, c->n, cache);
+    const scratch s = cut_work(m, c->n, c->work);
+    set_damping(m, c, &s);
+    for (size_t i = 0; i < c->n; i++) {
+        const real *a = gy + i * 2 * n, *b = a + n;
+        real *psi = s.psi + i * 2 * n;
+        for (size_t j = 0; j < n; j++) {
+            psi[j] = -b[j];
+            psi[n + j] = a[j] - s.damping[j] * b[j];
+        }
+    }
+    for (size_t i = 0; i < m->n_children; i++) {
+        const part p = part_of(m, i);
+        const cst_call call = net_call(m, c, i, s.net);
+        cst_grads grads = {.scale = g->scale, .gx = g->gx ? s.gx : NULL, .gt = g->gt};
+        if (g->gtheta) grads.gtheta = g->gtheta + m->children[i].offset;
+        take(c->n, 2 * n, &p, s.psi, s.direction);
+        CST_TRY(cst_energy_gradient_vjp(p.net, &call, k.x[i], k.net[i], s.direction, &grads));
+        if (g->gx) put(c->n, 2 * n, &p, s.gx, g->gx);
+    }
+    if (damped(m) && g->gtheta) add_damping_gradient(m, c, &k, &s, gy, g);
+    return CST_OK;
+}
+
+static void hamiltonian_init(const cst_module *m, cst_rng rng, real *theta)
+{
+    (void)rng;
+    for (size_t i = 0; damped(m) && i < degrees(m); i++) theta[i] = initial_damping;
+}
+
+static const cst_module_ops hamiltonian_ops = {.name = "hamiltonian",
+                                               .plan = hamiltonian_plan,
+                                               .forward = hamiltonian_forward,
+                                               .vjp = hamiltonian_vjp,
+                                               .init = hamiltonian_init};
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static const char *const names[3] = {"energy", "potential", "kinetic"};
+
+/* names of the n networks; takes them over. */
+static cst_status make(cst_module *const *net, const char *const *name, size_t n, bool with_damping, cst_module **m,
+                       cst_error *error)
+{
+    const cst_shape *x = &net[0]->x;
+    char got[CST_SHAPE_TEXT];
+    cst_module *made = NULL;
+    *m = NULL;
+    cst_status status = CST_OK;
+    if (x->rank != 1 || n * x->dim[0] % 2 != 0 || (n == 2 && !cst_shape_equal(x, &net[1]->x)))
+        status =
+            cst_fail(error, CST_ESHAPE, "expected networks for rows of (q, p), or of q and of p, got \"%s\" for %s",
+                     name[n - 1], cst_shape_text(&net[n - 1]->x, got));
+    for (size_t i = 0; i < n && status == CST_OK; i++) status = cst_energy_check(net[i], name[i], error);
+    if (status == CST_OK) {
+        const cst_shape row = cst_shape_1d(n * x->dim[0]);
+        status = cst_module_new(sizeof(hamiltonian), &hamiltonian_ops, &row, &made, error);
+    }
+    if (status == CST_OK) {
+        ((hamiltonian *)(void *)made)->damped = with_damping;
+        if (with_damping) cst_module_add_tensor(made, "damping", cst_shape_1d(degrees(made)));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (status == CST_OK)
+            status = cst_module_add_child(made, name[i], net[i], error);
+        else
+            cst_module_free(net[i]);
+    }
+    if (status == CST_OK) {
+        *m = made;
+        made->cost *= 2; /* each network forward and back */
+    } else {
+        cst_module_free(made);
+    }
+    return status;
+}
+
+cst_status cst_hamiltonian_new(cst_module *energy, bool with_damping, cst_module **m, cst_error *error)
+{
+    return make(&energy, names, 1, with_damping, m, error);
+}
+
+cst_status cst_separable_hamiltonian_new(cst_module *potential, cst_module *kinetic, bool with_damping, cst_module **m,
+                                         cst_error *error)
+{
+    cst_module *const net[2] = {potential, kinetic};
+    return make(net, names + 1, 2, with_damping, m, error);
+}
+
+typedef struct hamiltonian_section {
+    cst_config net[3];
+    bool damping;
+} hamiltonian_section;
+
+static const cst_key hamiltonian_keys[] = {
+    {.name = "energy",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(hamiltonian_section, net[0]),
+     .fallback = "",
+     .help = "of (q, p): H",
+     .holds = "module"},
+    {.name = "potential",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(hamiltonian_section, net[1]),
+     .fallback = "",
+     .help = "of q: V, in place of energy with H = V + T",
+     .holds = "module"},
+    {.name = "kinetic",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(hamiltonian_section, net[2]),
+     .fallback = "",
+     .help = "of p: T",
+     .holds = "module"},
+    {.name = "damping",
+     .kind = CST_KEY_BOOL,
+     .offset = offsetof(hamiltonian_section, damping),
+     .fallback = "false",
+     .help = "learn a damping of each coordinate"},
+    {.name = NULL},
+};
+
+static cst_status hamiltonian_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                                   cst_error *error)
+{
+    hamiltonian_section s = {0};
+    cst_module *net[2] = {NULL};
+    *m = NULL;
+    CST_TRY(cst_config_read(section, hamiltonian_keys, true, &s, error));
+    CST_TRY(cst_module_expect_rank(x, 1, "(q, p)", error));
+    if (x->dim[0] == 0 || x->dim[0] % 2 != 0)
+        return cst_fail(error, CST_ESHAPE, "expected rows (q, p) of 2 n numbers, got %zu", x->dim[0]);
+    const bool whole = cst_config_present(s.net[0]);
+    if (whole == cst_config_present(s.net[1]) || whole == cst_config_present(s.net[2]))
+        return cst_config_fail(section, error, "expected \"energy\", or \"potential\" and \"kinetic\"");
+    const cst_shape half = cst_shape_1d(x->dim[0] / 2);
+    if (whole) {
+        CST_TRY(cst_module_from_config(registry, s.net[0], x, &net[0], error));
+        return cst_hamiltonian_new(net[0], s.damping, m, error);
+    }
+    CST_TRY(cst_module_from_config(registry, s.net[1], &half, &net[0], error));
+    const cst_status status = cst_module_from_config(registry, s.net[2], &half, &net[1], error);
+    if (status == CST_OK) return cst_separable_hamiltonian_new(net[0], net[1], s.damping, m, error);
+    cst_module_free(net[0]);
+    return status;
+}
+
+#define NET                                                                                                            \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, {\"type\": \"tanh\"}, "      \
+    "{\"type\": \"linear\", \"out_features\": 1}]}"
+static const cst_module_example hamiltonian_examples[] = {
+    {"{\"type\": \"hamiltonian\", \"energy\": " NET "}", {1, {4}}},
+    {"{\"type\": \"hamiltonian\", \"energy\": " NET ", \"damping\": true}", {1, {4}}},
+    {"{\"type\": \"hamiltonian\", \"potential\": " NET ", \"kinetic\": " NET "}", {1, {2}}},
+    {"{\"type\": \"hamiltonian\", \"potential\": " NET ", \"kinetic\": " NET ", \"damping\": true}", {1, {6}}},
+};
+
+const cst_module_type cst_hamiltonian_type = {
+    .name = "hamiltonian",
+    .summary = "Hamiltonian field on rows (q, p), general or separable, with damping or without",
+    .keys = hamiltonian_keys,
+    .make = hamiltonian_make,
+    .n_examples = sizeof hamiltonian_examples / sizeof *hamiltonian_examples,
+    .examples = hamiltonian_examples,
+};
