@@ -3,6 +3,7 @@
 #include "core/rng.h"
 #include "datasets/cifar10.h"
 #include "datasets/csv_dataset.h"
+#include "datasets/double_pendulum.h"
 #include "datasets/generated.h"
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
@@ -14,8 +15,17 @@
 #include <string.h>
 
 const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,       &cst_fashion_mnist_type, &cst_idx_type,     &cst_cifar10_type, &cst_images_type,
-    &cst_npy_dataset_type, &cst_csv_dataset_type,   &cst_spirals_type, &cst_circles_type, NULL,
+    &cst_mnist_type,
+    &cst_fashion_mnist_type,
+    &cst_idx_type,
+    &cst_cifar10_type,
+    &cst_images_type,
+    &cst_npy_dataset_type,
+    &cst_csv_dataset_type,
+    &cst_spirals_type,
+    &cst_circles_type,
+    &cst_double_pendulum_type,
+    NULL,
 };
 
 const cst_key cst_dataset_keys[] = {
@@ -88,8 +98,8 @@ void cst_dataset_clear(cst_dataset *data)
 
 /* ---- cutting ------------------------------------------------------------------------------------------------- */
 
-enum { DROPPED, TRAIN, VALIDATION, TEST }; /* where a row goes */
-enum { STREAM_TRAIN, STREAM_TEST };        /* of the seed's CST_RNG_SPLIT */
+enum { DROPPED, TRAIN, VALIDATION, TEST };             /* where a row goes */
+enum { STREAM_TRAIN, STREAM_TEST, STREAM_VALIDATION }; /* of the seed's CST_RNG_SPLIT */
 
 /* So many rows at random for each destination in turn: the first counts[0] rows of a permutation go to to[0], ... */
 static cst_status draw(uint64_t seed, uint64_t stream, size_t n, const size_t counts[], const uint8_t to[],
@@ -120,33 +130,36 @@ static cst_status cut_train(cst_config section, const cst_dataset_options *o, ui
                             cst_dataset *data, cst_error *error)
 {
     const size_t n = data->train.n, n_test = data->test.n > 0 ? 0 : o->test_size;
+    const size_t n_validation = data->validation.n > 0 ? 0 : o->validation_size;
     /* One row at least is left to learn from. */
-    CST_TRY(check_size(section, "validation_size", o->validation_size, n - 1, "that can be spared", error));
-    CST_TRY(check_size(section, "test_size", n_test, n - 1 - o->validation_size, "that can be spared", error));
-    const size_t left = n - o->validation_size - n_test;
+    CST_TRY(check_size(section, "validation_size", n_validation, n - 1, "that can be spared", error));
+    CST_TRY(check_size(section, "test_size", n_test, n - 1 - n_validation, "that can be spared", error));
+    const size_t left = n - n_validation - n_test;
     CST_TRY(check_size(section, "train_size", o->train_size, left, "there are", error));
     const size_t n_train = o->train_size > 0 ? o->train_size : left;
     if (n_train == n) return CST_OK;
-    const size_t counts[] = {o->validation_size, n_test, n_train};
+    const size_t counts[] = {n_validation, n_test, n_train};
     const uint8_t to[] = {VALIDATION, TEST, TRAIN};
     CST_TRY(draw(seed, STREAM_TRAIN, n, counts, to, 3, pick, error));
     const size_t size = cst_shape_size(&data->x);
-    if (o->validation_size > 0) {
-        CST_TRY(cst_part_copy(&data->train, pick, VALIDATION, o->validation_size, size, data->n_targets,
-                              &data->validation, error));
+    if (n_validation > 0) {
+        CST_TRY(cst_part_copy(&data->train, pick, VALIDATION, n_validation, size, data->n_targets, &data->validation,
+                              error));
     }
     if (n_test > 0) CST_TRY(cst_part_copy(&data->train, pick, TEST, n_test, size, data->n_targets, &data->test, error));
     cst_part_keep(&data->train, pick, TRAIN, size, data->n_targets);
     return CST_OK;
 }
 
-static cst_status cut_test(cst_config section, const cst_dataset_options *o, uint64_t seed, uint8_t *pick,
-                           cst_dataset *data, cst_error *error)
+/* So many rows, the section's key, of a part that is there. */
+static cst_status cut_part(cst_config section, const char *key, size_t size, uint64_t seed, uint64_t stream,
+                           uint8_t *pick, const cst_dataset *data, cst_part *part, cst_error *error)
 {
-    CST_TRY(check_size(section, "test_size", o->test_size, data->test.n, "there are", error));
-    if (o->test_size == 0 || o->test_size == data->test.n) return CST_OK;
-    CST_TRY(draw(seed, STREAM_TEST, data->test.n, &o->test_size, &(const uint8_t){TEST}, 1, pick, error));
-    cst_part_keep(&data->test, pick, TEST, cst_shape_size(&data->x), data->n_targets);
+    if (part->n == 0) return CST_OK;
+    CST_TRY(check_size(section, key, size, part->n, "there are", error));
+    if (size == 0 || size == part->n) return CST_OK;
+    CST_TRY(draw(seed, stream, part->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
+    cst_part_keep(part, pick, TRAIN, cst_shape_size(&data->x), data->n_targets);
     return CST_OK;
 }
 
@@ -154,13 +167,17 @@ cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *option
                            cst_error *error)
 {
     if (data->train.n == 0) return cst_fail(error, CST_EFORMAT, "no training rows");
-    const size_t n = data->train.n > data->test.n ? data->train.n : data->test.n;
+    size_t n = data->train.n > data->test.n ? data->train.n : data->test.n;
+    if (data->validation.n > n) n = data->validation.n;
     uint8_t *pick = malloc(n);
     if (!pick) return cst_fail(error, CST_ENOMEM, "out of memory");
-    /* The test part first: cutting the training part may make one. */
-    cst_status status = CST_OK;
-    if (data->test.n > 0) status = cut_test(section, options, seed, pick, data, error);
-    if (status == CST_OK) status = cut_train(section, options, seed, pick, data, error);
+    /* The other parts first: cutting the training part may make them. */
+    const cst_dataset_options *o = options;
+    cst_status status = cut_part(section, "test_size", o->test_size, seed, STREAM_TEST, pick, data, &data->test, error);
+    if (status == CST_OK)
+        status = cut_part(section, "validation_size", o->validation_size, seed, STREAM_VALIDATION, pick, data,
+                          &data->validation, error);
+    if (status == CST_OK) status = cut_train(section, o, seed, pick, data, error);
     free(pick);
     return status;
 }

@@ -28,6 +28,9 @@ typedef struct cst_part {
     real *values;    /* (n, x) */
     int32_t *labels; /* (n), or NULL */
     real *targets;   /* (n, y), or NULL */
+    /* Where rows are windows of trajectories, all of these: (n_trajectories, n_points, x). Otherwise NULL. */
+    real *trajectories;
+    size_t n_trajectories, n_points;
 } cst_part;
 
 typedef struct cst_dataset {
@@ -76,11 +79,12 @@ typedef struct cst_dataset_options {
 CST_MUST_CHECK cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *target, cst_dataset *data,
                                            cst_error *error);
 
-/* Cut the parts to the sizes asked for. validation_size rows, drawn by the seed, go from the training part to the
- * validation part; where there is no test part, so do test_size more to it. Of what is left train_size rows stay (0: all),
- * and of a test part that was there test_size (0: all). All rows are drawn alike, without replacement, so that classes are
- * balanced as in the whole, in expectation; a seed draws the same validation rows for every train_size. Rows keep their
- * order. Errors: CST_ECONFIG naming the key if there are not so many rows or none would be left to learn from. */
+/* Cut the parts to the sizes asked for. Where there is no validation part, validation_size rows, drawn by the seed, go from
+ * the training part to it, and likewise test_size more where there is no test part. Of what is left train_size rows stay
+ * (0: all), and of parts that were there validation_size and test_size (0: all). All rows are drawn alike, without
+ * replacement, so that classes are balanced as in the whole, in expectation; a seed draws the same validation rows for
+ * every train_size. Rows keep their order. Errors: CST_ECONFIG naming the key if there are not so many rows or none would
+ * be left to learn from. */
 CST_MUST_CHECK cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed,
                                           cst_dataset *data, cst_error *error);
 

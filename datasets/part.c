@@ -11,11 +11,11 @@ void cst_part_clear(cst_part *part)
     free(part->values);
     free(part->labels);
     free(part->targets);
+    free(part->trajectories);
     *part = (cst_part){0};
 }
 
-/* Room for `count` elements of `size` bytes; NULL if there is none. An empty array is an array as well. */
-static void *allocate(size_t count, size_t size)
+void *cst_array_new(size_t count, size_t size)
 {
     const size_t bytes = cst_size_mul(count, size);
     return bytes > PTRDIFF_MAX ? NULL : malloc(bytes > 0 ? bytes : 1);
@@ -26,11 +26,11 @@ cst_status cst_part_init(cst_part *part, cst_part_kind kind, size_t n, size_t ro
     *part = (cst_part){.n = n};
     const size_t count = cst_size_mul(n, row);
     if (kind == CST_PART_BYTES) {
-        part->bytes = allocate(count, sizeof *part->bytes);
+        part->bytes = cst_array_new(count, sizeof *part->bytes);
     } else {
-        part->values = allocate(count, sizeof *part->values);
+        part->values = cst_array_new(count, sizeof *part->values);
     }
-    part->labels = allocate(n, sizeof *part->labels);
+    part->labels = cst_array_new(n, sizeof *part->labels);
     if ((part->bytes || part->values) && part->labels) return CST_OK;
     cst_part_clear(part);
     return cst_fail(error, CST_ENOMEM, "out of memory for %zu rows of %zu %s", n, row,
@@ -62,10 +62,10 @@ cst_status cst_part_copy(const cst_part *part, const uint8_t *pick, uint8_t valu
                          size_t y_size, cst_part *copy, cst_error *error)
 {
     *copy = (cst_part){.n = count};
-    if (part->bytes) copy->bytes = allocate(cst_size_mul(count, x_size), sizeof *copy->bytes);
-    if (part->values) copy->values = allocate(cst_size_mul(count, x_size), sizeof *copy->values);
-    if (part->labels) copy->labels = allocate(count, sizeof *copy->labels);
-    if (part->targets) copy->targets = allocate(cst_size_mul(count, y_size), sizeof *copy->targets);
+    if (part->bytes) copy->bytes = cst_array_new(cst_size_mul(count, x_size), sizeof *copy->bytes);
+    if (part->values) copy->values = cst_array_new(cst_size_mul(count, x_size), sizeof *copy->values);
+    if (part->labels) copy->labels = cst_array_new(count, sizeof *copy->labels);
+    if (part->targets) copy->targets = cst_array_new(cst_size_mul(count, y_size), sizeof *copy->targets);
     if (!copy->bytes != !part->bytes || !copy->values != !part->values || !copy->labels != !part->labels ||
         !copy->targets != !part->targets) {
         cst_part_clear(copy);

@@ -14,6 +14,10 @@ typedef enum cst_part_kind { CST_PART_BYTES, CST_PART_VALUES } cst_part_kind;
 CST_MUST_CHECK cst_status cst_part_init(cst_part *part, cst_part_kind kind, size_t n, size_t row, cst_error *error);
 void cst_part_clear(cst_part *part);
 
+/* Room for `count` elements of `size` bytes, to be freed with free(), even if that is none; NULL if there is no memory or
+ * the product is too large. */
+void *cst_array_new(size_t count, size_t size);
+
 /* Copy the `count` rows i with pick[i] == value to a new part, in order. A row has x_size numbers, y_size
  * targets. */
 CST_MUST_CHECK cst_status cst_part_copy(const cst_part *part, const uint8_t *pick, uint8_t value, size_t count,

@@ -17,7 +17,7 @@ allowed() {
     ode) echo core ode ;;
     adjoint) echo core layers ode adjoint ;;
     models) echo core layers ode adjoint models ;;
-    datasets) echo core datasets ;;
+    datasets) echo core ode datasets ;;
     train) echo core layers ode adjoint models datasets train ;;
     cli) echo core layers ode adjoint models datasets train cli ;;
     esac

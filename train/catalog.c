@@ -34,6 +34,8 @@ const cst_catalog_shape cst_catalog_shapes[] = {
     {"numbers", "a list of numbers", 0, 0, NULL},
     {"two_numbers", "a list of two numbers", 2, 2, NULL},
     {"times", "a list of two or more numbers", 2, 0, NULL},
+    {"pairs", "a list of lists of two numbers", 0, 0,
+     ARRAY(ARRAY("{\"type\": \"number\"}", ", \"minItems\": 2, \"maxItems\": 2"), ", \"minItems\": 1")},
     {"strings", "a list of strings", 0, 0, ARRAY("{\"type\": \"string\"}", "")},
     {"string_or_strings", "a string or a list of strings", 0, 0,
      "{\"anyOf\": [{\"type\": \"string\"}, " REF("strings") "]}"},

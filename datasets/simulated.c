@@ -1,0 +1,188 @@
+#include "datasets/simulated.h"
+
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "datasets/part.h"
+#include "ode/solve.h"
+
+#include <math.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a system's motion --------------------------------------------------------------------------------------- */
+
+/* Attempts of a solve: one that needs more moves beyond measure. */
+enum { MAX_STEPS = 100000 };
+
+/* Reals that a solve of a state of at most CST_SYSTEM_STATE entries works with, each array on a line of 64 bytes. */
+enum { WORK = 256 };
+
+typedef struct motion {
+    const cst_system *system;
+    const double *constants;
+    const real *u;
+} motion;
+
+static cst_status evaluate(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    const motion *m = context;
+    (void)t, (void)scale, (void)q, (void)error;
+    m->system->slope(m->constants, y, m->u, dy);
+    return CST_OK;
+}
+
+cst_status cst_system_advance(const cst_system *system, const double *constants, double duration, const real *u,
+                              real *y, cst_error *error)
+{
+    motion m = {system, constants, u};
+    const cst_block block = {.name = "y", .size = system->n_state, .weight = 1, .rtol = -1, .atol = -1};
+    const cst_problem problem = {.f = evaluate, .context = &m, .blocks = &block, .n_blocks = 1};
+    const double times[] = {0, duration};
+    cst_solve_options options;
+    cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+    options.rtol = options.atol = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
+    options.max_num_steps = MAX_STEPS;
+    alignas(64) real work[WORK];
+    real states[2][CST_SYSTEM_STATE]; /* of which n_state each are used, one after the other */
+    if (cst_solver_work(&problem, &options) > WORK) return cst_fail(error, CST_EARG, "a system's state is too large");
+    cst_solve_stats stats = {0};
+    CST_TRY(cst_solve(&problem, &options, times, 2, y, states[0], NULL, work, &stats, error));
+    memcpy(y, states[0] + system->n_state, system->n_state * sizeof *y);
+    return CST_OK;
+}
+
+/* ---- trajectories -------------------------------------------------------------------------------------------- */
+
+/* Draws of a trajectory before it is given up: where torques are such that hardly any stays within the limits. */
+enum { MAX_DRAWS = 1000 };
+
+/* All trajectories under one input. */
+typedef struct group {
+    const cst_system *system;
+    const cst_simulation *options;
+    const real *u;
+    cst_rng rng;
+    size_t n[3];     /* trajectories for each part */
+    real *points[3]; /* where its trajectories under this input are */
+    uint8_t *status; /* of each trajectory */
+} group;
+
+static bool within(const cst_system *system, const real *y)
+{
+    for (size_t i = 0; i < system->n_state; i++) {
+        if (system->limit[i] > 0 && !(fabs((double)y[i]) <= system->limit[i])) return false;
+    }
+    return true;
+}
+
+/* One trajectory from a start drawn from rng; *stays tells whether it was within the limits at every point. */
+static cst_status simulate(const group *g, cst_rng rng, real *points, bool *stays, cst_error *error)
+{
+    const cst_system *system = g->system;
+    const cst_simulation *o = g->options;
+    real y[CST_SYSTEM_STATE];
+    for (size_t i = 0; i < system->n_state; i++) y[i] = (real)(system->start[i] * (2 * cst_rng_uniform(rng, i) - 1));
+    *stays = true;
+    for (size_t k = 0; k < o->points && *stays; k++) {
+        CST_TRY(cst_system_advance(system, o->constants, o->dt, g->u, y, error));
+        system->record(y, g->u, points + k * system->n_point);
+        *stays = within(system, y);
+    }
+    return CST_OK;
+}
+
+static cst_status draw(const group *g, size_t trajectory, cst_error *error)
+{
+    size_t part = 0, i = trajectory;
+    while (i >= g->n[part]) i -= g->n[part++];
+    real *points = g->points[part] + i * g->options->points * g->system->n_point;
+    const cst_rng rng = cst_rng_split(g->rng, trajectory);
+    bool stays = false;
+    for (size_t k = 0; k < MAX_DRAWS && !stays; k++) {
+        CST_TRY(simulate(g, cst_rng_split(rng, k), points, &stays, error));
+    }
+    if (stays) return CST_OK;
+    return cst_fail(error, CST_ECONFIG, "none of %d trajectories stays within the limits of the system's speeds",
+                    MAX_DRAWS);
+}
+
+static void draw_task(void *context, size_t trajectory)
+{
+    const group *g = context;
+    g->status[trajectory] = (uint8_t)draw(g, trajectory, NULL);
+}
+
+/* In parallel, as every trajectory has a stream and a place of its own; the first that fails is drawn again for its
+ * message. */
+static cst_status draw_all(group *g, cst_config input, cst_error *error)
+{
+    const size_t n = g->options->trajectories;
+    cst_parallel(cst_threads_available(), n, draw_task, g);
+    for (size_t i = 0; i < n; i++) {
+        if (g->status[i] != CST_OK && draw(g, i, error) != CST_OK) return cst_config_place(input, error);
+    }
+    return CST_OK;
+}
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+/* One entry of the list of inputs: a number, or a list of as many as the system has. */
+static cst_status read_input(cst_config input, size_t n, real *u, cst_error *error)
+{
+    const bool list = n > 1;
+    bool good = !list || (cst_config_is_list(input) && cst_config_length(input) == n);
+    for (size_t i = 0; good && i < n; i++) {
+        double value;
+        good = cst_config_number(list ? cst_config_item(input, i) : input, &value) && isfinite((real)value);
+        if (good) u[i] = (real)value;
+    }
+    return good ? CST_OK : cst_config_expected(input, list ? "a list of two numbers" : "a number", error);
+}
+
+/* Room for the trajectories of `groups` inputs in each part. */
+static cst_status make_room(const cst_simulation *o, const cst_system *system, size_t groups, const size_t n[3],
+                            cst_dataset *data, cst_error *error)
+{
+    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    for (size_t p = 0; p < 3; p++) {
+        if (n[p] > 0)
+            CST_TRY(cst_trajectories_init(parts[p], cst_size_mul(groups, n[p]), o->points, system->n_point, error));
+    }
+    return CST_OK;
+}
+
+static cst_status draw_groups(cst_config section, const cst_simulation *o, const cst_system *system, uint64_t seed,
+                              uint8_t *status, cst_dataset *data, cst_error *error)
+{
+    const size_t inputs = cst_config_length(o->inputs), groups = system->n_inputs > 0 ? inputs : 1;
+    const size_t train = o->trajectories * 70 / 100, validation = o->trajectories * 15 / 100;
+    const size_t length = o->points * system->n_point;
+    real u[CST_SYSTEM_INPUTS];
+    group g = {system, o, u, 0, {train, validation, o->trajectories - train - validation}, {0}, status};
+    if (groups == 0) return cst_config_expected(o->inputs, "at least one torque", error);
+    CST_TRY(make_room(o, system, groups, g.n, data, error));
+    for (size_t i = 0; i < groups; i++) {
+        const cst_config input = system->n_inputs > 0 ? cst_config_item(o->inputs, i) : section;
+        if (system->n_inputs > 0) CST_TRY(read_input(input, system->n_inputs, u, error));
+        const cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+        for (size_t p = 0; p < 3; p++) g.points[p] = g.n[p] > 0 ? parts[p]->trajectories + i * g.n[p] * length : NULL;
+        g.rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), i);
+        CST_TRY(draw_all(&g, input, error));
+    }
+    return CST_OK;
+}
+
+cst_status cst_simulation_load(cst_config section, const cst_key *keys, const cst_system *system, uint64_t seed,
+                               cst_dataset *data, cst_error *error)
+{
+    cst_simulation o = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    data->x = cst_shape_1d(system->n_point);
+    uint8_t *status = malloc(o.trajectories);
+    if (!status) return cst_fail(error, CST_ENOMEM, "out of memory for %zu trajectories", o.trajectories);
+    const cst_status drawn = draw_groups(section, &o, system, seed, status, data, error);
+    free(status);
+    CST_TRY(drawn);
+    return cst_trajectories_cut(section, &o.windows, seed, data, error);
+}
