@@ -44,6 +44,7 @@ static const cst_key exponential_keys[] = {
 static const cst_key plateau_keys[] = {
     {"factor", CST_KEY_REAL, FIELD(factor), "0.1", 0, 0x1.fffffffffffffp-1, NULL, "factor of a drop"},
     {"patience", CST_KEY_SIZE, FIELD(patience), "10", 0, 1e9, NULL, "epochs without improvement that are forgiven"},
+    {"every", CST_KEY_SIZE, FIELD(every), "1", 1, 1e9, NULL, "epochs from one look at the value to the next"},
     {"threshold", CST_KEY_REAL, FIELD(threshold), "1e-4", BELOW_1, NULL, "smallest relative improvement that counts"},
     {"min_lr", CST_KEY_REAL, FIELD(min_lr), "0", NOT_NEGATIVE, NULL, "smallest rate"},
     WARMUP_KEYS,
@@ -116,7 +117,7 @@ void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst
         state->lr = lr0 * pow(s->gamma, epochs);
         break;
     case CST_SCHEDULE_PLATEAU:
-        state->lr = plateau(s, monitored, state);
+        if ((state->epochs - 1) % s->every == 0) state->lr = plateau(s, monitored, state);
         break;
     case CST_SCHEDULE_CONSTANT:
     case CST_N_SCHEDULES:
