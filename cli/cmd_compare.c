@@ -27,6 +27,13 @@ static void print_begin(void *context, size_t number, size_t total, const char *
     printf("\n[%zu/%zu] %s, in %s\n", number, total, label, folder);
 }
 
+static void print_waiting(void *context, size_t runs)
+{
+    const cli_progress *p = context;
+    if (!p->quiet) printf("\nwaiting for %zu run%s of other processes\n", runs, runs == 1 ? "" : "s");
+    fflush(stdout);
+}
+
 static void print_failed(void *context, const char *label, const cst_error *error)
 {
     cli_progress_clear_line(context);
@@ -51,7 +58,7 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
     cst_error error;
     cli_progress_init(&progress, cli_flag(line, "--quiet"));
     const cst_comparison_events events = {
-        .run = cli_progress_events(&progress), .begin = print_begin, .failed = print_failed};
+        .run = cli_progress_events(&progress), .begin = print_begin, .waiting = print_waiting, .failed = print_failed};
     const cst_status status = cst_comparison_run(c, &events, &error);
     cli_progress_clear_line(&progress);
     if (status == CST_EINTERRUPTED) {

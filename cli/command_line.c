@@ -56,7 +56,7 @@ void cli_complain(const char *format, ...)
 int cli_refuse(const cst_error *error)
 {
     cli_complain("%s", error->message);
-    return error->status == CST_ENOMEM ? CLI_FAILED : CLI_WRONG;
+    return error->status == CST_ENOMEM || error->status == CST_EBUSY ? CLI_FAILED : CLI_WRONG;
 }
 
 int cli_fail(const cst_error *error)

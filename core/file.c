@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,6 +193,23 @@ bool cst_path_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0;
+}
+
+cst_status cst_folder_lock(const char *path, int *lock, cst_error *error)
+{
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0) return cst_fail_io(error, path, "cannot open the folder", errno);
+    if (flock(*lock, LOCK_EX | LOCK_NB) == 0) return CST_OK;
+    const int number = errno;
+    cst_folder_unlock(lock);
+    if (number == EWOULDBLOCK) return cst_fail(error, CST_EBUSY, "%s: another process is at work in this folder", path);
+    return cst_fail_io(error, path, "cannot lock the folder", number);
+}
+
+void cst_folder_unlock(int *lock)
+{
+    if (*lock >= 0) close(*lock);
+    *lock = -1;
 }
 
 char *cst_path_join(const char *folder, const char *name)

@@ -49,6 +49,11 @@ bool cst_path_exists(const char *path);
 /* Make a folder and those above it, as far as they are not there. CST_EIO. */
 CST_MUST_CHECK cst_status cst_folder_create(const char *path, cst_error *error);
 
+/* Keep other processes that ask the same from a folder, until cst_folder_unlock or the process's end. CST_EBUSY where one of
+ * them was first; CST_EIO. *lock is -1 where there is none, and cst_folder_unlock then does nothing. */
+CST_MUST_CHECK cst_status cst_folder_lock(const char *path, int *lock, cst_error *error);
+void cst_folder_unlock(int *lock);
+
 /* "FOLDER/NAME", to be freed with free(); NULL if out of memory. */
 char *cst_path_join(const char *folder, const char *name);
 

@@ -23,7 +23,8 @@ extern "C" {
     X(EUNDERFLOW, "step size underflow")                                                                               \
     X(EMAXSTEPS, "too many steps")                                                                                     \
     X(ERECOVERABLE, "the vector field asked for a shorter step")                                                       \
-    X(EINTERRUPTED, "interrupted")
+    X(EINTERRUPTED, "interrupted")                                                                                     \
+    X(EBUSY, "in use by another process")
 
 typedef enum cst_status {
 #define X(name, text) CST_##name,

@@ -217,7 +217,24 @@ run compare config.json --vary 'model...solver={"max_num_steps":1},{"rtol":1e-2}
 ok "a run that fails does not stop the others" says "1 of 1 failed" out
 ok "... but is told" [ "$code" -eq 1 ]
 
-for config in "$root"/configs/*.json; do
+# The paper's count: ten times the evaluations of epochs 1, 11 and the last.
+run train config.json --set epochs=13 --out thirteen
+counted=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    $at["epoch"] ~ /^(1|11|13)$/ { sum += 10 * $at["backward_nfe"] * ($at["iterations"] + $at["skipped"]) }
+    END { printf "%.0f", sum }' thirteen/metrics.csv)
+ok "nfe_paper" [ "$counted" = "$(sed -n 's/.*"nfe_paper": \([0-9]*\).*/\1/p' thirteen/summary.json)" ]
+
+# Two processes at once share the runs.
+both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out shared)
+"$costate" "${both[@]}" >one 2>&1 & first=$!
+"$costate" "${both[@]}" >two 2>&1 && wait "$first"
+ok "two processes make one comparison" [ $? -eq 0 ]
+ok "each run is made once" [ "$(cat one two | grep -c '^weights of epoch')" -eq 6 ]
+ok "both print the same table" [ "$(grep seminorm one | tail -1)" = "$(grep seminorm two | tail -1)" ]
+flock whole "$costate" train "${long[@]}" --out whole --resume >out 2>err
+ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is at work' err)" -eq 1 ]
+
+for config in "$root"/configs/*.json "$root"/configs/paper/*.json; do
     run check "$config"
     ok "$config" [ "$code" -eq 0 -o "$(grep -c 'no data found' err)" -eq 1 ]
 done

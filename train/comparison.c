@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- what is varied ------------------------------------------------------------------------------------------ */
 
@@ -152,7 +153,8 @@ static cst_status make_variant(cst_comparison *c, size_t i, cst_error *error)
     CST_TRY(name_variant(c, i, v, error));
     v->summaries = calloc(c->repeats, sizeof *v->summaries);
     v->done = calloc(c->repeats, sizeof *v->done);
-    return v->summaries && v->done ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+    v->tried = calloc(c->repeats, sizeof *v->tried);
+    return v->summaries && v->done && v->tried ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
 static cst_status check_variant(const cst_comparison *c, size_t i, cst_error *error)
@@ -218,6 +220,7 @@ void cst_comparison_clear(cst_comparison *c)
         free(c->variants[i].folder);
         free(c->variants[i].summaries);
         free(c->variants[i].done);
+        free(c->variants[i].tried);
     }
     free(c->variants);
     free(c->folder);
@@ -226,12 +229,21 @@ void cst_comparison_clear(cst_comparison *c)
 
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
-static cst_status train(cst_document *document, const char *folder, const cst_run_events *events, cst_summary *summary,
+typedef struct turn {
+    size_t variant, repeat;
+    char *folder;
+} turn;
+
+static cst_status train(cst_comparison *c, const turn *now, cst_document *document, const cst_comparison_events *events,
                         cst_error *error)
 {
+    cst_variant *v = &c->variants[now->variant];
     cst_run run;
-    CST_TRY(cst_run_init(&run, document, folder, CST_RUN_RESUME, events, error));
-    const cst_status status = cst_run_train(&run, summary, error);
+    CST_TRY(cst_run_init(&run, document, now->folder, CST_RUN_RESUME, &events->run, error));
+    if (events->begin)
+        events->begin(events->run.context, now->repeat * c->n_variants + now->variant + 1, c->repeats * c->n_variants,
+                      v->label, now->folder);
+    const cst_status status = cst_run_train(&run, &v->summaries[now->repeat], error);
     cst_run_clear(&run);
     return status;
 }
@@ -240,22 +252,18 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
                           cst_error *error)
 {
     cst_variant *v = &c->variants[i];
-    const uint64_t seed = c->seed + repeat;
+    const unsigned long long seed = c->seed + repeat;
     cst_document *document;
     cst_text folder = {0};
     char number[32];
-    snprintf(number, sizeof number, "%llu", (unsigned long long)seed);
+    snprintf(number, sizeof number, "%llu", seed);
     CST_TRY(make_config(c, i, &document, error));
-    cst_text_printf(&folder, "%s/%s/seed-%llu", c->folder, v->folder, (unsigned long long)seed);
+    cst_text_printf(&folder, "%s/%s/seed-%llu", c->folder, v->folder, seed);
     cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory")
                                       : cst_config_put(cst_document_root(document), "seed", number, error);
-    if (status == CST_OK) {
-        if (events->begin)
-            events->begin(events->run.context, repeat * c->n_variants + i + 1, c->repeats * c->n_variants, v->label,
-                          folder.data);
-        status = train(document, folder.data, &events->run, &v->summaries[repeat], error);
-    }
+    if (status == CST_OK) status = train(c, &(turn){i, repeat, folder.data}, document, events, error);
     v->done[repeat] = status == CST_OK;
+    v->tried[repeat] = status != CST_EBUSY;
     free(folder.data);
     cst_document_free(document);
     return status;
@@ -294,25 +302,54 @@ static cst_status write_index(const cst_comparison *c, cst_error *error)
     return status;
 }
 
+/* Make all runs that nobody has made or is at work on; *busy of them are left. The first failure. */
+static cst_status run_all(cst_comparison *c, const cst_comparison_events *events, size_t *busy, cst_error *error)
+{
+    cst_status first = CST_OK;
+    *busy = 0;
+    for (size_t run = 0; run < c->repeats * c->n_variants; run++) {
+        const size_t repeat = run / c->n_variants, i = run % c->n_variants;
+        if (c->variants[i].tried[repeat]) continue;
+        cst_error why = {0};
+        const cst_status status = run_one(c, i, repeat, events, &why);
+        *busy += status == CST_EBUSY;
+        if (status == CST_OK || status == CST_EBUSY) continue;
+        if (first == CST_OK && error) *error = why;
+        if (first == CST_OK) first = status;
+        if (status == CST_EINTERRUPTED) return status;
+        if (events->failed) events->failed(events->run.context, c->variants[i].label, &why);
+    }
+    return first;
+}
+
+/* All runs, those of other processes included. */
+static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
+{
+    static const struct timespec a_second = {.tv_sec = 1};
+    cst_status first = CST_OK;
+    for (size_t busy = 1, told = 0;;) {
+        cst_error why = {0};
+        const cst_status status = run_all(c, events, &busy, &why);
+        if (first == CST_OK && error) *error = why;
+        if (first == CST_OK) first = status;
+        if (status == CST_EINTERRUPTED || busy == 0) return first;
+        if (busy != told && events->waiting) events->waiting(events->run.context, busy);
+        told = busy;
+        nanosleep(&a_second, NULL);
+        if (events->run.interrupted && events->run.interrupted(events->run.context))
+            return cst_fail(error, CST_EINTERRUPTED, "interrupted while waiting for other processes");
+    }
+}
+
 cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
 {
     static const char *const files[] = {"comparison.json", "comparison.csv", "comparison.md", NULL};
-    cst_status first = CST_OK;
     CST_TRY(cst_folder_create(c->folder, error));
     cst_folder_tidy(c->folder, files);
     CST_TRY(write_index(c, error));
-    for (size_t repeat = 0; repeat < c->repeats; repeat++) {
-        for (size_t i = 0; i < c->n_variants; i++) {
-            cst_error why = {0};
-            const cst_status status = run_one(c, i, repeat, events, &why);
-            if (status == CST_OK) continue;
-            if (first == CST_OK && error) *error = why;
-            if (first == CST_OK) first = status;
-            if (status == CST_EINTERRUPTED) return status;
-            if (events->failed) events->failed(events->run.context, c->variants[i].label, &why);
-        }
-    }
+    const cst_status status = run_and_wait(c, events, error);
+    if (status == CST_EINTERRUPTED) return status;
     CST_TRY(write_table(c, "comparison.csv", CST_TABLE_CSV, error));
     CST_TRY(write_table(c, "comparison.md", CST_TABLE_MARKDOWN, error));
-    return first;
+    return status;
 }

@@ -2,7 +2,8 @@
  *
  * A folder holds FOLDER/VARIANT/seed-N, each a run, and comparison.json, comparison.csv and comparison.md. Runs are made
  * seed by seed, all variants of a seed one after the other, so that a machine that slows down does so for all of them. A
- * run that is there already is gone on with, or, if it has ended, only read. */
+ * run that is there already is gone on with, or, if it has ended, only read; one that another process is at work on is left to
+ * it and waited for, so that the same comparison may be made by several processes at once. */
 #ifndef CST_TRAIN_COMPARISON_H
 #define CST_TRAIN_COMPARISON_H
 
@@ -25,7 +26,7 @@ void cst_varied_clear(cst_varied *varied);
 typedef struct cst_variant {
     char *label, *folder;   /* "norm=seminorm", "norm-seminorm" */
     cst_summary *summaries; /* (repeats) */
-    bool *done;             /* (repeats): false where the run failed */
+    bool *tried, *done;     /* (repeats): by whatever process; false where the run failed */
 } cst_variant;
 
 typedef struct cst_comparison {
@@ -42,6 +43,8 @@ typedef struct cst_comparison_events {
     cst_run_events run;
     /* A run begins (number of total, from 1), ends, or fails; then the others go on. */
     void (*begin)(void *context, size_t number, size_t total, const char *label, const char *folder);
+    /* Nothing is left but so many runs that other processes are at work on. */
+    void (*waiting)(void *context, size_t runs);
     void (*failed)(void *context, const char *label, const cst_error *error);
 } cst_comparison_events;
 

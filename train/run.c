@@ -271,6 +271,8 @@ static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mod
                                        .best = heard_best,
                                        .interrupted = heard_interrupted};
     bool going_on = false;
+    if (mode == CST_RUN_RESUME && cst_path_exists(run->folder))
+        CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
     CST_TRY(cst_experiment_new(document, &run->experiment, error));
     if (mode == CST_RUN_OPEN) return load_model(run, error);
     if (mode == CST_RUN_RESUME) CST_TRY(look_for(run, config_file, &going_on, error));
@@ -282,7 +284,7 @@ static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mod
 cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder, cst_run_mode mode,
                         const cst_run_events *events, cst_error *error)
 {
-    *run = (cst_run){.folder = strdup(folder)};
+    *run = (cst_run){.folder = strdup(folder), .lock = -1};
     if (!run->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     if (events) run->events = *events;
     const cst_status status = prepare(run, document, mode, error);
@@ -296,6 +298,7 @@ void cst_run_clear(cst_run *run)
     if (run->trace) fclose(run->trace);
     if (run->trainer.experiment) cst_trainer_clear(&run->trainer);
     cst_experiment_clear(&run->experiment);
+    if (run->folder) cst_folder_unlock(&run->lock);
     free(run->folder);
     *run = (cst_run){0};
 }
@@ -327,10 +330,22 @@ static cst_status remove_summary(const cst_run *run, cst_error *error)
     return status;
 }
 
+/* A folder that was not there when the run was prepared: somebody may have been faster since. */
+static cst_status take_folder(cst_run *run, cst_error *error)
+{
+    bool taken;
+    if (run->lock >= 0) return CST_OK;
+    CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
+    CST_TRY(look_for(run, config_file, &taken, error));
+    if (!taken) return CST_OK;
+    return cst_fail(error, CST_EBUSY, "%s: another process has begun a run in this folder", run->folder);
+}
+
 /* From here on the folder is this run's. */
 static cst_status begin(cst_run *run, cst_error *error)
 {
     CST_TRY(cst_folder_create(run->folder, error));
+    CST_TRY(take_folder(run, error));
     cst_folder_tidy(run->folder, replaced_files);
     CST_TRY(write_config(run, error));
     CST_TRY(remove_summary(run, error));

@@ -38,19 +38,22 @@ typedef struct cst_run {
     cst_trainer trainer;
     cst_run_events events;
     FILE *log, *trace; /* trace NULL: none */
+    int lock;          /* on the folder; -1: none */
 } cst_run;
 
 /* Check everything that `document` says (which must outlive the run), load the data, build and allocate: the folder is read,
  * and nothing is written. A run that is resumed must have been begun with the same config, but for the root's name, threads,
  * epochs and checkpoint_every; with `threads` 0 it takes as many as the checkpoint was made with. `events` may be NULL.
  * Errors: those of cst_experiment_new; CST_ECONFIG where the folder is in use or belongs to another config, CST_EFORMAT
- * for a checkpoint that does not fit, CST_EIO, CST_ENOMEM. On failure nothing is kept. */
+ * for a checkpoint that does not fit, CST_EBUSY where another process trains in the folder, CST_EIO, CST_ENOMEM. On failure
+ * nothing is kept. */
 CST_MUST_CHECK cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder, cst_run_mode mode,
                                        const cst_run_events *events, cst_error *error);
 void cst_run_clear(cst_run *run);
 
 /* Make the folder, train to the end, evaluate the resulting weights and write the summary; the run is then at these weights. A
- * run resumed after its end only reads its summary. What writers that died have left in the folder is removed. Once. */
+ * run resumed after its end only reads its summary. What writers that died have left in the folder is removed. Once. CST_EBUSY
+ * where another process has begun in the folder since cst_run_init. */
 CST_MUST_CHECK cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error);
 
 /* One more line for the log. */

@@ -34,6 +34,7 @@ static const struct {
     {"backward_accepted", offsetof(cst_summary, accepted[CST_BACKWARD])},
     {"forward_rejected", offsetof(cst_summary, rejected[CST_FORWARD])},
     {"backward_rejected", offsetof(cst_summary, rejected[CST_BACKWARD])},
+    NUMBER(nfe_paper),
     {"backward_products", offsetof(cst_summary, products)},
     NUMBER(seconds),
     NUMBER(forward_seconds),
@@ -47,6 +48,19 @@ enum { N_NUMBERS = sizeof numbers / sizeof numbers[0] };
 static double *number(cst_summary *s, size_t i)
 {
     return (double *)(void *)((char *)s + numbers[i].offset);
+}
+
+/* The paper adds up the evaluations of a pass over the training part in every tenth epoch, from the first on, and in the last,
+ * and takes ten times that for all of training. Here those epochs' own evaluations stand for the passes. */
+static double nfe_paper(const cst_training *training)
+{
+    enum { EVERY = 10 };
+    double sum = 0;
+    for (size_t i = 0; i < training->n_metrics; i++) {
+        const cst_metrics *m = &training->metrics[i];
+        if (i % EVERY == 0 || i + 1 == training->n_metrics) sum += m->backward_nfe * (m->iterations + m->skipped);
+    }
+    return EVERY * sum;
 }
 
 cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
@@ -80,6 +94,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         s->accepted[d] = (double)total->accepted;
         s->rejected[d] = (double)total->rejected;
     }
+    s->nfe_paper = nfe_paper(training);
     s->products = (double)t->learner.tally.total[CST_BACKWARD].products;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) s->peak_memory = (double)usage.ru_maxrss / 1024; /* KiB on Linux */

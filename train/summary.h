@@ -15,6 +15,7 @@ typedef struct cst_summary {
     double test_loss, test_accuracy;             /* of the test part, */
     double validation_loss, validation_accuracy; /* and of the validation part */
     double nfe[CST_N_DIRECTIONS], accepted[CST_N_DIRECTIONS], rejected[CST_N_DIRECTIONS]; /* over all of training */
+    double nfe_paper; /* backward, as the paper counts: see docs/results.md */
     double products;
     double seconds, forward_seconds, backward_seconds, eval_seconds;
     double peak_memory; /* MiB, of the process so far */
