@@ -38,7 +38,7 @@ typedef struct cli_line {
     } * given; /* options in order */
 } cli_line;
 
-extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot;
+extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data;
 
 bool cli_flag(const cli_line *line, const char *name);
 const char *cli_value(const cli_line *line, const char *name); /* the last one given; NULL if there is none */

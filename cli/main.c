@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check, &cli_eval,
-                                              &cli_list,  &cli_plot,    NULL};
+                                              &cli_list,  &cli_plot,    &cli_data,  NULL};
 
 static void print_help(void)
 {

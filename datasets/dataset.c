@@ -8,7 +8,9 @@
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
 #include "datasets/npy_dataset.h"
+#include "datasets/oscillators.h"
 #include "datasets/part.h"
+#include "datasets/trajectories.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,9 +24,12 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_images_type,
     &cst_npy_dataset_type,
     &cst_csv_dataset_type,
+    &cst_trajectories_type,
     &cst_spirals_type,
     &cst_circles_type,
     &cst_double_pendulum_type,
+    &cst_pendulum_type,
+    &cst_mass_spring_type,
     NULL,
 };
 

@@ -80,3 +80,17 @@ cst_status cst_locate_in(const char *folder, const char *name, bool compressed, 
     try_folder(&s, folder, name, compressed);
     return finish(&s, NULL, found, error);
 }
+
+cst_status cst_locate_files(const char *folder, const char *const *names, size_t n, char **found, cst_error *error)
+{
+    char *place = NULL;
+    if (folder) CST_TRY(cst_locate(&(cst_whereabouts){.path = folder}, &place, error));
+    cst_status status = CST_OK;
+    for (size_t i = 0; status == CST_OK && i < n; i++) {
+        if (!names[i]) continue;
+        status = place ? cst_locate_in(place, names[i], false, &found[i], error)
+                       : cst_locate(&(cst_whereabouts){.path = names[i]}, &found[i], error);
+    }
+    free(place);
+    return status;
+}

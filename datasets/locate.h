@@ -8,6 +8,7 @@
 #include "core/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +28,11 @@ CST_MUST_CHECK cst_status cst_locate(const cst_whereabouts *where, char **found,
 /* FOLDER/NAME, or where `compressed` FOLDER/NAME.gz if that is what there is. Likewise. */
 CST_MUST_CHECK cst_status cst_locate_in(const char *folder, const char *name, bool compressed, char **found,
                                         cst_error *error);
+
+/* Several files, each NAME in the folder that the user gave, or where that is NULL a path itself; found[i] stays NULL where
+ * names[i] is. Likewise; on failure too the caller frees what has been found. */
+CST_MUST_CHECK cst_status cst_locate_files(const char *folder, const char *const *names, size_t n, char **found,
+                                           cst_error *error);
 
 #ifdef __cplusplus
 }

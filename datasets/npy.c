@@ -4,6 +4,7 @@
 #include "core/text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,6 +360,29 @@ double cst_npy_get(const cst_npy *array, size_t i)
         break;
     }
     return 0;
+}
+
+size_t cst_npy_first_nonfinite(const cst_npy *array)
+{
+    const size_t n = cst_shape_size(&array->shape);
+    size_t i = 0;
+    while (i < n && isfinite((real)cst_npy_get(array, i))) i++;
+    return i;
+}
+
+cst_status cst_npy_take_reals(const char *path, cst_npy *array, real **reals, cst_error *error)
+{
+    const size_t n = cst_shape_size(&array->shape), bytes = cst_size_mul(n, sizeof **reals);
+    if (array->type == CST_NPY_REAL) {
+        *reals = array->data;
+        *array = (cst_npy){0};
+        return CST_OK;
+    }
+    real *values = bytes < PTRDIFF_MAX ? malloc(bytes > 0 ? bytes : 1) : NULL;
+    if (!values) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu numbers", path, n);
+    for (size_t i = 0; i < n; i++) values[i] = (real)cst_npy_get(array, i);
+    *reals = values;
+    return CST_OK;
 }
 
 bool cst_npy_is_float(cst_npy_type type)

@@ -8,6 +8,7 @@
 #ifndef CST_DATASETS_NPY_H
 #define CST_DATASETS_NPY_H
 
+#include "core/real.h"
 #include "core/shape.h"
 #include "core/status.h"
 
@@ -36,7 +37,8 @@ typedef enum cst_npy_type {
 #define X(name, text, type) CST_NPY_##name,
     CST_NPY_TYPES(X)
 #undef X
-        CST_N_NPY_TYPES
+        CST_N_NPY_TYPES,
+    CST_NPY_REAL = sizeof(real) == sizeof(float) ? CST_NPY_F4 : CST_NPY_F8
 } cst_npy_type;
 
 typedef struct cst_npy {
@@ -54,6 +56,12 @@ void cst_npy_clear(cst_npy *array);
 
 /* Element i, in C order; of 64-bit integers the nearest double. */
 double cst_npy_get(const cst_npy *array, size_t i);
+
+/* The first element, in C order, that is not finite as a real; their number if all are. */
+size_t cst_npy_first_nonfinite(const cst_npy *array);
+
+/* The elements as reals, to be freed with free(): the array's own, if they are reals, and then it is empty. CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_npy_take_reals(const char *path, cst_npy *array, real **reals, cst_error *error);
 
 bool cst_npy_is_float(cst_npy_type type);
 const char *cst_npy_type_name(cst_npy_type type); /* "f4" */

@@ -8,31 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cst_npy_type real_type = sizeof(real) == sizeof(float) ? CST_NPY_F4 : CST_NPY_F8;
-
 /* ---- arrays -------------------------------------------------------------------------------------------------- */
 
-/* The array's numbers as reals, malloc'ed: its own ones, where they are reals already, and then it is empty afterwards.
- * `row` numbers make a row. CST_EFORMAT for a number that is not finite, or beyond a real's range. */
+/* The array's numbers as reals (cst_npy_take_reals); `row` numbers make a row. CST_EFORMAT for a number that is not
+ * finite, or beyond a real's range. */
 static cst_status to_reals(const char *path, cst_npy *array, size_t row, real **reals, cst_error *error)
 {
-    const size_t n = cst_shape_size(&array->shape), bytes = cst_size_mul(n, sizeof **reals);
-    for (size_t i = 0; i < n; i++) {
-        const double value = cst_npy_get(array, i);
-        if (isfinite((real)value)) continue;
-        return cst_fail(error, CST_EFORMAT, "%s: row %zu: expected finite numbers%s, found %g", path, i / row,
-                        isfinite(value) ? " in single precision's range" : "", value);
-    }
-    if (array->type == real_type) {
-        *reals = array->data;
-        array->data = NULL;
-        return CST_OK;
-    }
-    real *values = bytes < PTRDIFF_MAX ? malloc(bytes > 0 ? bytes : 1) : NULL;
-    if (!values) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu numbers", path, n);
-    for (size_t i = 0; i < n; i++) values[i] = (real)cst_npy_get(array, i);
-    *reals = values;
-    return CST_OK;
+    const size_t n = cst_shape_size(&array->shape), i = cst_npy_first_nonfinite(array);
+    if (i == n) return cst_npy_take_reals(path, array, reals, error);
+    const double value = cst_npy_get(array, i);
+    return cst_fail(error, CST_EFORMAT, "%s: row %zu: expected finite numbers%s, found %g", path, i / row,
+                    isfinite(value) ? " in single precision's range" : "", value);
 }
 
 /* A part's rows; x->rank 0 stands for "not known yet". */
@@ -123,7 +109,7 @@ static cst_status read_y(const char *path, const char *x_path, size_t n_classes,
 
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
-enum { TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, N_FILES };
+enum { TRAIN_X, TRAIN_Y, VALIDATION_X, VALIDATION_Y, TEST_X, TEST_Y, N_FILES }; /* part p's are 2 p and 2 p + 1 */
 
 typedef struct npy_options {
     cst_dataset_options common; /* first */
@@ -142,6 +128,8 @@ static const cst_key keys[] = {
      "folder of the files; without it their names are paths"},
     FILE_KEY("train_x", TRAIN_X, NULL, "rows (n, ...); bytes are scaled by 1/255"),
     FILE_KEY("train_y", TRAIN_Y, NULL, "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression"),
+    FILE_KEY("validation_x", VALIDATION_X, "", "likewise; without validation files rows are drawn by validation_size"),
+    FILE_KEY("validation_y", VALIDATION_Y, "", "likewise"),
     FILE_KEY("test_x", TEST_X, "", "likewise; without test files rows are drawn by test_size"),
     FILE_KEY("test_y", TEST_Y, "", "likewise"),
     {"classes", CST_KEY_SIZE, offsetof(npy_options, classes), "", 1, 1e9, NULL,
@@ -149,13 +137,14 @@ static const cst_key keys[] = {
     {0},
 };
 
-/* Both parts have labels, or both have targets. */
-static cst_status check_test(char *const path[N_FILES], const cst_dataset *data, cst_error *error)
+/* A part has labels, or targets, as the training part has. */
+static cst_status check_kind(char *const path[N_FILES], size_t y, const cst_part *part, const cst_part *train,
+                             cst_error *error)
 {
-    if (!data->test.labels == !data->train.labels) return CST_OK;
-    return cst_fail(error, CST_EFORMAT, "%s: expected %s as in %s, found %s", path[TEST_Y],
-                    data->train.labels ? "integers, labels," : "floats, targets,", path[TRAIN_Y],
-                    data->test.labels ? "integers" : "floats");
+    if (!part->labels == !train->labels) return CST_OK;
+    return cst_fail(error, CST_EFORMAT, "%s: expected %s as in %s, found %s", path[y],
+                    train->labels ? "integers, labels," : "floats, targets,", path[TRAIN_Y],
+                    part->labels ? "integers" : "floats");
 }
 
 static size_t largest_label(const cst_part *part)
@@ -168,38 +157,36 @@ static size_t largest_label(const cst_part *part)
 static cst_status load_files(cst_config section, const npy_options *o, char *const path[N_FILES], uint64_t seed,
                              cst_dataset *data, cst_error *error)
 {
-    CST_TRY(read_x(path[TRAIN_X], &data->x, &data->train, error));
-    CST_TRY(read_y(path[TRAIN_Y], path[TRAIN_X], o->classes, &data->train, &data->n_targets, error));
+    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    size_t largest = 0;
+    for (size_t x = TRAIN_X; x < N_FILES; x += 2) {
+        cst_part *part = parts[x / 2];
+        const size_t y = x + 1;
+        if (!path[x]) continue;
+        CST_TRY(read_x(path[x], &data->x, part, error));
+        CST_TRY(read_y(path[y], path[x], o->classes, part, &data->n_targets, error));
+        CST_TRY(check_kind(path, y, part, &data->train, error));
+        if (part->labels && largest_label(part) > largest) largest = largest_label(part);
+    }
     if (o->classes > 0 && !data->train.labels)
         return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s has floats",
                                path[TRAIN_Y]);
-    if (path[TEST_X]) {
-        CST_TRY(read_x(path[TEST_X], &data->x, &data->test, error));
-        CST_TRY(read_y(path[TEST_Y], path[TEST_X], o->classes, &data->test, &data->n_targets, error));
-        CST_TRY(check_test(path, data, error));
-    }
-    if (data->train.labels) {
-        const size_t train = largest_label(&data->train), test = path[TEST_X] ? largest_label(&data->test) : 0;
-        data->n_classes = o->classes > 0 ? o->classes : 1 + (train > test ? train : test);
-    }
+    if (data->train.labels) data->n_classes = o->classes > 0 ? o->classes : 1 + largest;
     data->n_channels = data->x.rank == 1 || data->x.rank == 3 ? data->x.dim[0] : 1;
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
 
-static cst_status locate(const npy_options *o, char *path[N_FILES], cst_error *error)
+/* x and y of a part go together. */
+static cst_status check_pairs(cst_config section, const npy_options *o, cst_error *error)
 {
-    char *folder = NULL;
-    if (o->path) CST_TRY(cst_locate(&(cst_whereabouts){.path = o->path}, &folder, error));
-    cst_status status = CST_OK;
-    for (size_t i = 0; status == CST_OK && i < N_FILES; i++) {
-        if (!o->file[i]) continue;
-        const cst_whereabouts where = {.path = o->file[i]};
-        status =
-            folder ? cst_locate_in(folder, o->file[i], false, &path[i], error) : cst_locate(&where, &path[i], error);
+    for (size_t x = TRAIN_X; x < N_FILES; x += 2) {
+        const char *name[] = {keys[1 + x].name, keys[2 + x].name}; /* behind "path", in the order of files */
+        if (!o->file[x] != !o->file[x + 1])
+            return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
+                                   name[o->file[x] ? 1 : 0], name[o->file[x] ? 0 : 1]);
     }
-    free(folder);
-    return status;
+    return CST_OK;
 }
 
 static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
@@ -207,10 +194,8 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     npy_options o = {0};
     char *path[N_FILES] = {0};
     CST_TRY(cst_dataset_read(section, keys, &o, data, error));
-    if (!o.file[TEST_X] != !o.file[TEST_Y])
-        return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
-                               o.file[TEST_X] ? "test_y" : "test_x", o.file[TEST_X] ? "test_x" : "test_y");
-    cst_status status = locate(&o, path, error);
+    CST_TRY(check_pairs(section, &o, error));
+    cst_status status = cst_locate_files(o.path, o.file, N_FILES, path, error);
     if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
     for (size_t i = 0; i < N_FILES; i++) free(path[i]);
     return status;

@@ -1,7 +1,11 @@
 #include "datasets/trajectories.h"
 
+#include "datasets/locate.h"
+#include "datasets/npy.h"
 #include "datasets/part.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- windows ------------------------------------------------------------------------------------------------- */
@@ -59,3 +63,130 @@ cst_status cst_trajectories_cut(cst_config section, const cst_window_options *op
     CST_TRY(cst_dataset_cut(section, &options->common, seed, data, error));
     return cst_dataset_normalize(data, options->common.normalize, error);
 }
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+enum { TRAIN, VALIDATION, TEST, N_PARTS };
+
+typedef struct trajectories_options {
+    cst_window_options windows; /* first */
+    const char *path;
+    const char *file[N_PARTS];
+    double fraction[N_PARTS];
+} trajectories_options;
+
+#define FIELD(name) offsetof(trajectories_options, name)
+
+static const cst_key keys[] = {
+    {"path", CST_KEY_STRING, FIELD(path), "", 0, 0, NULL, "folder of the files; without it their names are paths"},
+    {"file", CST_KEY_STRING, FIELD(file[TRAIN]), NULL, 0, 0, NULL,
+     "trajectories (R, T, D), floats: R trajectories of T points of D numbers"},
+    {"validation_file", CST_KEY_STRING, FIELD(file[VALIDATION]), "", 0, 0, NULL,
+     "likewise; without one, trajectories by validation_fraction"},
+    {"test_file", CST_KEY_STRING, FIELD(file[TEST]), "", 0, 0, NULL,
+     "likewise; without one, trajectories by test_fraction"},
+    {"validation_fraction", CST_KEY_REAL, FIELD(fraction[VALIDATION]), "0.15", 0, 1, NULL,
+     "of the file's trajectories, those before the ones that test, for validation; rounded down"},
+    {"test_fraction", CST_KEY_REAL, FIELD(fraction[TEST]), "0.15", 0, 1, NULL,
+     "of the file's trajectories, its last ones, for the test; rounded down"},
+    CST_WINDOW_KEYS(NULL),
+    {0},
+};
+
+static cst_status check_finite(const char *path, const cst_npy *array, cst_error *error)
+{
+    const size_t *dim = array->shape.dim, i = cst_npy_first_nonfinite(array), point = i / dim[2];
+    if (i == cst_shape_size(&array->shape)) return CST_OK;
+    const double value = cst_npy_get(array, i);
+    return cst_fail(
+        error, CST_EFORMAT, "%s: trajectory %zu, point %zu, entry %zu: expected a finite number%s, found %g", path,
+        point / dim[1], point % dim[1], i % dim[2], isfinite(value) ? " in single precision's range" : "", value);
+}
+
+/* x is the shape of a point, of rank 0 for "not known yet". */
+static cst_status check_array(const char *path, const char *train, const cst_npy *array, size_t window,
+                              const cst_shape *x, cst_error *error)
+{
+    char found[CST_SHAPE_TEXT];
+    const cst_shape *shape = &array->shape;
+    cst_shape_text(shape, found);
+    if (shape->rank != 3 || cst_shape_size(shape) == 0 || !cst_npy_is_float(array->type))
+        return cst_fail(error, CST_EFORMAT,
+                        "%s: expected trajectories, floats of shape (R, T, D), found %s of shape %s", path,
+                        cst_npy_type_name(array->type), found);
+    if (shape->dim[1] < window)
+        return cst_fail(error, CST_EFORMAT, "%s: expected trajectories of at least %zu points, a window, found %zu",
+                        path, window, shape->dim[1]);
+    if (x->rank > 0 && shape->dim[2] != x->dim[0])
+        return cst_fail(error, CST_EFORMAT, "%s: expected points of %zu numbers as in %s, found %zu", path, x->dim[0],
+                        train, shape->dim[2]);
+    return check_finite(path, array, error);
+}
+
+static cst_status read_part(const char *path, const char *train, size_t window, cst_shape *x, cst_part *part,
+                            cst_error *error)
+{
+    cst_npy array;
+    CST_TRY(cst_npy_read(path, &array, error));
+    const cst_shape shape = array.shape;
+    cst_status status = check_array(path, train, &array, window, x, error);
+    if (status == CST_OK) status = cst_npy_take_reals(path, &array, &part->trajectories, error);
+    if (status == CST_OK) {
+        part->n_trajectories = shape.dim[0];
+        part->n_points = shape.dim[1];
+        *x = cst_shape_1d(shape.dim[2]);
+    }
+    cst_npy_clear(&array);
+    return status;
+}
+
+/* The last n trajectories of the training part go to another. */
+static cst_status move_last(cst_part *train, size_t n, size_t width, cst_part *to, cst_error *error)
+{
+    const size_t length = train->n_points * width;
+    if (n == 0) return CST_OK;
+    CST_TRY(cst_trajectories_init(to, n, train->n_points, width, error));
+    train->n_trajectories -= n;
+    memcpy(to->trajectories, train->trajectories + train->n_trajectories * length, n * length * sizeof(real));
+    return CST_OK;
+}
+
+/* Rounded down; what falls short of a whole number by rounding errors is one. */
+static size_t share(double fraction, size_t n)
+{
+    return (size_t)(fraction * (double)n + 1e-9);
+}
+
+static cst_status load_files(cst_config section, const trajectories_options *o, char *const path[N_PARTS],
+                             uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    for (size_t p = 0; p < N_PARTS; p++) {
+        if (path[p]) CST_TRY(read_part(path[p], path[TRAIN], o->windows.window, &data->x, parts[p], error));
+    }
+    const size_t n = data->train.n_trajectories;
+    const size_t validation = path[VALIDATION] ? 0 : share(o->fraction[VALIDATION], n);
+    const size_t test = path[TEST] ? 0 : share(o->fraction[TEST], n);
+    if (validation + test >= n)
+        return cst_config_fail(section, error,
+                               "expected a trajectory of %s that is left to train, found %zu of %zu for validation and "
+                               "%zu for the test",
+                               path[TRAIN], validation, n, test);
+    CST_TRY(move_last(&data->train, test, data->x.dim[0], &data->test, error));
+    CST_TRY(move_last(&data->train, validation, data->x.dim[0], &data->validation, error));
+    return cst_trajectories_cut(section, &o->windows, seed, data, error);
+}
+
+static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    trajectories_options o = {0};
+    char *path[N_PARTS] = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    cst_status status = cst_locate_files(o.path, o.file, N_PARTS, path, error);
+    if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
+    for (size_t p = 0; p < N_PARTS; p++) free(path[p]);
+    return status;
+}
+
+const cst_dataset_type cst_trajectories_type = {"trajectories", "windows of trajectories in NumPy's .npy files", keys,
+                                                load};

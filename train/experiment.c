@@ -142,11 +142,16 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
 }
 
 /* Everything cheap first: the data come when little else can be wrong. */
+static cst_status read_data(cst_experiment *e, root_section *s, cst_error *error)
+{
+    CST_TRY(read_root(e->config, e, s, error));
+    return cst_dataset_load(s->data, e->seed, &e->data, error);
+}
+
 static cst_status read_all(cst_experiment *e, cst_error *error)
 {
     root_section s = {0};
-    CST_TRY(read_root(e->config, e, &s, error));
-    CST_TRY(cst_dataset_load(s.data, e->seed, &e->data, error));
+    CST_TRY(read_data(e, &s, error));
     CST_TRY(cst_module_from_config(&cst_all_modules, s.model, &e->data.x, &e->model, error));
     CST_TRY(check_output(e, s.model, error));
     CST_TRY(resolve_monitor(e, error));
@@ -161,6 +166,15 @@ cst_status cst_experiment_new(cst_document *document, cst_experiment *e, cst_err
 {
     *e = (cst_experiment){.config = cst_document_root(document)};
     const cst_status status = read_all(e, error);
+    if (status != CST_OK) cst_experiment_clear(e);
+    return status;
+}
+
+cst_status cst_experiment_load_data(cst_document *document, cst_experiment *e, cst_error *error)
+{
+    root_section s = {0};
+    *e = (cst_experiment){.config = cst_document_root(document)};
+    const cst_status status = read_data(e, &s, error);
     if (status != CST_OK) cst_experiment_clear(e);
     return status;
 }

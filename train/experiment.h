@@ -59,6 +59,8 @@ typedef struct cst_experiment {
  * which must outlive the experiment. Errors: CST_ECONFIG with the place; CST_EIO and CST_EFORMAT for data. On failure
  * nothing is kept. */
 CST_MUST_CHECK cst_status cst_experiment_new(cst_document *document, cst_experiment *e, cst_error *error);
+/* The root's keys and the data alone; the model stays NULL and need not fit the data, or be one. */
+CST_MUST_CHECK cst_status cst_experiment_load_data(cst_document *document, cst_experiment *e, cst_error *error);
 void cst_experiment_clear(cst_experiment *e);
 
 /* The batch sizes that training and evaluation come across: rows[CST_BATCH_SIZES], returns how many. */

@@ -1,0 +1,53 @@
+#include "datasets/dataset_write.h"
+
+#include "core/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct writer {
+    const char *folder;
+    cst_wrote wrote;
+    void *context;
+    cst_error *error;
+} writer;
+
+/* n rows of a shape; nothing if there is no such array. */
+static cst_status write_array(const writer *w, const char *part, const char *what, cst_npy_type type, size_t n,
+                              const cst_shape *row, const void *array)
+{
+    if (!array) return CST_OK;
+    char name[64];
+    cst_shape shape = {.rank = 1 + row->rank, .dim = {n}};
+    if (shape.rank > CST_MAX_RANK)
+        return cst_fail(w->error, CST_EUNSUPPORTED, "expected rows of at most %d dimensions, got %zu", CST_MAX_RANK - 1,
+                        row->rank);
+    for (size_t i = 0; i < row->rank; i++) shape.dim[1 + i] = row->dim[i];
+    snprintf(name, sizeof name, "%s_%s.npy", part, what);
+    char *path = cst_path_join(w->folder, name);
+    if (!path) return cst_fail(w->error, CST_ENOMEM, "out of memory");
+    const cst_status status = cst_npy_write(path, type, &shape, array, w->error);
+    free(path);
+    if (status == CST_OK && w->wrote) w->wrote(w->context, name, type, &shape);
+    return status;
+}
+
+static cst_status write_part(const writer *w, const char *name, const cst_dataset *data, const cst_part *part)
+{
+    const cst_shape label = {0}, target = cst_shape_1d(data->n_targets);
+    const cst_shape trajectory = {2, {part->n_points, cst_shape_size(&data->x)}};
+    CST_TRY(write_array(w, name, "x", CST_NPY_U1, part->n, &data->x, part->bytes));
+    CST_TRY(write_array(w, name, "x", CST_NPY_REAL, part->n, &data->x, part->values));
+    CST_TRY(write_array(w, name, "y", CST_NPY_I4, part->n, &label, part->labels));
+    CST_TRY(write_array(w, name, "y", CST_NPY_REAL, part->n, &target, part->targets));
+    return write_array(w, name, "trajectories", CST_NPY_REAL, part->n_trajectories, &trajectory, part->trajectories);
+}
+
+cst_status cst_dataset_write(const cst_dataset *data, const char *folder, cst_wrote wrote, void *context,
+                             cst_error *error)
+{
+    const writer w = {folder, wrote, context, error};
+    CST_TRY(write_part(&w, "train", data, &data->train));
+    CST_TRY(write_part(&w, "validation", data, &data->validation));
+    return write_part(&w, "test", data, &data->test);
+}
