@@ -38,7 +38,7 @@ typedef struct cli_line {
     } * given; /* options in order */
 } cli_line;
 
-extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data;
+extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data, cli_control;
 
 bool cli_flag(const cli_line *line, const char *name);
 const char *cli_value(const cli_line *line, const char *name); /* the last one given; NULL if there is none */
@@ -61,6 +61,10 @@ int cli_fail(const cst_error *error);
 
 /* Load a config and apply --set and --threads. NULL, and the code to exit with, if that fails. */
 cst_document *cli_load(const cli_line *line, const char *path, int *code);
+
+/* Open a run for its resulting weights, with --set and --threads applied. Unless CLI_DONE is returned, there is nothing to be
+ * cleared. */
+int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_document **document);
 
 #define CLI_CONFIG_OPTIONS                                                                                             \
     {"--set", "PATH=VALUE", "change a value of the config; may be given several times"},                               \

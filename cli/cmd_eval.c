@@ -54,23 +54,12 @@ static int eval(const cli_line *line)
         cli_complain("--part: expected train, validation or test, got \"%s\"", part);
         return CLI_WRONG;
     }
-    int code = CLI_FAILED;
-    char *config = cst_path_join(folder, "config.json");
-    if (!config) {
-        cli_complain("out of memory");
-        return CLI_FAILED;
-    }
-    cst_document *document = cli_load(line, config, &code);
-    free(config);
-    if (!document) return code;
     cst_run run;
-    cst_error error;
-    if (cst_run_init(&run, document, folder, CST_RUN_OPEN, NULL, &error) != CST_OK) {
-        code = cli_refuse(&error);
-    } else {
-        code = evaluate_parts(&run, part);
-        cst_run_clear(&run);
-    }
+    cst_document *document;
+    int code = cli_open(line, folder, &run, &document);
+    if (code != CLI_DONE) return code;
+    code = evaluate_parts(&run, part);
+    cst_run_clear(&run);
     cst_document_free(document);
     return code;
 }

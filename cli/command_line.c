@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "core/file.h"
+
 #include "core/text.h"
 
 #include <stdarg.h>
@@ -96,4 +98,21 @@ cst_document *cli_load(const cli_line *line, const char *path, int *code)
     cst_document_free(document);
     *code = cli_refuse(&error);
     return NULL;
+}
+
+int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_document **document)
+{
+    int code = CLI_FAILED;
+    cst_error error;
+    char *config = cst_path_join(folder, "config.json");
+    if (!config) {
+        cli_complain("out of memory");
+        return CLI_FAILED;
+    }
+    *document = cli_load(line, config, &code);
+    free(config);
+    if (!*document) return code;
+    if (cst_run_init(run, *document, folder, CST_RUN_OPEN, NULL, &error) == CST_OK) return CLI_DONE;
+    cst_document_free(*document);
+    return cli_refuse(&error);
 }

@@ -224,6 +224,15 @@ counted=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
     END { printf "%.0f", sum }' thirteen/metrics.csv)
 ok "nfe_paper" [ "$counted" = "$(sed -n 's/.*"nfe_paper": \([0-9]*\).*/\1/p' thirteen/summary.json)" ]
 
+# ---- control ----
+run train "$root/configs/acrobot_quick.json" --set data.trajectories=4 --set epochs=1 --out acrobot --quiet
+run control acrobot --steps 3 --out controlled
+ok "a pendulum that hangs still" [ "$code" -eq 1 ]
+ok "... is said to" says "not upright at the end, t = 0.15: it came as close as 3." out
+ok "its course is there" [ "$(wc -l <controlled/control.csv)" -eq 5 ]
+refuse 'expected a model with a symoden field' control whole
+refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
+
 # Two processes at once share the runs.
 both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out shared)
 "$costate" "${both[@]}" >one 2>&1 & first=$!

@@ -3,11 +3,14 @@
 #include "core/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -20,8 +23,7 @@ void cst_gnuplot_number(cst_text *text, double value)
         cst_text_puts(text, "NaN");
 }
 
-static void put_script(cst_text *text, const char *stem, const cst_text *data, const cst_text *panels, int across,
-                       int down)
+static void put_head(cst_text *text, const cst_text *data)
 {
     static const char *const colors[CST_GNUPLOT_STYLES] = {"0072b2", "d55e00", "009e73", "cc79a7",
                                                            "e69f00", "56b4e9", "000000", "999999"};
@@ -30,17 +32,23 @@ static void put_script(cst_text *text, const char *stem, const cst_text *data, c
     for (int i = 0; i < CST_GNUPLOT_STYLES; i++)
         cst_text_printf(text, "set style line %d linecolor rgb \"#%s\" linewidth 2 pointsize 0.8\n", i + 1, colors[i]);
     cst_text_add(text, data->data, data->size);
+}
+
+static void put_panels(cst_text *text, const char *stem, const cst_text *panels, cst_gnuplot_grid grid)
+{
     for (int svg = 0; svg < 2; svg++) {
         cst_text_printf(text, "\nset terminal %s size %d,%d font \"%s\" background rgb \"white\"\nset output ",
-                        svg ? "svg" : "pngcairo", across * 560, down * 400, svg ? "sans,11" : "sans,10");
+                        svg ? "svg" : "pngcairo", grid.across * grid.width, grid.down * grid.height,
+                        svg ? "sans,11" : "sans,10");
         cst_text_quote(text, stem);
-        cst_text_printf(text, ".\".%s\"\nset multiplot layout %d,%d\n", svg ? "svg" : "png", down, across);
+        cst_text_printf(text, ".\".%s\"\nset multiplot layout %d,%d\n", svg ? "svg" : "png", grid.down, grid.across);
         cst_text_add(text, panels->data, panels->size);
         cst_text_puts(text, "unset multiplot\nunset output\n");
     }
 }
 
-static cst_status run_gnuplot(const char *script, cst_error *error)
+/* `quiet`: gnuplot tells how many pictures it has animated, on stderr. */
+static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 {
     char program[] = "gnuplot";
     char *argument = strdup(script);
@@ -48,7 +56,12 @@ static cst_status run_gnuplot(const char *script, cst_error *error)
     char *const arguments[] = {program, argument, NULL};
     pid_t child;
     int result = 0;
-    const int number = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
+    posix_spawn_file_actions_t actions;
+    int number = posix_spawn_file_actions_init(&actions);
+    if (number == 0 && quiet)
+        number = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (number == 0) number = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
     if (number == 0)
         while (waitpid(child, &result, 0) < 0 && errno == EINTR) {
         }
@@ -62,17 +75,42 @@ static cst_status run_gnuplot(const char *script, cst_error *error)
     return CST_OK;
 }
 
-cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels, int across, int down,
+/* Keep the script as STEM.gp, unless it or what it is made of has failed, and run it. */
+static cst_status finish(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
+                         bool quiet, cst_error *error)
+{
+    cst_text path = {0};
+    cst_text_printf(&path, "%s.gp", stem);
+    cst_status status = data->failed || panels->failed || script->failed || path.failed
+                            ? cst_fail(error, CST_ENOMEM, "out of memory")
+                            : cst_file_replace(path.data, script->data, script->size, error);
+    if (status == CST_OK) status = run_gnuplot(path.data, quiet, error);
+    free(path.data);
+    return status;
+}
+
+cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels, cst_gnuplot_grid grid,
                             cst_error *error)
 {
-    cst_text text = {0}, script = {0};
-    put_script(&text, stem, data, panels, across, down);
-    cst_text_printf(&script, "%s.gp", stem);
-    cst_status status = data->failed || panels->failed || text.failed || script.failed
-                            ? cst_fail(error, CST_ENOMEM, "out of memory")
-                            : cst_file_replace(script.data, text.data, text.size, error);
-    if (status == CST_OK) status = run_gnuplot(script.data, error);
-    free(text.data);
+    cst_text script = {0};
+    put_head(&script, data);
+    put_panels(&script, stem, panels, grid);
+    const cst_status status = finish(stem, &script, data, panels, false, error);
+    free(script.data);
+    return status;
+}
+
+cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst_text *panel, size_t frames,
+                               int hundredths, cst_error *error)
+{
+    cst_text script = {0};
+    put_head(&script, data);
+    cst_text_printf(&script, "set terminal gif animate delay %d loop 0 size 400,420\nset output ", hundredths);
+    cst_text_quote(&script, stem);
+    cst_text_printf(&script, ".\".gif\"\ndo for [frame = 0:%zu] {\n", frames - 1);
+    cst_text_add(&script, panel->data, panel->size);
+    cst_text_puts(&script, "}\nunset output\n");
+    const cst_status status = finish(stem, &script, data, panel, true, error);
     free(script.data);
     return status;
 }

@@ -14,11 +14,22 @@ enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8: colours that colour-blin
 /* A number in a data block, after a space; NaN, which is then missing, if it is not finite. */
 void cst_gnuplot_number(cst_text *text, double value);
 
-/* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill a grid of across x down. Run
- * it: STEM.png and STEM.svg. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
+/* across x down panels, so many pixels each. */
+typedef struct cst_gnuplot_grid {
+    int across, down, width, height;
+} cst_gnuplot_grid;
+
+#define CST_GNUPLOT_CURVES(across, down) ((cst_gnuplot_grid){across, down, 560, 400})
+
+/* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill the grid. Run it: STEM.png and STEM.svg. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
  * also stands for texts that have failed. */
-CST_MUST_CHECK cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels, int across,
-                                           int down, cst_error *error);
+CST_MUST_CHECK cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels,
+                                           cst_gnuplot_grid grid, cst_error *error);
+
+/* The same for STEM.gif: `panel` is drawn for frame = 0 .. frames - 1, a variable of the script, each shown for so many
+ * hundredths of a second. */
+CST_MUST_CHECK cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst_text *panel,
+                                              size_t frames, int hundredths, cst_error *error);
 
 #ifdef __cplusplus
 }

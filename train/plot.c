@@ -291,7 +291,8 @@ cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *erro
         n++;
     }
     const int across = n > 1 ? 2 : 1;
-    const cst_status status = cst_gnuplot_draw(stem, &data, &text, across, (n + across - 1) / across, error);
+    const cst_status status =
+        cst_gnuplot_draw(stem, &data, &text, CST_GNUPLOT_CURVES(across, (n + across - 1) / across), error);
     free(data.data);
     free(text.data);
     return status;

@@ -195,7 +195,7 @@ static cst_status draw(const cst_plot *plot, const char *stem, const bool *trace
     cst_text_printf(&data, "set xlabel \"t\"\nset xrange [%.9g:%.9g]\n", low, high);
     for (int row = 0; row < 3; row++)
         for (int d = 0; d < 2; d++) put_panel(&panels, plot, traced, row, d, &peak);
-    if (status == CST_OK) status = cst_gnuplot_draw(stem, &data, &panels, 2, 3, error);
+    if (status == CST_OK) status = cst_gnuplot_draw(stem, &data, &panels, CST_GNUPLOT_CURVES(2, 3), error);
     free(data.data);
     free(panels.data);
     return status;

@@ -1,0 +1,80 @@
+#include "cli/cli.h"
+
+#include "core/file.h"
+#include "train/control.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const cli_option options[] = {
+    {"--steps", "N", "of 0.05 each; 400"},
+    {"--start", "Q1,Q2", "angles to begin with, at rest, in radians; 0,0: hanging"},
+    {"--out", "DIR", "folder for control.csv and the pictures; RUN if not given"},
+    {0},
+};
+
+static bool read_start(const char *text, double start[2])
+{
+    char *end = NULL;
+    if (!text) return true;
+    errno = 0;
+    start[0] = strtod(text, &end);
+    const bool comma = end != text && *end == ',';
+    const char *second = comma ? end + 1 : end;
+    start[1] = strtod(second, &end);
+    if (comma && end != second && !*end && errno == 0 && isfinite(start[0]) && isfinite(start[1])) return true;
+    cli_complain("--start: expected two numbers, Q1,Q2, got \"%s\"", text);
+    return false;
+}
+
+/* What came of it, in a sentence. */
+static int tell(const cst_control *control)
+{
+    const double end = control->points[control->n > 0 ? control->n - 1 : 0].t;
+    if (control->reached) {
+        printf("upright from t = %.2f on, until the end at %.2f, within %g rad and %g rad/s\n", control->since, end,
+               cst_control_angle, cst_control_rate);
+        return CLI_DONE;
+    }
+    printf("not upright at the end, t = %.2f%s%s: it came as close as %.2f rad, at t = %.2f\n", end,
+           control->why[0] ? "; " : "", control->why, control->closest, control->when);
+    return CLI_FAILED;
+}
+
+static int control_in(const cst_run *run, const cst_control_options *o, const char *folder)
+{
+    cst_control control;
+    cst_error error;
+    if (cst_control_run(run, o, &control, &error) != CST_OK) return cli_refuse(&error);
+    cst_status status = cst_folder_create(folder, &error);
+    if (status == CST_OK) status = cst_control_write(&control, folder, &error);
+    if (status == CST_OK) printf("written: %s/control.csv\n", folder);
+    if (status == CST_OK && control.n > 0) status = cst_control_draw(&control, folder, &error);
+    if (status == CST_OK && control.n > 0)
+        printf("drawn: control.png and control-frames.png, also as .svg, and control-animation.gif\n");
+    int code = status == CST_OK ? CLI_DONE : cli_fail(&error);
+    if (tell(&control) != CLI_DONE) code = CLI_FAILED;
+    free(control.points);
+    return code;
+}
+
+static int control(const cli_line *line)
+{
+    const char *folder = line->arguments[0], *out = cli_value(line, "--out");
+    cst_control_options o = {.dt = 0.05};
+    cst_run run;
+    cst_document *document;
+    if (!cli_number(line, "--steps", 1, 1000000, 400, &o.steps) || !read_start(cli_value(line, "--start"), o.start))
+        return CLI_WRONG;
+    int code = cli_open(line, folder, &run, &document);
+    if (code != CLI_DONE) return code;
+    code = control_in(&run, &o, out ? out : folder);
+    cst_run_clear(&run);
+    cst_document_free(document);
+    return code;
+}
+
+const cli_command cli_control = {
+    "control", "RUN [OPTIONS]", "bring the double pendulum upright with a run's model", 1, 1, options, control};
