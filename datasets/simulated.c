@@ -1,13 +1,11 @@
 #include "datasets/simulated.h"
 
-#include "core/parallel.h"
 #include "core/rng.h"
 #include "datasets/part.h"
 #include "ode/solve.h"
 
 #include <math.h>
 #include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- a system's motion --------------------------------------------------------------------------------------- */
@@ -61,11 +59,11 @@ enum { MAX_DRAWS = 1000 };
 typedef struct group {
     const cst_system *system;
     const cst_simulation *options;
+    size_t index; /* of the input */
     const real *u;
     cst_rng rng;
-    size_t n[3];     /* trajectories for each part */
-    real *points[3]; /* where its trajectories under this input are */
-    uint8_t *status; /* of each trajectory */
+    size_t n[3]; /* trajectories for each part */
+    cst_part *parts[3];
 } group;
 
 static bool within(const cst_system *system, const real *y)
@@ -94,9 +92,10 @@ static cst_status simulate(const group *g, cst_rng rng, real *points, bool *stay
 
 static cst_status draw(const group *g, size_t trajectory, cst_error *error)
 {
-    size_t part = 0, i = trajectory;
-    while (i >= g->n[part]) i -= g->n[part++];
-    real *points = g->points[part] + i * g->options->points * g->system->n_point;
+    size_t p = 0, i = trajectory;
+    while (i >= g->n[p]) i -= g->n[p++];
+    i += g->index * g->n[p]; /* behind those under the inputs before */
+    real *points = g->parts[p]->trajectories + i * g->options->points * g->system->n_point;
     const cst_rng rng = cst_rng_split(g->rng, trajectory);
     bool stays = false;
     for (size_t k = 0; k < MAX_DRAWS && !stays; k++) {
@@ -105,24 +104,6 @@ static cst_status draw(const group *g, size_t trajectory, cst_error *error)
     if (stays) return CST_OK;
     return cst_fail(error, CST_ECONFIG, "none of %d trajectories stays within the limits of the system's speeds",
                     MAX_DRAWS);
-}
-
-static void draw_task(void *context, size_t trajectory)
-{
-    const group *g = context;
-    g->status[trajectory] = (uint8_t)draw(g, trajectory, NULL);
-}
-
-/* In parallel, as every trajectory has a stream and a place of its own; the first that fails is drawn again for its
- * message. */
-static cst_status draw_all(group *g, cst_config input, cst_error *error)
-{
-    const size_t n = g->options->trajectories;
-    cst_parallel(cst_threads_available(), n, draw_task, g);
-    for (size_t i = 0; i < n; i++) {
-        if (g->status[i] != CST_OK && draw(g, i, error) != CST_OK) return cst_config_place(input, error);
-    }
-    return CST_OK;
 }
 
 /* ---- the data set -------------------------------------------------------------------------------------------- */
@@ -140,35 +121,37 @@ static cst_status read_input(cst_config input, size_t n, real *u, cst_error *err
     return good ? CST_OK : cst_config_expected(input, list ? "a list of two numbers" : "a number", error);
 }
 
-/* Room for the trajectories of `groups` inputs in each part. */
-static cst_status make_room(const cst_simulation *o, const cst_system *system, size_t groups, const size_t n[3],
-                            cst_dataset *data, cst_error *error)
+/* Room for the trajectories under so many inputs in each part. */
+static cst_status make_room(const group *g, size_t inputs, cst_error *error)
 {
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
     for (size_t p = 0; p < 3; p++) {
-        if (n[p] > 0)
-            CST_TRY(cst_trajectories_init(parts[p], cst_size_mul(groups, n[p]), o->points, system->n_point, error));
+        if (g->n[p] == 0) continue;
+        CST_TRY(cst_trajectories_init(g->parts[p], cst_size_mul(inputs, g->n[p]), g->options->points,
+                                      g->system->n_point, error));
     }
     return CST_OK;
 }
 
-static cst_status draw_groups(cst_config section, const cst_simulation *o, const cst_system *system, uint64_t seed,
-                              uint8_t *status, cst_dataset *data, cst_error *error)
+static cst_status draw_all(cst_config section, const cst_simulation *o, const cst_system *system, uint64_t seed,
+                           cst_dataset *data, cst_error *error)
 {
-    const size_t inputs = cst_config_length(o->inputs), groups = system->n_inputs > 0 ? inputs : 1;
-    const size_t train = o->trajectories * 70 / 100, validation = o->trajectories * 15 / 100;
-    const size_t length = o->points * system->n_point;
+    const size_t n = o->trajectories, train = n * 70 / 100, validation = n * 15 / 100;
+    const size_t inputs = system->n_inputs > 0 ? cst_config_length(o->inputs) : 1;
     real u[CST_SYSTEM_INPUTS];
-    group g = {system, o, u, 0, {train, validation, o->trajectories - train - validation}, {0}, status};
-    if (groups == 0) return cst_config_expected(o->inputs, "at least one torque", error);
-    CST_TRY(make_room(o, system, groups, g.n, data, error));
-    for (size_t i = 0; i < groups; i++) {
-        const cst_config input = system->n_inputs > 0 ? cst_config_item(o->inputs, i) : section;
+    group g = {.system = system,
+               .options = o,
+               .u = u,
+               .n = {train, validation, n - train - validation},
+               .parts = {&data->train, &data->validation, &data->test}};
+    if (inputs == 0) return cst_config_expected(o->inputs, "at least one torque", error);
+    CST_TRY(make_room(&g, inputs, error));
+    for (g.index = 0; g.index < inputs; g.index++) {
+        const cst_config input = system->n_inputs > 0 ? cst_config_item(o->inputs, g.index) : section;
         if (system->n_inputs > 0) CST_TRY(read_input(input, system->n_inputs, u, error));
-        const cst_part *const parts[] = {&data->train, &data->validation, &data->test};
-        for (size_t p = 0; p < 3; p++) g.points[p] = g.n[p] > 0 ? parts[p]->trajectories + i * g.n[p] * length : NULL;
-        g.rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), i);
-        CST_TRY(draw_all(&g, input, error));
+        g.rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), g.index);
+        for (size_t i = 0; i < n; i++) {
+            if (draw(&g, i, error) != CST_OK) return cst_config_place(input, error);
+        }
     }
     return CST_OK;
 }
@@ -179,10 +162,6 @@ cst_status cst_simulation_load(cst_config section, const cst_key *keys, const cs
     cst_simulation o = {0};
     CST_TRY(cst_dataset_read(section, keys, &o, data, error));
     data->x = cst_shape_1d(system->n_point);
-    uint8_t *status = malloc(o.trajectories);
-    if (!status) return cst_fail(error, CST_ENOMEM, "out of memory for %zu trajectories", o.trajectories);
-    const cst_status drawn = draw_groups(section, &o, system, seed, status, data, error);
-    free(status);
-    CST_TRY(drawn);
+    CST_TRY(draw_all(section, &o, system, seed, data, error));
     return cst_trajectories_cut(section, &o.windows, seed, data, error);
 }

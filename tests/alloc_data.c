@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "core/safetensors.h"
+#include "datasets/dataset_write.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 
@@ -160,6 +161,25 @@ static const char regression_json[] = "{\"type\": \"csv\", \"train\": \"@/table.
 static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\", \"test_x\": "
                                "\"@/x.npy\", \"test_y\": \"@/y.npy\", \"validation_size\": 1}";
 
+static const char pendulum_json[] =
+    "{\"type\": \"double_pendulum\", \"trajectories\": 7, \"points\": 3, \"window\": 2, "
+    "\"torques\": [[1, 0]], \"train_size\": 5}";
+static const char trajectories_json[] = "{\"type\": \"trajectories\", \"path\": \"@\", \"file\": \"paths.npy\", "
+                                        "\"test_file\": \"more_paths.npy\", \"window\": 2, \"normalize\": true, "
+                                        "\"validation_fraction\": 0.5}";
+
+static void write_trajectories(void)
+{
+    static const char singles[] =
+        "\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 1), }"
+        "       \n\0\0\0\0\0\0\x80\x3f\0\0\0\0\0\0\0";
+    static const char doubles[] =
+        "\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2, 1), }"
+        "       \n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    test_write("paths.npy", singles, sizeof singles); /* the last NULs are bytes of them */
+    test_write("more_paths.npy", doubles, sizeof doubles);
+}
+
 static void write_tables(void)
 {
     static const char table[] = "id,a,kind,b\n1,0.5,\"x \"\"y\"\"\",2\n2,1e3,z,3\n3,-7,z,4\n4,8,w,5\n";
@@ -251,6 +271,21 @@ static cst_status run_npy(cst_error *error)
     return load(npy_json, (const size_t[]){3, 1, 4}, error);
 }
 
+static cst_status run_trajectories(cst_error *error)
+{
+    CST_TRY(load(pendulum_json, (const size_t[]){5, 2, 4}, error));
+    return load(trajectories_json, (const size_t[]){1, 1, 1}, error);
+}
+
+static cst_status run_write(cst_error *error)
+{
+    cst_dataset data;
+    CST_TRY(test_load(pendulum_json, 0, &data, error));
+    const cst_status status = cst_dataset_write(&data, test_root, NULL, NULL, error);
+    cst_dataset_clear(&data);
+    return status;
+}
+
 static cst_status run_nowhere(cst_error *error)
 {
     return load(nowhere_json, (const size_t[]){0, 0, 0}, error);
@@ -295,6 +330,8 @@ const alloc_scenario alloc_data_scenarios[] = {
     {"generated points", CST_OK, NULL, run_spirals, NULL},
     {"tables", CST_OK, NULL, run_tables, NULL},
     {"NumPy's arrays", CST_OK, NULL, run_npy, NULL},
+    {"trajectories, simulated and in files", CST_OK, NULL, run_trajectories, NULL},
+    {"data written to files", CST_OK, NULL, run_write, NULL},
     {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
     {"a solve that is traced", CST_OK, NULL, run_trace, NULL},
     {0},
@@ -305,6 +342,7 @@ void alloc_data_set_up(void)
     assert_int_equal(test_make_root(NULL), 0);
     write_config();
     write_tables();
+    write_trajectories();
     write_idx();
     write_cifar();
     write_images();

@@ -145,6 +145,31 @@ ok "NumPy arrays are learnt" [ "$code" -eq 0 ]
 ok "... by a regression" grep -qE 'test loss 0\.0' out
 printf '5,x,1,setosa\n' >>flowers.csv
 refuse 'flowers.csv: line 122, column "length": expected a number, got "x"' check doc1.json
+awk '/"data"/ { sub(/{"type".*}/, "{\"type\": \"mass_spring\", \"trajectories\": 40, \"points\": 16, \"window\": 4}") } { print }' doc3.json >springs.json
+run data springs.json --out motions --set data.batch_size=16
+ok "simulated data are written" [ "$code" -eq 0 ]
+ok "... with their shapes" grep -qE '^motions/train_trajectories.npy +f[48] +\(28, 16, 2\)$' out
+ok "... all of them" [ "$(ls motions | wc -l)" -eq 9 ]
+refuse 'motions/train_x.npy: there are data in this folder already' data springs.json --out motions
+refuse 'springs.json: data.window: expected at most 16' data springs.json --out other --set data.window=17
+refuse 'usage: costate data' data
+run data springs.json --out flowers.csv/none
+ok "a folder that cannot be: exit code 1" [ "$code" -eq 1 ]
+ok "a folder that cannot be: message" says 'flowers.csv' err
+run data springs.json --set seed=1 --set model=1
+ok "a model that is none" [ "$code" -eq 2 ]
+run data springs.json --set model.type=none
+ok "data without a good model, in a folder of their own" [ "$code" -eq 0 -a -s data/motions/test_y.npy ]
+run train doc3.json --out motions-run --quiet
+ok "trajectories are learnt" [ "$code" -eq 0 ]
+run train springs.json --out springs-run --quiet
+ok "... as the simulated ones" [ "$code" -eq 0 ]
+run train doc3.json --out again --quiet --set data.validation_file=validation_trajectories.npy --set data.test_file=test_trajectories.npy --set data.batch_size=64
+ok "written data are the data" same again/model.safetensors springs-run/model.safetensors
+run data springs.json --out again --set data='{"type": "npy", "path": "motions", "train_x": "train_x.npy", "train_y": "train_y.npy", "test_x": "test_x.npy", "test_y": "test_y.npy", "validation_x": "validation_x.npy", "validation_y": "validation_y.npy"}'
+ok "written data can be written again" [ "$code" -eq 0 ]
+for file in train_x train_y validation_x validation_y test_x test_y; do ok "$file is the same" same again/$file.npy motions/$file.npy; done
+rm -r doc3.json springs.json motions motions-run springs-run again data
 rm -r doc1.json doc2.json flowers flowers.csv pendulum pendulum-run
 
 # ---- train, eval, plot ----

@@ -80,6 +80,30 @@ static void test_cut(void **state)
     }
 }
 
+/* A validation part that is there is thinned like a test part, and takes nothing from the training part. */
+static void test_cut_of_three_parts(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    cst_error error = {0};
+    for (size_t size = 0; size <= N_TEST / 2; size += N_TEST / 2) {
+        make_data(&data, CST_PART_VALUES);
+        make_part(&data.validation, CST_PART_VALUES, N_TEST);
+        if (cut(&data, 0, size, 0, 7, &error) != CST_OK) fail_msg("%s", error.message);
+        assert_int_equal(data.train.n, N_TRAIN);
+        assert_int_equal(data.validation.n, size > 0 ? size : N_TEST);
+        assert_int_equal(data.test.n, N_TEST);
+        int seen[N_TRAIN] = {0};
+        check_rows(&data.validation, seen);
+        cst_dataset_clear(&data);
+    }
+    make_data(&data, CST_PART_VALUES);
+    make_part(&data.validation, CST_PART_VALUES, N_TEST);
+    test_assert_failure(cut(&data, 0, N_TEST + 1, 0, 7, &error), CST_ECONFIG, &error,
+                        TEST_WORDS("test.json: validation_size", "at most 40", "got 41"));
+    cst_dataset_clear(&data);
+}
+
 static void test_cut_is_reproducible(void **state)
 {
     (void)state;
@@ -318,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_of_three_parts),
         cmocka_unit_test(test_cut_is_reproducible),
         cmocka_unit_test(test_draws_are_uniform),
         cmocka_unit_test(test_sizes_too_large),

@@ -359,6 +359,15 @@ static void test_labels(void **state)
     assert_int_equal(data.test.n, 2);
     assert_true(data.test.values[0] == -4 && data.test.labels[1] == 4);
     cst_dataset_clear(&data);
+    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x.npy\", \"train_y\": \"y.npy\", "
+                 "\"validation_x\": \"x2.npy\", \"validation_y\": \"y2.npy\", \"test_size\": 1}",
+                 0, &data);
+    assert_int_equal(data.n_classes, 5); /* ... or the validation part's */
+    assert_int_equal(data.train.n, 3);
+    assert_int_equal(data.validation.n, 2);
+    assert_int_equal(data.test.n, 1);
+    assert_true(data.validation.values[2] == 4 && data.validation.labels[0] == 1);
+    cst_dataset_clear(&data);
     test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x.npy\", \"train_y\": \"y.npy\", \"classes\": 7, "
                  "\"test_size\": 1, \"validation_size\": 1}",
                  0, &data);
@@ -437,6 +446,10 @@ static void test_sets_that_do_not_fit(void **state)
     set_fails(SET("x", "y") ", \"test_x\": \"x\"", CST_ECONFIG,
               TEST_WORDS("missing key \"test_y\"", "beside \"test_x\""));
     set_fails(SET("x", "y") ", \"test_y\": \"y\"", CST_ECONFIG, TEST_WORDS("missing key \"test_x\""));
+    set_fails(SET("x", "y") ", \"validation_x\": \"x\"", CST_ECONFIG,
+              TEST_WORDS("missing key \"validation_y\"", "beside \"validation_x\""));
+    set_fails(SET("x", "t") ", \"validation_x\": \"x\", \"validation_y\": \"y\"", CST_EFORMAT,
+              TEST_WORDS("/y: expected floats, targets, as in", "/t, found integers"));
     set_fails(SET("x", "y") ", \"classes\": 0", CST_ECONFIG, TEST_WORDS("test.json: classes"));
     set_fails(SET("absent", "y"), CST_EIO, TEST_WORDS("test.json", "no data found: tried", "/absent"));
     set_fails(SET("scalar", "y"), CST_EFORMAT,
