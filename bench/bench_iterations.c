@@ -5,8 +5,9 @@
  * Every iteration sees the same batch and the same weights (put back after each), so that evaluations are the same and the
  * spread is the machine's. Medians. `passes` is the ODE blocks' forward and backward passes with the layers around them.
  *
- * FOLDER gets W3.safetensors and W5.safetensors, weights and batch, for bench/torch_iterations.py.
+ * FOLDER gets W1.safetensors and so on, weights and batch, for bench/torch_iterations.py.
  *
+ *   W1  SymODEN on the double pendulum, the paper's networks, batch 256, eight points of 0.05, tolerances 1e-4
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
 #include "core/blas.h"
@@ -14,6 +15,7 @@
 #include "core/file.h"
 #include "core/parallel.h"
 #include "core/safetensors.h"
+#include "datasets/dataset.h"
 #include "models/registry.h"
 #include "train/learner.h"
 
@@ -22,6 +24,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HIDDEN(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"softplus\"}, "
+#define NET(hidden, out)                                                                                               \
+    "{\"type\": \"sequential\", \"layers\": [" hidden "{\"type\": \"linear\", \"out_features\": " #out "}]}"
+#define W1(solver, gradient)                                                                                           \
+    "{\"type\": \"ode\", \"t\": [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35], \"output\": \"all\", \"field\": "          \
+    "{\"type\": "                                                                                                      \
+    "\"symoden\", \"mass\": " NET(HIDDEN(400) HIDDEN(400) HIDDEN(400), 3) ", \"potential\": " NET(                     \
+        HIDDEN(300) HIDDEN(300), 1) ", \"input\": " NET(HIDDEN(300) HIDDEN(300),                                       \
+                                                        4) "}, \"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4" solver     \
+                                                           "}, \"gradient\": {" gradient "}}"
 #define NORM "{\"type\": \"group_norm\", \"groups\": 32}, {\"type\": \"relu\"}"
 #define CONV "{\"type\": \"concat_time\"}, {\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
 #define DOWN "{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 4, \"stride\": 2, \"padding\": 1}"
@@ -39,22 +51,43 @@
 #define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
 #define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
 
+static void make_windows(cst_batch *batch);
+static void make_images(cst_batch *batch);
+static void make_spirals(cst_batch *batch);
+
+/* Rows x; y the shape of a row's targets, of rank 0 for labels. */
+typedef struct workload {
+    const char *name, *loss;
+    cst_shape x, y;
+    void (*make)(cst_batch *batch);
+} workload;
+
+static const workload w1 = {"W1", "mse", {1, {8}}, {2, {8, 8}}, make_windows};
+static const workload w3 = {"W3", "cross_entropy", {3, {1, 28, 28}}, {0, {0}}, make_images};
+static const workload w5 = {"W5", "l1", {1, {2}}, {2, {10, 2}}, make_spirals};
+
 typedef struct item {
     const char *name, *json;
-    bool images; /* W3's batch, otherwise W5's */
+    const workload *of;
 } item;
 
 static const item items[] = {
-    {"W3 torchdiffeq", W3(TORCHDIFFEQ, ""), true},
-    {"W3 backsolve", W3("", ""), true},
-    {"W3 interpolating", W3("", "\"method\": \"interpolating\""), true},
-    {"W3 exact, states", W3("", "\"method\": \"checkpointed\""), true},
-    {"W3 exact, stages", W3("", EXACT), true},
-    {"W5 torchdiffeq", W5(TORCHDIFFEQ, ""), false},
-    {"W5 backsolve", W5("", ""), false},
-    {"W5 interpolating", W5("", "\"method\": \"interpolating\""), false},
-    {"W5 exact, states", W5("", "\"method\": \"checkpointed\""), false},
-    {"W5 exact, stages", W5("", EXACT), false},
+    {"W1 torchdiffeq", W1(TORCHDIFFEQ, ""), &w1},
+    {"W1 torchd., slices", W1(TORCHDIFFEQ, "\"norm\": {\"slices\": \"8z\"}"), &w1},
+    {"W1 backsolve", W1("", ""), &w1},
+    {"W1 interpolating", W1("", "\"method\": \"interpolating\""), &w1},
+    {"W1 exact, states", W1("", "\"method\": \"checkpointed\""), &w1},
+    {"W1 exact, stages", W1("", EXACT), &w1},
+    {"W3 torchdiffeq", W3(TORCHDIFFEQ, ""), &w3},
+    {"W3 backsolve", W3("", ""), &w3},
+    {"W3 interpolating", W3("", "\"method\": \"interpolating\""), &w3},
+    {"W3 exact, states", W3("", "\"method\": \"checkpointed\""), &w3},
+    {"W3 exact, stages", W3("", EXACT), &w3},
+    {"W5 torchdiffeq", W5(TORCHDIFFEQ, ""), &w5},
+    {"W5 backsolve", W5("", ""), &w5},
+    {"W5 interpolating", W5("", "\"method\": \"interpolating\""), &w5},
+    {"W5 exact, states", W5("", "\"method\": \"checkpointed\""), &w5},
+    {"W5 exact, stages", W5("", EXACT), &w5},
 };
 
 static void stop(const char *why)
@@ -71,6 +104,32 @@ static void *allocate(size_t bytes)
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------------- */
+
+static cst_document *parse(const char *name, const char *json)
+{
+    cst_document *document;
+    cst_error error;
+    if (cst_document_parse(name, json, strlen(json), &document, &error) != CST_OK) stop(error.message);
+    return document;
+}
+
+/* Windows of trajectories of the double pendulum, drawn from the training part. */
+static void make_windows(cst_batch *batch)
+{
+    enum { N = 256 };
+    cst_document *document = parse("data", "{\"type\": \"double_pendulum\"}");
+    cst_dataset data;
+    cst_error error;
+    if (cst_dataset_load(cst_document_root(document), 0, &data, &error) != CST_OK) stop(error.message);
+    size_t *order = allocate(data.train.n * sizeof *order);
+    real *x = allocate(N * 8 * sizeof *x), *y = allocate(N * 64 * sizeof *y);
+    cst_rng_permutation(cst_rng_new(0, CST_RNG_TEST), order, data.train.n);
+    cst_dataset_gather(&data, &data.train, order, N, x, NULL, y);
+    *batch = (cst_batch){.n = N, .x = x, .targets = {.values = y}};
+    free(order);
+    cst_dataset_clear(&data);
+    cst_document_free(document);
+}
 
 /* Images of W3: 128 of smooth random blobs, as bright as digits are. */
 static void make_images(cst_batch *batch)
@@ -159,7 +218,7 @@ static void measure(cst_learner *l, const cst_batch *batch, result *r)
     free(theta);
 }
 
-/* Weights and batch of W3 or W5, by PyTorch's names. */
+/* Weights and batch, by PyTorch's names. */
 typedef struct exporter {
     cst_save_tensor tensors[64];
     char names[64][CST_TENSOR_NAME];
@@ -177,6 +236,13 @@ static cst_status export_tensor(void *context, const char *name, const cst_shape
     return CST_OK;
 }
 
+static cst_shape of_rows(size_t n, const cst_shape *row)
+{
+    cst_shape shape = {row->rank + 1, {n}};
+    memcpy(shape.dim + 1, row->dim, row->rank * sizeof row->dim[0]);
+    return shape;
+}
+
 static void export_batch(const char *folder, const item *it, const cst_learner *l, const cst_batch *batch)
 {
     exporter e = {.theta = l->theta};
@@ -185,14 +251,13 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     char name[32];
     const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
     if (cst_module_visit_tensors(l->model, export_tensor, &e) != CST_OK) stop("cannot export");
-    const cst_shape x = it->images ? cst_shape_4d(batch->n, 1, 28, 28) : (cst_shape){2, {batch->n, 2}};
-    e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, x, batch->x};
-    for (size_t i = 0; it->images && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
-    if (it->images)
+    e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, of_rows(batch->n, &it->of->x), batch->x};
+    for (size_t i = 0; batch->targets.labels && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
+    if (batch->targets.labels)
         e.tensors[e.n++] = (cst_save_tensor){"batch.labels", CST_U64, cst_shape_1d(batch->n), labels};
     else
-        e.tensors[e.n++] = (cst_save_tensor){"batch.y", dtype, cst_shape_3d(batch->n, 10, 2), batch->targets.values};
-    snprintf(name, sizeof name, "%.2s.safetensors", it->name);
+        e.tensors[e.n++] = (cst_save_tensor){"batch.y", dtype, of_rows(batch->n, &it->of->y), batch->targets.values};
+    snprintf(name, sizeof name, "%s.safetensors", it->of->name);
     char *path = cst_path_join(folder, name);
     if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");
     free(path);
@@ -200,24 +265,21 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
 
 static result run(const item *it, int threads, const char *folder)
 {
-    const cst_shape x = it->images ? cst_shape_3d(1, 28, 28) : cst_shape_1d(2);
-    cst_document *document;
     cst_module *model = NULL;
     cst_error error;
     cst_optimizer optimizer;
     cst_batch batch;
     result r = {0};
-    static const char *const rmsprop = "{\"optimizer\": {\"type\": \"rmsprop\", \"lr\": 1e-3}}";
-    if (cst_document_parse("optimizer", rmsprop, strlen(rmsprop), &document, &error) != CST_OK ||
-        cst_optimizer_read(cst_config_get(cst_document_root(document), "optimizer"), &optimizer, &error) != CST_OK)
+    cst_document *document = parse("optimizer", "{\"optimizer\": {\"type\": \"rmsprop\", \"lr\": 1e-3}}");
+    if (cst_optimizer_read(cst_config_get(cst_document_root(document), "optimizer"), &optimizer, &error) != CST_OK)
         stop(error.message);
     cst_document_free(document);
-    if (cst_document_parse(it->name, it->json, strlen(it->json), &document, &error) != CST_OK ||
-        cst_module_from_config(&cst_all_modules, cst_document_root(document), &x, &model, &error) != CST_OK)
+    document = parse(it->name, it->json);
+    if (cst_module_from_config(&cst_all_modules, cst_document_root(document), &it->of->x, &model, &error) != CST_OK)
         stop(error.message);
     cst_document_free(document);
-    (it->images ? make_images : make_spirals)(&batch);
-    const cst_learner_options options = {.loss = cst_loss_find(it->images ? "cross_entropy" : "l1"),
+    it->of->make(&batch);
+    const cst_learner_options options = {.loss = cst_loss_find(it->of->loss),
                                          .optimizer = &optimizer,
                                          .threads = threads,
                                          .rows = &batch.n,

@@ -2,7 +2,8 @@
 
     python3 bench/torch_iterations.py FOLDER THREADS OUT.json
 
-FOLDER has W3.safetensors and W5.safetensors as bench_iterations writes them. Medians, over three seconds each.
+FOLDER has W1.safetensors and so on as bench_iterations writes them. Medians, over three seconds each. W1 twice: with the field
+as its equations stand, derivatives by autograd (as the paper's code does), and rewritten to evaluate each network once.
 """
 
 import json
@@ -70,6 +71,78 @@ def norm():
     return nn.GroupNorm(32, 64)
 
 
+def mlp(*sizes):
+    layers = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.Softplus())]
+    return nn.Sequential(*layers[:-1])
+
+
+def lower(entries):
+    """(N, 3) -> L (N, 2, 2): the diagonal, then the entry below it."""
+    zero = torch.zeros_like(entries[:, :1])
+    return torch.cat([entries[:, :1], zero, entries[:, 2:], entries[:, 1:2]], 1).view(-1, 2, 2)
+
+
+def inverse_mass(entries):
+    l = lower(entries)
+    return l @ l.transpose(1, 2) + 0.1 * torch.eye(2)
+
+
+class Symoden(nn.Module):
+    """Rows (cos q, sin q, q', u) of the double pendulum."""
+
+    def __init__(self):
+        super().__init__()
+        self.nfe = 0
+        self.mass, self.potential, self.input = mlp(4, 400, 400, 400, 3), mlp(4, 300, 300, 1), mlp(4, 300, 300, 4)
+
+    def accelerate(self, c, rate, u, cdot):
+        minv = inverse_mass(self.mass(c))
+        p = torch.linalg.solve(minv, rate)
+        state = torch.cat([c, p], 1)
+        c, p = state[:, :4], state[:, 4:]
+        minv = inverse_mass(self.mass(c))
+        energy = 0.5 * (p * (minv @ p.unsqueeze(2)).squeeze(2)).sum() + self.potential(c).sum()
+        slope = torch.autograd.grad(energy, state, create_graph=True)[0]
+        rows = [torch.autograd.grad(minv[:, i, j].sum(), c, create_graph=True)[0] for i in (0, 1) for j in (0, 1)]
+        minv_dot = torch.stack([(row * cdot).sum(1) for row in rows], 1).view(-1, 2, 2)
+        return self.join(c, p, u, slope[:, :4], minv, minv_dot)
+
+    def join(self, c, p, u, slope, minv, minv_dot):
+        force = (self.input(c).view(-1, 2, 2) @ u.unsqueeze(2)).squeeze(2)
+        dp = c[:, 2:] * slope[:, :2] - c[:, :2] * slope[:, 2:] + force
+        return (minv @ dp.unsqueeze(2) + minv_dot @ p.unsqueeze(2)).squeeze(2)
+
+    def forward(self, t, x):
+        self.nfe += 1
+        with torch.enable_grad():
+            if not x.requires_grad:
+                x = x.detach().requires_grad_(True)
+            c, rate, u = x[:, :4], x[:, 4:6], x[:, 6:]
+            cdot = torch.cat([-c[:, 2:] * rate, c[:, :2] * rate], 1)
+            return torch.cat([cdot, self.accelerate(c, rate, u, cdot), torch.zeros_like(u)], 1)
+
+
+class LeanSymoden(Symoden):
+    def accelerate(self, c, rate, u, cdot):
+        entries, along = c, cdot
+        for layer in self.mass:
+            along = along @ layer.weight.T if isinstance(layer, nn.Linear) else torch.sigmoid(entries) * along
+            entries = layer(entries)
+        l, ldot = lower(entries), lower(along)
+        minv = l @ l.transpose(1, 2) + 0.1 * torch.eye(2)
+        p = torch.linalg.solve(minv, rate)
+        ltp = (l.transpose(1, 2) @ p.unsqueeze(2)).squeeze(2)
+        # p^T M^-1 p / 2 at fixed p has the derivative p (L^T p)^T in L.
+        g_entries = torch.stack([p[:, 0] * ltp[:, 0], p[:, 1] * ltp[:, 1], p[:, 1] * ltp[:, 0]], 1)
+        slope = torch.autograd.grad([entries, self.potential(c).sum()], c, [g_entries, torch.ones(())], create_graph=True)[0]
+        half = ldot @ l.transpose(1, 2)
+        return self.join(c, p, u, slope, minv, half + half.transpose(1, 2))
+
+
+def w1(field):
+    return Ode(field, 0.05 * torch.arange(8), 1e-4, 1e-4, True), field
+
+
 def w3():
     field = Field(norm(), nn.ReLU(), ConcatTime(), nn.Conv2d(65, 64, 3, 1, 1), norm(), nn.ReLU(), ConcatTime(),
                   nn.Conv2d(65, 64, 3, 1, 1), norm())
@@ -101,8 +174,10 @@ def measure(name, build, tensors):
         t0 = time.perf_counter()
         if name == "W3":
             loss = nn.functional.cross_entropy(model(x), tensors["batch.labels"])
-        else:
+        elif name == "W5":
             loss = (model(x) - tensors["batch.y"]).abs().mean()
+        else:
+            loss = (model(x) - tensors["batch.y"]).square().mean()
         t1 = time.perf_counter()
         forward_nfe, field.nfe = field.nfe, 0
         loss.backward()
@@ -119,7 +194,8 @@ def measure(name, build, tensors):
 def main():
     folder, threads, out = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(threads)
-    rows = [measure(name, build, load(folder / f"{name}.safetensors")) for name, build in (("W3", w3), ("W5", w5))]
+    builders = (("W1", lambda: w1(Symoden())), ("W1 lean", lambda: w1(LeanSymoden())), ("W3", w3), ("W5", w5))
+    rows = [measure(name, build, load(folder / f"{name[:2]}.safetensors")) for name, build in builders]
     pathlib.Path(out).write_text(json.dumps(rows, indent=1))
 
 
