@@ -164,6 +164,10 @@ demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and com
 	@$(MAKE) all
 	@scripts/demo.sh
 
+acrobot: setup ## train SymODEN on the double pendulum under several adjoints, compare them, and bring it upright
+	@$(MAKE) all
+	@scripts/acrobot.sh
+
 install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
 	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(out)" "$(FOLDERS)"
 
@@ -177,6 +181,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
-    lint docs format bench demo install uninstall clean help
+    lint docs format bench demo acrobot install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)
