@@ -155,7 +155,9 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
     cst_combination_add(&state, 1, s->y);
     cst_combination_add(&slope, 1, s->k[0]);
     const double d0 = cst_solver_norm(s, &state, s->y, s->y, NULL), d1 = cst_solver_norm(s, &slope, s->y, s->y, NULL);
-    const double h0 = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
+    double h0 = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
+    /* f need not exist beyond the end */
+    if (s->options->limit_first_step && h0 > fabs(s->t_end - s->t)) h0 = fabs(s->t_end - s->t);
     cst_combination_add(&euler, s->direction * h0, s->k[0]);
     cst_combine(s->options->threads, s->n, s->y, &euler, s->y_new);
     real *slope_there = s->options->method->stages > 1 ? s->k[1] : s->stage;
