@@ -216,6 +216,7 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
     s->h = s->direction * h;
     return cst_solve_stats_add_start(stats, t, s->h, error);
 }
+    s->first_t = s->evaluated ? s->anew_t : s->t; /* behind a jump that was landed on */
 
 cst_status cst_solver_restate(cst_solver *s, const real *y)
 {
