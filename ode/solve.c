@@ -116,12 +116,7 @@ static cst_status step_and_judge(cst_solver *s, attempt *a, bool last)
         a->ratio = HUGE_VAL;
         return CST_OK;
     }
-    if (status != CST_OK) {
-        s->stats->failure = status;
-        s->stats->failed_t = s->t;
-        s->stats->failed_dt = a->h;
-        return status;
-    }
+    if (status != CST_OK) return cst_solver_stop(s, status, a->h);
     const double factor = o->classic_error ? tableau->error_factor : 1;
     cst_combination error = {0};
     for (size_t i = 0; i < tableau->stages; i++) cst_combination_add(&error, a->h * factor * tableau->e[i], s->k[i]);
@@ -162,6 +157,7 @@ static cst_status accept(cst_solver *s, const attempt *a, bool last)
     s->step_h = a->h;
     s->t = a->t1;
     s->stepped = true;
+    s->completed = 1;
     if (!a->clipped) s->previous_ratio = fmax(a->ratio, least_ratio);
     pass_stops(s);
     if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
@@ -195,8 +191,8 @@ static cst_status attempt_step(cst_solver *s, double t_out, bool land)
 /* ---- fixed steps --------------------------------------------------------------------------------------------- */
 
 /* Where the next step of a fixed-step method ends. costate divides each output interval equally; torchdiffeq's grid is
- * t_start + i step_size, its last point replaced by the end. */
-static double fixed_end(cst_solver *s, double t_out)
+ * t_start + i step_size, its last point replaced by the end; a step cut short to land goes on to the same point. */
+static double fixed_end(cst_solver *s, double t_out, bool land)
 {
     const cst_solve_options *o = s->options;
     if (o->step_size == 0) return t_out;
@@ -205,23 +201,28 @@ static double fixed_end(cst_solver *s, double t_out)
         return steps <= 1 ? t_out : s->t + (t_out - s->t) / steps;
     }
     const double points = ceil(fabs(s->t_end - s->t_start) / o->step_size + 1), next = (double)(s->grid_index + 1);
-    return next + 1 >= points ? s->t_end : s->t_start + s->direction * next * o->step_size;
+    const double end = next + 1 >= points ? s->t_end : s->t_start + s->direction * next * o->step_size;
+    if (land && s->direction * (end - t_out) > 0) return t_out;
+    s->grid_index++;
+    return end;
 }
 
-static cst_status fixed_step(cst_solver *s, double t_out)
+static cst_status fixed_step(cst_solver *s, double t_out, bool land)
 {
-    attempt a = {.t1 = fixed_end(s, t_out)};
+    attempt a = {.t1 = fixed_end(s, t_out, land)};
+    if (!ahead(s, a.t1))
+        return cst_fail(s->error, cst_solver_stop(s, CST_EUNDERFLOW, s->options->step_size),
+                        "dt underflow at t=%.6g: step_size %.3g is too small to change that time", s->t,
+                        s->options->step_size);
     a.h = a.t1 - s->t;
     memcpy(a.weights, s->options->method->b, sizeof a.weights);
     CST_TRY(renew_first_stage(s));
     const cst_status status = cst_solver_stages(s, a.t1, a.h, a.weights, false, false);
-    if (status != CST_OK) {
-        s->stats->failure = status;
-        s->stats->failed_t = s->t;
-        s->stats->failed_dt = a.h;
-        return status;
-    }
-    s->grid_index++;
+    if (status == CST_ERECOVERABLE)
+        return cst_fail(s->error, cst_solver_stop(s, status, a.h),
+                        "the vector field asked for a shorter step at t=%.6g, where steps are fixed (dt=%.3g)", s->t,
+                        a.h);
+    if (status != CST_OK) return cst_solver_stop(s, status, a.h);
     const cst_attempt record = {.t = s->t, .dt = a.h, .accepted = true, .block = ""};
     CST_TRY(cst_solve_stats_add_attempt(s->stats, &record, s->error));
     if (cst_first_nonfinite(s->y_new, s->n) < s->n) {
@@ -231,18 +232,29 @@ static cst_status fixed_step(cst_solver *s, double t_out)
     return accept(s, &a, false);
 }
 
+/* More steps than are allowed are not begun: they could take days to come to that. */
+static cst_status check_fixed(cst_solver *s, double t_out)
+{
+    const cst_solve_options *o = s->options;
+    const double steps = o->step_size > 0 ? fabs(t_out - s->t) / o->step_size * (1 - 1e-12) : 1;
+    if (o->method->adaptive || steps <= (double)o->max_num_steps) return CST_OK;
+    return cst_fail(s->error, cst_solver_stop(s, CST_EMAXSTEPS, o->step_size),
+                    "max_num_steps exceeded (%zu) at t=%.6g: step_size %.3g makes %.3g steps to t=%.6g",
+                    o->max_num_steps, s->t, o->step_size, ceil(steps), t_out);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
 
 cst_status cst_solver_advance(cst_solver *s, double t_out, bool land, real *y_out)
 {
-    cst_status status = CST_OK;
+    cst_status status = check_fixed(s, t_out);
     for (size_t steps = 0; status == CST_OK && ahead(s, t_out); steps++) {
         if (steps >= s->options->max_num_steps)
             status = cst_solver_fail(s, CST_EMAXSTEPS, s->h);
         else if (s->options->method->adaptive)
             status = attempt_step(s, t_out, land);
         else
-            status = fixed_step(s, t_out);
+            status = fixed_step(s, t_out, land);
     }
     if (status != CST_OK || s->t == t_out)
         memcpy(y_out, s->y, s->n * sizeof(real));

@@ -50,7 +50,7 @@ typedef struct cst_solve_options {
     double min_step;   /* a step this short is taken whatever its error */
     double max_step;
     double safety, ifactor, dfactor; /* 0.9; largest and smallest factor of a step size, 10 and 0.2 */
-    size_t max_num_steps;            /* between two outputs */
+    size_t max_num_steps;            /* between two outputs; fixed steps that would be more are not begun */
     double step_size;                /* fixed-step methods; 0: one step an output interval */
     const double *step_t, *jump_t;   /* adaptive methods: times to step on; times where f jumps: evaluated anew after */
     size_t n_step_t, n_jump_t;       /* any order; those outside the solve are ignored. The caller's memory. */
@@ -67,6 +67,9 @@ typedef struct cst_solve_options {
 } cst_solve_options;
 
 void cst_solve_options_init(cst_solve_options *options, cst_profile profile); /* dopri5, 1e-7, 1e-9 */
+
+/* CST_EARG for options that no solve begins with: those that are out of range, or do not go together. */
+CST_MUST_CHECK cst_status cst_solve_options_check(const cst_solve_options *options, cst_error *error);
 
 /* A solve that can be interrupted, looked into and gone on with. All its memory is the caller's. */
 struct cst_solver {
@@ -85,6 +88,7 @@ struct cst_solver {
     double previous_ratio;          /* for the PI controller */
     bool rejected;                  /* the last attempt was */
     bool broken;                    /* ... because its error ratio was not a number */
+    size_t completed;               /* stages of the attempt that stand in k; 1 where none has begun */
     bool stepped;      /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
     bool evaluated;    /* f at the new state stands in `stage` already */
     size_t grid_index; /* steps taken on a fixed grid */

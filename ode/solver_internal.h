@@ -17,6 +17,9 @@ double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const re
 /* The first step's size, unsigned (Hairer, Norsett, Wanner, II.4): one more evaluation. Uses y_new, stage and k[1]. */
 CST_MUST_CHECK cst_status cst_solver_first_step(cst_solver *s, double *h);
 
+/* Fill the statistics of a failure that no component is to blame for, whose message is there already; returns `status`. */
+cst_status cst_solver_stop(cst_solver *s, cst_status status, double h);
+
 /* Fail with the time, the step and the worst component: fills the statistics and the message. */
 cst_status cst_solver_fail(cst_solver *s, cst_status status, double h);
 

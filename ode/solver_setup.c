@@ -39,7 +39,7 @@ static cst_status check_times(const double *times, size_t n, const char *name, c
     return CST_OK;
 }
 
-static cst_status check_options(const cst_solve_options *o, cst_error *error)
+cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
 {
     if (!o->method) return cst_fail(error, CST_EARG, "expected a method, got none");
     if (!(o->rtol >= 0) || !(o->atol >= 0) || !(o->rtol + o->atol > 0) || !isfinite(o->rtol + o->atol))
@@ -167,12 +167,7 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
         *h = h0;
         return CST_OK;
     }
-    if (status != CST_OK) {
-        s->stats->failure = status;
-        s->stats->failed_t = s->t;
-        s->stats->failed_dt = s->direction * h0;
-        return status;
-    }
+    if (status != CST_OK) return cst_solver_stop(s, status, s->direction * h0);
     cst_combination_add(&change, 1, slope_there);
     cst_combination_add(&change, -1, s->k[0]);
     const double d2 = fabs(cst_solver_norm(s, &change, s->y, s->y, NULL) / h0);
@@ -197,10 +192,11 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
                       .step_t = t,
                       .direction = t_end < t ? -1 : 1,
                       .previous_ratio = 1,
+                      .completed = 1,
                       .q = q};
     stats->failure = CST_OK;
     stats->method = options->method ? options->method->name : "";
-    CST_TRY(check_options(options, error));
+    CST_TRY(cst_solve_options_check(options, error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
         return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
     lay_out(s, work);
@@ -216,13 +212,12 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
     s->h = s->direction * h;
     return cst_solve_stats_add_start(stats, t, s->h, error);
 }
-    s->first_t = s->evaluated ? s->anew_t : s->t; /* behind a jump that was landed on */
 
 cst_status cst_solver_restate(cst_solver *s, const real *y)
 {
     memcpy(s->y, y, s->n * sizeof(real));
+    s->first_t = s->evaluated ? s->anew_t : s->t; /* behind a jump that was landed on */
     s->stepped = s->evaluated = false;
-    if (!s->options->method->adaptive) s->grid_index = 0;
-    s->first_t = s->t;
-    return cst_solver_first_stage(s, s->t, s->k[0]);
+    if (!s->options->method->adaptive) s->grid_index = 0, s->t_start = s->t;
+    return cst_solver_first_stage(s, s->first_t, s->k[0]);
 }

@@ -37,7 +37,7 @@ typedef struct cst_solve_stats {
     /* Why the last solve failed; CST_OK if it did not. */
     cst_status failure;
     double failed_t, failed_dt;
-    size_t failed_block, failed_index; /* the worst component: index within its block */
+    size_t failed_block, failed_index; /* the worst component: index within its block; SIZE_MAX: none is */
 
     /* Recorded if `trace` is set before the solve. */
     bool trace;

@@ -2,6 +2,7 @@
 #include "ode/solver_internal.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
     const cst_tableau *tableau = s->options->method;
     const size_t end = tableau->stages - 1, n_q = s->q ? s->problem->n_quadratures : 0;
     if (n_q) memset(s->q_step, 0, n_q * sizeof(real));
+    s->completed = 1;
     for (size_t i = 1; i <= end; i++) {
         cst_combination sum = {0};
         for (size_t j = 0; j < i; j++) cst_combination_add(&sum, h * tableau->a[i][j], s->k[j]);
@@ -66,6 +68,7 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
             q = s->q_step;
         }
         CST_TRY(cst_solver_evaluate(s, t, at, s->k[i], scale, q));
+        s->completed++;
     }
     if (!tableau->fsal) {
         cst_combination sum = {0};
@@ -126,10 +129,9 @@ static bool find_nonfinite(const cst_solver *s, size_t *block, size_t *index, co
 {
     size_t at = cst_first_nonfinite(s->y, s->n);
     *what = "the state";
-    for (size_t i = 0; at == s->n && i < s->options->method->stages; i++) {
+    for (size_t i = 0; at == s->n && i < s->completed; i++) {
         at = cst_first_nonfinite(s->k[i], s->n);
         *what = "the vector field";
-        if (at == s->n && i == 0 && !s->rejected) break; /* later stages belong to no attempt yet */
     }
     if (at == s->n) return false;
     locate(s, at, block, index);
@@ -140,7 +142,8 @@ static bool find_nonfinite(const cst_solver *s, size_t *block, size_t *index, co
 static void worst_component(const cst_solver *s, size_t *block, size_t *index)
 {
     cst_combination sum = {0};
-    if (s->rejected)
+    const bool judged = s->rejected && s->completed == s->options->method->stages;
+    if (judged)
         for (size_t i = 0; i < s->options->method->stages; i++)
             cst_combination_add(&sum, s->options->method->e[i], s->k[i]);
     else
@@ -152,27 +155,37 @@ static void worst_component(const cst_solver *s, size_t *block, size_t *index)
                                .atol = s->options->atol,
                                .sum = &sum,
                                .y0 = s->y,
-                               .y1 = s->rejected ? s->y_new : s->y};
+                               .y1 = judged ? s->y_new : s->y};
     cst_scaled_worst(&scaled, block, index);
+}
+
+cst_status cst_solver_stop(cst_solver *s, cst_status status, double h)
+{
+    s->stats->failure = status;
+    s->stats->failed_t = s->t;
+    s->stats->failed_dt = h;
+    s->stats->failed_block = 0;
+    s->stats->failed_index = SIZE_MAX;
+    return status;
 }
 
 cst_status cst_solver_fail(cst_solver *s, cst_status status, double h)
 {
-    cst_solve_stats *stats = s->stats;
     const char *what = NULL;
     size_t block = 0, index = 0;
     const bool nonfinite = find_nonfinite(s, &block, &index, &what);
     if (nonfinite) {
         status = status == CST_EMAXSTEPS ? status : CST_ENONFINITE;
+    } else if (status != CST_EMAXSTEPS && s->rejected && s->completed < s->options->method->stages) {
+        return cst_fail(s->error, cst_solver_stop(s, CST_EUNDERFLOW, h),
+                        "dt underflow at t=%.6g: the vector field asked for a shorter step down to dt=%.3g", s->t, h);
     } else {
         if (status == CST_ENONFINITE) status = CST_EUNDERFLOW; /* the step overflowed, not the field */
         worst_component(s, &block, &index);
     }
-    stats->failure = status;
-    stats->failed_t = s->t;
-    stats->failed_dt = h;
-    stats->failed_block = block;
-    stats->failed_index = index;
+    (void)cst_solver_stop(s, status, h);
+    s->stats->failed_block = block;
+    s->stats->failed_index = index;
     const char *name = s->problem->blocks[block].name;
     if (status == CST_ENONFINITE)
         return cst_fail(s->error, status,

@@ -1,0 +1,39 @@
+/* One solve of a problem of one block with what it leaves, for tests of the solver. */
+#ifndef CST_TESTS_SOLVE_RIG_H
+#define CST_TESTS_SOLVE_RIG_H
+
+#include "tests/helpers.h"
+
+#include "ode/solve.h"
+
+typedef struct solve_rig {
+    cst_solve_options options;
+    cst_block block[1];
+    cst_problem problem;
+    cst_solve_stats stats;
+    cst_error error;
+    real *work;
+    real y[64], q[2];
+} solve_rig;
+
+extern const bool solve_rig_exact; /* in double precision: tolerances of 1e-9 instead of 1e-5 */
+extern const cst_profile solve_rig_profiles[2];
+
+/* n components under the given method; its attempts are traced. */
+void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst_rhs f, void *context, size_t n);
+void solve_rig_tear_down(solve_rig *r);
+
+/* Work for the options as they are now, every byte of it `fill`. */
+void solve_rig_plan(solve_rig *r, int fill);
+cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, const real *y0);
+
+/* u' = v, v' = -u: u = sin t, v = cos t from (0, 1). q' = (u, t v). */
+cst_status solve_rig_rotation(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error);
+extern const real solve_rig_start[2]; /* (0, 1) */
+
+void solve_rig_assert_close(double got, double expected, double tolerance);
+
+/* That the solve failed so, for a reason with this text in it, and that the statistics have it. */
+void solve_rig_assert_failure(const solve_rig *r, cst_status status, cst_status expected, const char *text);
+
+#endif
