@@ -322,6 +322,8 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
 
 /* (D...) -> (T, D...) */
 static cst_shape with_times(cst_shape shape, size_t n_times)
+    CST_TRY(cst_solve_options_check(&o->forward, error));
+    CST_TRY(cst_solve_options_check(&o->backward, error));
 {
     memmove(shape.dim + 1, shape.dim, shape.rank * sizeof shape.dim[0]);
     shape.dim[0] = n_times;

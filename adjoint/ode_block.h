@@ -3,13 +3,13 @@
  *
  * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
  * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used.
- * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut here: the field's passes cut it.
- * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
+ * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut
+ * here: the field's passes cut it. Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
 
 #include "adjoint/adjoint_norm.h"
-#include "core/registry.h"
+#include "core/module.h"
 #include "ode/solve.h"
 
 #ifdef __cplusplus
@@ -44,9 +44,6 @@ void cst_ode_options_init(cst_ode_options *options);
 /* Takes `field` over: it is freed with the block, and at once where this fails. */
 CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m,
                                       cst_error *error);
-
-extern const cst_module_type cst_ode_type;
-extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `costate list` */
 
 #ifdef __cplusplus
 }

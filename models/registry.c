@@ -1,6 +1,6 @@
 #include "models/registry.h"
 
-#include "adjoint/ode_block.h"
+#include "adjoint/ode_config.h"
 #include "layers/activations.h"
 #include "layers/concat_squash.h"
 #include "layers/concat_time.h"

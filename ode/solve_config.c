@@ -85,7 +85,6 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
         CST_TRY(cst_config_read(section, keys, false, &s, error));
     }
     s.o.method = cst_tableau_find(methods[s.method]);
-    if (s.o.rtol == 0 && s.o.atol == 0) return cst_config_fail(section, error, "expected rtol or atol above 0");
     *options = s.o;
     CST_TRY(read_times(s.step_t, &options->step_t, &options->n_step_t, error));
     return read_times(s.jump_t, &options->jump_t, &options->n_jump_t, error);
@@ -96,7 +95,8 @@ cst_status cst_solve_options_read(cst_config section, cst_solve_options *options
     cst_solve_options_init(options, CST_PROFILE_COSTATE);
     options->rtol = options->atol = 1e-3;
     if (!cst_config_present(section)) return CST_OK;
-    return read_section(section, cst_solver_keys, options, error);
+    CST_TRY(read_section(section, cst_solver_keys, options, error));
+    return cst_solve_options_check(options, error) == CST_OK ? CST_OK : cst_config_place(section, error);
 }
 
 cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error)

@@ -15,7 +15,8 @@ extern const cst_key cst_solver_keys[]; /* for `costate list` */
  * precision cannot serve torchdiffeq's 1e-7 and 1e-9). step_t and jump_t are allocated, see _clear. */
 CST_MUST_CHECK cst_status cst_solve_options_read(cst_config section, cst_solve_options *options, cst_error *error);
 
-/* The same, over options that are there already: what the section does not name stays. */
+/* The same, over options that are there already: what the section does not name stays. Whether the whole then goes together
+ * (cst_solve_options_check) is the caller's to see: what else it changes may come after. */
 CST_MUST_CHECK cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error);
 
 /* Copy with step_t and jump_t of its own; free them. */

@@ -1,7 +1,7 @@
 #include "train/catalog.h"
 
 #include "adjoint/adjoint_norm.h"
-#include "adjoint/ode_block.h"
+#include "adjoint/ode_config.h"
 #include "core/text.h"
 #include "datasets/dataset.h"
 #include "models/loss.h"

@@ -1,0 +1,138 @@
+/* The ODE block's section of a config. */
+#include "adjoint/ode_config.h"
+
+#include "adjoint/ode_block.h"
+#include "adjoint/trajectory.h"
+#include "ode/solve_config.h"
+
+#include <stdlib.h>
+
+typedef struct ode_section {
+    cst_config t, field, solver, gradient;
+    int output;
+    bool learn_t;
+} ode_section;
+
+static const char *const outputs[] = {"last", "all", NULL};
+static const cst_key ode_keys[] = {
+    {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first",
+     "times"},
+    {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module", "module"},
+    {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs,
+     "the last state, or all of them"},
+    {"learn_t", CST_KEY_BOOL, offsetof(ode_section, learn_t), "false", 0, 0, NULL, "make the times a parameter"},
+    {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
+    {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
+     "gradient"},
+    {0},
+};
+
+typedef struct gradient_section {
+    int method, store;
+    size_t checkpoints;
+    cst_config norm, solver;
+    double rtol, atol;
+} gradient_section;
+
+static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
+                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
+                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
+                                               NULL};
+static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
+const cst_key cst_gradient_keys[] = {
+    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
+     "gradient method"},
+    {"store", CST_KEY_CHOICE, offsetof(gradient_section, store), "\"states\"", 0, 0, stores,
+     "what checkpointed keeps of a step: its start, or its stages too"},
+    {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
+     "steps that checkpointed and interpolating keep"},
+    {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
+     "error norm of the adjoint system", "norm"},
+    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, -1, NULL,
+     "relative tolerance; the solver's if absent"},
+    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, -1, NULL,
+     "absolute tolerance; the solver's if absent"},
+    {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
+     "options that differ from the solver's", "solver"},
+    {0},
+};
+
+static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_error *error)
+{
+    gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
+    CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
+    CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
+    o->gradient = (cst_gradient_method)g.method;
+    o->store = (cst_store)g.store;
+    o->checkpoints = g.checkpoints;
+    CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
+    o->backward.rtol = g.rtol;
+    o->backward.atol = g.atol;
+    CST_TRY(cst_solve_options_override(g.solver, &o->backward, error));
+    o->fresh_solves = !o->backward.clip_end;
+    if (cst_solve_options_check(&o->backward, error) != CST_OK) return cst_config_place(section, error);
+    return CST_OK;
+}
+
+static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                           cst_error *error)
+{
+    ode_section s = {0};
+    cst_ode_options o = {0};
+    double *times = NULL;
+    cst_module *field = NULL;
+    CST_TRY(cst_config_read(section, ode_keys, true, &s, error));
+    cst_status status = cst_solve_options_read(s.solver, &o.forward, error);
+    if (status == CST_OK) status = read_gradient(s.gradient, &o, error);
+    if (status == CST_OK) status = cst_config_reals(s.t, &times, &o.n_times, error);
+    if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
+    if (status == CST_OK) {
+        o.times = times;
+        o.output_all = s.output == 1;
+        o.learn_t = s.learn_t;
+        status = cst_ode_new(field, &o, m, error);
+    }
+    free(times);
+    cst_solve_options_clear(&o.forward);
+    cst_solve_options_clear(&o.backward);
+    return status;
+}
+
+/* Tight tolerances, for backsolve's gradient is that of the ODE and not of the steps taken. */
+#ifdef CST_DOUBLE
+#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
+#else
+#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#endif
+#define MLP                                                                                                            \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
+    "5}, "                                                                                                             \
+    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+static const cst_module_example examples[] = {
+    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP "}", {1, {3}}},
+    {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " TIGHT ", \"field\": " MLP
+     ", \"gradient\": {\"norm\": \"default\"}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT
+     ", \"field\": " MLP "}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", \"t\": [0, 0.3, 1], \"output\": \"all\", \"solver\": {\"method\": \"rk4\", \"step_size\": "
+     "0.25}, "
+     "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     {1, {3}}},
+    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+     ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
+     {1, {3}}},
+};
+
+const cst_module_type cst_ode_type = {
+    .name = "ode",
+    .summary = "neural ODE block: integrates a field over times t",
+    .keys = ode_keys,
+    .make = ode_make,
+    .n_examples = sizeof examples / sizeof examples[0],
+    .examples = examples,
+};
