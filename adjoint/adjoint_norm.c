@@ -57,6 +57,14 @@ static cst_status read_weights(cst_config section, const char *but, double weigh
     return CST_OK;
 }
 
+/* Without a block in the norm there would be no error, and every step would be taken. */
+static cst_status check_weights(cst_config config, const cst_adjoint_norm *norm, cst_error *error)
+{
+    for (size_t i = 0; i < CST_N_BLOCKS; i++)
+        if (norm->weight[i] > 0) return CST_OK;
+    return cst_config_fail(config, error, "expected a block with a weight above 0");
+}
+
 /* n, or "8z": eight times the size of z. */
 static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_error *error)
 {
@@ -98,9 +106,7 @@ static cst_status read_combination(cst_config config, cst_adjoint_norm *norm, cs
     CST_TRY(cst_config_read(config, cst_adjoint_norm_keys, false, &read, error));
     *norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
     CST_TRY(read_weights(read.weights, NULL, norm->weight, error));
-    for (size_t i = 0; i < CST_N_BLOCKS; i++)
-        if (norm->weight[i] > 0) return CST_OK;
-    return cst_config_fail(read.weights, error, "expected a block with a weight above 0");
+    return check_weights(read.weights, norm, error);
 }
 
 cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_error *error)
@@ -111,7 +117,8 @@ cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_
     if (name) {
         if (cst_adjoint_norm_init(norm, name, error) != CST_OK)
             return cst_config_place(adjusted ? base : config, error);
-        return adjusted ? read_weights(config, "norm", norm->weight, error) : CST_OK;
+        if (adjusted) CST_TRY(read_weights(config, "norm", norm->weight, error));
+        return check_weights(config, norm, error);
     }
     if (cst_config_is_object(config) && cst_config_present(slices)) {
         if (cst_config_length(config) != 1) return cst_config_fail(config, error, "expected nothing beside \"slices\"");

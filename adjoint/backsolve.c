@@ -38,6 +38,7 @@ typedef struct adjoint_system {
 typedef struct block_list {
     cst_block *blocks;
     size_t n, size;
+    bool weighted; /* one of them is in the norm */
 } block_list;
 
 static void add_block(block_list *list, const char *name, size_t size, double weight)
@@ -46,6 +47,7 @@ static void add_block(block_list *list, const char *name, size_t size, double we
         list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
     list->n++;
     list->size = cst_size_add(list->size, size);
+    list->weighted = list->weighted || weight > 0;
 }
 
 /* One block for each tensor below `m`, in the order of theta. */
@@ -77,13 +79,17 @@ static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *n
     return list;
 }
 
-cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, cst_error *error)
+cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z, cst_error *error)
 {
-    const block_list list = list_blocks(field, norm, 1, true, true, NULL);
-    if (list.n <= CST_MAX_BLOCKS) return CST_OK;
-    return cst_fail(error, CST_EUNSUPPORTED,
-                    "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors", CST_MAX_BLOCKS - 3,
-                    list.n - 3);
+    const block_list list = list_blocks(field, norm, 1, with_z, true, NULL);
+    if (list.n > CST_MAX_BLOCKS)
+        return cst_fail(error, CST_EUNSUPPORTED,
+                        "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors",
+                        CST_MAX_BLOCKS - 3, list.n - 3);
+    if (list.weighted || norm->norm.kind == CST_NORM_CALLBACK) return CST_OK;
+    return cst_fail(error, CST_EARG,
+                    "expected a norm with a weight above 0 for a block of the adjoint's state (%sa_z%s)",
+                    with_z ? "z, " : "", field->n_params > 0 ? ", a_theta, a_t" : ", a_t");
 }
 
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
@@ -196,7 +202,8 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
     const size_t p = field->n_params;
     *s = (adjoint_system){.b = b, .nz = b->call->n * cst_shape_size(&field->x), .from = from};
     s->a_at = from ? 0 : s->nz;
-    const bool want_theta = b->want_theta && p > 0;
+    /* steps are the same whether or not anybody wants a_theta */
+    const bool want_theta = (b->want_theta || in_state(b->norm, CST_BLOCK_A_THETA)) && p > 0;
     s->theta_state = want_theta && in_state(b->norm, CST_BLOCK_A_THETA);
     s->theta_sum = want_theta && !s->theta_state;
     s->t_state = in_state(b->norm, CST_BLOCK_A_T);

@@ -21,8 +21,10 @@ extern "C" {
 
 enum { CST_MAX_BLOCKS = 256 }; /* of an adjoint's state: parameter tensors under default_per_tensor, and three */
 
-/* CST_EUNSUPPORTED if the field has more parameter tensors than a norm of blocks can tell apart. */
-CST_MUST_CHECK cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, cst_error *error);
+/* CST_EUNSUPPORTED if the field has more parameter tensors than a norm of blocks can tell apart; CST_EARG if no block of the
+ * state, with z or without, has a weight: nothing would be controlled. */
+CST_MUST_CHECK cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z,
+                                              cst_error *error);
 
 /* Reals of work, with room for every gradient. Saturates. `forward`: options of the forward pass. */
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,

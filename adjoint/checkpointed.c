@@ -25,14 +25,6 @@ typedef struct reversal {
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-cst_status cst_checkpointed_check(const cst_solve_options *o, cst_error *error)
-{
-    if (!o->method->adaptive || o->method->fsal || !o->reuse_last_stage) return CST_OK;
-    return cst_fail(error, CST_EUNSUPPORTED,
-                    "gradient method checkpointed does not differentiate %s with reuse_last_stage: set that to false",
-                    o->method->name);
-}
-
 size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options)
 {
     const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;

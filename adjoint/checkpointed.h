@@ -19,9 +19,6 @@
 extern "C" {
 #endif
 
-/* CST_EUNSUPPORTED where a step's first stage is not f at its start (reuse_last_stage with a method that is not FSAL). */
-CST_MUST_CHECK cst_status cst_checkpointed_check(const cst_solve_options *options, cst_error *error);
-
 size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options);
 
 CST_MUST_CHECK cst_status cst_checkpointed_run(const cst_gradient_problem *problem, const cst_gradient_result *result,

@@ -2,6 +2,7 @@
 
 #include "adjoint/backsolve.h"
 #include "adjoint/checkpointed.h"
+#include "adjoint/replay.h"
 #include "core/clock.h"
 #include "ode/solve_config.h"
 
@@ -65,8 +66,10 @@ static cst_status check_gradient(const cst_ode_options *o, const cst_module *fie
 {
     if (o->checkpoints < 2 || o->checkpoints > CST_MAX_SLOTS)
         return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->checkpoints);
-    if (o->gradient == CST_GRADIENT_CHECKPOINTED) return cst_checkpointed_check(&o->forward, error);
-    return cst_backsolve_check(field, &o->norm, error);
+    if (o->gradient == CST_GRADIENT_CHECKPOINTED) return cst_replay_check(&o->forward, "checkpointed", error);
+    const bool interpolating = o->gradient == CST_GRADIENT_INTERPOLATING;
+    if (interpolating) CST_TRY(cst_replay_check(&o->forward, "interpolating", error));
+    return cst_backsolve_check(field, &o->norm, !interpolating, error);
 }
 
 static cst_status run_gradient(const cst_ode_options *o, const cst_gradient_problem *problem,
@@ -157,11 +160,13 @@ static cst_status field_accepted(void *context, const cst_solver *solver)
     return cst_trajectory_accept(&f->trajectory, solver, solver->error);
 }
 
-/* Which row of the batch the component of a failure belongs to. */
+/* Which row of the batch the component of a failure belongs to, if its block is z or a_z: the state's first two, or the
+ * first where z is interpolated. */
 static void name_row(const cst_module *m, const cst_call *c, const cst_solve_stats *stats)
 {
+    const size_t blocks = ((const ode_block *)m)->o.gradient == CST_GRADIENT_INTERPOLATING ? 1 : 2;
     const size_t d = cst_shape_size(&m->x), row = stats->failed_index / d;
-    if (!c->error || stats->failed_block > CST_BLOCK_A_Z || row >= c->n) return;
+    if (!c->error || stats->failed_block >= blocks || row >= c->n) return;
     char message[sizeof c->error->message];
     memcpy(message, c->error->message, sizeof message);
     snprintf(c->error->message, sizeof message, "%.400s (row %zu of the batch, entry %zu)", message, c->row + row,
@@ -317,13 +322,13 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
     if (o->output_all && field->x.rank == CST_MAX_RANK)
         return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output",
                         CST_MAX_RANK);
+    CST_TRY(cst_solve_options_check(&o->forward, error));
+    CST_TRY(cst_solve_options_check(&o->backward, error));
     return check_gradient(o, field, error);
 }
 
 /* (D...) -> (T, D...) */
 static cst_shape with_times(cst_shape shape, size_t n_times)
-    CST_TRY(cst_solve_options_check(&o->forward, error));
-    CST_TRY(cst_solve_options_check(&o->backward, error));
 {
     memmove(shape.dim + 1, shape.dim, shape.rank * sizeof shape.dim[0]);
     shape.dim[0] = n_times;
@@ -377,134 +382,3 @@ cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_mo
     (*m)->rows_independent = false;
     return CST_OK;
 }
-
-/* ---- from a config ------------------------------------------------------------------------------------------- */
-
-typedef struct ode_section {
-    cst_config t, field, solver, gradient;
-    int output;
-    bool learn_t;
-} ode_section;
-
-static const char *const outputs[] = {"last", "all", NULL};
-static const cst_key ode_keys[] = {
-    {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first",
-     "times"},
-    {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module", "module"},
-    {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs,
-     "the last state, or all of them"},
-    {"learn_t", CST_KEY_BOOL, offsetof(ode_section, learn_t), "false", 0, 0, NULL, "make the times a parameter"},
-    {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
-    {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
-     "gradient"},
-    {0},
-};
-
-typedef struct gradient_section {
-    int method, store;
-    size_t checkpoints;
-    cst_config norm, solver;
-    double rtol, atol;
-} gradient_section;
-
-static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
-                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
-                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
-                                               NULL};
-static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
-const cst_key cst_gradient_keys[] = {
-    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
-     "gradient method"},
-    {"store", CST_KEY_CHOICE, offsetof(gradient_section, store), "\"states\"", 0, 0, stores,
-     "what checkpointed keeps of a step: its start, or its stages too"},
-    {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
-     "steps that checkpointed and interpolating keep"},
-    {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
-     "error norm of the adjoint system", "norm"},
-    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, -1, NULL,
-     "relative tolerance; the solver's if absent"},
-    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, -1, NULL,
-     "absolute tolerance; the solver's if absent"},
-    {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
-     "options that differ from the solver's", "solver"},
-    {0},
-};
-
-static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_error *error)
-{
-    gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
-    CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
-    CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
-    o->gradient = (cst_gradient_method)g.method;
-    o->store = (cst_store)g.store;
-    o->checkpoints = g.checkpoints;
-    CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
-    o->backward.rtol = g.rtol;
-    o->backward.atol = g.atol;
-    CST_TRY(cst_solve_options_override(g.solver, &o->backward, error));
-    o->fresh_solves = !o->backward.clip_end;
-    return CST_OK;
-}
-
-static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
-                           cst_error *error)
-{
-    ode_section s = {0};
-    cst_ode_options o = {0};
-    double *times = NULL;
-    cst_module *field = NULL;
-    CST_TRY(cst_config_read(section, ode_keys, true, &s, error));
-    cst_status status = cst_solve_options_read(s.solver, &o.forward, error);
-    if (status == CST_OK) status = read_gradient(s.gradient, &o, error);
-    if (status == CST_OK) status = cst_config_reals(s.t, &times, &o.n_times, error);
-    if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
-    if (status == CST_OK) {
-        o.times = times;
-        o.output_all = s.output == 1;
-        o.learn_t = s.learn_t;
-        status = cst_ode_new(field, &o, m, error);
-    }
-    free(times);
-    cst_solve_options_clear(&o.forward);
-    cst_solve_options_clear(&o.backward);
-    return status;
-}
-
-/* Tight tolerances, for backsolve's gradient is that of the ODE and not of the steps taken. */
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
-#define MLP                                                                                                            \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "5}, "                                                                                                             \
-    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
-static const cst_module_example examples[] = {
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP "}", {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " TIGHT ", \"field\": " MLP
-     ", \"gradient\": {\"norm\": \"default\"}}",
-     {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT
-     ", \"field\": " MLP "}}",
-     {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [0, 0.3, 1], \"output\": \"all\", \"solver\": {\"method\": \"rk4\", \"step_size\": "
-     "0.25}, "
-     "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
-     {1, {3}}},
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
-     {1, {3}}},
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
-     {1, {3}}},
-};
-
-const cst_module_type cst_ode_type = {
-    .name = "ode",
-    .summary = "neural ODE block: integrates a field over times t",
-    .keys = ode_keys,
-    .make = ode_make,
-    .n_examples = sizeof examples / sizeof examples[0],
-    .examples = examples,
-};

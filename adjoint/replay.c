@@ -2,6 +2,14 @@
 
 #include "ode/combine.h"
 
+cst_status cst_replay_check(const cst_solve_options *o, const char *gradient, cst_error *error)
+{
+    if (!o->method->adaptive || o->method->fsal || !o->reuse_last_stage) return CST_OK;
+    return cst_fail(error, CST_EUNSUPPORTED,
+                    "gradient method %s does not go back over steps of %s with reuse_last_stage: set that to false",
+                    gradient, o->method->name);
+}
+
 size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches)
 {
     const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;

@@ -17,6 +17,10 @@ typedef struct cst_replay {
     real *cache[CST_MAX_STAGES]; /* the field's, one a stage; all the same one where `caches` is false */
 } cst_replay;
 
+/* CST_EUNSUPPORTED, for the gradient method of this name, where a step is more than its record and its start: its first stage
+ * is not f there (reuse_last_stage with a method that is not FSAL). */
+CST_MUST_CHECK cst_status cst_replay_check(const cst_solve_options *options, const char *gradient, cst_error *error);
+
 /* Reals of work, and its use: moves *work behind what is taken. `caches`: a field's cache for every stage. */
 size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches);
 cst_replay cst_replay_init(const cst_trajectory *trajectory, const cst_call *call, bool caches, cst_solve_stats *stats,

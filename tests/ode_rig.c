@@ -71,7 +71,7 @@ cst_status ode_rig_backward(ode_rig *r)
     const cst_call call = call_of(r, &observer);
     memset(r->gtheta, 0, r->m->n_params * sizeof(real));
     return cst_module_vjp(r->m, &call, &(cst_point){r->x, r->y, r->cache}, r->gy,
-                          &(cst_grads){.scale = 1, .gx = r->gx, .gtheta = r->gtheta});
+                          &(cst_grads){.scale = 1, .gx = r->gx, .gtheta = r->without_theta ? NULL : r->gtheta});
 }
 
 void ode_rig_run(ode_rig *r)

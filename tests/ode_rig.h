@@ -23,6 +23,7 @@ typedef struct ode_rig {
     cst_arena arena;
     size_t n, in, out;
     int threads;
+    bool without_theta; /* ode_rig_backward asks for gx alone */
     real *theta, *x, *y, *gy, *gx, *gtheta, *cache, *work;
     ode_rig_seen seen;
     cst_error error;

@@ -289,7 +289,26 @@ static void bad_sections_are_refused(void **state)
          "weight"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"weights\": {}}}, \"field\": " MLP "}", "above 0"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": 3}, \"field\": " MLP "}", "gradient.norm"},
-        {"{\"type\": \"ode\", \"solver\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}", "above 0"},
+        {"{\"type\": \"ode\", \"solver\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}",
+         "solver: expected tolerances"},
+        {"{\"type\": \"ode\", \"gradient\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}",
+         "gradient: expected tolerances"},
+        {"{\"type\": \"ode\", \"solver\": {\"step_t\": [0.5], \"jump_t\": [0.5]}, \"field\": " MLP "}",
+         "solver: expected step_t and jump_t"},
+        {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2, \"max_step\": 1}, \"field\": " MLP "}",
+         "solver: expected min_step <= max_step"},
+        {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2}, \"gradient\": {\"solver\": {\"max_step\": 1}}, "
+         "\"field\": " MLP "}",
+         "gradient: expected min_step <= max_step"},
+        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"z\": 0, \"a_z\": 0}}, \"field\": " MLP
+         "}",
+         "gradient.norm: expected a block with a weight above 0"},
+        {"{\"type\": \"ode\", \"gradient\": {\"method\": \"interpolating\", \"norm\": {\"combine\": \"max\", "
+         "\"weights\": {\"z\": 1}}}, \"field\": " MLP "}",
+         "adjoint's state (a_z, a_theta, a_t)"},
+        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"a_theta\": 1}}}, "
+         "\"field\": {\"type\": \"tanh\"}}",
+         "adjoint's state (z, a_z, a_t)"},
         {"{\"type\": \"ode\", \"solver\": {\"metod\": \"dopri5\"}, \"field\": " MLP "}", "method"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -331,6 +350,50 @@ static void failures_say_when_and_where(void **state)
     p.gy[1] = (real)NAN;
     assert_int_not_equal(ode_rig_backward(&p), CST_OK);
     if (!strstr(p.error.message, "a_z[1]")) fail_msg("%s", p.error.message);
+    ode_rig_clear(&p);
+}
+
+/* Only what belongs to a row is said to: the gradient of the parameters does not, wherever it stands in the state. */
+static void rows_are_named_where_there_are_any(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"backsolve", "interpolating"}, *const blocks[] = {"a_z", "a_theta"};
+    for (size_t i = 0; i < 4; i++) {
+        ode_rig p;
+        char json[1024];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"ode\", \"field\": " MLP
+                 ", \"gradient\": {\"method\": \"%s\", \"norm\": {\"weights\": {\"%s\": 1}}, "
+                 "\"solver\": {\"max_num_steps\": 1, \"max_step\": 0.1}}}",
+                 methods[i % 2], blocks[i / 2]);
+        assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
+        assert_int_equal(ode_rig_forward(&p), CST_OK);
+        assert_int_equal(ode_rig_backward(&p), CST_EMAXSTEPS);
+        if (!strstr(p.error.message, blocks[i / 2]) || (strstr(p.error.message, "(row ") != NULL) != (i < 2))
+            fail_msg("%s: %s", methods[i % 2], p.error.message);
+        ode_rig_clear(&p);
+    }
+}
+
+/* A norm of a_theta needs a_theta. */
+static void steps_do_not_depend_on_what_is_wanted(void **state)
+{
+    (void)state;
+    ode_rig p;
+    assert_int_equal(
+        ode_rig_build(&p,
+                      "{\"type\": \"ode\", \"field\": " MLP
+                      ", \"gradient\": {\"norm\": {\"weights\": {\"a_theta\": 1}}, \"rtol\": 1e-5, \"atol\": 1e-5}}",
+                      cst_shape_1d(3), 2, 1),
+        CST_OK);
+    ode_rig_run(&p);
+    const size_t accepted = p.seen.accepted[1];
+    real gx[6];
+    memcpy(gx, p.gx, sizeof gx);
+    p.without_theta = true;
+    ode_rig_run(&p);
+    assert_int_equal(p.seen.accepted[1], accepted);
+    assert_memory_equal(p.gx, gx, sizeof gx);
     ode_rig_clear(&p);
 }
 
@@ -390,6 +453,8 @@ int main(void)
         cmocka_unit_test(callback_is_a_norm),
         cmocka_unit_test(bad_sections_are_refused),
         cmocka_unit_test(failures_say_when_and_where),
+        cmocka_unit_test(rows_are_named_where_there_are_any),
+        cmocka_unit_test(steps_do_not_depend_on_what_is_wanted),
         cmocka_unit_test(threads_change_rounding_only),
         cmocka_unit_test(blocks_chain_and_nest),
     };
