@@ -287,8 +287,9 @@ void cst_scaled_worst(const cst_scaled *s, size_t *block, size_t *index)
             cst_scaled one = *s;
             one.values = NULL;
             scale_chunk(&one, &at, i, 1, result);
-            if (result[0] > worst || isnan(result[0])) {
-                worst = result[0];
+            const double share = s->blocks[b].weight * result[0];
+            if (share > worst || isnan(share)) {
+                worst = share;
                 *block = b;
                 *index = i;
             }

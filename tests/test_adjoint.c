@@ -366,7 +366,7 @@ static void rows_are_named_where_there_are_any(void **state)
                  ", \"gradient\": {\"method\": \"%s\", \"norm\": {\"weights\": {\"%s\": 1}}, "
                  "\"solver\": {\"max_num_steps\": 1, \"max_step\": 0.1}}}",
                  methods[i % 2], blocks[i / 2]);
-        assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
+        assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 64, 1), CST_OK);
         assert_int_equal(ode_rig_forward(&p), CST_OK);
         assert_int_equal(ode_rig_backward(&p), CST_EMAXSTEPS);
         if (!strstr(p.error.message, blocks[i / 2]) || (strstr(p.error.message, "(row ") != NULL) != (i < 2))
