@@ -42,24 +42,39 @@ typedef struct change {
     cst_error *error;
 } change;
 
-/* Step on every recorded time whatever the error: the steps are then those that were taken. */
+static bool has_time(cst_config list, double t)
+{
+    double number;
+    for (cst_config item = cst_config_item(list, 0); item.node; item = cst_config_next(item))
+        if (cst_config_number(item, &number) && number == t) return true;
+    return false;
+}
+
+/* Step on every recorded time whatever the error: the steps are then those that were taken. Each is the next stop's distance,
+ * for under the PI controller a proposal that was cut short still stands. Jumps are stepped on as they were. */
 static cst_status replay_steps(cst_config solver, const cst_solve_stats *stats, cst_error *error)
 {
+    static const char *const options[][2] = {
+        {"rtol", "1e12"}, {"first_step", "1e12"}, {"max_step", "1e12"}, {"pi_controller", "true"}};
+    const cst_config jumps = cst_config_get(solver, "jump_t");
     cst_text list = {0};
     cst_text_puts(&list, "[");
     bool first = true;
     for (size_t i = 0; i < stats->n_attempts; i++) {
         const cst_attempt *a = &stats->attempts[i];
         if (!a->accepted) continue;
+        /* where the next one begins: exactly, t + dt may have been rounded */
+        const double end = i + 1 < stats->n_attempts ? a[1].t : a->t + a->dt;
+        if (has_time(jumps, end)) continue;
         cst_text_puts(&list, first ? "" : ", ");
-        cst_text_number(&list, a->t + a->dt);
+        cst_text_number(&list, end);
         first = false;
     }
     cst_text_puts(&list, "]");
     cst_status status = list.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
     if (status == CST_OK) status = cst_config_put(solver, "step_t", list.data, error);
-    if (status == CST_OK) status = cst_config_put(solver, "rtol", "1e12", error);
-    if (status == CST_OK) status = cst_config_put(solver, "first_step", "1e12", error);
+    for (size_t i = 0; status == CST_OK && i < sizeof options / sizeof options[0]; i++)
+        status = cst_config_put(solver, options[i][0], options[i][1], error);
     free(list.data);
     return status;
 }

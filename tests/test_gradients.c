@@ -1,0 +1,61 @@
+/* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+#include "tests/helpers.h"
+#include "train/gradients.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#ifdef CST_DOUBLE
+static const double tolerance = 1e-6;
+#else
+static const double tolerance = 0.1;
+#endif
+
+static const char format[] =
+    "{'name': 'a', 'seed': 175, 'threads': 1, 'data': {'type': 'spirals', 'train_size': 24, 'test_size': 4, "
+    "'batch_size': "
+    "24}, 'model': {'type': 'sequential', 'layers': [{'type': 'linear', 'out_features': 4}, {'type': 'ode', 't': %s, "
+    "'field': {'type': 'sequential', 'layers': [{'type': 'concat_time'}, {'type': 'linear', 'out_features': 7}, "
+    "{'type': "
+    "'tanh'}, {'type': 'linear', 'out_features': 4}]}, 'solver': {%s}}, {'type': 'linear', 'out_features': 2}]}, "
+    "'epochs': 1}";
+
+/* Steps of all kinds: cut short by the end or by a stop, growing as fast as may be, as long as may be. */
+static void differences_take_the_same_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *t, *solver;
+    } cases[] = {
+        {"[0, 1]", "'rtol': 1e-5, 'atol': 1e-5"},
+        {"[0.9155839702944206, 0.8487649879615535, -0.3953004569214357]",
+         "'profile': 'torchdiffeq', 'rtol': 1e-5, 'atol': 1e-5"},
+        {"[0, 1]", "'profile': 'torchdiffeq', 'first_step': 1e-3, 'rtol': 1e-2, 'atol': 1e-2"},
+        {"[0, 1]", "'first_step': 1e-6, 'ifactor': 1e6, 'pi_controller': false"},
+        {"[0, 1]", "'max_step': 0.1"},
+        {"[0, 1]", "'jump_t': [0.3, 0.7]"},
+        {"[1, 0]", "'profile': 'torchdiffeq', 'jump_t': [0.3, 2]"},
+        {"[0, 1]", "'method': 'rk4', 'step_size': 0.3"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[1024];
+        cst_gradient_row rows[CST_GRADIENT_ROWS];
+        cst_experiment e;
+        cst_error error;
+        assert_in_range(snprintf(json, sizeof json, format, cases[i].t, cases[i].solver), 1, sizeof json - 1);
+        cst_document *document = test_parse(json);
+        test_assert_ok(cases[i].solver, cst_experiment_new(document, &e, &error), &error);
+        test_assert_ok(cases[i].solver, cst_gradients_compare(&e, rows, &error), &error);
+        const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
+        if (!(fabs(differences->along - exact->along) <= tolerance * fabs(exact->along)))
+            fail_msg("%s: %.10g, differences %.10g", cases[i].solver, exact->along, differences->along);
+        cst_experiment_clear(&e);
+        cst_document_free(document);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(differences_take_the_same_steps)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
