@@ -68,7 +68,9 @@ static int print_gradients(const cst_experiment *e)
 {
     cst_gradient_row rows[CST_GRADIENT_ROWS];
     cst_error error;
-    if (cst_gradients_compare(e, rows, &error) != CST_OK) return cli_refuse(&error);
+    const cst_status status = cst_gradients_compare(e, rows, &error);
+    if (status != CST_OK)
+        return status == CST_ECONFIG || status == CST_EUNSUPPORTED ? cli_refuse(&error) : cli_fail(&error);
     printf("the gradient of the loss at the initial weights, on a batch of %zu rows (%s precision)\n\n",
            e->data.train.n < e->data.batch_size ? e->data.train.n : e->data.batch_size, CST_REAL_NAME);
     printf("  %-22s %12s %16s %12s %12s %10s\n", "method", "distance", "along a line", "forward NFE", "backward NFE",

@@ -61,9 +61,9 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
         .run = cli_progress_events(&progress), .begin = print_begin, .waiting = print_waiting, .failed = print_failed};
     const cst_status status = cst_comparison_run(c, &events, &error);
     cli_progress_clear_line(&progress);
-    if (status == CST_EINTERRUPTED) {
+    if (!c->written) {
         const int code = cli_fail(&error);
-        cli_complain("the same command goes on with it");
+        if (status == CST_EINTERRUPTED) cli_complain("the same command goes on with it");
         return code;
     }
     char *table = cst_comparison_table(c, CST_TABLE_TEXT);

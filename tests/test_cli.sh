@@ -60,6 +60,8 @@ refuse 'unknown option --rezume; the nearest is --resume' train config.json --re
 refuse '--out expects a value' train config.json --out
 refuse '--quiet takes no value' train config.json --quiet=1
 refuse 'usage: costate train' train
+refuse 'expected the name of a folder for the run, got ""' train config.json --out ''
+refuse 'expected the name of a folder for the comparison, got ""' compare config.json --out ''
 refuse '--repeats: expected an integer from 1 to 10000, got "x"' compare config.json --repeats x
 refuse '--vary: ' compare config.json --vary seed
 refuse '--part: expected train, validation or test' eval run --part all
@@ -88,6 +90,9 @@ run check config.json --gradients
 for method in 'checkpointed, states' 'checkpointed, stages' backsolve interpolating differences; do
     ok "gradients of $method" says "$method" out
 done
+run check config.json --gradients --set 'model.layers[2].solver={"max_num_steps": 1, "max_step": 0.1}'
+ok "a solve that fails is no mistake in the config" [ "$code" -eq 1 ]
+ok "... and is told" says 'max_num_steps exceeded' err
 refuse 'no ODE block' check config.json --gradients --set 'model={"type": "linear", "out_features": 2}'
 
 # ---- mistakes in configs ----
@@ -103,6 +108,13 @@ bad 'model.layers[0]' 's/"out_features": 4}, {"type": "dropout/"out_features": 1
 bad 'model.layers[2]' 's/{"type": "linear", "out_features": 4}\]}/{"type": "linear", "out_features": 5}]}/'
 bad 'model: expected 2 outputs, one a class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
 bad 'optimizer.type: expected the name of an optimizer (the nearest is "adam")' 's/"adam"/"adan"/'
+ode() { # message, members of the ODE block
+    bad "model.layers[2].$1" "s/\"type\": \"ode\"/&, $2/"
+}
+ode 'solver: expected min_step <= max_step' '"solver": {"min_step": 1, "max_step": 0.1}'
+ode 'solver: expected step_t and jump_t to have no time in common' '"solver": {"step_t": [0.5], "jump_t": [0.5]}'
+ode 'gradient: expected tolerances of at least 0, one of them above' '"gradient": {"rtol": 0, "atol": 0}'
+ode 'gradient.norm: expected a block with a weight above 0' '"gradient": {"norm": {"norm": "seminorm", "z": 0, "a_z": 0}}'
 bad 'name: expected a name for a folder' 's/"tiny"/"..\/tiny"/'
 for text in '{"a": NaN}' '{"name": "x"} x' '{"name": "x", "name": "y"}' '[1]' '' '{"a": 1e999}' "$(printf '[%.0s' {1..100})"; do
     printf '%s' "$text" >bad.json
@@ -192,6 +204,13 @@ ok "eval of a part" grep -q '^validation .*50 rows' out
 refuse 'nowhere/config.json: cannot open' eval nowhere
 run train config.json --out traced --set trace_every=4 --quiet
 ok "a trace has iterations and passes" [ "$(cut -d, -f1,3 traced/trace.csv | sort -u | grep -cE '^(0|4|8|12|16|20|24|28),(for|back)ward$')" -eq 16 ]
+cp traced/config.json before.json
+mv traced/trace.csv trace && echo 'no trace' >traced/trace.csv
+run train config.json --out traced --set trace_every=4 --quiet --resume --set epochs=4
+ok "a trace that cannot be gone on with" [ "$code" -eq 1 ]
+ok "... is told" says 'traced/trace.csv: line 1: expected' err
+ok "... and leaves the run as it was" [ -s traced/summary.json -a "$(cmp -s before.json traced/config.json; echo $?)" -eq 0 ]
+mv trace traced/trace.csv
 if command -v gnuplot >/dev/null; then
     run plot traced
     ok "steps are drawn" [ -s traced/plot-steps.png ]
@@ -241,6 +260,13 @@ refuse 'seed: expected' compare config.json --set seed=3.5 --out other
 run compare config.json --vary 'model...solver={"max_num_steps":1},{"rtol":1e-2}' --out some
 ok "a run that fails does not stop the others" says "1 of 1 failed" out
 ok "... but is told" [ "$code" -eq 1 ]
+run compare config.json --set 'model.layers[1]={"type": "leaky_relu"}' --set epochs=1 --vary model.layers[1].negative_slope=-0.1,0.1 --out signs --quiet
+ok "values that differ in their sign" [ -s signs/negative_slope--0.1/seed-3/summary.json -a -s signs/negative_slope-0.1/seed-3/summary.json ]
+rm signs/comparison.csv && mkdir signs/comparison.csv
+run compare config.json --set 'model.layers[1]={"type": "leaky_relu"}' --set epochs=1 --vary model.layers[1].negative_slope=-0.1,0.1 --out signs --quiet
+ok "a table that cannot be written: exit code" [ "$code" -eq 1 ]
+ok "... why" says 'signs/comparison.csv: ' err
+ok "... is not said to be there" [ ! -s out ]
 
 # The paper's count: ten times the evaluations of epochs 1, 11 and the last.
 run train config.json --set epochs=13 --out thirteen

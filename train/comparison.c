@@ -114,12 +114,12 @@ static cst_status make_config(const cst_comparison *c, size_t i, cst_document **
     return status;
 }
 
-/* A label's letters and digits, the rest as dashes: a name for a folder. */
+/* A label's letters, digits and signs, the rest as dashes: a name for a folder. */
 static void to_folder_name(char *name)
 {
     char *to = name;
     for (const char *from = name; *from; from++) {
-        const bool plain = isalnum((unsigned char)*from) || strchr("._+", *from);
+        const bool plain = isalnum((unsigned char)*from) || strchr("._+-", *from);
         if (plain)
             *to++ = *from;
         else if (to > name && to[-1] != '-')
@@ -205,6 +205,8 @@ static cst_status make_variants(cst_comparison *c, cst_error *error)
 cst_status cst_comparison_init(cst_comparison *c, cst_document *document, const char *folder, const cst_varied *varied,
                                size_t n_varied, size_t repeats, cst_error *error)
 {
+    *c = (cst_comparison){0};
+    if (!*folder) return cst_fail(error, CST_ECONFIG, "expected the name of a folder for the comparison, got \"\"");
     *c = (cst_comparison){
         .folder = strdup(folder), .document = document, .varied = varied, .n_varied = n_varied, .repeats = repeats};
     if (!c->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
@@ -351,5 +353,6 @@ cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *ev
     if (status == CST_EINTERRUPTED) return status;
     CST_TRY(write_table(c, "comparison.csv", CST_TABLE_CSV, error));
     CST_TRY(write_table(c, "comparison.md", CST_TABLE_MARKDOWN, error));
+    c->written = true;
     return status;
 }

@@ -37,6 +37,7 @@ typedef struct cst_comparison {
     size_t n_variants, repeats;
     uint64_t seed; /* of the first repeat */
     cst_variant *variants;
+    bool written; /* the tables are in the folder */
 } cst_comparison;
 
 typedef struct cst_comparison_events {
@@ -56,7 +57,8 @@ CST_MUST_CHECK cst_status cst_comparison_init(cst_comparison *c, cst_document *d
                                               cst_error *error);
 void cst_comparison_clear(cst_comparison *c);
 
-/* Make all runs, and write the tables. CST_EINTERRUPTED; the first failure of a run, once all have been tried. */
+/* Make all runs, and write the tables. The first failure of a run, once all have been tried and the tables are written, which
+ * `written` then says; CST_EINTERRUPTED; CST_EIO where the comparison's own files cannot be written. */
 CST_MUST_CHECK cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *events, cst_error *error);
 
 /* The table as text in aligned columns, as Markdown or as CSV, allocated, to be freed with free(); NULL if out of memory.

@@ -284,7 +284,9 @@ static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mod
 cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder, cst_run_mode mode,
                         const cst_run_events *events, cst_error *error)
 {
-    *run = (cst_run){.folder = strdup(folder), .lock = -1};
+    *run = (cst_run){.lock = -1};
+    if (!*folder) return cst_fail(error, CST_ECONFIG, "expected the name of a folder for the run, got \"\"");
+    run->folder = strdup(folder);
     if (!run->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     if (events) run->events = *events;
     const cst_status status = prepare(run, document, mode, error);
@@ -344,13 +346,16 @@ static cst_status take_folder(cst_run *run, cst_error *error)
 /* From here on the folder is this run's. */
 static cst_status begin(cst_run *run, cst_error *error)
 {
+    /* A trace that cannot be gone on with leaves the run as it was; a new one makes no run of a folder, its config does. */
+    const bool going_on = run->trainer.training.iterations > 0;
     CST_TRY(cst_folder_create(run->folder, error));
     CST_TRY(take_folder(run, error));
     cst_folder_tidy(run->folder, replaced_files);
+    if (going_on) CST_TRY(open_trace(run, error));
     CST_TRY(write_config(run, error));
     CST_TRY(remove_summary(run, error));
     CST_TRY(open_log(run, error));
-    CST_TRY(open_trace(run, error));
+    if (!going_on) CST_TRY(open_trace(run, error));
     run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
     aim_trace(run);
     say_hello(run);

@@ -3,9 +3,12 @@
 #include "core/file.h"
 #include "core/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 static const char header[] = "iteration,block,direction,method,solve,t,dt,ratio,accepted,decided_by\n";
 enum { FIELDS = 10, MAX_SIZE = 1 << 30 };
@@ -100,31 +103,66 @@ cst_status cst_trace_read(const char *path, void (*row)(void *context, const cst
 
 /* ---- going on ------------------------------------------------------------------------------------------------ */
 
-/* How much of a trace is of iterations before this one: whole lines only. */
-static size_t length_before(const char *text, size_t size, uint64_t iteration)
+/* Behind the end of the line; false where it has none. */
+static bool skip_line(FILE *stream)
 {
-    size_t at = sizeof header - 1;
-    while (at < size) {
-        const char *end = memchr(text + at, '\n', size - at);
-        if (!end || strtoull(text + at, NULL, 10) >= iteration) break;
-        at = (size_t)(end - text) + 1;
+    int c;
+    while ((c = getc_unlocked(stream)) != '\n')
+        if (c == EOF) return false;
+    return true;
+}
+
+static bool skip_row(FILE *stream, uint64_t *iteration)
+{
+    int c;
+    for (*iteration = 0; isdigit(c = getc_unlocked(stream));) *iteration = 10 * *iteration + (uint64_t)(c - '0');
+    return c == '\n' || (c != EOF && skip_line(stream));
+}
+
+/* Where the rows of iterations before this one end, by bisection: iterations only grow. A row without its end is none. */
+static bool find_end(FILE *stream, uint64_t iteration, off_t *end)
+{
+    if (fseeko(stream, 0, SEEK_END) != 0) return false;
+    off_t low = sizeof header - 1, high = ftello(stream); /* the end is a row's beginning in [low, high] */
+    while (low < high) {
+        const off_t middle = low + (high - low) / 2;
+        uint64_t found;
+        if (fseeko(stream, middle - 1, SEEK_SET) != 0) return false;
+        if (skip_line(stream) && ftello(stream) < high && skip_row(stream, &found) && found < iteration)
+            low = ftello(stream);
+        else
+            high = middle;
     }
-    return at < size ? at : size;
+    *end = low;
+    return !ferror(stream);
+}
+
+static bool has_header(FILE *stream)
+{
+    char first[sizeof header];
+    rewind(stream);
+    return fgets(first, sizeof first, stream) && strcmp(first, header) == 0;
+}
+
+static cst_status cut(FILE *stream, const char *path, uint64_t iteration, cst_error *error)
+{
+    off_t end;
+    if (!has_header(stream) && !ferror(stream))
+        return cst_fail(error, CST_EFORMAT, "%s: line 1: expected \"%.*s\"", path, (int)sizeof header - 2, header);
+    if (!find_end(stream, iteration, &end)) return cst_fail_io(error, path, "cannot read", errno);
+    const bool done = ftruncate(fileno(stream), end) == 0 && fseeko(stream, 0, SEEK_END) == 0;
+    return done ? CST_OK : cst_fail_io(error, path, "cannot write", errno);
 }
 
 cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, cst_error *error)
 {
-    cst_status status;
-    if (iteration > 0 && cst_path_exists(path)) {
-        char *text;
-        size_t size;
-        CST_TRY(cst_file_read(path, MAX_SIZE, &text, &size, error));
-        status = cst_file_replace(path, text, length_before(text, size, iteration), error);
-        free(text);
-    } else {
-        status = cst_file_replace(path, header, sizeof header - 1, error);
-    }
-    CST_TRY(status);
-    *stream = fopen(path, "a");
-    return *stream ? CST_OK : cst_fail_io(error, path, "cannot write", errno);
+    const bool going_on = iteration > 0 && cst_path_exists(path);
+    if (!going_on) CST_TRY(cst_file_replace(path, header, sizeof header - 1, error));
+    *stream = fopen(path, "a+");
+    if (!*stream) return cst_fail_io(error, path, "cannot write", errno);
+    const cst_status status = going_on ? cut(*stream, path, iteration, error) : CST_OK;
+    if (status == CST_OK) return CST_OK;
+    fclose(*stream);
+    *stream = NULL;
+    return status;
 }

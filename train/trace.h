@@ -29,7 +29,7 @@ typedef struct cst_trace_row {
 } cst_trace_row;
 
 /* Open a run's trace to add to it: rows of iterations from `iteration` on, which a run that died may have left, are cut off.
- * CST_EIO, CST_EFORMAT, CST_ENOMEM. */
+ * The file is not read as a whole. CST_EIO; CST_EFORMAT where it is no trace, which is left as it is; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, cst_error *error);
 
 /* The rows of one pass. A failure to write shows in ferror(stream). */
