@@ -115,7 +115,8 @@ static cst_status write(const char *path, const list *l, const cst_trainer *t, c
     char threads[16];
     snprintf(threads, sizeof threads, "%d", t->experiment->threads);
     const char *const metadata[] = {"format",      format,    "version", CST_VERSION, "precision",
-                                    CST_REAL_NAME, "threads", threads,   NULL};
+                                    CST_REAL_NAME, "threads", threads,   "optimizer", t->learner.optimizer.type->name,
+                                    NULL};
     return cst_safetensors_save(path, l->tensors, l->n, metadata, error);
 }
 
@@ -230,6 +231,11 @@ static cst_status load_blocks(const cst_safetensors *file, cst_tally *tally, cst
 cst_status cst_checkpoint_load(const cst_safetensors *file, cst_trainer *t, cst_error *error)
 {
     const cst_module *model = t->experiment->model;
+    /* Vectors of the same sizes would fit another optimizer, and mean something else. */
+    const char *optimizer = cst_safetensors_metadata(file, "optimizer"), *own = t->learner.optimizer.type->name;
+    if (optimizer && strcmp(optimizer, own) != 0)
+        return cst_fail(error, CST_EFORMAT, "%s: made with the optimizer %s; this experiment has %s",
+                        cst_safetensors_path(file), optimizer, own);
     CST_TRY(cst_params_load(file, model, "model.", true, t->learner.theta, error));
     for (size_t i = 0; i < cst_optimizer_slots(&t->learner.optimizer) && model->n_params > 0; i++)
         CST_TRY(

@@ -4,7 +4,7 @@
  *   optimizer.I   the optimizer's vectors, flat      training.NAME the fields of cst_training
  *   metrics       (epochs, columns)    blocks        (modules, 2, counts): function evaluations and steps
  *                                      block_seconds (modules, 2)
- * Metadata: format, version, precision, threads. */
+ * Metadata: format, version, precision, threads, optimizer (its type). */
 #ifndef CST_TRAIN_CHECKPOINT_H
 #define CST_TRAIN_CHECKPOINT_H
 
