@@ -32,8 +32,8 @@ Name: costate
 Description: neural ordinary differential equations in C
 Version: $version
 Cflags: -I\${includedir}/costate$define
-Libs: -L\${libdir} -lcostate
-Libs.private: -pthread -lm
+Libs: -L\${libdir} -lcostate -lm
+Libs.private: -pthread
 Requires.private: openblas libcjson zlib
 END
 echo "installed costate $version ($precision) below $destdir$prefix"

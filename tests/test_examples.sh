@@ -76,7 +76,7 @@ END
 flags() { PKG_CONFIG_SYSROOT_DIR=$1 PKG_CONFIG_PATH=$1/usr/lib/pkgconfig pkg-config "${@:2}" costate; }
 compile() { # root, compiler, source, flags of pkg-config
     # shellcheck disable=SC2046 # lists of words
-    $2 -Wall -Wextra -Werror "$3" $(flags "$1" "${@:4}") -lm -o "$folder/program" >"$out" 2>&1 &&
+    $2 -Wall -Wextra -Werror "$3" $(flags "$1" "${@:4}") -o "$folder/program" >"$out" 2>&1 &&
         LD_LIBRARY_PATH=$1/usr/lib "$folder/program" >"$out" 2>&1
 }
 c="${CC:-cc} -std=c11"
