@@ -2,7 +2,7 @@
  *
  * A section's keys are a table (cst_key). cst_config_read checks a section against its table, stores the values in a
  * struct and writes the defaults of absent keys back into the document, so that a printed document is the resolved
- * config. The only file that knows cJSON. */
+ * config. Only core/config*.c know cJSON. */
 #ifndef CST_CORE_CONFIG_H
 #define CST_CORE_CONFIG_H
 

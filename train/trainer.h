@@ -59,7 +59,9 @@ typedef struct cst_trainer_events {
     cst_status (*checkpoint)(void *context, const cst_trainer *trainer, cst_error *error);
     /* The weights are the best so far. Called before the checkpoint of that epoch. */
     cst_status (*best)(void *context, const cst_trainer *trainer, cst_error *error);
-    bool (*interrupted)(void *context); /* asked after each iteration: true ends training with CST_EINTERRUPTED */
+    bool (*interrupted)(
+        void
+            *context); /* asked after each iteration and each batch of an evaluation: true ends with CST_EINTERRUPTED */
 } cst_trainer_events;
 
 struct cst_trainer {
@@ -95,7 +97,7 @@ void cst_trainer_use_best(cst_trainer *trainer);
 CST_MUST_CHECK cst_status cst_trainer_evaluate(cst_trainer *trainer, const cst_part *part, cst_evaluation *result,
                                                cst_error *error);
 
-/* Room for one more row of metrics. */
+/* Room for n rows of metrics in all. */
 CST_MUST_CHECK cst_status cst_training_reserve(cst_training *training, size_t n, cst_error *error);
 
 #ifdef __cplusplus
