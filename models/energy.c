@@ -2,11 +2,11 @@
 
 cst_status cst_energy_check(const cst_module *h, const char *name, cst_error *error)
 {
-    char got[CST_SHAPE_TEXT], purpose[64] = "an energy";
+    char got[CST_SHAPE_TEXT];
     if (cst_shape_size(&h->y) != 1)
         return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make one number a row, got %s", name,
                         cst_shape_text(&h->y, got));
-    return cst_module_require(h, CST_PASS_JVP | CST_PASS_JVP_VJP, purpose, error);
+    return cst_module_require(h, CST_PASS_JVP | CST_PASS_JVP_VJP, "an energy", error);
 }
 
 /* cache = [H (N) | the network's]; work = [ones (N) | dH (N) | tangent cache | the network's] */
