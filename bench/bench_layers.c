@@ -48,62 +48,60 @@ typedef struct item {
             }                                                                                                          \
         }                                                                                                              \
     }
-static const item
-    items[] =
-        {
-            {"ODE-Net field",
-             "{\"type\": \"sequential\", \"layers\": [" HALF_FIELD ", " HALF_FIELD ", " GROUP_NORM "]}",
-             {3, {64, 6, 6}},
-             128,
-             {{64, 128 * 36, 65 * 9, 2}}},
-            {"MLP 128-256-256-128",
-             "{\"type\": \"sequential\", \"layers\": [" LINEAR(256) ", " TANH ", " LINEAR(256) ", " TANH
-                                                                                               ", " LINEAR(128) "]}",
-             {1, {128}},
-             256,
-             {{256, 256, 128, 1}, {256, 256, 256, 1}, {128, 256, 256, 1}}},
-            {"symoden (W1)", /* the mass network three times, the potential twice */
-             "{\"type\": \"symoden\", \"mass\": {\"type\": \"sequential\", \"layers\": [" HIDDEN(400) ", " HIDDEN(
-                 400) ", " HIDDEN(400) ", " LINEAR(3) "]}, \"potential\": {\"type\": \"sequential\", \"layers\": "
-                                                      "[" HIDDEN(300) ", " HIDDEN(300) ", " LINEAR(1) "]}, \"input\": "
-                                                                                                      "{\"type\": "
-                                                                                                      "\"sequential\", "
-                                                                                                      "\"layers\": "
-                                                                                                      "[" HIDDEN(300) ", " HIDDEN(300) ", " LINEAR(4) "]}}",
-             {1, {8}},
-             256,
-             {{400, 256, 400, 6}, {300, 256, 300, 3}, {400, 256, 4, 8}}},
-            {"conv2d 8, 32 x 32", CONV(8), SQUARE(32, 8, 32)},
-            {"conv2d 16, 32 x 32", CONV(16), SQUARE(32, 16, 16)},
-            {"conv2d 32, 28 x 28", CONV(32), SQUARE(28, 32, 16)},
-            {"conv2d 64, 14 x 14", CONV(64), SQUARE(14, 64, 32)},
-            {"conv2d 64, 6 x 6", CONV(64), SQUARE(6, 64, 128)},
-            {"conv2d 128, 7 x 7", CONV(128), SQUARE(7, 128, 64)},
-            {"conv_transpose2d 64",
-             "{\"type\": \"conv_transpose2d\", \"out_channels\": 32, \"kernel\": 4, \"stride\": 2, \"padding\": 1}",
-             {3, {64, 7, 7}},
-             64,
-             {{32 * 16, 64 * 49, 64, 1}}},
-            {"linear 256", LINEAR(256), {1, {256}}, 1024, {{256, 1024, 256, 1}}},
-            {"concat_squash_linear 64",
-             "{\"type\": \"concat_squash_linear\", \"out_features\": 64}",
-             {1, {64}},
-             512,
-             {{64, 512, 64, 1}}},
-            {"group_norm", GROUP_NORM, {3, {64, 6, 6}}, 128, {{0}}},
-            {"layer_norm", "{\"type\": \"layer_norm\"}", {1, {256}}, 1152, {{0}}},
-            {"max_pool2d", "{\"type\": \"max_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
-            {"avg_pool2d", "{\"type\": \"avg_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
-            SIMPLE("global_avg_pool2d"),
-            SIMPLE("concat_time"),
-            SIMPLE("relu"),
-            SIMPLE("tanh"),
-            SIMPLE("sigmoid"),
-            SIMPLE("softplus"),
-            SIMPLE("elu"),
-            SIMPLE("silu"),
-            SIMPLE("gelu"),
-            SIMPLE("square"),
+static const item items[] = {
+    {"ODE-Net field",
+     "{\"type\": \"sequential\", \"layers\": [" HALF_FIELD ", " HALF_FIELD ", " GROUP_NORM "]}",
+     {3, {64, 6, 6}},
+     128,
+     {{64, 128 * 36, 65 * 9, 2}}},
+    {"MLP 128-256-256-128",
+     "{\"type\": \"sequential\", \"layers\": [" LINEAR(256) ", " TANH ", " LINEAR(256) ", " TANH ", " LINEAR(128) "]}",
+     {1, {128}},
+     256,
+     {{256, 256, 128, 1}, {256, 256, 256, 1}, {128, 256, 256, 1}}},
+    {"symoden (W1)", /* the mass network three times, the potential twice */
+     "{\"type\": \"symoden\", \"mass\": {\"type\": \"sequential\", \"layers\": [" HIDDEN(400) ", " HIDDEN(
+         400) ", " HIDDEN(400) ", " LINEAR(3) "]}, \"potential\": {\"type\": \"sequential\", \"layers\": "
+                                              "[" HIDDEN(300) ", " HIDDEN(300) ", " LINEAR(
+                                                  1) "]}, \"input\": "
+                                                     "{\"type\": "
+                                                     "\"sequential\", "
+                                                     "\"layers\": "
+                                                     "[" HIDDEN(300) ", " HIDDEN(300) ", " LINEAR(4) "]}}",
+     {1, {8}},
+     256,
+     {{400, 256, 400, 6}, {300, 256, 300, 3}, {400, 256, 4, 8}}},
+    {"conv2d 8, 32 x 32", CONV(8), SQUARE(32, 8, 32)},
+    {"conv2d 16, 32 x 32", CONV(16), SQUARE(32, 16, 16)},
+    {"conv2d 32, 28 x 28", CONV(32), SQUARE(28, 32, 16)},
+    {"conv2d 64, 14 x 14", CONV(64), SQUARE(14, 64, 32)},
+    {"conv2d 64, 6 x 6", CONV(64), SQUARE(6, 64, 128)},
+    {"conv2d 128, 7 x 7", CONV(128), SQUARE(7, 128, 64)},
+    {"conv_transpose2d 64",
+     "{\"type\": \"conv_transpose2d\", \"out_channels\": 32, \"kernel\": 4, \"stride\": 2, \"padding\": 1}",
+     {3, {64, 7, 7}},
+     64,
+     {{32 * 16, 64 * 49, 64, 1}}},
+    {"linear 256", LINEAR(256), {1, {256}}, 1024, {{256, 1024, 256, 1}}},
+    {"concat_squash_linear 64",
+     "{\"type\": \"concat_squash_linear\", \"out_features\": 64}",
+     {1, {64}},
+     512,
+     {{64, 512, 64, 1}}},
+    {"group_norm", GROUP_NORM, {3, {64, 6, 6}}, 128, {{0}}},
+    {"layer_norm", "{\"type\": \"layer_norm\"}", {1, {256}}, 1152, {{0}}},
+    {"max_pool2d", "{\"type\": \"max_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
+    {"avg_pool2d", "{\"type\": \"avg_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
+    SIMPLE("global_avg_pool2d"),
+    SIMPLE("concat_time"),
+    SIMPLE("relu"),
+    SIMPLE("tanh"),
+    SIMPLE("sigmoid"),
+    SIMPLE("softplus"),
+    SIMPLE("elu"),
+    SIMPLE("silu"),
+    SIMPLE("gelu"),
+    SIMPLE("square"),
 };
 
 typedef struct bench {
