@@ -319,11 +319,6 @@ static void add_product(size_t n, const real *restrict s, const real *restrict u
     for (size_t i = 0; i < n; i++) out[i] += s[i] * u[i] * v[i];
 }
 
-static void activation_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 static cst_status activation_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const activation *s = activation_of(m);
@@ -410,7 +405,6 @@ static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, con
 #define OPS(type, kind, kernel, flops, keys, parameter, text)                                                          \
     static const cst_module_ops type##_ops = {                                                                         \
         .name = #type,                                                                                                 \
-        .plan = activation_plan,                                                                                       \
         .forward = activation_forward,                                                                                 \
         .vjp = activation_vjp,                                                                                         \
         .jvp = activation_jvp,                                                                                         \

@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-static void concat_time_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 /* y's rows = [value in all of channel 0 | x's row]. */
 static void widen(const cst_module *m, size_t rows, real value, const real *x, real *y)
 {
@@ -73,7 +68,6 @@ static cst_status concat_time_jvp_vjp(const cst_module *m, const cst_call *c, co
 
 static const cst_module_ops concat_time_ops = {
     .name = "concat_time",
-    .plan = concat_time_plan,
     .forward = concat_time_forward,
     .vjp = concat_time_vjp,
     .jvp = concat_time_jvp,

@@ -8,11 +8,6 @@ typedef struct dropout {
     real scale; /* of what is kept; 0 for p = 1, where nothing is */
 } dropout;
 
-static void dropout_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 /* The map is linear and its own transpose: to = from * mask * scale is the forward pass and its VJP. */
 static void apply(const cst_module *m, const cst_call *c, const real *from, real *to)
 {
@@ -43,7 +38,6 @@ static cst_status dropout_vjp(const cst_module *m, const cst_call *c, const cst_
 
 static const cst_module_ops dropout_ops = {
     .name = "dropout",
-    .plan = dropout_plan,
     .forward = dropout_forward,
     .vjp = dropout_vjp,
 };

@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-static void flatten_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 /* All passes copy; NULL stands for zero, and a NULL target for "not needed". */
 static void copy(const cst_module *m, size_t rows, const real *from, real *to)
 {
@@ -51,7 +46,6 @@ static cst_status flatten_jvp_vjp(const cst_module *m, const cst_call *c, const 
 
 static const cst_module_ops flatten_ops = {
     .name = "flatten",
-    .plan = flatten_plan,
     .forward = flatten_forward,
     .vjp = flatten_vjp,
     .jvp = flatten_jvp,

@@ -20,11 +20,6 @@ static bool has_bias(const cst_module *m)
     return m->n_tensors > 1;
 }
 
-static void linear_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan; /* x, y and theta are all that any pass needs */
-}
-
 static cst_status linear_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const size_t in = in_of(m), out = out_of(m);
@@ -116,7 +111,6 @@ static void linear_init(const cst_module *m, cst_rng rng, real *theta)
 
 static const cst_module_ops linear_ops = {
     .name = "linear",
-    .plan = linear_plan,
     .forward = linear_forward,
     .vjp = linear_vjp,
     .jvp = linear_jvp,

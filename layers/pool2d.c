@@ -22,11 +22,6 @@ static size_t planes(const cst_module *m, size_t rows)
     return rows * m->x.dim[0];
 }
 
-static void no_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 /* ---- windows ------------------------------------------------------------------------------------------------- */
 
 /* Outputs first .. end - 1 of `count` have their window's entry number `offset` inside 0 .. size - 1, output o at
@@ -304,24 +299,12 @@ static cst_status max_jvp_vjp(const cst_module *module, const cst_call *c, const
 
 /* ---- constructors -------------------------------------------------------------------------------------------- */
 
-static const cst_module_ops avg_ops = {.name = "avg_pool2d",
-                                       .plan = no_plan,
-                                       .forward = mean_forward,
-                                       .vjp = mean_vjp,
-                                       .jvp = mean_jvp,
-                                       .jvp_vjp = mean_jvp_vjp};
-static const cst_module_ops global_ops = {.name = "global_avg_pool2d",
-                                          .plan = no_plan,
-                                          .forward = mean_forward,
-                                          .vjp = mean_vjp,
-                                          .jvp = mean_jvp,
-                                          .jvp_vjp = mean_jvp_vjp};
-static const cst_module_ops max_ops = {.name = "max_pool2d",
-                                       .plan = no_plan,
-                                       .forward = max_forward,
-                                       .vjp = max_vjp,
-                                       .jvp = max_jvp,
-                                       .jvp_vjp = max_jvp_vjp};
+static const cst_module_ops avg_ops = {
+    .name = "avg_pool2d", .forward = mean_forward, .vjp = mean_vjp, .jvp = mean_jvp, .jvp_vjp = mean_jvp_vjp};
+static const cst_module_ops global_ops = {
+    .name = "global_avg_pool2d", .forward = mean_forward, .vjp = mean_vjp, .jvp = mean_jvp, .jvp_vjp = mean_jvp_vjp};
+static const cst_module_ops max_ops = {
+    .name = "max_pool2d", .forward = max_forward, .vjp = max_vjp, .jvp = max_jvp, .jvp_vjp = max_jvp_vjp};
 
 /* A module with h and w filled. */
 static cst_status pool_new(const cst_module_ops *ops, const cst_shape *x, cst_module **m, cst_error *error)

@@ -298,11 +298,6 @@ typedef struct spy {
     int *visits;
 } spy;
 
-static void spy_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)m, (void)n, (void)k, (void)threads, (void)plan;
-}
-
 static cst_status spy_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     (void)cache;
@@ -319,7 +314,7 @@ static cst_status spy_vjp(const cst_module *m, const cst_call *c, const cst_poin
     return CST_OK;
 }
 
-static const cst_module_ops spy_ops = {.name = "spy", .plan = spy_plan, .forward = spy_forward, .vjp = spy_vjp};
+static const cst_module_ops spy_ops = {.name = "spy", .forward = spy_forward, .vjp = spy_vjp};
 
 /* What comes before the first parameters is visited only if gx or gt is wanted. */
 static void test_sequential_stops_early(void **state)
