@@ -1,36 +1,14 @@
 #include "layers/conv_transpose2d.h"
 
-#include "layers/im2col.h"
+#include "layers/convolution.h"
 
-#include <math.h>
 #include <string.h>
-
-typedef struct conv_transpose2d {
-    cst_module base;
-    cst_lowering lowering; /* y is the image, x the map */
-} conv_transpose2d;
-
-static const cst_lowering *lowering_of(const cst_module *m)
-{
-    return &((const conv_transpose2d *)(const void *)m)->lowering;
-}
-
-static const real *bias_of(const cst_module *m, const real *theta)
-{
-    return m->n_tensors > 1 ? theta + m->tensors[1].offset : NULL;
-}
-
-static void conv_transpose2d_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
-{
-    (void)threads;
-    plan->work = cst_lowering_work(lowering_of(m), cst_size_mul(n, k > 1 ? k : 1));
-}
 
 static cst_status conv_transpose2d_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     (void)cache;
-    const cst_lowered a = {.weight = c->theta, .map = x, .bias = bias_of(m, c->theta), .to_image = y};
-    cst_lowering_run(lowering_of(m), c->n, &a, c->work);
+    const cst_lowered a = {.weight = c->theta, .map = x, .bias = cst_convolution_bias(m, c->theta), .to_image = y};
+    cst_lowering_run(cst_convolution_lowering(m), c->n, &a, c->work);
     return CST_OK;
 }
 
@@ -39,15 +17,13 @@ static cst_status conv_transpose2d_forward(const cst_module *m, const cst_call *
 static void pull_back(const cst_module *m, const cst_call *c, size_t rows, const real *x, const real *gy, real *gx,
                       real scale, real *gtheta, bool bias)
 {
-    const cst_lowering *l = lowering_of(m);
     if (!gy) {
         if (gx) memset(gx, 0, rows * cst_shape_size(&m->x) * sizeof *gx);
         return;
     }
     const cst_lowered a = {.weight = c->theta, .image = gy, .map = x, .to_map = gx, .gweight = gtheta, .scale = scale};
-    if (gx || gtheta) cst_lowering_run(l, rows, &a, c->work);
-    if (gtheta && bias && m->n_tensors > 1)
-        cst_lowering_bias_gradient(rows, l->image_channels, l->h * l->w, gy, scale, gtheta + m->tensors[1].offset);
+    if (gx || gtheta) cst_lowering_run(cst_convolution_lowering(m), rows, &a, c->work);
+    if (bias) cst_convolution_bias_gradient(m, rows, gy, scale, gtheta);
 }
 
 static cst_status conv_transpose2d_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
@@ -63,7 +39,7 @@ static cst_status conv_transpose2d_jvp(const cst_module *m, const cst_call *c, c
 {
     (void)p;
     const cst_lowered a = {.weight = c->theta, .map = d->xdot, .to_image = d->ydot};
-    cst_lowering_run(lowering_of(m), d->count * c->n, &a, c->work);
+    cst_lowering_run(cst_convolution_lowering(m), d->count * c->n, &a, c->work);
     return CST_OK;
 }
 
@@ -77,23 +53,14 @@ static cst_status conv_transpose2d_jvp_vjp(const cst_module *m, const cst_call *
     return CST_OK;
 }
 
-static void conv_transpose2d_init(const cst_module *m, cst_rng rng, real *theta)
-{
-    const cst_shape *weight = &m->tensors[0].shape;
-    const double bound = 1 / sqrt((double)(cst_shape_size(weight) / weight->dim[0]));
-    for (size_t i = 0; i < m->n_tensors; i++)
-        cst_rng_fill_uniform(cst_rng_split(rng, i), theta + m->tensors[i].offset, cst_shape_size(&m->tensors[i].shape),
-                             -bound, bound);
-}
-
 static const cst_module_ops conv_transpose2d_ops = {
     .name = "conv_transpose2d",
-    .plan = conv_transpose2d_plan,
+    .plan = cst_convolution_plan,
     .forward = conv_transpose2d_forward,
     .vjp = conv_transpose2d_vjp,
     .jvp = conv_transpose2d_jvp,
     .jvp_vjp = conv_transpose2d_jvp_vjp,
-    .init = conv_transpose2d_init,
+    .init = cst_convolution_init,
 };
 
 /* Pixels of y along a side of x: 0 if there is none. */
@@ -138,68 +105,22 @@ cst_status cst_conv_transpose2d_new(const cst_shape *x, const cst_conv_transpose
     *module = NULL;
     cst_lowering l;
     CST_TRY(make_lowering(x, options, &l, error));
-    CST_TRY(cst_module_new(sizeof(conv_transpose2d), &conv_transpose2d_ops, x, module, error));
-    conv_transpose2d *m = (conv_transpose2d *)(void *)*module;
-    m->lowering = l;
-    m->base.y = cst_shape_3d(l.image_channels, l.h, l.w);
-    m->base.cost = cst_lowering_cost(&l);
-    cst_module_add_tensor(*module, "weight", cst_lowering_weight(&l));
-    if (options->bias) cst_module_add_tensor(*module, "bias", cst_shape_1d(l.image_channels));
-    return CST_OK;
+    const cst_shape y = cst_shape_3d(l.image_channels, l.h, l.w);
+    return cst_convolution_new(&conv_transpose2d_ops, x, &y, &l, options->bias, module, error);
 }
 
+#define SIZE(field, fallback, least, help)                                                                             \
+    CST_CONVOLUTION_SIZE(cst_conv_transpose2d_options, field, fallback, least, help)
 const cst_key cst_conv_transpose2d_keys[] = {
-    {.name = "out_channels",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, out_channels),
-     .min = 1,
-     .max = 1e6,
-     .help = "channels of y"},
-    {.name = "kernel",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, kernel),
-     .min = 1,
-     .max = 1e6,
-     .help = "height and width of the kernel"},
-    {.name = "stride",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, stride),
-     .fallback = "1",
-     .min = 1,
-     .max = 1e6,
-     .help = "pixels of y from one pixel of x to the next"},
-    {.name = "padding",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, padding),
-     .fallback = "0",
-     .max = 1e6,
-     .help = "rows and columns of y cut off on every side"},
-    {.name = "output_padding",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, output_padding),
-     .fallback = "0",
-     .max = 1e6,
-     .help = "rows and columns added at the bottom and on the right of y"},
-    {.name = "dilation",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, dilation),
-     .fallback = "1",
-     .min = 1,
-     .max = 1e6,
-     .help = "pixels from one entry of the kernel to the next"},
-    {.name = "groups",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(cst_conv_transpose2d_options, groups),
-     .fallback = "1",
-     .min = 1,
-     .max = 1e6,
-     .help = "parts that the channels of x and y are cut into"},
-    {.name = "bias",
-     .kind = CST_KEY_BOOL,
-     .offset = offsetof(cst_conv_transpose2d_options, bias),
-     .fallback = "true",
-     .help = "add a value a channel"},
-    {.name = NULL},
+    SIZE(out_channels, NULL, 1, "channels of y"),
+    SIZE(kernel, NULL, 1, "height and width of the kernel"),
+    SIZE(stride, "1", 1, "pixels of y from one pixel of x to the next"),
+    SIZE(padding, "0", 0, "rows and columns of y cut off on every side"),
+    SIZE(output_padding, "0", 0, "rows and columns added at the bottom and on the right of y"),
+    SIZE(dilation, "1", 1, "pixels from one entry of the kernel to the next"),
+    SIZE(groups, "1", 1, "parts that the channels of x and y are cut into"),
+    {"bias", CST_KEY_BOOL, offsetof(cst_conv_transpose2d_options, bias), "true", 0, 0, NULL, "add a value a channel"},
+    {0},
 };
 
 static cst_status conv_transpose2d_make(const cst_registry *registry, cst_config section, const cst_shape *x,

@@ -492,16 +492,3 @@ void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, 
         }
     }
 }
-
-void cst_lowering_bias_gradient(size_t rows, size_t channels, size_t pixels, const real *g, real scale, real *gbias)
-{
-    for (size_t c = 0; gbias && c < channels; c++) {
-        real sum = 0;
-        for (size_t n = 0; n < rows; n++) {
-            const real *restrict plane = g + (n * channels + c) * pixels;
-#pragma omp simd reduction(+ : sum)
-            for (size_t i = 0; i < pixels; i++) sum += plane[i];
-        }
-        gbias[c] += scale * sum;
-    }
-}

@@ -67,9 +67,6 @@ typedef struct cst_lowered {
 /* All that is wanted in one walk over the blocks. */
 void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work);
 
-/* gbias += scale times the sum over rows and pixels of g (rows, channels, pixels). NULL for not wanted. */
-void cst_lowering_bias_gradient(size_t rows, size_t channels, size_t pixels, const real *g, real scale, real *gbias);
-
 #ifdef __cplusplus
 }
 #endif
