@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const methods[] = {"dopri5", "tsit5",    "dopri8", "bosh3", "fehlberg2", "adaptive_heun",
-                                      "euler",  "midpoint", "heun2",  "heun3", "rk4",       NULL};
+#define NAME(name) #name,
+static const char *const methods[] = {CST_TABLEAUS(NAME) NULL};
 static const char *const profiles[] = {
     [CST_PROFILE_COSTATE] = "costate", [CST_PROFILE_TORCHDIFFEQ] = "torchdiffeq", NULL};
 
@@ -51,10 +51,10 @@ const cst_key cst_solver_keys[] = {
 };
 enum { N_SOLVER_KEYS = sizeof cst_solver_keys / sizeof cst_solver_keys[0] };
 
-static int index_of(const char *const *names, const char *name)
+static int index_of(const cst_tableau *method)
 {
     int i = 0;
-    while (names[i] && strcmp(names[i], name) != 0) i++;
+    while (cst_tableaus[i] && cst_tableaus[i] != method) i++;
     return i;
 }
 
@@ -71,7 +71,7 @@ static cst_status read_times(cst_config list, const double **times, size_t *n, c
 
 static cst_status read_section(cst_config section, const cst_key *keys, cst_solve_options *options, cst_error *error)
 {
-    solver_section s = {.o = *options, .method = index_of(methods, options->method->name)};
+    solver_section s = {.o = *options, .method = index_of(options->method)};
     int profile = -1;
     s.profile = profile;
     CST_TRY(cst_config_read(section, keys, false, &s, error));
@@ -84,7 +84,7 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
         s.o.rtol = before.rtol, s.o.atol = before.atol;
         CST_TRY(cst_config_read(section, keys, false, &s, error));
     }
-    s.o.method = cst_tableau_find(methods[s.method]);
+    s.o.method = cst_tableaus[s.method];
     *options = s.o;
     CST_TRY(read_times(s.step_t, &options->step_t, &options->n_step_t, error));
     return read_times(s.jump_t, &options->jump_t, &options->n_jump_t, error);

@@ -166,8 +166,8 @@ static const cst_tableau rk4 = {
     .b = {1. / 8, 3. / 8, 3. / 8, 1. / 8},
 };
 
-const cst_tableau *const cst_tableaus[] = {&dopri5, &tsit5,    &dopri8, &bosh3, &fehlberg2, &adaptive_heun,
-                                           &euler,  &midpoint, &heun2,  &heun3, &rk4,       NULL};
+#define ADDRESS(name) &name,
+const cst_tableau *const cst_tableaus[] = {CST_TABLEAUS(ADDRESS) NULL};
 
 const cst_tableau *cst_tableau_find(const char *name)
 {

@@ -25,7 +25,10 @@ typedef struct cst_tableau {
     double b[CST_MAX_STAGES], e[CST_MAX_STAGES], m[CST_MAX_STAGES];
 } cst_tableau;
 
-extern const cst_tableau *const cst_tableaus[];        /* ended by NULL; the first is the default, dopri5 */
+/* All of them, the default first. */
+#define CST_TABLEAUS(X)                                                                                                \
+    X(dopri5) X(tsit5) X(dopri8) X(bosh3) X(fehlberg2) X(adaptive_heun) X(euler) X(midpoint) X(heun2) X(heun3) X(rk4)
+extern const cst_tableau *const cst_tableaus[];        /* in this order, ended by NULL */
 const cst_tableau *cst_tableau_find(const char *name); /* NULL if unknown */
 
 /* The interpolant's weights at x in [0, 1]: y(t + x h) = y + h sum_i w_i k_i, w(1) = b. A quartic through the middle m, or,
