@@ -195,6 +195,12 @@ bool cst_path_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool cst_path_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 cst_status cst_folder_lock(const char *path, int *lock, cst_error *error)
 {
     *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -221,12 +227,6 @@ char *cst_path_join(const char *folder, const char *name)
     return NULL;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 cst_status cst_folder_create(const char *path, cst_error *error)
 {
     char *part = strdup(path);
@@ -237,7 +237,7 @@ cst_status cst_folder_create(const char *path, cst_error *error)
         end += strcspn(end, "/");
         const char rest = *end;
         *end = '\0';
-        if (mkdir(part, 0777) != 0) number = errno == EEXIST && is_folder(part) ? 0 : errno;
+        if (mkdir(part, 0777) != 0) number = errno == EEXIST && cst_path_is_folder(part) ? 0 : errno;
         *end = rest;
     }
     free(part);

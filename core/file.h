@@ -45,6 +45,7 @@ CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, 
 /* ---- paths --------------------------------------------------------------------------------------------------- */
 
 bool cst_path_exists(const char *path);
+bool cst_path_is_folder(const char *path);
 
 /* Make a folder and those above it, as far as they are not there. CST_EIO. */
 CST_MUST_CHECK cst_status cst_folder_create(const char *path, cst_error *error);

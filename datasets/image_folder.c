@@ -1,7 +1,6 @@
 #include "datasets/image_folder.h"
 
 #include "core/file.h"
-#include "core/text.h"
 #include "datasets/image.h"
 #include "datasets/locate.h"
 #include "datasets/part.h"
@@ -10,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const size_t largest_file = (size_t)1 << 28; /* bytes of one image */
 
@@ -20,21 +18,6 @@ static cst_status no_memory(const char *path, cst_error *error)
 }
 
 /* FOLDER/NAME, malloc'ed; NULL if out of memory. */
-static char *join(const char *folder, const char *name)
-{
-    cst_text path = {0};
-    cst_text_printf(&path, "%s/%s", folder, name);
-    if (!path.failed) return path.data;
-    free(path.data);
-    return NULL;
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 /* ---- names in a folder --------------------------------------------------------------------------------------- */
 
 typedef struct names {
@@ -78,8 +61,8 @@ static cst_status names_read(const char *path, bool only_folders, names *list, c
     const struct dirent *entry;
     while (status == CST_OK && (errno = 0, entry = readdir(folder))) {
         if (entry->d_name[0] == '.') continue;
-        char *whole = join(path, entry->d_name);
-        const bool wanted = whole && (!only_folders || is_folder(whole));
+        char *whole = cst_path_join(path, entry->d_name);
+        const bool wanted = whole && (!only_folders || cst_path_is_folder(whole));
         if (!whole || (wanted && !names_add(list, entry->d_name))) status = no_memory(path, error);
         free(whole);
     }
@@ -155,7 +138,7 @@ static cst_status read_images(reader *r, const char *root, const names *files, c
 {
     part->n = files->n;
     for (size_t i = 0; i < files->n; i++) {
-        char *path = join(root, files->name[i]);
+        char *path = cst_path_join(root, files->name[i]);
         const cst_status status = path ? read_image(r, path, i, part, error) : no_memory(root, error);
         free(path);
         CST_TRY(status);
@@ -179,7 +162,7 @@ static cst_status list_class(const char *path, const char *class, int32_t label,
     if (larger) *labels = larger;
     for (size_t i = 0; status == CST_OK && i < in_class.n; i++) {
         (*labels)[files->n] = label;
-        char *file = join(class, in_class.name[i]);
+        char *file = cst_path_join(class, in_class.name[i]);
         if (!file || !names_add(files, file)) status = no_memory(path, error);
         free(file);
     }
@@ -193,7 +176,7 @@ static cst_status list_classes(const reader *r, const char *root, const names *c
     for (size_t c = 0; c < classes->n; c++) {
         int32_t label = 0;
         CST_TRY(find_class(r, root, classes->name[c], &label, error));
-        char *path = join(root, classes->name[c]);
+        char *path = cst_path_join(root, classes->name[c]);
         cst_status status = path ? CST_OK : no_memory(root, error);
         if (path) status = list_class(path, classes->name[c], label, files, labels, error);
         free(path);
@@ -251,11 +234,11 @@ static const cst_key keys[] = {
 
 static cst_status read_folders(const char *path, size_t channels, cst_dataset *data, cst_error *error)
 {
-    char *train = join(path, "train"), *test = join(path, "test");
+    char *train = cst_path_join(path, "train"), *test = cst_path_join(path, "test");
     cst_status status;
     if (!train || !test) {
         status = no_memory(path, error);
-    } else if (is_folder(train)) {
+    } else if (cst_path_is_folder(train)) {
         status = cst_image_folder_read(train, test, channels, data, error);
     } else {
         status = cst_image_folder_read(path, NULL, channels, data, error);
