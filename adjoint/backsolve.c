@@ -1,6 +1,7 @@
 #include "adjoint/backsolve.h"
 
 #include "adjoint/replay.h"
+#include "core/arena.h"
 #include "ode/combine.h"
 
 #include <stdint.h>
@@ -117,13 +118,6 @@ size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, co
     return cst_size_add(total, cst_size_mul(4, nz)); /* z, z' and two states on the way */
 }
 
-static real *take(real **work, size_t n)
-{
-    real *taken = *work;
-    *work += cst_size_align(n);
-    return taken;
-}
-
 /* ---- z between the forward pass's steps ---------------------------------------------------------------------- */
 
 /* Make `step` the one at hand: its stages are kept, or made again from the nearest state before it that is. */
@@ -219,15 +213,15 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
     if (from) {
         *from = (interpolant){.trajectory = b->trajectory, .step = SIZE_MAX};
         from->replay = cst_replay_init(b->trajectory, b->call, false, stats, &work);
-        for (size_t i = 0; i < 2; i++) from->on_the_way[i] = take(&work, s->nz);
-        s->z = take(&work, s->nz);
-        s->dz = take(&work, s->nz);
+        for (size_t i = 0; i < 2; i++) from->on_the_way[i] = cst_take(&work, s->nz);
+        s->z = cst_take(&work, s->nz);
+        s->dz = cst_take(&work, s->nz);
     }
-    s->cache = take(&work, plan.cache);
+    s->cache = cst_take(&work, plan.cache);
     s->field_call = *b->call;
-    s->field_call.work = take(&work, plan.work);
-    s->y = take(&work, list.size);
-    s->q = take(&work, n_quadratures);
+    s->field_call.work = cst_take(&work, plan.work);
+    s->y = cst_take(&work, list.size);
+    s->q = cst_take(&work, n_quadratures);
     memset(s->y, 0, list.size * sizeof(real));
     memset(s->q, 0, n_quadratures * sizeof(real));
     if (want_theta) s->theta = (s->theta_state ? s->y : s->q) + s->theta_at;
@@ -266,7 +260,7 @@ static cst_status time_gradient(const adjoint_system *s, size_t i, real *f, doub
 static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *b = s->b;
-    real *f = take(&work, s->nz);
+    real *f = cst_take(&work, s->nz);
     for (size_t i = b->n_times - 1; i > 0; i--) {
         observe(s, i);
         if (gtimes) {

@@ -1,6 +1,7 @@
 #include "adjoint/checkpointed.h"
 
 #include "adjoint/replay.h"
+#include "core/arena.h"
 #include "ode/combine.h"
 
 #include <string.h>
@@ -37,10 +38,9 @@ static void lay_out(reversal *s, cst_solve_stats *stats)
     s->replay = cst_replay_init(s->trajectory, s->p->call, true, stats, &work);
     s->nz = s->trajectory->nz;
     real **const vectors[] = {&s->a, &s->start, &s->g, &s->next};
-    const size_t room = cst_size_align(s->nz);
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++, work += room) *vectors[i] = work;
-    for (size_t i = 0; i < s->tableau->stages; i++, work += room) s->v[i] = work;
-    for (size_t i = 0; i < SPARES; i++, work += room) s->spare[i] = work;
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) *vectors[i] = cst_take(&work, s->nz);
+    for (size_t i = 0; i < s->tableau->stages; i++) s->v[i] = cst_take(&work, s->nz);
+    for (size_t i = 0; i < SPARES; i++) s->spare[i] = cst_take(&work, s->nz);
 }
 
 /* ---- a step differentiated ----------------------------------------------------------------------------------- */

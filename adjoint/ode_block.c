@@ -3,6 +3,7 @@
 #include "adjoint/backsolve.h"
 #include "adjoint/checkpointed.h"
 #include "adjoint/replay.h"
+#include "core/arena.h"
 #include "core/clock.h"
 #include "ode/solve_config.h"
 
@@ -26,12 +27,6 @@ static const cst_module *field_of(const cst_module *m)
 static cst_block state_block(const cst_module *m, size_t n)
 {
     return (cst_block){"z", cst_size_mul(n, cst_shape_size(&m->x)), 1, -1, -1};
-}
-
-/* Doubles in a region of reals. */
-static size_t reals_for_doubles(size_t n)
-{
-    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
 /* ---- gradient methods ---------------------------------------------------------------------------------------- */
@@ -110,7 +105,7 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
         cst_size_add(trajectory_at(block, z.size), cst_trajectory_size(field, n, threads, &block->o.forward,
                                                                        what_to_keep(&block->o), block->o.checkpoints));
     plan->work =
-        cst_size_add(cst_size_mul(2, reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
+        cst_size_add(cst_size_mul(2, cst_reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
 }
 
 static cst_status check_times(const double *times, size_t n, cst_error *error)
@@ -129,8 +124,7 @@ static cst_status check_times(const double *times, size_t n, cst_error *error)
 static const double *times_of(const ode_block *block, const cst_call *c, real **work)
 {
     if (!block->o.learn_t) return block->o.times;
-    double *times = (double *)(void *)*work;
-    *work += reals_for_doubles(block->o.n_times);
+    double *times = cst_take_doubles(work, block->o.n_times);
     for (size_t i = 0; i < block->o.n_times; i++) times[i] = (double)c->theta[i];
     return times;
 }
@@ -253,8 +247,8 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     if (!g->gx && !g->gtheta) return CST_OK; /* its own t is not used: gt gets nothing */
     real *work = c->work, *memory;
     const double *times = times_of(block, c, &work);
-    double *gtimes = (double *)(void *)work;
-    const cst_call call = cst_call_child(m, c, 0, work + reals_for_doubles(n_times));
+    double *gtimes = cst_take_doubles(&work, n_times);
+    const cst_call call = cst_call_child(m, c, 0, work);
     cst_solve_options options = block->o.gradient == CST_GRADIENT_CHECKPOINTED ? block->o.forward : block->o.backward;
     options.threads = c->threads;
     /* A trajectory is a view to write and to read; here it is read. */

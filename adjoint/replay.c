@@ -1,5 +1,6 @@
 #include "adjoint/replay.h"
 
+#include "core/arena.h"
 #include "ode/combine.h"
 
 cst_status cst_replay_check(const cst_solve_options *o, const char *gradient, cst_error *error)
@@ -19,24 +20,17 @@ size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst
     return cst_size_add(cst_size_align(plan.work), cst_size_add(cst_size_mul(1 + stages, nz), cache));
 }
 
-static real *take(real **work, size_t n)
-{
-    real *taken = *work;
-    *work += cst_size_align(n);
-    return taken;
-}
-
 cst_replay cst_replay_init(const cst_trajectory *t, const cst_call *call, bool caches, cst_solve_stats *stats,
                            real **work)
 {
     cst_plan plan;
     cst_module_plan(t->field, call->n, 0, call->threads, &plan);
     cst_replay r = {.trajectory = t, .call = *call, .stats = stats};
-    r.call.work = take(work, plan.work);
-    r.x = take(work, t->nz);
+    r.call.work = cst_take(work, plan.work);
+    r.x = cst_take(work, t->nz);
     for (size_t i = 0; i < t->options->method->stages; i++) {
-        r.k[i] = take(work, t->nz);
-        r.cache[i] = caches || i == 0 ? take(work, plan.cache) : r.cache[0];
+        r.k[i] = cst_take(work, t->nz);
+        r.cache[i] = caches || i == 0 ? cst_take(work, plan.cache) : r.cache[0];
     }
     return r;
 }

@@ -29,6 +29,30 @@ real *cst_arena_take(cst_arena *arena, size_t n)
     return taken;
 }
 
+real *cst_take(real **work, size_t n)
+{
+    real *taken = *work;
+    *work += cst_size_align(n);
+    return taken;
+}
+
+size_t cst_reals_for_doubles(size_t n)
+{
+    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
+}
+
+double *cst_take_doubles(real **work, size_t n)
+{
+    return (double *)(void *)cst_take(work, cst_reals_for_doubles(n));
+}
+
+real *cst_cut(real *base, size_t *size, size_t n)
+{
+    real *at = base ? base + *size : NULL;
+    *size = cst_size_add(*size, cst_size_align(n));
+    return at;
+}
+
 void cst_arena_reset(cst_arena *arena)
 {
     arena->used = 0;

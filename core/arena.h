@@ -24,6 +24,14 @@ CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *
  * more than there is returns NULL. */
 real *cst_arena_take(cst_arena *arena, size_t n);
 
+/* The same of memory that was planned and handed on: n reals or doubles from *work, which moves behind them. */
+real *cst_take(real **work, size_t n);
+double *cst_take_doubles(real **work, size_t n);
+size_t cst_reals_for_doubles(size_t n); /* what n doubles move it by; saturates */
+
+/* For a plan and its use in one: the n reals *size behind `base`, NULL where only the size is asked for; adds to *size. */
+real *cst_cut(real *base, size_t *size, size_t n);
+
 /* Give everything taken back, and free the block. */
 void cst_arena_reset(cst_arena *arena);
 void cst_arena_clear(cst_arena *arena);

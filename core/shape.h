@@ -26,6 +26,11 @@ typedef struct cst_shape {
 size_t cst_size_mul(size_t a, size_t b);
 size_t cst_size_add(size_t a, size_t b);
 
+static inline size_t cst_size_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* n rounded up so that the next array of reals starts on a 64-byte line again. Saturates. */
 size_t cst_size_align(size_t n);
 

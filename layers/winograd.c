@@ -1,5 +1,6 @@
 #include "layers/winograd.h"
 
+#include "core/arena.h"
 #include "core/blas.h"
 
 #include <string.h>
@@ -27,11 +28,6 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static tiling tiling_of(const cst_lowering *l, size_t rows)
 {
     tiling t = {.down = (l->oh + 1) / 2, .across = (l->ow + 1) / 2, .images = 1};
@@ -39,9 +35,9 @@ static tiling tiling_of(const cst_lowering *l, size_t rows)
     if (tiles < FEWEST_TILES) tiles = FEWEST_TILES;
     const size_t whole = tiles / (t.down * t.across);
     if (rows >= VECTOR && tiles >= t.across * VECTOR)
-        t.images = least(whole > VECTOR ? whole / VECTOR * VECTOR : VECTOR, rows);
+        t.images = cst_size_least(whole > VECTOR ? whole / VECTOR * VECTOR : VECTOR, rows);
     else if (whole > 0)
-        t.images = least(whole, rows > 0 ? rows : 1);
+        t.images = cst_size_least(whole, rows > 0 ? rows : 1);
     const size_t row = t.images * t.across, lines = tiles > row ? tiles / row : 1;
     const size_t strips = (t.down + lines - 1) / lines;
     t.lines = (t.down + strips - 1) / strips;
@@ -50,8 +46,8 @@ static tiling tiling_of(const cst_lowering *l, size_t rows)
 
 static block block_of(const tiling *t, size_t rows, size_t first, size_t top)
 {
-    block b = {.first = first, .images = least(t->images, rows - first), .top = top};
-    b.lines = least(t->lines, t->down - top);
+    block b = {.first = first, .images = cst_size_least(t->images, rows - first), .top = top};
+    b.lines = cst_size_least(t->lines, t->down - top);
     b.per = b.images >= VECTOR ? 1 : t->across;
     b.groups = t->across / b.per;
     b.lanes = b.images * b.per;
@@ -63,13 +59,6 @@ bool cst_winograd_suits(const cst_lowering *l)
 {
     return l->kernel == 3 && l->stride == 1 && l->dilation == 1 && l->groups == 1 && l->padding <= 2 &&
            l->image_channels >= FEWEST_CHANNELS && l->map_channels >= FEWEST_CHANNELS;
-}
-
-static real *cut(real *work, size_t *size, size_t n)
-{
-    real *at = work ? work + *size : NULL;
-    *size = cst_size_add(*size, cst_size_align(n));
-    return at;
 }
 
 /* How far apart the entries of (16, channels, tiles) lie: an odd number of cache lines, so that a tile's 16 do not meet in
@@ -85,11 +74,11 @@ static scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
     const size_t weights = cst_size_mul(ENTRIES, cst_size_mul(l->map_channels, l->image_channels));
     const size_t tiles = t->lines * t->images * t->across;
     scratch s = {0};
-    s.u = cut(work, &s.size, weights);
-    s.gu = cut(work, &s.size, weights);
-    s.v = cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->image_channels, tiles)));
-    s.m = cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->map_channels, tiles)));
-    s.grid = cut(work, &s.size, (2 * t->lines + 2) * 4 * t->across * t->images);
+    s.u = cst_cut(work, &s.size, weights);
+    s.gu = cst_cut(work, &s.size, weights);
+    s.v = cst_cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->image_channels, tiles)));
+    s.m = cst_cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->map_channels, tiles)));
+    s.grid = cst_cut(work, &s.size, (2 * t->lines + 2) * 4 * t->across * t->images);
     return s;
 }
 
@@ -167,8 +156,8 @@ static pixels pixels_of_column(const planes *p, const block *b, size_t x)
 {
     const size_t first = x < p->padding ? (p->padding - x + 1) / 2 : 0;
     const size_t end = p->w + p->padding > x ? (p->w + p->padding - x + 1) / 2 : 0;
-    if (least(end, b->per) <= first) return (pixels){0};
-    return (pixels){2 * first + x - p->padding, x * b->lanes + first, least(end, b->per) - first};
+    if (cst_size_least(end, b->per) <= first) return (pixels){0};
+    return (pixels){2 * first + x - p->padding, x * b->lanes + first, cst_size_least(end, b->per) - first};
 }
 
 /* Whether line y of the grid lies inside the planes, and where it begins in them. */

@@ -1,5 +1,6 @@
 #include "models/hamiltonian.h"
 
+#include "core/arena.h"
 #include "layers/vmath.h"
 #include "models/energy.h"
 
@@ -52,23 +53,16 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static real *cut(real *base, size_t *size, size_t n)
-{
-    real *at = base ? base + *size : NULL;
-    *size = cst_size_add(*size, cst_size_align(n));
-    return at;
-}
-
 static kept cut_cache(const cst_module *m, size_t rows, real *cache)
 {
     kept k = {0};
-    k.slope = cut(cache, &k.size, cst_size_mul(rows, 2 * degrees(m)));
+    k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * degrees(m)));
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
         cst_plan plan;
         cst_energy_plan(p.net, rows, &plan);
-        k.x[i] = cut(cache, &k.size, cst_size_mul(rows, p.width));
-        k.net[i] = cut(cache, &k.size, plan.cache);
+        k.x[i] = cst_cut(cache, &k.size, cst_size_mul(rows, p.width));
+        k.net[i] = cst_cut(cache, &k.size, plan.cache);
     }
     return k;
 }
@@ -83,12 +77,12 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
         if (plan.work > most) most = plan.work;
     }
     scratch s = {0};
-    s.damping = cut(work, &s.size, n);
-    s.rate = cut(work, &s.size, n);
-    s.psi = cut(work, &s.size, row);
-    s.direction = cut(work, &s.size, row);
-    s.gx = cut(work, &s.size, row);
-    s.net = cut(work, &s.size, most);
+    s.damping = cst_cut(work, &s.size, n);
+    s.rate = cst_cut(work, &s.size, n);
+    s.psi = cst_cut(work, &s.size, row);
+    s.direction = cst_cut(work, &s.size, row);
+    s.gx = cst_cut(work, &s.size, row);
+    s.net = cst_cut(work, &s.size, most);
     return s;
 }
 

@@ -1,5 +1,6 @@
 #include "models/symoden.h"
 
+#include "core/arena.h"
 #include "models/energy.h"
 
 #include <math.h>
@@ -37,13 +38,6 @@ typedef struct kept {
     size_t size;
 } kept;
 
-static real *cut(real *base, size_t *size, size_t n)
-{
-    real *at = base ? base + *size : NULL;
-    *size = cst_size_add(*size, cst_size_align(n));
-    return at;
-}
-
 static kept cut_cache(const cst_module *m, size_t rows, real *cache)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
@@ -52,17 +46,17 @@ static kept cut_cache(const cst_module *m, size_t rows, real *cache)
     cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
     cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
     kept k = {0};
-    k.c = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.xdot = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.l = cut(cache, &k.size, cst_size_mul(rows, h));
-    k.ldot = cut(cache, &k.size, cst_size_mul(rows, h));
-    k.p = cut(cache, &k.size, cst_size_mul(rows, n));
-    k.slope = cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.gain = cut(cache, &k.size, cst_size_mul(rows, n * n));
-    k.tangent = cut(cache, &k.size, mass.tangent);
-    k.cache[MASS] = cut(cache, &k.size, mass.cache);
-    k.cache[POTENTIAL] = cut(cache, &k.size, potential.cache);
-    k.cache[INPUT] = cut(cache, &k.size, input.cache);
+    k.c = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.xdot = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.l = cst_cut(cache, &k.size, cst_size_mul(rows, h));
+    k.ldot = cst_cut(cache, &k.size, cst_size_mul(rows, h));
+    k.p = cst_cut(cache, &k.size, cst_size_mul(rows, n));
+    k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
+    k.gain = cst_cut(cache, &k.size, cst_size_mul(rows, n * n));
+    k.tangent = cst_cut(cache, &k.size, mass.tangent);
+    k.cache[MASS] = cst_cut(cache, &k.size, mass.cache);
+    k.cache[POTENTIAL] = cst_cut(cache, &k.size, potential.cache);
+    k.cache[INPUT] = cst_cut(cache, &k.size, input.cache);
     return k;
 }
 
@@ -96,18 +90,18 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
     cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
     cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
     scratch s = {0};
-    s.gl = cut(work, &s.size, cst_size_mul(rows, h));
-    s.gldot = cut(work, &s.size, cst_size_mul(rows, 2 * h));
-    s.xdot = cut(work, &s.size, cst_size_mul(rows, 4 * n));
-    s.lpsi = cut(work, &s.size, cst_size_mul(rows, h));
-    s.gc = cut(work, &s.size, cst_size_mul(rows, 2 * n));
-    s.gc_sum = cut(work, &s.size, cst_size_mul(rows, 2 * n));
-    s.gxdot = cut(work, &s.size, cst_size_mul(rows, 4 * n));
-    s.gdp = cut(work, &s.size, cst_size_mul(rows, n));
-    s.gq = cut(work, &s.size, cst_size_mul(rows, n));
-    s.ggain = cut(work, &s.size, cst_size_mul(rows, n * n));
-    s.tangent = cut(work, &s.size, mass.tangent);
-    s.net = cut(work, &s.size, larger(mass.work, larger(potential.work, input.work)));
+    s.gl = cst_cut(work, &s.size, cst_size_mul(rows, h));
+    s.gldot = cst_cut(work, &s.size, cst_size_mul(rows, 2 * h));
+    s.xdot = cst_cut(work, &s.size, cst_size_mul(rows, 4 * n));
+    s.lpsi = cst_cut(work, &s.size, cst_size_mul(rows, h));
+    s.gc = cst_cut(work, &s.size, cst_size_mul(rows, 2 * n));
+    s.gc_sum = cst_cut(work, &s.size, cst_size_mul(rows, 2 * n));
+    s.gxdot = cst_cut(work, &s.size, cst_size_mul(rows, 4 * n));
+    s.gdp = cst_cut(work, &s.size, cst_size_mul(rows, n));
+    s.gq = cst_cut(work, &s.size, cst_size_mul(rows, n));
+    s.ggain = cst_cut(work, &s.size, cst_size_mul(rows, n * n));
+    s.tangent = cst_cut(work, &s.size, mass.tangent);
+    s.net = cst_cut(work, &s.size, larger(mass.work, larger(potential.work, input.work)));
     return s;
 }
 

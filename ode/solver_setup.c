@@ -1,4 +1,5 @@
 /* Options, memory and the beginning of a solve. */
+#include "core/arena.h"
 #include "core/shape.h"
 #include "ode/solver_internal.h"
 
@@ -72,32 +73,13 @@ static size_t state_size(const cst_problem *problem)
     return n;
 }
 
-static size_t reals_for_doubles(size_t n)
-{
-    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
-}
-
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options)
 {
     const size_t vectors = 3 + options->method->stages;
     size_t total = cst_size_mul(vectors, cst_size_align(state_size(problem)));
     total = cst_size_add(total, cst_size_mul(3, cst_size_align(problem->n_quadratures)));
-    total = cst_size_add(total, reals_for_doubles(options->n_step_t) + reals_for_doubles(options->n_jump_t));
-    return cst_size_add(total, reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
-}
-
-static real *take(real **work, size_t n)
-{
-    real *taken = *work;
-    *work += cst_size_align(n);
-    return taken;
-}
-
-static double *take_doubles(real **work, size_t n)
-{
-    double *taken = (double *)(void *)*work;
-    *work += reals_for_doubles(n);
-    return taken;
+    total = cst_size_add(total, cst_reals_for_doubles(options->n_step_t) + cst_reals_for_doubles(options->n_jump_t));
+    return cst_size_add(total, cst_reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
 }
 
 /* Copy the times that lie ahead of the start, each once, in the order of the solve; returns how many. */
@@ -120,16 +102,16 @@ static void lay_out(cst_solver *s, real *work)
 {
     const cst_solve_options *o = s->options;
     const size_t q = s->problem->n_quadratures;
-    s->y = take(&work, s->n);
-    s->y_new = take(&work, s->n);
-    s->stage = take(&work, s->n);
-    for (size_t i = 0; i < o->method->stages; i++) s->k[i] = take(&work, s->n);
-    s->q_step = take(&work, q);
-    s->q_first = take(&work, q);
-    s->q_next = take(&work, q);
-    s->step_at = take_doubles(&work, o->n_step_t);
-    s->jump_at = take_doubles(&work, o->n_jump_t);
-    s->partial = take_doubles(&work, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
+    s->y = cst_take(&work, s->n);
+    s->y_new = cst_take(&work, s->n);
+    s->stage = cst_take(&work, s->n);
+    for (size_t i = 0; i < o->method->stages; i++) s->k[i] = cst_take(&work, s->n);
+    s->q_step = cst_take(&work, q);
+    s->q_first = cst_take(&work, q);
+    s->q_next = cst_take(&work, q);
+    s->step_at = cst_take_doubles(&work, o->n_step_t);
+    s->jump_at = cst_take_doubles(&work, o->n_jump_t);
+    s->partial = cst_take_doubles(&work, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
 }
 
 double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const real *y0, const real *y1, size_t *block)
