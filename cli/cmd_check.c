@@ -73,20 +73,22 @@ static int print_gradients(const cst_experiment *e)
         return status == CST_ECONFIG || status == CST_EUNSUPPORTED ? cli_refuse(&error) : cli_fail(&error);
     printf("the gradient of the loss at the initial weights, on a batch of %zu rows (%s precision)\n\n",
            e->data.train.n < e->data.batch_size ? e->data.train.n : e->data.batch_size, CST_REAL_NAME);
-    printf("  %-22s %12s %16s %12s %12s %10s\n", "method", "distance", "along a line", "forward NFE", "backward NFE",
-           "ms");
+    printf("  %-22s %12s %14s %16s %12s %12s %10s\n", "method", "distance", "from the ODE's", "along a line",
+           "forward NFE", "backward NFE", "ms");
     for (size_t i = 0; i < CST_GRADIENT_ROWS; i++) {
         const cst_gradient_row *r = &rows[i];
         if (r->status != CST_OK) {
             printf("  %-22s %s\n", r->method, r->why);
             continue;
         }
-        char distance[16] = "-";
+        char distance[16] = "-", from_limit[16] = "-";
         if (isfinite(r->distance)) snprintf(distance, sizeof distance, "%.2e", r->distance);
-        printf("  %-22s %12s %16.9g %12.0f %12.0f %10.2f\n", r->method, distance, r->along, r->nfe[0], r->nfe[1],
-               1e3 * r->seconds);
+        if (isfinite(r->from_limit)) snprintf(from_limit, sizeof from_limit, "%.2e", r->from_limit);
+        printf("  %-22s %12s %14s %16.9g %12.0f %12.0f %10.2f\n", r->method, distance, from_limit, r->along, r->nfe[0],
+               r->nfe[1], 1e3 * r->seconds);
     }
     puts("\ndistance: from the exact gradient of the steps taken (checkpointed), relative, over all parameters\n"
+         "from the ODE's: from the gradient for tolerances a thousand times tighter, the same\n"
          "along a line: the derivative in a random direction, which a central difference has as well; its solves\n"
          "take the steps that were taken at the middle");
     if (sizeof(real) < sizeof(double))

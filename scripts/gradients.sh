@@ -13,7 +13,7 @@ for config in spiral fashion_odenet mnist_odenet; do
     for tolerance in $tolerances; do
         build/double/costate check "configs/$config.json" --gradients --set data.batch_size=64 --set "...solver={\"rtol\": $tolerance, \"atol\": $tolerance}" \
             --set "...gradient={}" | awk -v t=$tolerance '
-            /^  (checkpointed|backsolve|interpolating)/ { sub(/, /, "-"); print t, $1, $2, $4, $5, $6 }' >>"$out/$config.dat"
+            /^  (checkpointed|backsolve|interpolating)/ { sub(/, /, "-"); print t, $1, $2, $5, $6, $7 }' >>"$out/$config.dat"
     done
     {
         echo "| tolerance | method | distance | forward NFE | backward NFE | ms |"

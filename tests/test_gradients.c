@@ -3,6 +3,7 @@
 #include "train/gradients.h"
 
 #include <math.h>
+#include <string.h>
 #include <stdio.h>
 
 #ifdef CST_DOUBLE
@@ -49,6 +50,8 @@ static void differences_take_the_same_steps(void **state)
         const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
         if (!(fabs(differences->along - exact->along) <= tolerance * fabs(exact->along)))
             fail_msg("%s: %.10g, differences %.10g", cases[i].solver, exact->along, differences->along);
+        const bool fixed = strstr(cases[i].solver, "rk4") != NULL;
+        assert_true(fixed ? isnan(exact->from_limit) : exact->from_limit > 0 && exact->from_limit < 0.1);
         cst_experiment_clear(&e);
         cst_document_free(document);
     }

@@ -15,7 +15,8 @@
 typedef struct bench {
     const cst_experiment *e;
     cst_batch batch;
-    real *x, *targets, *theta, *direction, *exact, *grad;
+    real *x, *targets, *theta, *direction, *exact, *limit, *grad;
+    bool has_limit;
     int32_t *labels;
     size_t *order;
     size_t n_params;
@@ -38,6 +39,7 @@ static void visit_blocks(cst_config at, void (*visit)(void *context, cst_config 
 typedef struct change {
     const char *method, *store; /* of the gradient; NULL: as it is */
     const bench *replay;        /* solve with the steps that are recorded there; NULL: freely */
+    bool tighten;               /* solve for tolerances a thousand times tighter */
     cst_status status;
     cst_error *error;
 } change;
@@ -91,10 +93,29 @@ static cst_status change_gradient(cst_config block, const change *c, cst_error *
     return cst_config_put(gradient, "store", value, error);
 }
 
+/* The resolved section has both; in single precision there is an end to it. */
+static cst_status tighten(cst_config solver, cst_error *error)
+{
+    static const char *const keys[] = {"rtol", "atol"};
+    const char *method = cst_config_string(cst_config_get(solver, "method"));
+    const cst_tableau *tableau = method ? cst_tableau_find(method) : NULL;
+    char text[40];
+    if (!tableau || !tableau->adaptive) return cst_fail(error, CST_EUNSUPPORTED, "steps do not follow a tolerance");
+    for (size_t i = 0; i < 2; i++) {
+        double value;
+        if (!cst_config_number(cst_config_get(solver, keys[i]), &value))
+            return cst_fail(error, CST_EUNSUPPORTED, "no %s to tighten", keys[i]);
+        snprintf(text, sizeof text, "%.17g", fmax(1e-3 * value, i == 0 ? 8 * (double)CST_REAL_EPSILON : 0));
+        CST_TRY(cst_config_put(solver, keys[i], text, error));
+    }
+    return CST_OK;
+}
+
 static void change_block(void *context, cst_config block, size_t i)
 {
     change *c = context;
     if (c->status == CST_OK && c->method) c->status = change_gradient(block, c, c->error);
+    if (c->status == CST_OK && c->tighten) c->status = tighten(cst_config_get(block, "solver"), c->error);
     if (c->status != CST_OK || !c->replay || i >= c->replay->n_solves) return;
     const cst_solve_stats *stats = &c->replay->solves[i];
     if (!cst_config_present(cst_config_get(block, "solver")))
@@ -194,13 +215,13 @@ static cst_status try_method(bench *b, const change *c, bool keep, cst_gradient_
     return status;
 }
 
-static double distance(const bench *b)
+static double distance(const bench *b, const real *from)
 {
     double sum = 0, size = 0;
     for (size_t i = 0; i < b->n_params; i++) {
-        const double d = (double)b->grad[i] - (double)b->exact[i];
+        const double d = (double)b->grad[i] - (double)from[i];
         sum += d * d;
-        size += (double)b->exact[i] * (double)b->exact[i];
+        size += (double)from[i] * (double)from[i];
     }
     return sqrt(sum / size);
 }
@@ -226,7 +247,7 @@ static cst_status try_differences(bench *b, cst_gradient_row *row, cst_error *er
     }
     row->seconds = cst_clock() - start;
     row->along = (loss[1] - loss[0]) / (2 * h);
-    row->distance = (double)NAN;
+    row->distance = row->from_limit = (double)NAN;
     if (l.model) cst_learner_clear(&l);
     cst_module_free(m);
     return status;
@@ -237,7 +258,7 @@ static cst_status try_differences(bench *b, cst_gradient_row *row, cst_error *er
 static void clear(bench *b)
 {
     forget_solves(b);
-    real *const arrays[] = {b->x, b->targets, b->theta, b->direction, b->exact, b->grad};
+    real *const arrays[] = {b->x, b->targets, b->theta, b->direction, b->exact, b->limit, b->grad};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) free(arrays[i]);
     free(b->labels);
     free(b->order);
@@ -254,9 +275,10 @@ static cst_status prepare(bench *b, cst_error *error)
     b->targets = calloc(n * targets, sizeof(real));
     b->labels = calloc(n, sizeof *b->labels);
     b->order = calloc(part->n, sizeof *b->order);
-    real **const vectors[] = {&b->theta, &b->direction, &b->exact, &b->grad};
+    real **const vectors[] = {&b->theta, &b->direction, &b->exact, &b->limit, &b->grad};
     bool good = b->x && b->targets && b->labels && b->order;
-    for (size_t i = 0; i < 4; i++) good = (*vectors[i] = calloc(p + 1, sizeof(real))) && good;
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+        good = (*vectors[i] = calloc(p + 1, sizeof(real))) && good;
     if (!good) return cst_fail(error, CST_ENOMEM, "out of memory");
     cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), 0), b->order, part->n);
     cst_dataset_gather(&e->data, part, b->order, n, b->x, b->labels, b->targets);
@@ -272,6 +294,17 @@ static cst_status prepare(bench *b, cst_error *error)
     return CST_OK;
 }
 
+/* Where it cannot be had, steps being fixed or too many, there is no distance from it. */
+static cst_status find_limit(bench *b, cst_error *error)
+{
+    const change c = {.method = "checkpointed", .store = "states", .tighten = true};
+    cst_gradient_row row = {0};
+    const cst_status status = try_method(b, &c, false, &row, error);
+    b->has_limit = status == CST_OK;
+    if (b->has_limit) memcpy(b->limit, b->grad, b->n_params * sizeof *b->limit);
+    return status == CST_ENOMEM ? status : CST_OK;
+}
+
 static cst_status compare(bench *b, cst_gradient_row rows[CST_GRADIENT_ROWS], cst_error *error)
 {
     static const struct {
@@ -281,6 +314,7 @@ static cst_status compare(bench *b, cst_gradient_row rows[CST_GRADIENT_ROWS], cs
                                         {"backsolve", "backsolve", NULL},
                                         {"interpolating", "interpolating", NULL}};
     CST_TRY(prepare(b, error));
+    CST_TRY(find_limit(b, error));
     for (size_t i = 0; i < CST_GRADIENT_ROWS; i++) {
         cst_gradient_row *row = &rows[i];
         const bool differences = i + 1 == CST_GRADIENT_ROWS;
@@ -296,7 +330,9 @@ static cst_status compare(bench *b, cst_gradient_row rows[CST_GRADIENT_ROWS], cs
             return cst_fail(error, row->status, "%s: %s", row->method, why.message);
         snprintf(row->why, sizeof row->why, "%.199s", why.message);
         if (i == 0) memcpy(b->exact, b->grad, b->n_params * sizeof *b->exact);
-        if (!differences) row->distance = distance(b);
+        if (differences) continue;
+        row->distance = distance(b, b->exact);
+        row->from_limit = b->has_limit ? distance(b, b->limit) : (double)NAN;
     }
     return CST_OK;
 }
