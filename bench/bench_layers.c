@@ -1,7 +1,7 @@
 /* How fast the passes are, beside the product or the copy that bounds them, timed in the same run on the same threads:
  * matrix layers against GEMMs of the same shapes, the others against memcpy of x to y.
  *
- *   bench_layers [threads [FILE.json]]     times are the best of many, in milliseconds; ratio = ours / limit */
+ *   bench_layers [threads [FILE.json [NAME]]]     those whose names contain NAME; times are the best of many, in milliseconds; ratio = ours / limit */
 #include "core/blas.h"
 #include "core/module.h"
 #include "core/parallel.h"
@@ -282,7 +282,8 @@ int main(int argc, char **argv)
     int failed = EXIT_SUCCESS;
     if (json) fprintf(json, "[");
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
-        if (run(&items[i], threads, json) != EXIT_SUCCESS) failed = EXIT_FAILURE;
+        if ((argc < 4 || strstr(items[i].name, argv[3])) && run(&items[i], threads, json) != EXIT_SUCCESS)
+            failed = EXIT_FAILURE;
     if (json) fprintf(json, "\n]\n");
     return json && fclose(json) != 0 ? EXIT_FAILURE : failed;
 }
