@@ -103,32 +103,35 @@ cst_status cst_trace_read(const char *path, void (*row)(void *context, const cst
 
 /* ---- going on ------------------------------------------------------------------------------------------------ */
 
-/* Behind the end of the line; false where it has none. */
-static bool skip_line(FILE *stream)
+/* Behind the end of the line; false where it has none before `end`. */
+static bool skip_line(FILE *stream, off_t end)
 {
-    int c;
-    while ((c = getc_unlocked(stream)) != '\n')
+    for (off_t at = ftello(stream); at < end; at++) {
+        const int c = getc_unlocked(stream);
+        if (c == '\n') return true;
         if (c == EOF) return false;
-    return true;
+    }
+    return false;
 }
 
-static bool skip_row(FILE *stream, uint64_t *iteration)
+static uint64_t read_iteration(FILE *stream)
 {
+    uint64_t iteration = 0;
     int c;
-    for (*iteration = 0; isdigit(c = getc_unlocked(stream));) *iteration = 10 * *iteration + (uint64_t)(c - '0');
-    return c == '\n' || (c != EOF && skip_line(stream));
+    while (isdigit(c = getc_unlocked(stream))) iteration = 10 * iteration + (uint64_t)(c - '0');
+    return iteration;
 }
 
 /* Where the rows of iterations before this one end, by bisection: iterations only grow. A row without its end is none. */
 static bool find_end(FILE *stream, uint64_t iteration, off_t *end)
 {
     if (fseeko(stream, 0, SEEK_END) != 0) return false;
-    off_t low = sizeof header - 1, high = ftello(stream); /* the end is a row's beginning in [low, high] */
+    const off_t size = ftello(stream);
+    off_t low = sizeof header - 1, high = size; /* what is looked for is a row's beginning in [low, high] */
     while (low < high) {
         const off_t middle = low + (high - low) / 2;
-        uint64_t found;
         if (fseeko(stream, middle - 1, SEEK_SET) != 0) return false;
-        if (skip_line(stream) && ftello(stream) < high && skip_row(stream, &found) && found < iteration)
+        if (skip_line(stream, high - 1) && read_iteration(stream) < iteration && skip_line(stream, size))
             low = ftello(stream);
         else
             high = middle;
