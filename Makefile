@@ -30,7 +30,7 @@ lib_objects := $(call objects,$(FOLDERS:=/*.c))
 support_objects := $(filter-out $(out)/tests/test_%,$(call objects,tests/*.c))
 tests := $(patsubst tests/%.c,$(out)/%,$(sort $(wildcard tests/test_*.c)))
 chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
-quick := $(filter-out $(out)/test_slow_%,$(chosen))
+quick := $(if $(SLOW),$(chosen),$(filter-out $(out)/test_slow_%,$(chosen)))
 examples := $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
 programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) $(examples)
 
@@ -47,10 +47,8 @@ $(out)/%.o: %.c
 	$(call quiet,cc $@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
 $(out)/libcostate.a: $(lib_objects)
-	@rm -f $@
-	$(call quiet,ar $@)$(AR) rcs $@ $^
-
 $(out)/libsupport.a: $(support_objects)
+$(out)/lib%.a:
 	@rm -f $@
 	$(call quiet,ar $@)$(AR) rcs $@ $^
 
@@ -59,22 +57,19 @@ $(out)/costate.map:
 	@echo '{ global: cst_*; local: *; };' > $@
 
 $(out)/libcostate.so: $(lib_objects) $(out)/costate.map
-	$(call quiet,ld $@)$(CC) $(all_cflags) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map $(lib_objects) $(all_libs) -o $@
+	$(link) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map
 
+link = $(call quiet,ld $@)$(CC) $(all_cflags) -o $@ $(filter %.o %.a,$^) $(all_libs)
 $(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
-	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
-
+	$(link)
 $(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(out)/libcostate.a
-	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -lcmocka -o $@
-
+	$(link) -lcmocka
 $(out)/%: $(out)/bench/%.o $(out)/libcostate.a
-	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
-
+	$(link)
 $(out)/%: $(out)/examples/%.o $(out)/libcostate.a
-	$(call quiet,ld $@)$(CC) $(all_cflags) $^ $(all_libs) -o $@
-
+	$(link)
 $(out)/fuzz_%: $(out)/fuzz/fuzz_%.o $(out)/libcostate.a
-	$(call quiet,ld $@)$(CC) $(all_cflags) -fsanitize=fuzzer $^ $(all_libs) -o $@
+	$(link) -fsanitize=fuzzer
 
 $(call objects,examples/*.c): all_cflags += -I$(out)
 $(call objects,examples/*.c): $(out)/costate.h
@@ -88,24 +83,22 @@ build/costate build/libcostate.a build/libcostate.so: build/%: $(out)/% always
 
 installed := $(out)/costate $(out)/libcostate.a $(out)/libcostate.so
 build-tests: $(quick) $(examples) $(installed)
-build-slow-tests: $(chosen) $(examples) $(installed)
 everything: $(lib_objects) $(chosen) $(programs) $(out)/libcostate.so
 
 setup: ## install the system packages that are missing (Debian)
 	@scripts/setup.sh
 
 test: setup ## build and run the tests, in double and in float
-	@$(MAKE) build-tests PRECISION=double
-	@$(MAKE) build-tests PRECISION=float
-	@$(MAKE) -s run-tests runs="double float"
-
 test-slow: setup ## all tests, the slow ones included
-	@$(MAKE) build-slow-tests PRECISION=double
-	@$(MAKE) build-slow-tests PRECISION=float
-	@$(MAKE) -s run-tests runs="double float" quick="$(chosen)" scripts="$(wildcard tests/test_*.sh)"
+double: ## build everything in double precision and run the tests
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+tsan: ## the threads under ThreadSanitizer
+coverage: ## lines that the tests reach, by file
+test test-slow double asan tsan coverage:
+	@MAKE="$(MAKE)" scripts/test.sh $@
 
 runs ?= $(variant)
-scripts ?= $(filter-out tests/test_slow_%,$(wildcard tests/test_*.sh))
+scripts := $(if $(SLOW),$(wildcard tests/test_*.sh),$(filter-out tests/test_slow_%,$(wildcard tests/test_*.sh)))
 run-tests:
 	@GOLDEN="$(GOLDEN)" COSTATE="build/$(lastword $(runs))/costate" tests/run.sh $(foreach \
 	    v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick))) $(if $(TESTS),,$(scripts))
@@ -114,19 +107,6 @@ golden: ## compare with the reference cases below GOLDEN="DIR ..."
 	@$(MAKE) build/double/test_golden PRECISION=double
 	build/double/test_golden $(GOLDEN)
 
-double: ## build everything in double precision and run the tests
-	@$(MAKE) build-tests PRECISION=double
-	@$(MAKE) -s run-tests PRECISION=double
-
-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) build-tests PRECISION=double SANITIZE=address,undefined
-	@ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(MAKE) -s run-tests PRECISION=double SANITIZE=address,undefined
-
-tsan: ## the threads under ThreadSanitizer
-	@$(MAKE) build-tests SANITIZE=thread TESTS=test_parallel
-	@TSAN_OPTIONS=die_after_fork=0 setarch -R $(MAKE) -s run-tests SANITIZE=thread TESTS=test_parallel
-
 SECONDS ?= 60
 fuzzers := $(patsubst fuzz/%.c,$(out)/%,$(wildcard fuzz/fuzz_*.c))
 fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under clang's sanitizers
@@ -134,53 +114,36 @@ fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under cl
 build-fuzz: $(fuzzers)
 	@scripts/fuzz.sh $(SECONDS) $^
 
-coverage: ## lines that the tests reach, by file
-	@$(MAKE) build-tests PRECISION=double COVERAGE=1
-	@$(MAKE) -s run-tests PRECISION=double COVERAGE=1
-	@scripts/coverage.sh build/double-coverage
-
 check: check-format check-includes check-headers check-sizes ## formatting, include rules, headers, sizes
+lint: check-lint ## clang-tidy and cppcheck
 check-%:
-	@scripts/check.sh $*
-
-lint: ## clang-tidy and cppcheck
-	clang-tidy --quiet $$(grep -L STB_IMAGE_IMPLEMENTATION $(wildcard $(addsuffix /*.c,$(FOLDERS) cli))) -- -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. $(package_cflags)
-	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
-	    --suppress=normalCheckLevelMaxBranches -I. $(FOLDERS) cli
+	@PACKAGES="$(package_cflags)" scripts/check.sh $*
 
 docs: ## write docs/config.md from the program's tables
 	@$(MAKE) $(out)/costate
 	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
-
 format: ## format all sources
 	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]')
-
 bench: ## time layers and training iterations beside their limits, as tables and as build/bench-*.json
 	@$(MAKE) $(out)/bench_layers $(out)/bench_iterations
-	@for n in $$(nproc) 1; do $(out)/bench_layers $$n build/bench-layers-$$n.json && echo && \
-	    $(out)/bench_iterations $$n build/bench-iterations-$$n.json && echo || exit 1; done
+	@scripts/bench.sh $(out)
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
-	@$(MAKE) all
-	@scripts/demo.sh
-
 acrobot: setup ## train SymODEN on the double pendulum under several adjoints, compare them, and bring it upright
+demo acrobot:
 	@$(MAKE) all
-	@scripts/acrobot.sh
+	@scripts/$@.sh
 
 install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
 	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(out)" "$(FOLDERS)"
-
 uninstall: ## remove them
 	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)"
-
 clean: ## remove build/
 	rm -rf build
-
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all always build-tests build-slow-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
+.PHONY: all always build-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
     lint docs format bench demo acrobot install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

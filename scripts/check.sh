@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check.sh format|includes|headers|sizes: what `make check` demands of the sources. Prints what is wrong; exits 1 then.
+# check.sh format|includes|headers|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
 set -u
 library="core layers ode adjoint models datasets train"
 files() { find "$@" -name '*.[ch]' 2>/dev/null | sort; }
@@ -77,6 +77,15 @@ check_sizes() { # advice: exits 0
          /^\}/ { if (start && FNR - start > 90) printf "%s:%d: a function of %d lines\n", FILENAME, start, FNR - start
                  start = 0 }
          FNR == 501 { printf "%s: more than 500 lines\n", FILENAME }' $(files $library cli tests bench examples fuzz)
+}
+
+check_lint() { # PACKAGES: the packages' flags
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    clang-tidy --quiet $(grep -L STB_IMAGE_IMPLEMENTATION $(find $library cli -name '*.c' | sort)) -- -std=c11 \
+        -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. $PACKAGES || status=1
+    # shellcheck disable=SC2086
+    cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
+        --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. $library cli || status=1
 }
 
 "check_$1"
