@@ -3,8 +3,8 @@
 #include "train/gradients.h"
 
 #include <math.h>
-#include <string.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef CST_DOUBLE
 static const double tolerance = 1e-6;
