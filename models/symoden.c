@@ -24,7 +24,14 @@ static const cst_module *net_of(const cst_module *m, int i)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* What forward leaves to vjp, for N rows. `xdot` has c' and the place of the tangent that vjp adds. */
+static void plan_nets(const cst_module *m, size_t rows, cst_plan net[N_NETS])
+{
+    cst_module_plan(net_of(m, MASS), rows, 2, 1, &net[MASS]);
+    cst_energy_plan(net_of(m, POTENTIAL), rows, &net[POTENTIAL]);
+    cst_module_plan(net_of(m, INPUT), rows, 0, 1, &net[INPUT]);
+}
+
+/* What forward leaves to vjp, for N rows. */
 typedef struct kept {
     real *c;       /* (N, 2n) */
     real *xdot;    /* (N, 2n): c' */
@@ -41,10 +48,8 @@ typedef struct kept {
 static kept cut_cache(const cst_module *m, size_t rows, real *cache)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
-    cst_plan mass, potential, input;
-    cst_module_plan(net_of(m, MASS), rows, 2, 1, &mass);
-    cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
-    cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
+    cst_plan net[N_NETS];
+    plan_nets(m, rows, net);
     kept k = {0};
     k.c = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
     k.xdot = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
@@ -53,10 +58,10 @@ static kept cut_cache(const cst_module *m, size_t rows, real *cache)
     k.p = cst_cut(cache, &k.size, cst_size_mul(rows, n));
     k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
     k.gain = cst_cut(cache, &k.size, cst_size_mul(rows, n * n));
-    k.tangent = cst_cut(cache, &k.size, mass.tangent);
-    k.cache[MASS] = cst_cut(cache, &k.size, mass.cache);
-    k.cache[POTENTIAL] = cst_cut(cache, &k.size, potential.cache);
-    k.cache[INPUT] = cst_cut(cache, &k.size, input.cache);
+    k.tangent = cst_cut(cache, &k.size, net[MASS].tangent);
+    k.cache[MASS] = cst_cut(cache, &k.size, net[MASS].cache);
+    k.cache[POTENTIAL] = cst_cut(cache, &k.size, net[POTENTIAL].cache);
+    k.cache[INPUT] = cst_cut(cache, &k.size, net[INPUT].cache);
     return k;
 }
 
@@ -85,10 +90,8 @@ static size_t larger(size_t a, size_t b)
 static scratch cut_work(const cst_module *m, size_t rows, real *work)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
-    cst_plan mass, potential, input;
-    cst_module_plan(net_of(m, MASS), rows, 2, 1, &mass);
-    cst_energy_plan(net_of(m, POTENTIAL), rows, &potential);
-    cst_module_plan(net_of(m, INPUT), rows, 0, 1, &input);
+    cst_plan net[N_NETS];
+    plan_nets(m, rows, net);
     scratch s = {0};
     s.gl = cst_cut(work, &s.size, cst_size_mul(rows, h));
     s.gldot = cst_cut(work, &s.size, cst_size_mul(rows, 2 * h));
@@ -100,8 +103,8 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
     s.gdp = cst_cut(work, &s.size, cst_size_mul(rows, n));
     s.gq = cst_cut(work, &s.size, cst_size_mul(rows, n));
     s.ggain = cst_cut(work, &s.size, cst_size_mul(rows, n * n));
-    s.tangent = cst_cut(work, &s.size, mass.tangent);
-    s.net = cst_cut(work, &s.size, larger(mass.work, larger(potential.work, input.work)));
+    s.tangent = cst_cut(work, &s.size, net[MASS].tangent);
+    s.net = cst_cut(work, &s.size, larger(net[MASS].work, larger(net[POTENTIAL].work, net[INPUT].work)));
     return s;
 }
 

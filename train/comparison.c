@@ -316,9 +316,9 @@ static cst_status run_all(cst_comparison *c, const cst_comparison_events *events
         const cst_status status = run_one(c, i, repeat, events, &why);
         *busy += status == CST_EBUSY;
         if (status == CST_OK || status == CST_EBUSY) continue;
-        if (first == CST_OK && error) *error = why;
-        if (first == CST_OK) first = status;
+        if (error && (first == CST_OK || status == CST_EINTERRUPTED)) *error = why;
         if (status == CST_EINTERRUPTED) return status;
+        if (first == CST_OK) first = status;
         if (events->failed) events->failed(events->run.context, c->variants[i].label, &why);
     }
     return first;
@@ -332,9 +332,10 @@ static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *e
     for (size_t busy = 1, told = 0;;) {
         cst_error why = {0};
         const cst_status status = run_all(c, events, &busy, &why);
-        if (first == CST_OK && error) *error = why;
+        if (error && (first == CST_OK || status == CST_EINTERRUPTED)) *error = why;
+        if (status == CST_EINTERRUPTED) return status;
         if (first == CST_OK) first = status;
-        if (status == CST_EINTERRUPTED || busy == 0) return first;
+        if (busy == 0) return first;
         if (busy != told && events->waiting) events->waiting(events->run.context, busy);
         told = busy;
         nanosleep(&a_second, NULL);
