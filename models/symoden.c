@@ -2,15 +2,14 @@
 
 #include "core/arena.h"
 #include "models/energy.h"
+#include "models/symoden_row.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MASS, POTENTIAL, INPUT, N_NETS, MAX = CST_SYMODEN_MAX_DEGREES };
 
 static const char *const net_names[N_NETS] = {"mass", "potential", "input"};
-static const real floor_of_inverse_mass = (real)0.1;
 
 static size_t degrees(const cst_module *m)
 {
@@ -122,192 +121,21 @@ static cst_call net_call(const cst_module *m, const cst_call *c, int i, real *wo
     return call;
 }
 
-/* ---- lower triangular matrices, by their entries ---------------------------------------------------------------- */
-
-/* Where L_ij, j <= i, stands among the n (n + 1) / 2 entries. */
-static size_t entry(size_t n, size_t i, size_t j)
-{
-    return i == j ? i : n + i * (i - 1) / 2 + j;
-}
-
-/* to += L v */
-static void add_times(size_t n, const real *l, const real *v, real *to)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++) to[i] += l[entry(n, i, j)] * v[j];
-}
-
-/* to = L^T v */
-static void transpose_times(size_t n, const real *l, const real *v, real *to)
-{
-    for (size_t j = 0; j < n; j++) {
-        to[j] = 0;
-        for (size_t i = j; i < n; i++) to[j] += l[entry(n, i, j)] * v[i];
-    }
-}
-
-/* to += the lower triangle of scale a b^T */
-static void add_outer(size_t n, real scale, const real *a, const real *b, real *to)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++) to[entry(n, i, j)] += scale * a[i] * b[j];
-}
-
-/* to = M^-1 v = L (L^T v) + 0.1 v */
-static void inverse_mass_times(size_t n, const real *l, const real *v, real *to)
-{
-    real ltv[MAX];
-    transpose_times(n, l, v, ltv);
-    for (size_t i = 0; i < n; i++) to[i] = floor_of_inverse_mass * v[i];
-    add_times(n, l, ltv, to);
-}
-
-/* v = M v: solves (L L^T + 0.1 I) x = v by Cholesky's factors. */
-static void mass_times(size_t n, const real *l, real *v)
-{
-    real a[MAX * MAX]; /* the factor, lower triangle of (n, n) */
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j <= i; j++) {
-            real sum = i == j ? floor_of_inverse_mass : 0;
-            for (size_t k = 0; k <= j; k++) sum += l[entry(n, i, k)] * l[entry(n, j, k)];
-            for (size_t k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
-            a[i * n + j] = i == j ? (real)sqrt((double)sum) : sum / a[j * n + j];
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < i; k++) v[i] -= a[i * n + k] * v[k];
-        v[i] /= a[i * n + i];
-    }
-    for (size_t i = n; i-- > 0;) {
-        for (size_t k = i + 1; k < n; k++) v[i] -= a[k * n + i] * v[k];
-        v[i] /= a[i * n + i];
-    }
-}
-
-/* ---- rows ------------------------------------------------------------------------------------------------------- */
-
-/* One row: its state, and what forward keeps of it. */
-typedef struct row {
-    size_t n, h;
-    const real *cos, *sin, *rate, *u; /* q's cosine and sine, q' and u */
-    const real *l, *ldot, *p, *slope, *gain;
-} row;
-
-static row row_of(const cst_module *m, const kept *k, const real *x, size_t i)
+static cst_symoden_row row_of(const cst_module *m, const kept *k, const real *x, size_t i)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
     x += i * 4 * n;
-    return (row){.n = n,
-                 .h = h,
-                 .cos = x,
-                 .sin = x + n,
-                 .rate = x + 2 * n,
-                 .u = x + 3 * n,
-                 .l = k->l + i * h,
-                 .ldot = k->ldot + i * h,
-                 .p = k->p + i * n,
-                 .slope = k->slope + i * 2 * n,
-                 .gain = k->gain + i * n * n};
-}
-
-/* p = M q', c', and the cotangent of L with which the mass network's VJP is d/dc of p^T M^-1 p / 2: p (L^T p)^T. */
-static void set_momentum(const row *r, real *p, real *cdot, real *gl)
-{
-    real ltp[MAX];
-    for (size_t i = 0; i < r->n; i++) {
-        p[i] = r->rate[i];
-        cdot[i] = -r->sin[i] * r->rate[i];
-        cdot[r->n + i] = r->cos[i] * r->rate[i];
-    }
-    mass_times(r->n, r->l, p);
-    transpose_times(r->n, r->l, p, ltp);
-    memset(gl, 0, r->h * sizeof *gl);
-    add_outer(r->n, 1, p, ltp, gl);
-}
-
-/* p' = sin q * dH/dcos - cos q * dH/dsin + g u */
-static void momentum_rate(const row *r, real *dp)
-{
-    for (size_t i = 0; i < r->n; i++) {
-        dp[i] = r->sin[i] * r->slope[i] - r->cos[i] * r->slope[r->n + i];
-        for (size_t j = 0; j < r->n; j++) dp[i] += r->gain[i * r->n + j] * r->u[j];
-    }
-}
-
-/* y = (c', M^-1 p' + L' (L^T p) + L (L'^T p), 0) */
-static void set_value(const row *r, const real *cdot, real *y)
-{
-    real dp[MAX], ltp[MAX], ldtp[MAX];
-    momentum_rate(r, dp);
-    transpose_times(r->n, r->l, r->p, ltp);
-    transpose_times(r->n, r->ldot, r->p, ldtp);
-    memcpy(y, cdot, 2 * r->n * sizeof *y);
-    inverse_mass_times(r->n, r->l, dp, y + 2 * r->n);
-    add_times(r->n, r->ldot, ltp, y + 2 * r->n);
-    add_times(r->n, r->l, ldtp, y + 2 * r->n);
-    memset(y + 3 * r->n, 0, r->n * sizeof *y);
-}
-
-/* Of q'' with cotangent a: those of p', of dH/dc (psi) and of g. */
-static void start_reverse(const row *r, const real *a, real *gdp, real *psi, real *ggain)
-{
-    inverse_mass_times(r->n, r->l, a, gdp);
-    for (size_t i = 0; i < r->n; i++) {
-        psi[i] = r->sin[i] * gdp[i];
-        psi[r->n + i] = -r->cos[i] * gdp[i];
-        for (size_t j = 0; j < r->n; j++) ggain[i * r->n + j] = gdp[i] * r->u[j];
-    }
-}
-
-/* The cotangents of L and of its derivatives along c' and psi, and gq = M gp, gp that of p. What depends on L and p is
- * a^T M^-1 p' + a^T (L' L^T + L L'^T) p, and psi . dH/dc = p^T L_psi L^T p; and p = M q', whose cotangents in M^-1 and q'
- * are -(M gp) p^T and M gp. */
-static void reverse_mass(const row *r, const real *a, const real *lpsi, real *gl, real *gldot, real *glpsi, real *gq)
-{
-    const size_t n = r->n;
-    real dp[MAX], ltp[MAX], ldtp[MAX], lptp[MAX], lta[MAX], ldta[MAX], other[MAX];
-    momentum_rate(r, dp);
-    transpose_times(n, r->l, r->p, ltp);
-    transpose_times(n, r->ldot, r->p, ldtp);
-    transpose_times(n, lpsi, r->p, lptp);
-    transpose_times(n, r->l, a, lta);
-    transpose_times(n, r->ldot, a, ldta);
-    memset(gq, 0, n * sizeof *gq);
-    add_times(n, r->ldot, lta, gq);
-    add_times(n, r->l, ldta, gq);
-    add_times(n, lpsi, ltp, gq);
-    add_times(n, r->l, lptp, gq);
-    mass_times(n, r->l, gq);
-
-    memset(gl, 0, r->h * sizeof *gl);
-    transpose_times(n, r->l, dp, other);
-    add_outer(n, 1, a, other, gl);
-    add_outer(n, 1, dp, lta, gl);
-    transpose_times(n, r->l, gq, other);
-    add_outer(n, -1, gq, ltp, gl);
-    add_outer(n, -1, r->p, other, gl);
-    add_outer(n, 1, a, ldtp, gl);
-    add_outer(n, 1, r->p, ldta, gl);
-    add_outer(n, 1, r->p, lptp, gl);
-
-    memset(gldot, 0, r->h * sizeof *gldot);
-    add_outer(n, 1, a, ltp, gldot);
-    add_outer(n, 1, r->p, lta, gldot);
-    memset(glpsi, 0, r->h * sizeof *glpsi);
-    add_outer(n, 1, r->p, ltp, glpsi);
-}
-
-/* gx from the cotangents gc of c by the networks, and gcdot of c'. */
-static void finish_reverse(const row *r, const real *gc, const real *gcdot, const real *gdp, const real *gq, real *gx)
-{
-    const size_t n = r->n;
-    for (size_t i = 0; i < n; i++) {
-        gx[i] = gc[i] - r->slope[n + i] * gdp[i] + r->rate[i] * gcdot[n + i];
-        gx[n + i] = gc[n + i] + r->slope[i] * gdp[i] - r->rate[i] * gcdot[i];
-        gx[2 * n + i] = gq[i] - r->sin[i] * gcdot[i] + r->cos[i] * gcdot[n + i];
-        gx[3 * n + i] = 0;
-        for (size_t j = 0; j < n; j++) gx[3 * n + i] += r->gain[j * n + i] * gdp[j];
-    }
+    return (cst_symoden_row){.n = n,
+                             .h = h,
+                             .cos = x,
+                             .sin = x + n,
+                             .rate = x + 2 * n,
+                             .u = x + 3 * n,
+                             .l = k->l + i * h,
+                             .ldot = k->ldot + i * h,
+                             .p = k->p + i * n,
+                             .slope = k->slope + i * 2 * n,
+                             .gain = k->gain + i * n * n};
 }
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
@@ -329,8 +157,8 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
 
     CST_TRY(cst_module_forward(net_of(m, MASS), &mass, k.c, k.l, k.cache[MASS]));
     for (size_t i = 0; i < c->n; i++) {
-        const row r = row_of(m, &k, x, i);
-        set_momentum(&r, k.p + i * n, k.xdot + i * 2 * n, s.gl + i * h);
+        const cst_symoden_row r = row_of(m, &k, x, i);
+        cst_symoden_momentum(&r, k.p + i * n, k.xdot + i * 2 * n, s.gl + i * h);
     }
     const cst_point point = {k.c, k.l, k.cache[MASS]};
     const cst_tangents along = {.capacity = 2, .count = 1, .xdot = k.xdot, .ydot = k.ldot, .cache = k.tangent};
@@ -340,8 +168,8 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
     add(c->n * 2 * n, s.gc, k.slope);
     CST_TRY(cst_module_forward(net_of(m, INPUT), &input, k.c, k.gain, k.cache[INPUT]));
     for (size_t i = 0; i < c->n; i++) {
-        const row r = row_of(m, &k, x, i);
-        set_value(&r, k.xdot + i * 2 * n, y + i * 4 * n);
+        const cst_symoden_row r = row_of(m, &k, x, i);
+        cst_symoden_value(&r, k.xdot + i * 2 * n, y + i * 4 * n);
     }
     return CST_OK;
 }
@@ -384,8 +212,9 @@ static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_
     memcpy(s.tangent, k.tangent, plan.tangent * sizeof *s.tangent);
     memcpy(s.xdot, k.xdot, nc * sizeof *s.xdot);
     for (size_t i = 0; i < c->n; i++) {
-        const row r = row_of(m, &k, p->x, i);
-        start_reverse(&r, gy + i * 4 * n + 2 * n, s.gdp + i * n, s.xdot + nc + i * 2 * n, s.ggain + i * n * n);
+        const cst_symoden_row r = row_of(m, &k, p->x, i);
+        cst_symoden_start_reverse(&r, gy + i * 4 * n + 2 * n, s.gdp + i * n, s.xdot + nc + i * 2 * n,
+                                  s.ggain + i * n * n);
     }
     const cst_call mass = net_call(m, c, MASS, s.net);
     const cst_point point = {k.c, k.l, k.cache[MASS]};
@@ -393,15 +222,16 @@ static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_
         .capacity = 2, .first = 1, .count = 1, .xdot = s.xdot + nc, .ydot = s.lpsi, .cache = s.tangent};
     CST_TRY(cst_module_jvp(net_of(m, MASS), &mass, &point, &psi));
     for (size_t i = 0; i < c->n; i++) {
-        const row r = row_of(m, &k, p->x, i);
-        reverse_mass(&r, gy + i * 4 * n + 2 * n, s.lpsi + i * h, s.gl + i * h, s.gldot + i * h,
-                     s.gldot + (c->n + i) * h, s.gq + i * n);
+        const cst_symoden_row r = row_of(m, &k, p->x, i);
+        cst_symoden_reverse_mass(&r, gy + i * 4 * n + 2 * n, s.lpsi + i * h, s.gl + i * h, s.gldot + i * h,
+                                 s.gldot + (c->n + i) * h, s.gq + i * n);
     }
     CST_TRY(reverse_nets(m, c, &k, &s, g));
     for (size_t i = 0; g->gx && i < c->n; i++) {
-        const row r = row_of(m, &k, p->x, i);
+        const cst_symoden_row r = row_of(m, &k, p->x, i);
         add(2 * n, gy + i * 4 * n, s.gxdot + i * 2 * n);
-        finish_reverse(&r, s.gc_sum + i * 2 * n, s.gxdot + i * 2 * n, s.gdp + i * n, s.gq + i * n, g->gx + i * 4 * n);
+        cst_symoden_finish_reverse(&r, s.gc_sum + i * 2 * n, s.gxdot + i * 2 * n, s.gdp + i * n, s.gq + i * n,
+                                   g->gx + i * 4 * n);
     }
     return CST_OK;
 }
