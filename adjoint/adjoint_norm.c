@@ -83,7 +83,7 @@ static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_err
             return CST_OK;
         }
     }
-    return cst_config_fail(slices, error, "expected a positive integer, or a multiple of z's size such as \"8z\"");
+    return cst_config_expected(slices, "a positive integer, or a multiple of z's size such as \"8z\"", error);
 }
 
 typedef struct combination {

@@ -4,7 +4,8 @@
  * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
  * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used.
  * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut
- * here: the field's passes cut it. Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
+ * here: the field's passes cut it.
+ * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
 

@@ -72,9 +72,8 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
            "comparison.md\n",
            table ? table : "", c->repeats > 1 ? " +-: standard deviation over seeds." : "", c->folder);
     free(table);
-    if (status != CST_OK) return CLI_FAILED;
     if (cli_flag(line, "--plot") && draw(c->folder, &error) != CST_OK) return cli_fail(&error);
-    return CLI_DONE;
+    return status == CST_OK ? CLI_DONE : CLI_FAILED;
 }
 
 static cst_status read_varied(const cli_line *line, cst_varied varied[MAX_VARIED], size_t *n, cst_error *error)

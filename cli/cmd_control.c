@@ -30,12 +30,12 @@ static bool read_start(const char *text, double start[2])
 }
 
 /* What came of it, in a sentence. */
-static int tell(const cst_control *control)
+static int tell(const cst_control_options *o, const cst_control *control)
 {
-    const double end = control->points[control->n > 0 ? control->n - 1 : 0].t;
+    const double end = control->points[control->n - 1].t;
     if (control->reached) {
         printf("upright from t = %.2f on, until the end at %.2f, within %g rad and %g rad/s\n", control->since, end,
-               cst_control_angle, cst_control_rate);
+               o->angle, o->rate);
         return CLI_DONE;
     }
     printf("not upright at the end, t = %.2f%s%s: it came as close as %.2f rad, at t = %.2f\n", end,
@@ -48,14 +48,19 @@ static int control_in(const cst_run *run, const cst_control_options *o, const ch
     cst_control control;
     cst_error error;
     if (cst_control_run(run, o, &control, &error) != CST_OK) return cli_refuse(&error);
+    if (control.n == 0) {
+        cli_complain("no torque to begin with: %s", control.why);
+        free(control.points);
+        return CLI_FAILED;
+    }
     cst_status status = cst_folder_create(folder, &error);
     if (status == CST_OK) status = cst_control_write(&control, folder, &error);
     if (status == CST_OK) printf("written: %s/control.csv\n", folder);
-    if (status == CST_OK && control.n > 0) status = cst_control_draw(&control, folder, &error);
-    if (status == CST_OK && control.n > 0)
+    if (status == CST_OK) status = cst_control_draw(&control, folder, &error);
+    if (status == CST_OK)
         printf("drawn: control.png and control-frames.png, also as .svg, and control-animation.gif\n");
     int code = status == CST_OK ? CLI_DONE : cli_fail(&error);
-    if (tell(&control) != CLI_DONE) code = CLI_FAILED;
+    if (tell(o, &control) != CLI_DONE) code = CLI_FAILED;
     free(control.points);
     return code;
 }
@@ -63,10 +68,11 @@ static int control_in(const cst_run *run, const cst_control_options *o, const ch
 static int control(const cli_line *line)
 {
     const char *folder = line->arguments[0], *out = cli_value(line, "--out");
-    cst_control_options o = {.dt = 0.05};
+    cst_control_options o;
     cst_run run;
     cst_document *document;
-    if (!cli_number(line, "--steps", 1, 1000000, 400, &o.steps) || !read_start(cli_value(line, "--start"), o.start))
+    cst_control_options_init(&o);
+    if (!cli_number(line, "--steps", 1, 1000000, o.steps, &o.steps) || !read_start(cli_value(line, "--start"), o.start))
         return CLI_WRONG;
     int code = cli_open(line, folder, &run, &document);
     if (code != CLI_DONE) return code;

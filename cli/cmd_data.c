@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const cli_option options[] = {
     {"--out", "DIR", "folder to write to, instead of data/NAME"},
@@ -20,25 +21,26 @@ static void print_file(void *context, const char *name, cst_npy_type type, const
     printf("%s/%-27s  %s  %s\n", *folder, name, cst_npy_type_name(type), cst_shape_text(shape, text));
 }
 
-/* The parts that are not there this time would stay those of another time. */
+/* What another time has left would be lost, or pass for a part of the new data. */
 static int check_free(const char *folder)
 {
-    char *path = cst_path_join(folder, "train_x.npy");
-    if (!path) {
-        cli_complain("out of memory");
-        return CLI_FAILED;
+    static const char *const parts[] = {"train", "validation", "test"}, *const arrays[] = {"x", "y", "trajectories"};
+    for (size_t i = 0; i < 9; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s_%s.npy", parts[i / 3], arrays[i % 3]);
+        char *path = cst_path_join(folder, name);
+        const bool taken = path && cst_path_exists(path);
+        if (taken) cli_complain("%s: there are data in this folder already; choose another by --out", path);
+        if (!path) cli_complain("out of memory");
+        free(path);
+        if (!path || taken) return taken ? CLI_WRONG : CLI_FAILED;
     }
-    const bool taken = cst_path_exists(path);
-    if (taken) cli_complain("%s: there are data in this folder already; choose another by --out", path);
-    free(path);
-    return taken ? CLI_WRONG : CLI_DONE;
+    return CLI_DONE;
 }
 
 static int write_data(const cst_dataset *data, const char *folder)
 {
     cst_error error;
-    const int code = check_free(folder);
-    if (code != CLI_DONE) return code;
     cst_status status = cst_folder_create(folder, &error);
     if (status == CST_OK) status = cst_dataset_write(data, folder, print_file, &folder, &error);
     return status == CST_OK ? CLI_DONE : cli_fail(&error);
@@ -49,20 +51,22 @@ static int data(const cli_line *line)
     int code = CLI_FAILED;
     cst_document *document = cli_load(line, line->arguments[0], &code);
     if (!document) return code;
+    const char *out = cli_value(line, "--out");
+    const char *name = cst_config_string(cst_config_get(cst_document_root(document), "name"));
+    char *folder = out ? strdup(out) : cst_path_join("data", name ? name : "unnamed");
     cst_experiment e;
     cst_error error;
-    if (cst_experiment_load_data(document, &e, &error) == CST_OK) {
-        const char *out = cli_value(line, "--out");
-        char *folder = out ? NULL : cst_path_join("data", e.name);
-        if (out || folder)
-            code = write_data(&e.data, out ? out : folder);
-        else
-            cli_complain("out of memory");
-        free(folder);
-        cst_experiment_clear(&e);
-    } else {
+    if (folder)
+        code = check_free(folder);
+    else
+        cli_complain("out of memory");
+    if (code == CLI_DONE && cst_experiment_load_data(document, &e, &error) != CST_OK) {
         code = cli_refuse(&error);
+    } else if (code == CLI_DONE) {
+        code = write_data(&e.data, folder);
+        cst_experiment_clear(&e);
     }
+    free(folder);
     cst_document_free(document);
     return code;
 }

@@ -77,10 +77,11 @@ static bool take_option(cli_line *line, int argc, char **argv, int *i)
     } else if (*i + 1 < argc) {
         given->value = argv[++*i];
     } else {
-        cli_complain("%s: %s expects a value: %s %s", line->command->name, option->name, option->name, option->value);
-        return false;
+        given->value = "";
     }
-    return true;
+    if (!*given->value)
+        cli_complain("%s: %s expects a value: %s %s", line->command->name, option->name, option->name, option->value);
+    return *given->value != '\0';
 }
 
 static bool parse(cli_line *line, int argc, char **argv)

@@ -17,7 +17,8 @@ typedef struct cst_arena {
     void *block;       /* as allocated */
 } cst_arena;
 
-/* Zeroed room for `n` reals; of a large block the operating system gives what is used only. On failure (CST_ENOMEM) the arena is empty and may be cleared. */
+/* Zeroed room for `n` reals; of a large block the operating system gives what is used only. On failure (CST_ENOMEM)
+ * the arena is empty and may be cleared. */
 CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error);
 
 /* The next n reals, on a 64-byte boundary. The arena must have been sized for them with cst_size_align: asking for

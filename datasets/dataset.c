@@ -40,7 +40,7 @@ const cst_key cst_dataset_keys[] = {
     {"train_size", CST_KEY_SIZE, offsetof(cst_dataset_options, train_size), "0", 0, 0, NULL,
      "training rows kept, drawn by the seed; 0: all"},
     {"validation_size", CST_KEY_SIZE, offsetof(cst_dataset_options, validation_size), "0", 0, 0, NULL,
-     "rows drawn from the training part for validation"},
+     "rows drawn from the training part for validation; of a validation part with files of its own, rows kept, 0: all"},
     {"test_size", CST_KEY_SIZE, offsetof(cst_dataset_options, test_size), "0", 0, 0, NULL,
      "test rows kept, drawn by the seed, 0: all; without a test part, rows drawn for it from the training part"},
     {"normalize", CST_KEY_BOOL, offsetof(cst_dataset_options, normalize), "true", 0, 0, NULL,

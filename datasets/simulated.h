@@ -50,7 +50,7 @@ typedef struct cst_simulation {
      2,                                                                                                                \
      1e6,                                                                                                              \
      NULL,                                                                                                             \
-     "simulated, for each torque if there are several"},                                                               \
+     "simulated, for each of the inputs where there are some"},                                                        \
         {"points", CST_KEY_SIZE, offsetof(cst_simulation, points), n_points, 2, 1e6, NULL, "of a trajectory"},         \
         {"dt", CST_KEY_REAL, offsetof(cst_simulation, dt), "0.05", 1e-6, 1e3, NULL, "time between points"},            \
         CST_WINDOW_KEYS("8")

@@ -284,6 +284,16 @@ static const cst_key hamiltonian_keys[] = {
     {.name = NULL},
 };
 
+static cst_status make_net(const cst_registry *registry, cst_config section, size_t name, const cst_shape *x,
+                           cst_module **net, cst_error *error)
+{
+    CST_TRY(cst_module_from_config(registry, section, x, net, error));
+    if (cst_energy_check(*net, names[name], error) == CST_OK) return CST_OK;
+    cst_module_free(*net);
+    *net = NULL;
+    return cst_config_place(section, error);
+}
+
 static cst_status hamiltonian_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                    cst_error *error)
 {
@@ -299,11 +309,11 @@ static cst_status hamiltonian_make(const cst_registry *registry, cst_config sect
         return cst_config_fail(section, error, "expected \"energy\", or \"potential\" and \"kinetic\"");
     const cst_shape half = cst_shape_1d(x->dim[0] / 2);
     if (whole) {
-        CST_TRY(cst_module_from_config(registry, s.net[0], x, &net[0], error));
+        CST_TRY(make_net(registry, s.net[0], 0, x, &net[0], error));
         return cst_hamiltonian_new(net[0], s.damping, m, error);
     }
-    CST_TRY(cst_module_from_config(registry, s.net[1], &half, &net[0], error));
-    const cst_status status = cst_module_from_config(registry, s.net[2], &half, &net[1], error);
+    CST_TRY(make_net(registry, s.net[1], 1, &half, &net[0], error));
+    const cst_status status = make_net(registry, s.net[2], 2, &half, &net[1], error);
     if (status == CST_OK) return cst_separable_hamiltonian_new(net[0], net[1], s.damping, m, error);
     cst_module_free(net[0]);
     return status;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MASS, POTENTIAL, INPUT, N_NETS, MAX = CST_SYMODEN_MAX_DEGREES };
+enum { MASS, POTENTIAL, INPUT, N_NETS };
 
 static const char *const net_names[N_NETS] = {"mass", "potential", "input"};
 
@@ -264,21 +264,27 @@ cst_status cst_symoden_control(const cst_module *m, const cst_call *c, const rea
 
 /* ---- construction ------------------------------------------------------------------------------------------------ */
 
+static cst_status check_net(const cst_module *net, int i, size_t n, cst_error *error)
+{
+    const cst_shape c = cst_shape_1d(2 * n);
+    const size_t out[N_NETS] = {n * (n + 1) / 2, 1, n * n};
+    char got[CST_SHAPE_TEXT];
+    if (!cst_shape_equal(&net->x, &c) || cst_shape_size(&net->y) != out[i])
+        return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make %zu number%s of %zu, got rows of %s", net_names[i],
+                        out[i], out[i] == 1 ? "" : "s", 2 * n, cst_shape_text(&net->y, got));
+    if (i == INPUT) return CST_OK;
+    return cst_module_require(net, CST_PASS_JVP | CST_PASS_JVP_VJP, "a symoden field", error);
+}
+
 static cst_status check(cst_module *const net[N_NETS], cst_error *error)
 {
     const cst_shape *x = &net[MASS]->x;
     char got[CST_SHAPE_TEXT];
-    if (x->rank != 1 || x->dim[0] % 2 != 0 || x->dim[0] < 2 || x->dim[0] > 2 * MAX)
+    if (x->rank != 1 || x->dim[0] % 2 != 0 || x->dim[0] < 2 || x->dim[0] > 2 * CST_SYMODEN_MAX_DEGREES)
         return cst_fail(error, CST_ESHAPE, "expected networks for rows (cos q, sin q) of 2 to %d numbers, got %s",
-                        2 * MAX, cst_shape_text(x, got));
-    const size_t n = x->dim[0] / 2, out[N_NETS] = {n * (n + 1) / 2, 1, n * n};
-    for (int i = 0; i < N_NETS; i++) {
-        if (!cst_shape_equal(&net[i]->x, x) || cst_shape_size(&net[i]->y) != out[i])
-            return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make %zu numbers of %zu, got rows of %s",
-                            net_names[i], out[i], 2 * n, cst_shape_text(&net[i]->y, got));
-    }
-    CST_TRY(cst_module_require(net[MASS], CST_PASS_JVP | CST_PASS_JVP_VJP, "the mass of a symoden field", error));
-    return cst_energy_check(net[POTENTIAL], net_names[POTENTIAL], error);
+                        2 * CST_SYMODEN_MAX_DEGREES, cst_shape_text(x, got));
+    for (int i = 0; i < N_NETS; i++) CST_TRY(check_net(net[i], i, x->dim[0] / 2, error));
+    return CST_OK;
 }
 
 cst_status cst_symoden_new(cst_module *mass, cst_module *potential, cst_module *input, cst_module **m, cst_error *error)
@@ -340,8 +346,11 @@ static cst_status symoden_make(const cst_registry *registry, cst_config section,
         return cst_fail(error, CST_ESHAPE, "expected rows (cos q, sin q, q', u) of 4 n numbers, got %zu", x->dim[0]);
     const cst_shape c = cst_shape_1d(x->dim[0] / 2);
     cst_status status = CST_OK;
-    for (int i = 0; i < N_NETS && status == CST_OK; i++)
+    for (int i = 0; i < N_NETS && status == CST_OK; i++) {
         status = cst_module_from_config(registry, s.net[i], &c, &net[i], error);
+        if (status == CST_OK && check_net(net[i], i, c.dim[0] / 2, error) != CST_OK)
+            status = cst_config_place(s.net[i], error);
+    }
     if (status == CST_OK) return cst_symoden_new(net[MASS], net[POTENTIAL], net[INPUT], m, error);
     for (int i = 0; i < N_NETS; i++) cst_module_free(net[i]);
     return status;

@@ -60,8 +60,8 @@ refuse 'unknown option --rezume; the nearest is --resume' train config.json --re
 refuse '--out expects a value' train config.json --out
 refuse '--quiet takes no value' train config.json --quiet=1
 refuse 'usage: costate train' train
-refuse 'expected the name of a folder for the run, got ""' train config.json --out ''
-refuse 'expected the name of a folder for the comparison, got ""' compare config.json --out ''
+refuse '--out expects a value' train config.json --out ''
+refuse '--out expects a value' compare config.json --out ''
 refuse '--repeats: expected an integer from 1 to 10000, got "x"' compare config.json --repeats x
 refuse '--vary: ' compare config.json --vary seed
 refuse '--part: expected train, validation or test' eval run --part all
@@ -283,6 +283,12 @@ ok "... is said to" says "not upright at the end, t = 0.15: it came as close as 
 ok "its course is there" [ "$(wc -l <controlled/control.csv)" -eq 5 ]
 refuse 'expected a model with a symoden field' control whole
 refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
+
+refuse '--out expects a value' control acrobot --out ''
+refuse '--out expects a value' train config.json --out=
+refuse 'seed: not to be varied' compare config.json --vary seed=0,1 --out seeds
+mkdir -p taken && : >taken/test_y.npy
+refuse 'taken/test_y.npy: there are data in this folder already' data config.json --out taken
 
 # Two processes at once share the runs.
 both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out shared)

@@ -281,9 +281,11 @@ static void test_mistakes(void **state)
     fails("\"trajectories\": 1", TEST_WORDS("test.json: trajectories: expected an integer from 2"));
     fails("\"points\": 1", TEST_WORDS("test.json: points: expected an integer from 2"));
     fails("\"torques\": []", TEST_WORDS("test.json: torques: expected at least one torque, got []"));
-    fails("\"torques\": [[0, 0], [1]]", TEST_WORDS("test.json: torques[1]: expected a list of two numbers, got [1]"));
-    fails("\"torques\": [0]", TEST_WORDS("test.json: torques[0]: expected a list of two numbers, got 0"));
-    fails("\"torques\": [[0, \"a\"]]", TEST_WORDS("test.json: torques[0]: expected a list of two numbers"));
+    fails("\"torques\": [[0, 0], [1]]",
+          TEST_WORDS("test.json: torques[1]: expected a list of 2 numbers in the range of " CST_REAL_NAME ", got [1]"));
+    fails("\"torques\": [0]",
+          TEST_WORDS("test.json: torques[0]: expected a list of 2 numbers in the range of " CST_REAL_NAME ", got 0"));
+    fails("\"torques\": [[0, \"a\"]]", TEST_WORDS("test.json: torques[0]: expected a list of 2 numbers"));
     fails("\"torques\": [[0, 0], [500, 0]], \"trajectories\": 2",
           TEST_WORDS("test.json: torques[1]: none of 1000 trajectories stays within the limits"));
     fails("\"trajectories\": 2, \"validation_size\": 1",

@@ -186,6 +186,10 @@ static cst_status make_variants(cst_comparison *c, cst_error *error)
     double seed = 0;
     (void)cst_config_number(cst_config_get(cst_document_root(c->document), "seed"), &seed);
     c->seed = seed > 0 ? (uint64_t)seed : 0;
+    for (size_t k = 0; k < c->n_varied; k++)
+        if (strcmp(c->varied[k].path, "seed") == 0)
+            return cst_fail(error, CST_ECONFIG,
+                            "seed: not to be varied: each variant has a run for every repeat's seed");
     CST_TRY(resolve(c, error));
     size_t n = 1;
     for (size_t k = 0; k < c->n_varied; k++) n = cst_size_mul(n, c->varied[k].n);

@@ -69,21 +69,27 @@ static double from_upright(const real y[4])
     return fmax(angle_between((double)y[0], pi), angle_between((double)y[1], 0));
 }
 
-static bool upright(const real y[4])
+static bool upright(const cst_control_options *o, const real y[4])
 {
-    return from_upright(y) <= cst_control_angle && fabs((double)y[2]) <= cst_control_rate &&
-           fabs((double)y[3]) <= cst_control_rate;
+    return from_upright(y) <= o->angle && fabs((double)y[2]) <= o->rate && fabs((double)y[3]) <= o->rate;
 }
 
-static void judge(cst_control *control)
+void cst_control_options_init(cst_control_options *o)
 {
+    *o = (cst_control_options){.steps = 400, .dt = 0.05, .angle = 0.2, .rate = 0.5};
+}
+
+void cst_control_judge(const cst_control_options *o, cst_control *control)
+{
+    control->reached = false;
     control->closest = (double)INFINITY;
     for (size_t i = 0; i < control->n; i++) {
         const cst_control_point *p = &control->points[i];
         const double distance = from_upright(p->y);
         if (distance < control->closest) control->closest = distance, control->when = p->t;
-        if (!upright(p->y)) control->reached = false;
-        if (upright(p->y) && !control->reached) control->reached = true, control->since = p->t;
+        const bool now = upright(o, p->y);
+        if (now && !control->reached) control->since = p->t;
+        control->reached = now;
     }
     if (control->why[0]) control->reached = false;
 }
@@ -123,7 +129,7 @@ cst_status cst_control_run(const cst_run *run, const cst_control_options *o, cst
     }
     const controller c = {field, {.n = 1, .threads = 1, .theta = run->trainer.learner.theta + offset, .work = work}};
     simulate(&c, o, control);
-    judge(control);
+    cst_control_judge(o, control);
     free(work);
     return CST_OK;
 }

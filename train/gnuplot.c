@@ -71,7 +71,7 @@ static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
         return cst_fail(error, CST_EUNSUPPORTED, "gnuplot is not installed; what it would draw is in %s", script);
     if (number != 0) return cst_fail(error, CST_EIO, "cannot run gnuplot: %s", strerror(number));
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        return cst_fail(error, CST_EIO, "gnuplot failed; its script is %s", script);
+        return cst_fail(error, CST_EIO, "gnuplot failed; \"gnuplot %s\" says why", script);
     return CST_OK;
 }
 

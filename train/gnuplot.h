@@ -21,7 +21,8 @@ typedef struct cst_gnuplot_grid {
 
 #define CST_GNUPLOT_CURVES(across, down) ((cst_gnuplot_grid){across, down, 560, 400})
 
-/* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill the grid. Run it: STEM.png and STEM.svg. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
+/* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill the grid. Run it:
+ * STEM.png and STEM.svg. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
  * also stands for texts that have failed. */
 CST_MUST_CHECK cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels,
                                            cst_gnuplot_grid grid, cst_error *error);

@@ -1,4 +1,5 @@
-/* How far the gradient methods are from one another, and from differences, on one batch: what `check --gradients` prints. */
+/* How far the gradient methods are from one another, and from differences, on one batch: what `check --gradients`
+ * prints. */
 #ifndef CST_TRAIN_GRADIENTS_H
 #define CST_TRAIN_GRADIENTS_H
 
@@ -21,11 +22,12 @@ typedef struct cst_gradient_row {
 
 enum { CST_GRADIENT_ROWS = 5 };
 
-/* The gradient of the loss on the first batch of the training part, at the initial weights, by checkpointed (states and
- * stages; the exact one, which the others are compared with), backsolve and interpolating, in every ODE block of the model
- * alike; the ODE's own gradient is that of steps for tolerances a thousand times tighter; the last row is a central difference of the loss along a random direction, each solve taking the steps that it took
- * at the middle, as the exact gradient does. Errors: as of
- * cst_experiment_new; CST_EUNSUPPORTED for a model without an ODE block, or with one inside another's field. */
+/* The gradient of the loss on the first batch of the training part, at the initial weights, by checkpointed (states
+ * and stages; the exact one, which the others are compared with), backsolve and interpolating, in every ODE block of
+ * the model alike; the ODE's own gradient is that of steps for tolerances a thousand times tighter; the last row is a
+ * central difference of the loss along a random direction, each solve taking the steps that it took at the middle, as
+ * the exact gradient does. Errors: as of cst_experiment_new; CST_EUNSUPPORTED for a model without an ODE block, or
+ * with one inside another's field. */
 CST_MUST_CHECK cst_status cst_gradients_compare(const cst_experiment *e, cst_gradient_row rows[CST_GRADIENT_ROWS],
                                                 cst_error *error);
 

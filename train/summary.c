@@ -58,7 +58,8 @@ static double nfe_paper(const cst_training *training)
     double sum = 0;
     for (size_t i = 0; i < training->n_metrics; i++) {
         const cst_metrics *m = &training->metrics[i];
-        if (i % EVERY == 0 || i + 1 == training->n_metrics) sum += m->backward_nfe * (m->iterations + m->skipped);
+        if (i % EVERY == 0 || i + 1 == training->n_metrics)
+            sum += nearbyint(m->backward_nfe * (m->iterations + m->skipped));
     }
     return EVERY * sum;
 }
