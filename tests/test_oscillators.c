@@ -90,7 +90,7 @@ static void test_mistakes(void **state)
 {
     (void)state;
     test_load_fails("{\"type\": \"pendulum\", \"torques\": [[1]]}", CST_ECONFIG,
-                    TEST_WORDS("test.json: torques[0]: expected a number, got [1]"));
+                    TEST_WORDS("test.json: torques[0]: expected a number in the range of " CST_REAL_NAME ", got [1]"));
     test_load_fails("{\"type\": \"pendulum\", \"torques\": []}", CST_ECONFIG,
                     TEST_WORDS("test.json: torques: expected at least one torque, got []"));
     test_load_fails("{\"type\": \"pendulum\", \"mass\": 0}", CST_ECONFIG,
