@@ -39,13 +39,13 @@ static cst_status check_times(const cst_series *s, cst_error *error)
     return CST_OK;
 }
 
-/* The piece from t_i to t_{i + 1} that `at` lies in, or the nearest. */
+/* The piece from t_i to t_{i + 1} that `at` lies in, or the nearest; a knot is the end of the piece before it. */
 static size_t find_piece(const double *t, size_t knots, double at)
 {
     size_t low = 0, high = knots - 1;
     while (high - low > 1) {
         const size_t middle = (low + high) / 2;
-        *(t[middle] <= at ? &low : &high) = middle;
+        *(t[middle] < at ? &low : &high) = middle;
     }
     return low;
 }

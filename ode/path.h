@@ -50,8 +50,8 @@ size_t cst_path_memory(cst_path_kind kind, const cst_series *series);
 CST_MUST_CHECK cst_status cst_path_make(cst_path_kind kind, const cst_series *series, real *memory, cst_path *path,
                                         cst_error *error);
 
-/* X (n, C) or X' (n, C) at t of the series row .. row + n - 1. A knot belongs to the piece after it, the last one to that
- * before; outside of all knots the first and the last piece go on. */
+/* X (n, C) or X' (n, C) at t of the series row .. row + n - 1. A knot belongs to the piece before it (as in torchcde), the
+ * first one to that after; outside of all knots the first and the last piece go on. */
 void cst_path_value(const cst_path *path, size_t row, size_t n, double t, real *x);
 void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *dx);
 

@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/module.h"
+#include "core/registry.h"
 #include "ode/stats.h"
 #include "train/optimizer.h"
 
@@ -17,7 +18,10 @@ typedef struct golden {
     cst_config root;
     bool failed, skipped;
     cst_error error;
-    void **kept; /* freed when the case is done */
+    const cst_registry *registry; /* of module types; NULL: cst_all_modules */
+    const void *context;          /* of a field */
+    const char *field;            /* where its parameters are in an ODE block: "field." */
+    void **kept;                  /* freed when the case is done */
     size_t n_kept, capacity;
 } golden;
 
@@ -89,6 +93,7 @@ void golden_layer(golden *g);
 void golden_solve(golden *g);
 void golden_adjoint(golden *g);
 void golden_symoden(golden *g);
+void golden_cde(golden *g);
 void golden_loss(golden *g);
 void golden_optimizer(golden *g);
 void golden_clip_grad_norm(golden *g);

@@ -98,13 +98,14 @@ static bool compare_block(golden *g, cst_module *m, const golden_tensor *y0, con
                            .train = true,
                            .theta = theta,
                            .work = golden_reals(g, plan.work),
+                           .context = g->context,
                            .observer = &observer,
                            .error = &g->error};
     const cst_point point = {golden_to_reals(g, y0), y, cache};
     const cst_grads grads = {.scale = 1, .gx = golden_reals(g, n * d), .gtheta = golden_reals(g, m->n_params)};
     const real *gy = swapped(g, golden_to_reals(g, &cotangent), n_times, n, d);
     const double sign = times[1] > times[0] ? 1 : -1;
-    if (!golden_read_params(g, m, "field.", cst_config_get(root, "params"), theta) ||
+    if (!golden_read_params(g, m, g->field, cst_config_get(root, "params"), theta) ||
         !golden_ok(g, "forward", cst_module_forward(m, &call, point.x, y, cache)) || !compare_record(g, &r, 0, sign) ||
         !golden_compare_tensor(g, "y", swapped(g, y, n, n_times, d), cst_config_get(cst_config_get(root, "y"), "z"),
                                1000 * golden_noise(g, "y") + 1e-12))
@@ -117,7 +118,7 @@ static bool compare_block(golden *g, cst_module *m, const golden_tensor *y0, con
     return golden_ok(g, "vjp", cst_module_vjp(m, &call, &point, gy, &grads)) && compare_record(g, &r, 1, -sign) &&
            golden_compare_tensor(g, "gy0", grads.gx, cst_config_get(cst_config_get(root, "gy0"), "z"),
                                  1000 * golden_noise(g, "gy0") + 1e-12) &&
-           golden_compare_params(g, "gparams", m, "field.", cst_config_get(root, "gparams"), grads.gtheta,
+           golden_compare_params(g, "gparams", m, g->field, cst_config_get(root, "gparams"), grads.gtheta,
                                  1000 * golden_noise(g, "gparams") + 1e-12) &&
            /* The parameter "t" comes first in the block's theta; its gradient is that of the times. */
            (!expected ||

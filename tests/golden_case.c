@@ -128,17 +128,23 @@ cst_shape golden_row_shape(const golden_tensor *tensor, size_t drop)
 
 /* ---- modules ------------------------------------------------------------------------------------------------- */
 
-static bool registered(const char *type)
+static const cst_registry *registry_of(const golden *g)
 {
-    for (size_t i = 0; i < cst_all_modules.n_types; i++)
-        if (strcmp(cst_all_modules.types[i]->name, type) == 0) return true;
+    return g->registry ? g->registry : &cst_all_modules;
+}
+
+static bool registered(const golden *g, const char *type)
+{
+    for (const cst_registry *r = registry_of(g); r; r = r->base)
+        for (size_t i = 0; i < r->n_types; i++)
+            if (strcmp(r->types[i]->name, type) == 0) return true;
     return false;
 }
 
 bool golden_types_known(golden *g, cst_config section)
 {
     const char *type = cst_config_is_object(section) ? cst_config_string(cst_config_get(section, "type")) : NULL;
-    if (type && !registered(type)) return golden_skip(g, "module type \"%s\" is not built yet", type);
+    if (type && !registered(g, type)) return golden_skip(g, "module type \"%s\" is not built yet", type);
     for (size_t i = 0; i < cst_config_length(section); i++)
         if (!golden_types_known(g, cst_config_item(section, i))) return false;
     return true;
@@ -148,7 +154,7 @@ cst_module *golden_module(golden *g, cst_config section, const cst_shape *x)
 {
     cst_module *m = NULL;
     if (!golden_types_known(g, section)) return NULL;
-    return golden_ok(g, "building", cst_module_from_config(&cst_all_modules, section, x, &m, &g->error)) ? m : NULL;
+    return golden_ok(g, "building", cst_module_from_config(registry_of(g), section, x, &m, &g->error)) ? m : NULL;
 }
 
 cst_module *golden_module_of_text(golden *g, const char *json, const cst_shape *x)
