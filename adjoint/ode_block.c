@@ -245,17 +245,15 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const size_t d = cst_shape_size(&m->x), n_times = block->o.n_times;
     const bool all = block->o.output_all;
     if (!g->gx && !g->gtheta) return CST_OK; /* its own t is not used: gt gets nothing */
-    real *work = c->work, *memory;
+    real *work = c->work;
     const double *times = times_of(block, c, &work);
     double *gtimes = cst_take_doubles(&work, n_times);
     const cst_call call = cst_call_child(m, c, 0, work);
     cst_solve_options options = block->o.gradient == CST_GRADIENT_CHECKPOINTED ? block->o.forward : block->o.backward;
     options.threads = c->threads;
-    /* A trajectory is a view to write and to read; here it is read. */
-    const real *kept = p->cache + trajectory_at(block, c->n * d);
-    memcpy(&memory, &kept, sizeof memory);
-    const cst_trajectory trajectory = cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward,
-                                                        what_to_keep(&block->o), block->o.checkpoints, memory);
+    const cst_trajectory trajectory =
+        cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
+                          block->o.checkpoints, cst_view(p->cache + trajectory_at(block, c->n * d)));
     const cst_gradient_problem problem = {
         .field = field_of(m),
         .call = &call,

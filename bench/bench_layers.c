@@ -3,6 +3,7 @@
  *
  *   bench_layers [threads [FILE.json [NAME]]]     those whose names contain NAME; times are the best of many, in milliseconds; ratio = ours / limit */
 #include "core/blas.h"
+#include "core/clock.h"
 #include "core/module.h"
 #include "core/parallel.h"
 #include "models/registry.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The products of a forward pass, (m, k) (k, n) for all rows together; the reverse pass has two more of each. */
 typedef struct product {
@@ -112,13 +112,6 @@ typedef struct bench {
     real *x, *y, *gx, *gy, *gtheta, *cache, *a, *b, *c;
 } bench;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static real *numbers(size_t n)
 {
     real *x = aligned_alloc(64, (n * sizeof *x + 64) / 64 * 64);
@@ -197,12 +190,12 @@ static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), 
 {
     best[0] = best[1] = 1e9;
     void (*const runners[2])(bench * b) = {ours, reference};
-    const double end = now() + 0.8;
-    for (size_t round = 0; round < 5 || now() < end; round++)
+    const double end = cst_clock() + 0.8;
+    for (size_t round = 0; round < 5 || cst_clock() < end; round++)
         for (size_t i = 0; i < 2; i++) {
-            const double start = now();
+            const double start = cst_clock();
             runners[i](b);
-            const double ms = 1e3 * (now() - start);
+            const double ms = 1e3 * (cst_clock() - start);
             if (round > 1 && ms < best[i]) best[i] = ms;
         }
 }

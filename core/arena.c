@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LINE = 64 }; /* bytes of a cache line */
 
@@ -51,6 +52,13 @@ real *cst_cut(real *base, size_t *size, size_t n)
     real *at = base ? base + *size : NULL;
     *size = cst_size_add(*size, cst_size_align(n));
     return at;
+}
+
+real *cst_view(const real *memory)
+{
+    real *view;
+    memcpy(&view, &memory, sizeof view);
+    return view;
 }
 
 void cst_arena_reset(cst_arena *arena)

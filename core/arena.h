@@ -33,6 +33,9 @@ size_t cst_reals_for_doubles(size_t n); /* what n doubles move it by; saturates 
 /* For a plan and its use in one: the n reals *size behind `base`, NULL where only the size is asked for; adds to *size. */
 real *cst_cut(real *base, size_t *size, size_t n);
 
+/* The same layout of what another pass has written and this one only reads, const. */
+real *cst_view(const real *memory);
+
 /* Give everything taken back, and free the block. */
 void cst_arena_reset(cst_arena *arena);
 void cst_arena_clear(cst_arena *arena);

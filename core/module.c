@@ -59,6 +59,13 @@ cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, real *
     return call;
 }
 
+cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, real *work)
+{
+    cst_call call = cst_call_child(m, c, i, work);
+    call.threads = 1;
+    return call;
+}
+
 void cst_module_free(cst_module *m)
 {
     if (!m) return;

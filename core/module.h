@@ -146,6 +146,9 @@ CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank
 /* The call for child i: its theta and random stream; `work` is where its scratch begins. */
 cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, real *work);
 
+/* The same in one thread, as tangent passes have to be. */
+cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, real *work);
+
 /* ---- for callers --------------------------------------------------------------------------------------------- */
 
 void cst_module_free(cst_module *m); /* with its children; NULL is fine */

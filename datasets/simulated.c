@@ -119,12 +119,13 @@ static cst_status read_input(cst_config input, size_t n, real *u, cst_error *err
         good = cst_config_number(list ? cst_config_item(input, i) : input, &value) && isfinite((real)value);
         if (good) u[i] = (real)value;
     }
+    if (good) return CST_OK;
     char what[80];
     if (list)
         snprintf(what, sizeof what, "a list of %zu numbers in the range of %s", n, CST_REAL_NAME);
     else
         snprintf(what, sizeof what, "a number in the range of %s", CST_REAL_NAME);
-    return good ? CST_OK : cst_config_expected(input, what, error);
+    return cst_config_expected(input, what, error);
 }
 
 /* Room for the trajectories under so many inputs in each part. */

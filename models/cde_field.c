@@ -2,8 +2,6 @@
 
 #include "core/arena.h"
 
-#include <string.h>
-
 typedef struct cde_field {
     cst_module base;
     size_t hidden, channels;
@@ -55,9 +53,7 @@ static void cde_field_plan(const cst_module *m, size_t n, size_t k, int threads,
 
 static kept view_cache(const cst_module *m, size_t rows, const cst_point *p)
 {
-    real *cache;
-    memcpy(&cache, &p->cache, sizeof cache); /* a view to write and to read; here it is read */
-    return cut_cache(m, rows, 0, cache);
+    return cut_cache(m, rows, 0, cst_view(p->cache));
 }
 
 /* ---- the product with X' ---------------------------------------------------------------------------------------- */

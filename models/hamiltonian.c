@@ -93,13 +93,6 @@ static void hamiltonian_plan(const cst_module *m, size_t n, size_t k, int thread
     plan->work = cut_work(m, n, NULL).size;
 }
 
-static cst_call net_call(const cst_module *m, const cst_call *c, size_t i, real *work)
-{
-    cst_call call = cst_call_child(m, c, i, work);
-    call.threads = 1;
-    return call;
-}
-
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 /* Columns first .. first + width - 1 of rows (N, all), to or from an array of their own. */
@@ -128,7 +121,7 @@ static cst_status hamiltonian_forward(const cst_module *m, const cst_call *c, co
     const scratch s = cut_work(m, c->n, c->work);
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
-        const cst_call call = net_call(m, c, i, s.net);
+        const cst_call call = cst_call_child_alone(m, c, i, s.net);
         take(c->n, 2 * n, &p, x, k.x[i]);
         CST_TRY(cst_energy_gradient(p.net, &call, k.x[i], s.direction, k.net[i]));
         put(c->n, 2 * n, &p, s.direction, k.slope);
@@ -161,9 +154,7 @@ static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const 
                                   const cst_grads *g)
 {
     const size_t n = degrees(m);
-    real *cache;
-    memcpy(&cache, &point->cache, sizeof cache); /* cut_cache makes a view to write and to read; here it is read */
-    const kept k = cut_cache(m, c->n, cache);
+    const kept k = cut_cache(m, c->n, cst_view(point->cache));
     const scratch s = cut_work(m, c->n, c->work);
     set_damping(m, c, &s);
     for (size_t i = 0; i < c->n; i++) {
@@ -176,7 +167,7 @@ static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const 
     }
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
-        const cst_call call = net_call(m, c, i, s.net);
+        const cst_call call = cst_call_child_alone(m, c, i, s.net);
         cst_grads grads = {.scale = g->scale, .gx = g->gx ? s.gx : NULL, .gt = g->gt};
         if (g->gtheta) grads.gtheta = g->gtheta + m->children[i].offset;
         take(c->n, 2 * n, &p, s.psi, s.direction);

@@ -40,6 +40,7 @@ typedef struct kept {
     real *slope;   /* (N, 2n): dH/dc at fixed p */
     real *gain;    /* (N, n, n): g */
     real *tangent; /* of the mass network, with room for two tangents */
+    size_t n_tangent;
     real *cache[N_NETS];
     size_t size;
 } kept;
@@ -57,7 +58,8 @@ static kept cut_cache(const cst_module *m, size_t rows, real *cache)
     k.p = cst_cut(cache, &k.size, cst_size_mul(rows, n));
     k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
     k.gain = cst_cut(cache, &k.size, cst_size_mul(rows, n * n));
-    k.tangent = cst_cut(cache, &k.size, net[MASS].tangent);
+    k.n_tangent = net[MASS].tangent;
+    k.tangent = cst_cut(cache, &k.size, k.n_tangent);
     k.cache[MASS] = cst_cut(cache, &k.size, net[MASS].cache);
     k.cache[POTENTIAL] = cst_cut(cache, &k.size, net[POTENTIAL].cache);
     k.cache[INPUT] = cst_cut(cache, &k.size, net[INPUT].cache);
@@ -114,13 +116,6 @@ static void symoden_plan(const cst_module *m, size_t n, size_t k, int threads, c
     plan->work = cut_work(m, n, NULL).size;
 }
 
-static cst_call net_call(const cst_module *m, const cst_call *c, int i, real *work)
-{
-    cst_call call = cst_call_child(m, c, (size_t)i, work);
-    call.threads = 1;
-    return call;
-}
-
 static cst_symoden_row row_of(const cst_module *m, const kept *k, const real *x, size_t i)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
@@ -151,8 +146,9 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
     const size_t n = degrees(m), h = n * (n + 1) / 2;
     const kept k = cut_cache(m, c->n, cache);
     const scratch s = cut_work(m, c->n, c->work);
-    const cst_call mass = net_call(m, c, MASS, s.net), potential = net_call(m, c, POTENTIAL, s.net);
-    const cst_call input = net_call(m, c, INPUT, s.net);
+    const cst_call mass = cst_call_child_alone(m, c, MASS, s.net),
+                   potential = cst_call_child_alone(m, c, POTENTIAL, s.net);
+    const cst_call input = cst_call_child_alone(m, c, INPUT, s.net);
     for (size_t i = 0; i < c->n; i++) memcpy(k.c + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
 
     CST_TRY(cst_module_forward(net_of(m, MASS), &mass, k.c, k.l, k.cache[MASS]));
@@ -182,7 +178,7 @@ static cst_status reverse_nets(const cst_module *m, const cst_call *c, const kep
     cst_grads grads[N_NETS];
     cst_call call[N_NETS];
     for (int i = 0; i < N_NETS; i++) {
-        call[i] = net_call(m, c, i, s->net);
+        call[i] = cst_call_child_alone(m, c, (size_t)i, s->net);
         grads[i] = (cst_grads){.scale = g->scale, .gx = g->gx ? s->gc : NULL, .gt = g->gt};
         if (g->gtheta) grads[i].gtheta = g->gtheta + m->children[i].offset;
     }
@@ -203,20 +199,16 @@ static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_
                               const cst_grads *g)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2, nc = c->n * 2 * n;
-    real *cache;
-    memcpy(&cache, &p->cache, sizeof cache); /* cut_cache makes a view to write and to read; here it is read */
-    const kept k = cut_cache(m, c->n, cache);
+    const kept k = cut_cache(m, c->n, cst_view(p->cache));
     const scratch s = cut_work(m, c->n, c->work);
-    cst_plan plan;
-    cst_module_plan(net_of(m, MASS), c->n, 2, 1, &plan);
-    memcpy(s.tangent, k.tangent, plan.tangent * sizeof *s.tangent);
+    memcpy(s.tangent, k.tangent, k.n_tangent * sizeof *s.tangent);
     memcpy(s.xdot, k.xdot, nc * sizeof *s.xdot);
     for (size_t i = 0; i < c->n; i++) {
         const cst_symoden_row r = row_of(m, &k, p->x, i);
         cst_symoden_start_reverse(&r, gy + i * 4 * n + 2 * n, s.gdp + i * n, s.xdot + nc + i * 2 * n,
                                   s.ggain + i * n * n);
     }
-    const cst_call mass = net_call(m, c, MASS, s.net);
+    const cst_call mass = cst_call_child_alone(m, c, MASS, s.net);
     const cst_point point = {k.c, k.l, k.cache[MASS]};
     const cst_tangents psi = {
         .capacity = 2, .first = 1, .count = 1, .xdot = s.xdot + nc, .ydot = s.lpsi, .cache = s.tangent};
@@ -241,7 +233,7 @@ static const cst_module_ops symoden_ops = {
 
 /* ---- control ----------------------------------------------------------------------------------------------------- */
 
-/* work = [dV/dc (N, 2n) | the potential's cache | the input network's cache | the networks' work] */
+/* work = [a cache | the field's work], of which the input and potential networks' parts are used */
 size_t cst_symoden_control_work(const cst_module *m, size_t rows)
 {
     return cst_size_add(cut_cache(m, rows, NULL).size, cut_work(m, rows, NULL).size);
@@ -252,7 +244,8 @@ cst_status cst_symoden_control(const cst_module *m, const cst_call *c, const rea
     const size_t n = degrees(m);
     const kept k = cut_cache(m, c->n, c->work);
     const scratch s = cut_work(m, c->n, c->work + k.size);
-    const cst_call potential = net_call(m, c, POTENTIAL, s.net), input = net_call(m, c, INPUT, s.net);
+    const cst_call potential = cst_call_child_alone(m, c, POTENTIAL, s.net),
+                   input = cst_call_child_alone(m, c, INPUT, s.net);
     CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, at, k.slope, k.cache[POTENTIAL]));
     CST_TRY(cst_module_forward(net_of(m, INPUT), &input, at, gain, k.cache[INPUT]));
     for (size_t i = 0; i < c->n; i++) {

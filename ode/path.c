@@ -17,8 +17,8 @@ static const double *times_of(const cst_series *s, size_t row)
 static size_t count_knots(const cst_series *s, size_t row)
 {
     const double *t = times_of(s, row);
-    size_t n = 0;
-    while (n < s->length && !(s->own_times && isnan(t[n]))) n++;
+    size_t n = s->own_times ? 0 : s->length;
+    while (n < s->length && !isnan(t[n])) n++;
     return n;
 }
 
@@ -50,23 +50,19 @@ static size_t find_piece(const double *t, size_t knots, double at)
     return low;
 }
 
-/* ---- a cubic piece ---------------------------------------------------------------------------------------------- */
+/* ---- a piece ----------------------------------------------------------------------------------------------------- */
 
-/* Weights of values and slopes at both ends, for X (or X') at share u of a piece h long. */
+/* Weights of values and slopes at both ends, for X (or X') at share u of a piece h long, a line or a cubic. */
 typedef struct weights {
-    real a, b, slope_a, slope_b;
+    double a, b, slope_a, slope_b;
 } weights;
 
-static weights value_weights(double u, double h)
+static weights weights_at(bool cubic, bool slope, double u, double h)
 {
-    const double b = u * u * (3 - 2 * u), v = 1 - u;
-    return (weights){(real)(1 - b), (real)b, (real)(h * u * v * v), (real)(-h * u * u * v)};
-}
-
-static weights slope_weights(double u, double h)
-{
-    const double b = 6 * u * (1 - u) / h;
-    return (weights){(real)-b, (real)b, (real)(1 - 4 * u + 3 * u * u), (real)(3 * u * u - 2 * u)};
+    const double v = 1 - u, share = cubic ? u * u * (3 - 2 * u) : u, rate = (cubic ? 6 * u * v : 1) / h;
+    if (!cubic) return slope ? (weights){-rate, rate, 0, 0} : (weights){1 - share, share, 0, 0};
+    return slope ? (weights){-rate, rate, v * (1 - 3 * u), u * (3 * u - 2)}
+                 : (weights){1 - share, share, h * u * v * v, -h * u * u * v};
 }
 
 /* ---- gaps and slopes -------------------------------------------------------------------------------------------- */
@@ -122,22 +118,14 @@ static bool gather(const double *t, const real *x, size_t length, size_t step, c
     return true;
 }
 
-/* Values of a line or a spline through k, and a spline's slopes, at all times. */
-static void spread(const curve *k, bool spline, const double *t, size_t length, size_t step, real *x, real *slope)
+/* X (or X') at `at` of the line or the cubic through k. */
+static double curve_at(const curve *k, bool cubic, bool slope, double at)
 {
-    for (size_t i = 0; i < length; i++) {
-        const size_t p = find_piece(k->t, k->n, t[i]);
-        const double h = k->t[p + 1] - k->t[p], u = (t[i] - k->t[p]) / h, v = 1 - u;
-        const double a = k->x[p], b = k->x[p + 1];
-        if (!spline) {
-            x[i * step] = (real)(u == 0 ? a : u == 1 ? b : a + u * (b - a));
-            continue;
-        }
-        const double share = u * u * (3 - 2 * u);
-        x[i * step] = (real)(a + share * (b - a) + h * u * v * (v * k->slope[p] - u * k->slope[p + 1]));
-        slope[i * step] =
-            (real)(6 * u * v * (b - a) / h + v * (1 - 3 * u) * k->slope[p] + u * (3 * u - 2) * k->slope[p + 1]);
-    }
+    const size_t p = find_piece(k->t, k->n, at);
+    const double h = k->t[p + 1] - k->t[p];
+    const weights w = weights_at(cubic, slope, (at - k->t[p]) / h, h);
+    const double value = w.a * k->x[p] + w.b * k->x[p + 1];
+    return cubic ? value + w.slope_a * k->slope[p] + w.slope_b * k->slope[p + 1] : value;
 }
 
 static void make_channel(cst_path_kind kind, const double *t, size_t length, size_t step, const real *observed, real *x,
@@ -148,8 +136,10 @@ static void make_channel(cst_path_kind kind, const double *t, size_t length, siz
         for (size_t i = 0; slope && i < length; i++) slope[i * step] = 0;
         return;
     }
-    if (kind == CST_PATH_CUBIC) set_spline_slopes(k);
-    spread(k, kind == CST_PATH_CUBIC, t, length, step, x, slope);
+    const bool cubic = kind == CST_PATH_CUBIC;
+    if (cubic) set_spline_slopes(k);
+    for (size_t i = 0; i < length; i++) x[i * step] = (real)curve_at(k, cubic, false, t[i]);
+    for (size_t i = 0; cubic && i < length; i++) slope[i * step] = (real)curve_at(k, cubic, true, t[i]);
     if (kind != CST_PATH_HERMITE) return;
     for (k->n = 0; k->n < length; k->n++) k->t[k->n] = t[k->n], k->x[k->n] = (double)x[k->n * step];
     set_backward_slopes(k);
@@ -227,11 +217,10 @@ static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slo
         const double u = over ? 1 : (t - times[piece]) / h;
         const size_t at = ((row + i) * s->length + piece) * channels;
         const real *a = s->x + at, *b = a + channels, *da = p->slopes ? p->slopes + at : NULL;
-        weights w = slope ? (weights){(real)(-1 / h), (real)(1 / h), 0, 0} : (weights){(real)(1 - u), (real)u, 0, 0};
-        if (da) w = slope ? slope_weights(u, h) : value_weights(u, h);
-        if (over && slope) w = (weights){0};
-        for (size_t c = 0; c < channels; c++) to[c] = w.a * a[c] + w.b * b[c];
-        for (size_t c = 0; da && c < channels; c++) to[c] += w.slope_a * da[c] + w.slope_b * da[channels + c];
+        const weights w = over && slope ? (weights){0} : weights_at(da != NULL, slope, u, h);
+        const real wa = (real)w.a, wb = (real)w.b, wda = (real)w.slope_a, wdb = (real)w.slope_b;
+        for (size_t c = 0; c < channels; c++) to[c] = wa * a[c] + wb * b[c];
+        for (size_t c = 0; da && c < channels; c++) to[c] += wda * da[c] + wdb * da[channels + c];
     }
 }
 
