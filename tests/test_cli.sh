@@ -8,17 +8,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
 unset COSTATE_DATA
-passed=0 failed=0
-
-ok() { # name, condition as a command
-    local name=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && printf 'FAILED: %s: %s\n' "$name" "$*" && sed 's/^/    /' out err; fi
-}
-run() { # arguments; leaves code, out and err
-    "$costate" "$@" >out 2>err </dev/null
-    code=$?
-}
+. "$root/tests/checks.sh"
 says() { grep -qF -- "$1" "$2"; }
 # A command that must be refused with a message on stderr, exit code 2, and nothing written.
 refuse() { # message, arguments

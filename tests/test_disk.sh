@@ -3,7 +3,7 @@
 # room again the run goes on. The disk is a small tmpfs in a mount namespace of its own; where there may be none, skipped.
 # COSTATE: the program to test. Ends with "N passed, N failed".
 set -u
-costate=$(realpath "${COSTATE:-build/float/costate}")
+costate=$(realpath "${COSTATE:-build/float/costate}") checks=$(realpath "$(dirname "$0")/checks.sh")
 if [ -z "${IN_NAMESPACE-}" ]; then
     for options in -rm -m; do
         if unshare $options true 2>/dev/null; then IN_NAMESPACE=1 COSTATE=$costate exec unshare $options "$0"; fi
@@ -19,17 +19,7 @@ if ! mount -t tmpfs -o size=1m tmpfs disk 2>err; then
     printf 'no tmpfs: %s\n0 passed, 0 failed, 1 skipped\n' "$(cat err)"
     exit
 fi
-passed=0 failed=0
-
-ok() { # name, condition as a command
-    local name=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && printf 'FAILED: %s: %s\n' "$name" "$*" && sed 's/^/    /' out err; fi
-}
-run() { # arguments; leaves code, out and err
-    "$costate" "$@" >out 2>err </dev/null
-    code=$?
-}
+. "$checks"
 no_leftovers() { [ -z "$(find "$1" -name '*.tmp*')" ]; }
 
 # Weights of 17 kB or 34 kB, checkpoints of four times as much.
