@@ -287,6 +287,15 @@ both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out
 ok "two processes make one comparison" [ $? -eq 0 ]
 ok "each run is made once" [ "$(cat one two | grep -c '^weights of epoch')" -eq 6 ]
 ok "both print the same table" [ "$(grep seminorm one | tail -1)" = "$(grep seminorm two | tail -1)" ]
+# Runs so short that one process ends them while the other looks.
+lost=0
+for i in $(seq 15); do
+    both=(compare config.json --set 'model={"type": "linear", "out_features": 2}' --set epochs=1 --vary optimizer.lr=1e-3,2e-3
+        --repeats 6 --out "short$i" --quiet)
+    "$costate" "${both[@]}" >one 2>&1 & first=$!
+    "$costate" "${both[@]}" >two 2>&1 && wait "$first" || lost=$((lost + 1))
+done
+ok "no run is lost between two processes" [ "$lost" -eq 0 ]
 flock whole "$costate" train "${long[@]}" --out whole --resume >out 2>err
 ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is at work' err)" -eq 1 ]
 

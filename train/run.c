@@ -270,14 +270,15 @@ static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mod
                                        .checkpoint = heard_checkpoint,
                                        .best = heard_best,
                                        .interrupted = heard_interrupted};
+    /* A folder that is not there now is new, whatever another process makes of it until this one begins. */
+    const bool there = cst_path_exists(run->folder);
     bool going_on = false;
-    if (mode == CST_RUN_RESUME && cst_path_exists(run->folder))
-        CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
+    if (mode == CST_RUN_RESUME && there) CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
     CST_TRY(cst_experiment_new(document, &run->experiment, error));
     if (mode == CST_RUN_OPEN) return load_model(run, error);
-    if (mode == CST_RUN_RESUME) CST_TRY(look_for(run, config_file, &going_on, error));
+    if (mode == CST_RUN_RESUME && there) CST_TRY(look_for(run, config_file, &going_on, error));
     if (going_on) CST_TRY(compare_configs(run, error));
-    if (!going_on) CST_TRY(check_empty(run->folder, mode, error));
+    if (!going_on && there) CST_TRY(check_empty(run->folder, mode, error));
     return going_on ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error);
 }
 
