@@ -18,7 +18,7 @@ typedef struct interpolant {
 } interpolant;
 
 /* The adjoint system of one call: where each block stands, in the state y = [z | a_z | a_theta | a_t] (without z if that is
- * interpolated) or, if the norm leaves it out, in the quadratures q = [a_theta | a_t]. */
+ * interpolated) or, if the norm leaves it out, in the quadratures q = [a_theta | a_t | a_context]. */
 typedef struct adjoint_system {
     const cst_gradient_problem *b;
     cst_block blocks[CST_MAX_BLOCKS];
@@ -34,6 +34,7 @@ typedef struct adjoint_system {
     real *y, *q;
     real *theta, *at;      /* a_theta and a_t, wherever they are; NULL if nowhere */
     size_t theta_at, t_at; /* their offsets in y or q */
+    size_t context_at;     /* of a_context in q, if it is wanted */
 } adjoint_system;
 
 typedef struct block_list {
@@ -94,26 +95,26 @@ cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *
 }
 
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                          const cst_adjoint_norm *norm)
+                          const cst_adjoint_norm *norm, size_t n_context)
 {
     cst_block blocks[CST_MAX_BLOCKS];
     const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), p = field->n_params;
+    const size_t sums = cst_size_add(cst_size_add(p, 1), n_context);
     const block_list list = list_blocks(field, norm, nz, true, true, blocks);
-    const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = cst_size_add(p, 1)};
+    const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = sums};
     cst_plan plan;
     cst_module_plan(field, n, 0, threads, &plan);
-    const size_t parts[] = {plan.cache,         plan.work, list.size,
-                            cst_size_add(p, 1), nz,        cst_solver_work(&problem, options)};
+    const size_t parts[] = {plan.cache, plan.work, list.size, sums, nz, cst_solver_work(&problem, options)};
     size_t total = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) total = cst_size_add(total, cst_size_align(parts[i]));
     return total;
 }
 
 size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                              const cst_solve_options *forward, const cst_adjoint_norm *norm)
+                              const cst_solve_options *forward, const cst_adjoint_norm *norm, size_t n_context)
 {
     const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x)));
-    size_t total = cst_backsolve_work(field, n, threads, options, norm);
+    size_t total = cst_backsolve_work(field, n, threads, options, norm, n_context);
     total = cst_size_add(total, cst_replay_work(field, n, threads, forward, false));
     return cst_size_add(total, cst_size_mul(4, nz)); /* z, z' and two states on the way */
 }
@@ -167,16 +168,17 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     cst_call call = s->field_call;
     call.t = t;
     call.error = error;
-    const bool sums = q != NULL && s->theta_sum;
+    const bool of_context = q != NULL && s->b->n_context > 0, sums = of_context || (q != NULL && s->theta_sum);
     const real weight = sums ? scale : 1;
     double gt = 0;
     cst_grads grads = {.scale = -weight, .gx = dy + a_at};
     if (s->theta_state) {
         grads.gtheta = dy + s->theta_at;
         memset(grads.gtheta, 0, s->b->field->n_params * sizeof(real));
-    } else if (sums) {
+    } else if (q != NULL && s->theta_sum) {
         grads.gtheta = q + s->theta_at;
     }
+    if (of_context) grads.gcontext = q + s->context_at;
     if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
     if (s->from) CST_TRY(interpolate(s->from, t, s->z));
     CST_TRY(cst_module_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->cache, y + a_at,
@@ -184,6 +186,7 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     real *restrict da = dy + a_at;
 #pragma omp simd
     for (size_t i = 0; i < nz; i++) da[i] = -da[i];
+    for (size_t i = 0; s->theta_state && weight != 1 && i < s->b->field->n_params; i++) grads.gtheta[i] /= weight;
     if (s->t_state) dy[s->t_at] = (real)(gt / (double)weight);
     if (q && s->t_sum) q[s->t_at] += (real)(gt * (double)(scale / weight));
     return CST_OK;
@@ -205,7 +208,8 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
     const block_list list = list_blocks(field, b->norm, s->nz, !s->from, want_theta, s->blocks);
     s->theta_at = s->theta_state ? s->a_at + s->nz : 0;
     s->t_at = s->t_state ? list.size - 1 : s->theta_sum ? p : 0;
-    const size_t n_quadratures = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
+    s->context_at = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
+    const size_t n_quadratures = s->context_at + b->n_context;
 
     cst_plan plan;
     cst_module_plan(field, b->call->n, 0, b->call->threads, &plan);
@@ -303,6 +307,13 @@ static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_
     return CST_OK;
 }
 
+/* to += scale from */
+static void add_scaled(size_t n, real scale, const real *restrict from, real *restrict to)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) to[i] += scale * from[i];
+}
+
 static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *result, interpolant *from,
                       cst_solve_stats *stats)
 {
@@ -313,12 +324,8 @@ static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *
 
     observe(&s, 0); /* a loss may read z(t_0) too */
     if (result->gz0) memcpy(result->gz0, s.y + s.a_at, s.nz * sizeof(real));
-    if (result->gtheta && s.theta) {
-        real *restrict gtheta = result->gtheta;
-        const real *restrict theta = s.theta;
-#pragma omp simd
-        for (size_t i = 0; i < b->field->n_params; i++) gtheta[i] += result->scale * theta[i];
-    }
+    if (result->gtheta && s.theta) add_scaled(b->field->n_params, result->scale, s.theta, result->gtheta);
+    if (b->n_context > 0) add_scaled(b->n_context, result->scale, s.q + s.context_at, result->gcontext);
     return CST_OK;
 }
 

@@ -26,11 +26,12 @@ enum { CST_MAX_BLOCKS = 256 }; /* of an adjoint's state: parameter tensors under
 CST_MUST_CHECK cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z,
                                               cst_error *error);
 
-/* Reals of work, with room for every gradient. Saturates. `forward`: options of the forward pass. */
+/* Reals of work, with room for every gradient, the context's of n_context reals. Saturates. `forward`: options of the
+ * forward pass. */
 size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                          const cst_adjoint_norm *norm);
+                          const cst_adjoint_norm *norm, size_t n_context);
 size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                              const cst_solve_options *forward, const cst_adjoint_norm *norm);
+                              const cst_solve_options *forward, const cst_adjoint_norm *norm, size_t n_context);
 
 CST_MUST_CHECK cst_status cst_backsolve_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                             cst_solve_stats *stats);

@@ -33,12 +33,14 @@ typedef struct cst_gradient_problem {
     const real *gy;
     size_t first_observed, gy_time, gy_row;
     bool want_theta, want_times;
+    size_t n_context; /* reals of the context's gradient; 0: not wanted */
 } cst_gradient_problem;
 
-/* Results: gz0 (N, D), NULL if not needed, overwritten. gtheta (P) added to with scale; gtimes (T) overwritten. */
+/* Results: gz0 (N, D), NULL if not needed, overwritten. gtheta (P) and gcontext added to with scale; gtimes (T)
+ * overwritten. */
 typedef struct cst_gradient_result {
     real scale;
-    real *gz0, *gtheta;
+    real *gz0, *gtheta, *gcontext;
     double *gtimes;
 } cst_gradient_result;
 

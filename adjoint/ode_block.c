@@ -46,15 +46,16 @@ static cst_keep what_to_keep(const cst_ode_options *o)
 
 static size_t gradient_work(const cst_ode_options *o, const cst_module *field, size_t n, int threads)
 {
+    const size_t n_context = cst_size_mul(n, o->context_row);
     switch (o->gradient) {
     case CST_GRADIENT_INTERPOLATING:
-        return cst_interpolating_work(field, n, threads, &o->backward, &o->forward, &o->norm);
+        return cst_interpolating_work(field, n, threads, &o->backward, &o->forward, &o->norm, n_context);
     case CST_GRADIENT_CHECKPOINTED:
         return cst_checkpointed_work(field, n, threads, &o->forward);
     case CST_GRADIENT_BACKSOLVE:
         break;
     }
-    return cst_backsolve_work(field, n, threads, &o->backward, &o->norm);
+    return cst_backsolve_work(field, n, threads, &o->backward, &o->norm, n_context);
 }
 
 static cst_status check_gradient(const cst_ode_options *o, const cst_module *field, cst_error *error)
@@ -120,13 +121,37 @@ static cst_status check_times(const double *times, size_t n, cst_error *error)
     return CST_OK;
 }
 
-/* The times as doubles: the options', or the parameter's at the front of *work. */
-static const double *times_of(const ode_block *block, const cst_call *c, real **work)
+/* The times as doubles: the options', the call's, or the parameter's at the front of *work. */
+static cst_status get_times(const ode_block *block, const cst_call *c, real **work, const double **times)
 {
-    if (!block->o.learn_t) return block->o.times;
-    double *times = cst_take_doubles(work, block->o.n_times);
-    for (size_t i = 0; i < block->o.n_times; i++) times[i] = (double)c->theta[i];
-    return times;
+    const size_t n = block->o.n_times;
+    if (c->span && (c->span->n_times != n || block->o.learn_t))
+        return cst_fail(c->error, CST_EARG, "expected a span of %zu times for a block that learns none, got %zu", n,
+                        c->span->n_times);
+    *times = c->span ? c->span->times : block->o.times;
+    if (block->o.learn_t) {
+        double *learnt = cst_take_doubles(work, n);
+        for (size_t i = 0; i < n; i++) learnt[i] = (double)c->theta[i];
+        *times = learnt;
+    }
+    return check_times(*times, n, c->error);
+}
+
+/* The block's options for one call. */
+static cst_solve_options options_for(const cst_solve_options *options, const cst_call *c)
+{
+    cst_solve_options o = *options;
+    o.threads = c->threads;
+    if (c->span) o.jump_t = c->span->jump_t, o.n_jump_t = c->span->n_jump_t;
+    return o;
+}
+
+/* The field's call: no block in it integrates over this one's times. */
+static cst_call call_field(const cst_module *m, const cst_call *c, real *work)
+{
+    cst_call call = cst_call_child(m, c, 0, work);
+    call.span = NULL;
+    return call;
 }
 
 typedef struct field_context {
@@ -194,14 +219,13 @@ static cst_status solve(const ode_block *block, const cst_call *c, const double 
     cst_module_plan(field, c->n, 0, c->threads, &plan);
     cst_solver solver;
     field_context context = {.field = field, .cache = work, .solver = &solver};
-    context.call = cst_call_child(m, c, 0, work + cst_size_align(plan.cache));
+    context.call = call_field(m, c, work + cst_size_align(plan.cache));
     context.trajectory = cst_trajectory_at(field, c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
                                            block->o.checkpoints, z + trajectory_at(block, state.size));
     cst_trajectory_begin(&context.trajectory);
     const cst_problem problem = {
         .f = field_rhs, .context = &context, .blocks = &state, .n_blocks = 1, .accepted = field_accepted};
-    cst_solve_options options = block->o.forward;
-    options.threads = c->threads;
+    const cst_solve_options options = options_for(&block->o.forward, c);
     const size_t last = block->o.n_times - 1;
     CST_TRY(cst_solver_start(&solver, &problem, &options, times[0], times[last], x, NULL,
                              context.call.work + cst_size_align(plan.work), stats, c->error));
@@ -215,8 +239,8 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     const ode_block *block = (const ode_block *)m;
     const size_t n_times = block->o.n_times, nz = c->n * cst_shape_size(&m->x);
     real *work = c->work;
-    const double *times = times_of(block, c, &work);
-    CST_TRY(check_times(times, n_times, c->error));
+    const double *times = NULL;
+    CST_TRY(get_times(block, c, &work, &times));
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();
     const cst_status status = solve(block, c, times, x, cache, work, &stats);
@@ -244,13 +268,14 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const ode_block *block = (const ode_block *)m;
     const size_t d = cst_shape_size(&m->x), n_times = block->o.n_times;
     const bool all = block->o.output_all;
-    if (!g->gx && !g->gtheta) return CST_OK; /* its own t is not used: gt gets nothing */
+    if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* its own t is not used: gt gets nothing */
     real *work = c->work;
-    const double *times = times_of(block, c, &work);
+    const double *times = NULL;
+    CST_TRY(get_times(block, c, &work, &times));
     double *gtimes = cst_take_doubles(&work, n_times);
-    const cst_call call = cst_call_child(m, c, 0, work);
-    cst_solve_options options = block->o.gradient == CST_GRADIENT_CHECKPOINTED ? block->o.forward : block->o.backward;
-    options.threads = c->threads;
+    const cst_call call = call_field(m, c, work);
+    const bool checkpointed = block->o.gradient == CST_GRADIENT_CHECKPOINTED;
+    const cst_solve_options options = options_for(checkpointed ? &block->o.forward : &block->o.backward, c);
     const cst_trajectory trajectory =
         cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
                           block->o.checkpoints, cst_view(p->cache + trajectory_at(block, c->n * d)));
@@ -271,10 +296,12 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .gy_row = all ? n_times * d : d,
         .want_theta = g->gtheta != NULL,
         .want_times = g->gtheta != NULL && block->o.learn_t,
+        .n_context = g->gcontext ? c->n * block->o.context_row : 0,
     };
     const cst_gradient_result result = {.scale = g->scale,
                                         .gz0 = g->gx,
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
+                                        .gcontext = g->gcontext,
                                         .gtimes = gtimes};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();

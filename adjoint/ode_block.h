@@ -2,7 +2,8 @@
  * backward pass solves the adjoint system under a norm of the user's choice.
  *
  * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
- * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used.
+ * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used. The call's
+ * span, if it has one, says other times, as many, unless they are learnt; its context is the field's.
  * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut
  * here: the field's passes cut it.
  * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
@@ -37,6 +38,7 @@ typedef struct cst_ode_options {
     size_t checkpoints;    /* steps that are kept (adjoint/trajectory.h), at least 2 */
     cst_adjoint_norm norm; /* of a method that solves */
     bool fresh_solves;     /* backwards, a solve of its own each interval (profile torchdiffeq) */
+    size_t context_row;    /* reals a row of the gradient of the call's context: room for what grads.gcontext asks */
 } cst_ode_options;
 
 /* Times 0 and 1, dopri5 under profile costate, backsolve under the seminorm, 64 checkpoints. */

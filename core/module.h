@@ -14,7 +14,7 @@
  *   jvp_vjp   the VJP of (forward, jvp) with cotangents (gy, gydot): gx and gxdot overwritten, gtheta and gt added to
  *
  * Overwriting gx is GEMM's beta = 0, adding to gtheta its beta = 1, and scale its alpha: a quadrature adds h b_i times
- * a product without another pass. A NULL gx, gxdot, gtheta or gt means "not needed" and costs nothing. */
+ * a product without another pass. A NULL gx, gxdot, gtheta, gt or gcontext means "not needed" and costs nothing. */
 #ifndef CST_CORE_MODULE_H
 #define CST_CORE_MODULE_H
 
@@ -40,6 +40,13 @@ typedef struct cst_observer {
     void (*solved)(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
 } cst_observer;
 
+/* When an ODE block is to integrate, in place of its own times, and where its field jumps, in place of its options': for a
+ * module that knows them only when it is called. Both strictly monotone, jumps increasing. */
+typedef struct cst_span {
+    const double *times, *jump_t;
+    size_t n_times, n_jump_t;
+} cst_span;
+
 /* Where and how a pass is to be evaluated. Composites copy it for their children with the child's theta, work and
  * random stream (cst_call_child). */
 typedef struct cst_call {
@@ -50,6 +57,7 @@ typedef struct cst_call {
     bool train;                   /* false: evaluation (dropout does nothing) */
     cst_rng rng;                  /* the same in forward and vjp */
     const void *context;          /* per-solve inputs of a field (control path, noise); NULL if none */
+    const cst_span *span;         /* times of the ODE block that is called; NULL: its own */
     const real *theta;            /* this module's parameters */
     real *work;                   /* scratch, dead on return */
     const cst_observer *observer; /* NULL if nobody listens */
@@ -81,10 +89,11 @@ typedef struct cst_tangents {
 /* What a reverse pass is to produce: NULL for what is not needed. */
 typedef struct cst_grads {
     real scale;
-    real *gx;     /* (N, in), overwritten */
-    real *gxdot;  /* (count, N, in), overwritten; jvp_vjp only */
-    real *gtheta; /* (P), added to with `scale` */
-    double *gt;   /* added to with `scale` */
+    real *gx;       /* (N, in), overwritten */
+    real *gxdot;    /* (count, N, in), overwritten; jvp_vjp only */
+    real *gtheta;   /* (P), added to with `scale` */
+    double *gt;     /* added to with `scale` */
+    real *gcontext; /* of the call's context, as the field that has one says; all rows', added to with `scale` */
 } cst_grads;
 
 /* One table a module type. forward and vjp are required. */

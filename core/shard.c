@@ -126,7 +126,7 @@ static cst_status run_sharded(pass *p)
 
 static bool wanted(const cst_grads *g)
 {
-    return g->gx || g->gtheta || g->gt;
+    return g->gx || g->gtheta || g->gt || g->gcontext;
 }
 
 cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)

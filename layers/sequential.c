@@ -101,7 +101,7 @@ static cst_status sequential_jvp(const cst_module *m, const cst_call *c, const c
 /* The first child that has to be visited in a reverse pass: what comes before it makes nothing that is wanted. */
 static size_t first_needed(const cst_module *m, const cst_grads *g)
 {
-    if (g->gx || g->gxdot || g->gt) return 0;
+    if (g->gx || g->gxdot || g->gt || g->gcontext) return 0;
     size_t i = 0;
     while (i < m->n_children && m->children[i].module->n_params == 0) i++;
     return g->gtheta ? i : m->n_children;

@@ -36,11 +36,15 @@ static void clip(const cst_solver *s, attempt *a, double t)
     a->t1 = t;
 }
 
-/* Times behind the solver are done with. */
-static void pass_stops(cst_solver *s)
+static double next_stop(const cst_solver *s, const cst_stops *stops)
 {
-    while (s->next_step < s->n_step_t && !ahead(s, s->step_at[s->next_step])) s->next_step++;
-    while (s->next_jump < s->n_jump_t && !ahead(s, s->jump_at[s->next_jump])) s->next_jump++;
+    return stops->t[s->direction > 0 ? stops->n - stops->left : stops->left - 1];
+}
+
+/* Times behind the solver are done with. */
+static void pass_stops(const cst_solver *s, cst_stops *stops)
+{
+    while (stops->left > 0 && !ahead(s, next_stop(s, stops))) stops->left--;
 }
 
 /* Step size and end of the next attempt: the proposal, clamped, then clipped to what it must not step over. */
@@ -51,8 +55,8 @@ static attempt propose(const cst_solver *s, double t_out, bool land)
     if (!isfinite(h)) h = o->min_step;
     h = h < o->min_step ? o->min_step : h > o->max_step ? o->max_step : h;
     attempt a = {.h = s->direction * h, .t1 = s->t + s->direction * h, .shortest = h <= o->min_step};
-    if (s->next_step < s->n_step_t) clip(s, &a, s->step_at[s->next_step]);
-    if (s->next_jump < s->n_jump_t) clip(s, &a, s->jump_at[s->next_jump]);
+    if (s->steps.left > 0) clip(s, &a, next_stop(s, &s->steps));
+    if (s->jumps.left > 0) clip(s, &a, next_stop(s, &s->jumps));
     const double end = land ? t_out : s->t_end;
     if (land || o->clip_end) {
         const double left = s->direction * (end - s->t);
@@ -63,7 +67,7 @@ static attempt propose(const cst_solver *s, double t_out, bool land)
         }
     }
     a.shortest = a.shortest || fabs(a.h) <= o->min_step;
-    a.jump = s->next_jump < s->n_jump_t && a.t1 == s->jump_at[s->next_jump];
+    a.jump = s->jumps.left > 0 && a.t1 == next_stop(s, &s->jumps);
     return a;
 }
 
@@ -159,7 +163,8 @@ static cst_status accept(cst_solver *s, const attempt *a, bool last)
     s->stepped = true;
     s->completed = 1;
     if (!a->clipped) s->previous_ratio = fmax(a->ratio, least_ratio);
-    pass_stops(s);
+    pass_stops(s, &s->steps);
+    pass_stops(s, &s->jumps);
     if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
     if (!a->jump) return CST_OK;
     if (last && s->options->clip_end) return CST_OK; /* nothing comes after */

@@ -53,7 +53,7 @@ typedef struct cst_solve_options {
     size_t max_num_steps;            /* between two outputs; fixed steps that would be more are not begun */
     double step_size;                /* fixed-step methods; 0: one step an output interval */
     const double *step_t, *jump_t;   /* adaptive methods: times to step on; times where f jumps: evaluated anew after */
-    size_t n_step_t, n_jump_t;       /* any order; those outside the solve are ignored. The caller's memory. */
+    size_t n_step_t, n_jump_t;       /* increasing; those outside the solve are ignored. The caller's memory. */
     int threads;
     /* What the profiles differ in. */
     bool pi_controller;    /* h *= clip(safety r^(-0.7/p) r_prev^(0.4/p)); no growth after a rejection. Else r^(-1/p) */
@@ -70,6 +70,12 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile); /*
 
 /* CST_EARG for options that no solve begins with: those that are out of range, or do not go together. */
 CST_MUST_CHECK cst_status cst_solve_options_check(const cst_solve_options *options, cst_error *error);
+
+/* Times that a solve must step on, increasing; the next one lies ahead of where it stands. */
+typedef struct cst_stops {
+    const double *t;
+    size_t n, left; /* `left` of them lie ahead */
+} cst_stops;
 
 /* A solve that can be interrupted, looked into and gone on with. All its memory is the caller's. */
 struct cst_solver {
@@ -92,9 +98,8 @@ struct cst_solver {
     bool stepped;      /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
     bool evaluated;    /* f at the new state stands in `stage` already */
     size_t grid_index; /* steps taken on a fixed grid */
-    size_t n_step_t, n_jump_t, next_step, next_jump;
-    double *step_at, *jump_at; /* step and jump times that lie ahead of the start, in the order of the solve */
-    double *partial;           /* of norms */
+    cst_stops steps, jumps;
+    double *partial;                             /* of norms */
     real *y, *y_new, *stage, *k[CST_MAX_STAGES]; /* after a step y_new has the state before it; k[0] = f(t, y) */
     real *q, *q_step, *q_first, *q_next; /* sums; this attempt's; unscaled products of the first and the last stage */
 };

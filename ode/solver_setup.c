@@ -34,9 +34,13 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
 
 static cst_status check_times(const double *times, size_t n, const char *name, cst_error *error)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!isfinite(times[i]))
             return cst_fail(error, CST_EARG, "expected finite times, got %s[%zu] = %g", name, i, times[i]);
+        if (i > 0 && !(times[i] > times[i - 1]))
+            return cst_fail(error, CST_EARG, "expected times that increase, got %s[%zu] = %g after %g", name, i,
+                            times[i], times[i - 1]);
+    }
     return CST_OK;
 }
 
@@ -58,11 +62,12 @@ cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
                         o->safety, o->dfactor, o->ifactor);
     CST_TRY(check_times(o->step_t, o->n_step_t, "step_t", error));
     CST_TRY(check_times(o->jump_t, o->n_jump_t, "jump_t", error));
-    for (size_t i = 0; i < o->n_step_t; i++)
-        for (size_t j = 0; j < o->n_jump_t; j++)
-            if (o->step_t[i] == o->jump_t[j])
-                return cst_fail(error, CST_EARG, "expected step_t and jump_t to have no time in common, got %g in both",
-                                o->step_t[i]);
+    for (size_t i = 0, j = 0; i < o->n_step_t && j < o->n_jump_t;) {
+        if (o->step_t[i] == o->jump_t[j])
+            return cst_fail(error, CST_EARG, "expected step_t and jump_t to have no time in common, got %g in both",
+                            o->step_t[i]);
+        *(o->step_t[i] < o->jump_t[j] ? &i : &j) += 1;
+    }
     return CST_OK;
 }
 
@@ -78,24 +83,20 @@ size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *opti
     const size_t vectors = 3 + options->method->stages;
     size_t total = cst_size_mul(vectors, cst_size_align(state_size(problem)));
     total = cst_size_add(total, cst_size_mul(3, cst_size_align(problem->n_quadratures)));
-    total = cst_size_add(total, cst_reals_for_doubles(options->n_step_t) + cst_reals_for_doubles(options->n_jump_t));
     return cst_size_add(total, cst_reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
 }
 
-/* Copy the times that lie ahead of the start, each once, in the order of the solve; returns how many. */
-static size_t sort_ahead(const cst_solver *s, const double *times, size_t n, double *sorted)
+static bool is_ahead(const cst_solver *s, double t)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!(s->direction * (times[i] - s->t) > 0)) continue;
-        size_t j = count;
-        while (j > 0 && s->direction * (sorted[j - 1] - times[i]) > 0) j--;
-        if (j > 0 && sorted[j - 1] == times[i]) continue;
-        memmove(sorted + j + 1, sorted + j, (count - j) * sizeof *sorted);
-        sorted[j] = times[i];
-        count++;
-    }
-    return count;
+    return s->direction * (t - s->t) > 0;
+}
+
+/* Those of increasing times that lie ahead of the start. */
+static cst_stops stops_ahead(const cst_solver *s, const double *t, size_t n)
+{
+    cst_stops stops = {.t = t, .n = n, .left = n};
+    while (stops.left > 0 && !is_ahead(s, t[s->direction > 0 ? n - stops.left : stops.left - 1])) stops.left--;
+    return stops;
 }
 
 static void lay_out(cst_solver *s, real *work)
@@ -109,8 +110,6 @@ static void lay_out(cst_solver *s, real *work)
     s->q_step = cst_take(&work, q);
     s->q_first = cst_take(&work, q);
     s->q_next = cst_take(&work, q);
-    s->step_at = cst_take_doubles(&work, o->n_step_t);
-    s->jump_at = cst_take_doubles(&work, o->n_jump_t);
     s->partial = cst_take_doubles(&work, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
 }
 
@@ -183,8 +182,8 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
         return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
     lay_out(s, work);
     memcpy(s->y, y, s->n * sizeof(real));
-    s->n_step_t = sort_ahead(s, options->step_t, options->n_step_t, s->step_at);
-    s->n_jump_t = sort_ahead(s, options->jump_t, options->n_jump_t, s->jump_at);
+    s->steps = stops_ahead(s, options->step_t, options->n_step_t);
+    s->jumps = stops_ahead(s, options->jump_t, options->n_jump_t);
     s->first_t = t;
     CST_TRY(cst_solver_first_stage(s, t, s->k[0]));
     double h = options->method->adaptive ? options->first_step
