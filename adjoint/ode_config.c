@@ -61,7 +61,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
 {
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
-    CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
+    CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
     o->gradient = (cst_gradient_method)g.method;
     o->store = (cst_store)g.store;
     o->checkpoints = g.checkpoints;
