@@ -135,7 +135,7 @@ static cst_status go_to_step(interpolant *from, size_t step)
         from->y = to;
     }
     const bool is_kept = step % stride == 0;
-    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages));
+    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages, false));
     for (size_t i = 0; i < stages; i++) from->k[i] = is_kept ? cst_trajectory_stage_at(t, kept, i) : from->replay.k[i];
     from->step = step;
     return CST_OK;

@@ -168,9 +168,8 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
     (void)scale, (void)q;
     f->call.t = t;
     f->call.error = error;
-    const bool kept = f->trajectory.keep == CST_KEEP_CACHES;
-    real *cache = kept ? cst_trajectory_cache(&f->trajectory, f->solver->stage_index) : f->cache;
-    return cst_module_forward(f->field, &f->call, y, dy, cache);
+    if (f->trajectory.keep != CST_KEEP_CACHES) return cst_module_evaluate(f->field, &f->call, y, dy, f->cache);
+    return cst_module_forward(f->field, &f->call, y, dy, cst_trajectory_cache(&f->trajectory, f->solver->stage_index));
 }
 
 static cst_status field_accepted(void *context, const cst_solver *solver)
