@@ -181,7 +181,7 @@ static cst_status go_to_step(interpolant *from, size_t step)
         from->y = to;
     }
     const bool is_kept = step % stride == 0;
-    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages));
+    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages, false));
     for (size_t i = 0; i < stages; i++) from->k[i] = is_kept ? cst_trajectory_stage_at(t, kept, i) : from->replay.k[i];
     from->step = step;
     return CST_OK;
@@ -323,7 +323,7 @@ static cst_status time_gradient(const adjoint_system *s, size_t i, real *f, doub
     cst_call call = s->field_call;
     call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
     stats->nfe++;
-    CST_TRY(cst_field_forward(b->field, &call, cst_gradient_state(b, i), f, NULL, s->cache));
+    CST_TRY(cst_field_evaluate(b->field, &call, cst_gradient_state(b, i), f, NULL, s->cache));
     *gradient = cst_gradient_along(b, i, cst_field_value(b->field, f, s->cache));
     return CST_OK;
 }

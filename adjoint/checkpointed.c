@@ -161,7 +161,7 @@ static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kep
                              const real *cache[])
 {
     const bool stored = kept < SIZE_MAX && cst_trajectory_cache_at(s->trajectory, kept, 0);
-    if (!stored) CST_TRY(cst_replay_stages(&s->replay, step, y, n));
+    if (!stored) CST_TRY(cst_replay_stages(&s->replay, step, y, n, true));
     for (size_t i = 0; i < n; i++) {
         k[i] = stored ? cst_trajectory_stage_at(s->trajectory, kept, i) : s->replay.k[i];
         cache[i] = stored ? cst_trajectory_cache_at(s->trajectory, kept, i) : s->replay.cache[i];

@@ -84,6 +84,16 @@ cst_status cst_field_forward(const cst_module *field, const cst_call *c, const r
     return CST_OK;
 }
 
+cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const real *z, real *dz, real *dq,
+                              real *cache)
+{
+    const cst_call call = call_module(field, c);
+    if (cst_field_integrals(field) == 0) return cst_module_evaluate(field, &call, z, dz, cache);
+    CST_TRY(cst_module_evaluate(field, &call, z, cache, cache + rows_size(field, c->n)));
+    split(field, c->n, cache, dz, dq);
+    return CST_OK;
+}
+
 cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real *z, const real *dz, const real *cache,
                          const real *a_z, const real *a_q, const cst_grads *g)
 {

@@ -62,9 +62,11 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
     const size_t n = r->call.n;
     r->call.t = t;
     r->call.error = error;
-    const bool kept = trajectory->keep == CST_KEEP_CACHES;
-    real *cache = kept ? cst_trajectory_cache(trajectory, r->solver.stage_index) : r->cache;
-    CST_TRY(cst_field_forward(r->p->field, &r->call, y, dy, r->dq, cache));
+    if (trajectory->keep == CST_KEEP_CACHES)
+        CST_TRY(cst_field_forward(r->p->field, &r->call, y, dy, r->dq,
+                                  cst_trajectory_cache(trajectory, r->solver.stage_index)));
+    else
+        CST_TRY(cst_field_evaluate(r->p->field, &r->call, y, dy, r->dq, r->cache));
     for (size_t i = 0; i < r->n_integrals; i++) {
         const real *g = r->dq + i * n;
         if (l->in_state[i]) memcpy(dy + l->at[i], g, n * sizeof *dy);

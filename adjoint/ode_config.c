@@ -1,7 +1,6 @@
 /* The ODE block's section of a config. */
 #include "adjoint/ode_config.h"
 
-#include "adjoint/ode_block.h"
 #include "adjoint/trajectory.h"
 #include "ode/solve_config.h"
 
@@ -74,17 +73,34 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     return CST_OK;
 }
 
+cst_status cst_ode_options_read(cst_config solver, cst_config gradient, const cst_integral *integrals,
+                                size_t n_integrals, cst_ode_options *options, cst_error *error)
+{
+    cst_ode_options_init(options);
+    options->n_integrals = n_integrals;
+    for (size_t i = 0; i < n_integrals && i < CST_MAX_INTEGRALS; i++) options->integrals[i] = integrals[i];
+    cst_status status = cst_solve_options_read(solver, &options->forward, error);
+    if (status == CST_OK) status = read_gradient(gradient, options, error);
+    if (status != CST_OK) cst_ode_options_clear(options);
+    return status;
+}
+
+void cst_ode_options_clear(cst_ode_options *options)
+{
+    cst_solve_options_clear(&options->forward);
+    cst_solve_options_clear(&options->backward);
+}
+
 static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
     ode_section s = {0};
-    cst_ode_options o = {0};
+    cst_ode_options o;
     double *times = NULL;
     cst_module *field = NULL;
     CST_TRY(cst_config_read(section, ode_keys, true, &s, error));
-    cst_status status = cst_solve_options_read(s.solver, &o.forward, error);
-    if (status == CST_OK) status = read_gradient(s.gradient, &o, error);
-    if (status == CST_OK) status = cst_config_reals(s.t, &times, &o.n_times, error);
+    CST_TRY(cst_ode_options_read(s.solver, s.gradient, NULL, 0, &o, error));
+    cst_status status = cst_config_reals(s.t, &times, &o.n_times, error);
     if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
     if (status == CST_OK) {
         o.times = times;
@@ -93,8 +109,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
         status = cst_ode_new(field, &o, m, error);
     }
     free(times);
-    cst_solve_options_clear(&o.forward);
-    cst_solve_options_clear(&o.backward);
+    cst_ode_options_clear(&o);
     return status;
 }
 

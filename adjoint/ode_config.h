@@ -2,6 +2,7 @@
 #ifndef CST_ADJOINT_ODE_CONFIG_H
 #define CST_ADJOINT_ODE_CONFIG_H
 
+#include "adjoint/ode_block.h"
 #include "core/config.h"
 #include "core/registry.h"
 
@@ -11,6 +12,12 @@ extern "C" {
 
 extern const cst_module_type cst_ode_type;
 extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `costate list` */
+
+/* The sections "solver" and "gradient" of a module that makes an ODE block, whose field has these integrals: options with one
+ * time interval, [0, 1], of which arrays are allocated, for cst_ode_options_clear. On failure there is nothing to clear. */
+CST_MUST_CHECK cst_status cst_ode_options_read(cst_config solver, cst_config gradient, const cst_integral *integrals,
+                                               size_t n_integrals, cst_ode_options *options, cst_error *error);
+void cst_ode_options_clear(cst_ode_options *options);
 
 #ifdef __cplusplus
 }

@@ -44,13 +44,15 @@ void cst_replay_input(const cst_replay *r, size_t step, const real *y, size_t i,
     cst_combine(r->call.threads, t->nz, y, &sum, x);
 }
 
-cst_status cst_replay_stages(cst_replay *r, size_t step, const real *y, size_t n)
+cst_status cst_replay_stages(cst_replay *r, size_t step, const real *y, size_t n, bool keep)
 {
+    cst_status (*const evaluate)(const cst_module *, const cst_call *, const real *, real *, real *, real *) =
+        keep ? cst_field_forward : cst_field_evaluate;
     for (size_t i = 0; i < n; i++) {
         if (i > 0) cst_replay_input(r, step, y, i, (const real *const *)r->k, r->x);
         r->call.t = cst_trajectory_stage_time(r->trajectory, step, i);
         r->stats->nfe++;
-        CST_TRY(cst_field_forward(r->trajectory->field, &r->call, i > 0 ? r->x : y, r->k[i], NULL, r->cache[i]));
+        CST_TRY(evaluate(r->trajectory->field, &r->call, i > 0 ? r->x : y, r->k[i], NULL, r->cache[i]));
     }
     return CST_OK;
 }
@@ -60,7 +62,7 @@ cst_status cst_replay_advance(cst_replay *r, size_t step, const real *y, real *y
     const cst_trajectory *t = r->trajectory;
     const cst_tableau *tableau = t->options->method;
     const size_t last = tableau->stages - 1, n = tableau->fsal ? last : tableau->stages;
-    CST_TRY(cst_replay_stages(r, step, y, n));
+    CST_TRY(cst_replay_stages(r, step, y, n, false));
     if (tableau->fsal) { /* its last stage is at the step's end */
         cst_replay_input(r, step, y, last, (const real *const *)r->k, y_end);
         return CST_OK;

@@ -29,10 +29,10 @@ cst_replay cst_replay_init(const cst_trajectory *trajectory, const cst_call *cal
 /* x = y + h sum_{j < i} a_ij k_j */
 void cst_replay_input(const cst_replay *replay, size_t step, const real *y, size_t i, const real *const k[], real *x);
 
-/* Stages 0 .. n-1 of the step that starts from y, into k (and cache). */
-CST_MUST_CHECK cst_status cst_replay_stages(cst_replay *replay, size_t step, const real *y, size_t n);
+/* Stages 0 .. n-1 of the step that starts from y, into k, and if they are to be kept the field's caches at them. */
+CST_MUST_CHECK cst_status cst_replay_stages(cst_replay *replay, size_t step, const real *y, size_t n, bool keep);
 
-/* The state at the end of that step; k and the last cache are written over. y_end is not y. */
+/* The state at the end of that step; k and caches are written over. y_end is not y. */
 CST_MUST_CHECK cst_status cst_replay_advance(cst_replay *replay, size_t step, const real *y, real *y_end);
 
 #ifdef __cplusplus

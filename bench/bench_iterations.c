@@ -1,13 +1,15 @@
 /* Whole training iterations: time, evaluations, and the time of an evaluation, as a table and, if a file is named, as JSON.
  *
- *   bench_iterations [threads [FILE.json [FOLDER]]]
+ *   bench_iterations [threads [FILE.json [FOLDER [NAME]]]]
  *
  * Every iteration sees the same batch and the same weights (put back after each), so that evaluations are the same and the
  * spread is the machine's. Medians. `passes` is the ODE blocks' forward and backward passes with the layers around them.
  *
- * FOLDER gets W1.safetensors and so on, weights and batch, for bench/torch_iterations.py.
+ * NAME: only those whose name begins so. FOLDER gets W1.safetensors and so on, weights and batch, for bench/torch_iterations.py.
  *
  *   W1  SymODEN on the double pendulum, the paper's networks, batch 256, eight points of 0.05, tolerances 1e-4
+ *   W2  a neural CDE as the paper's on Speech Commands: 98 frames of time and 20 channels, hidden 90, width 40, batch 128,
+ *       tolerances 1e-3 and 1e-6; W2L the same with batch 1024
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
 #include "core/blas.h"
@@ -34,6 +36,15 @@
         HIDDEN(300) HIDDEN(300), 1) ", \"input\": " NET(HIDDEN(300) HIDDEN(300),                                       \
                                                         4) "}, \"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4" solver     \
                                                            "}, \"gradient\": {" gradient "}}"
+#define RELU(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"relu\"}, "
+#define SPEECH                                                                                                         \
+    "{\"type\": \"sequential\", \"layers\": [" RELU(40) RELU(40) RELU(40)                                              \
+        RELU(40) "{\"type\": \"linear\", "                                                                             \
+                 "\"out_features\": 1890}, {\"type\": \"tanh\"}]}"
+#define W2(solver, gradient)                                                                                           \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"cde\", \"hidden\": 90, \"field\": " SPEECH                   \
+    ", \"solver\": {\"rtol\": 1e-3, \"atol\": 1e-6" solver "}, \"gradient\": {" gradient                               \
+    "}}, {\"type\": \"linear\", \"out_features\": 10}]}"
 #define NORM "{\"type\": \"group_norm\", \"groups\": 32}, {\"type\": \"relu\"}"
 #define CONV "{\"type\": \"concat_time\"}, {\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
 #define DOWN "{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 4, \"stride\": 2, \"padding\": 1}"
@@ -52,6 +63,8 @@
 #define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
 
 static void make_windows(cst_batch *batch);
+static void make_series(cst_batch *batch);
+static void make_more_series(cst_batch *batch);
 static void make_images(cst_batch *batch);
 static void make_spirals(cst_batch *batch);
 
@@ -63,6 +76,8 @@ typedef struct workload {
 } workload;
 
 static const workload w1 = {"W1", "mse", {1, {8}}, {2, {8, 8}}, make_windows};
+static const workload w2 = {"W2", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_series};
+static const workload w2l = {"W2L", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_more_series};
 static const workload w3 = {"W3", "cross_entropy", {3, {1, 28, 28}}, {0, {0}}, make_images};
 static const workload w5 = {"W5", "l1", {1, {2}}, {2, {10, 2}}, make_spirals};
 
@@ -78,6 +93,15 @@ static const item items[] = {
     {"W1 interpolating", W1("", "\"method\": \"interpolating\""), &w1},
     {"W1 exact, states", W1("", "\"method\": \"checkpointed\""), &w1},
     {"W1 exact, stages", W1("", EXACT), &w1},
+    {"W2 torchdiffeq", W2(TORCHDIFFEQ, ""), &w2},
+    {"W2 torchd., default", W2(TORCHDIFFEQ, "\"norm\": \"default\""), &w2},
+    {"W2 backsolve", W2("", ""), &w2},
+    {"W2 backsolve, rms", W2("", "\"norm\": \"rms\""), &w2},
+    {"W2 interpolating", W2("", "\"method\": \"interpolating\""), &w2},
+    {"W2 exact, states", W2("", "\"method\": \"checkpointed\""), &w2},
+    {"W2 exact, stages", W2("", EXACT), &w2},
+    {"W2L torchdiffeq", W2(TORCHDIFFEQ, ""), &w2l},
+    {"W2L backsolve", W2("", ""), &w2l},
     {"W3 torchdiffeq", W3(TORCHDIFFEQ, ""), &w3},
     {"W3 backsolve", W3("", ""), &w3},
     {"W3 interpolating", W3("", "\"method\": \"interpolating\""), &w3},
@@ -129,6 +153,39 @@ static void make_windows(cst_batch *batch)
     free(order);
     cst_dataset_clear(&data);
     cst_document_free(document);
+}
+
+/* Series as rough as cepstral coefficients: x_{i+1} = 0.8 x_i + 0.6 e_i, of variance 1, behind the normalized time; their
+ * labels by the means of ten channels. */
+static void make_rows(size_t n, cst_batch *batch)
+{
+    enum { T = 98, C = 21 };
+    real *x = allocate(n * T * C * sizeof *x), *e = allocate(n * T * C * sizeof *e);
+    int32_t *labels = allocate(n * sizeof *labels);
+    cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), e, n * T * C, 1);
+    for (size_t i = 0; i < n; i++) {
+        double mean[10] = {0};
+        for (size_t t = 0; t < T; t++)
+            for (size_t c = 0; c < C; c++) {
+                const size_t at = (i * T + t) * C + c;
+                x[at] = t == 0 ? e[at] : (real)0.8 * x[at - C] + (real)0.6 * e[at];
+                if (c == 0) x[at] = ((real)t - (real)48.5) / (real)28.4;
+                if (c > 0 && c <= 10) mean[c - 1] += (double)x[at];
+            }
+        for (int32_t c = 1, best = 0; c < 10; c++) labels[i] = best = mean[c] > mean[best] ? c : best;
+    }
+    free(e);
+    *batch = (cst_batch){.n = n, .x = x, .targets = {.labels = labels}};
+}
+
+static void make_series(cst_batch *batch)
+{
+    make_rows(128, batch);
+}
+
+static void make_more_series(cst_batch *batch)
+{
+    make_rows(1024, batch);
 }
 
 /* Images of W3: 128 of smooth random blobs, as bright as digits are. */
@@ -203,7 +260,7 @@ static void measure(cst_learner *l, const cst_batch *batch, result *r)
     const double end = cst_clock() + 3;
     size_t n = 0;
     cst_error error;
-    for (size_t i = 0; n < 5 || (n < MOST && cst_clock() < end); i++) {
+    for (size_t i = 0; n < 3 || (n < MOST && cst_clock() < end); i++) {
         const double before[2] = {l->seconds[0], l->seconds[1]}, start = cst_clock();
         if (cst_learner_step(l, batch, 1e-3, &r->step, &error) != CST_OK) stop(error.message);
         iteration[n] = cst_clock() - start;
@@ -246,7 +303,7 @@ static cst_shape of_rows(size_t n, const cst_shape *row)
 static void export_batch(const char *folder, const item *it, const cst_learner *l, const cst_batch *batch)
 {
     exporter e = {.theta = l->theta};
-    uint64_t labels[256];
+    static uint64_t labels[1024];
     cst_error error;
     char name[32];
     const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
@@ -300,13 +357,15 @@ int main(int argc, char **argv)
     if (threads < 1 || threads > CST_MAX_THREADS) threads = 1;
     FILE *json = argc > 2 ? fopen(argv[2], "w") : NULL;
     if (argc > 2 && !json) stop("cannot write the JSON file");
-    printf("%s, %d thread%s, %s\n%-18s %9s %9s %9s %6s %6s %10s %10s\n", CST_REAL_NAME, threads, threads > 1 ? "s" : "",
+    printf("%s, %d thread%s, %s\n%-19s %9s %9s %9s %6s %6s %10s %10s\n", CST_REAL_NAME, threads, threads > 1 ? "s" : "",
            cst_blas_name(), "", "iteration", "forward", "backward", "nfe", "nfe b", "ms/nfe", "ms/nfe b");
     if (json) fprintf(json, "[");
+    const char *folder = argc > 3 && *argv[3] ? argv[3] : NULL, *only = argc > 4 ? argv[4] : "", *separator = "";
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
-        const result r = run(&items[i], threads, argc > 3 ? argv[3] : NULL);
+        if (strncmp(items[i].name, only, strlen(only)) != 0) continue;
+        const result r = run(&items[i], threads, folder);
         const double f = (double)r.step.counts[0].nfe, b = (double)r.step.counts[1].nfe;
-        printf("%-18s %9.3f %9.3f %9.3f %6.0f %6.0f %10.4f %10.4f\n", items[i].name, r.iteration, r.forward, r.backward,
+        printf("%-19s %9.3f %9.3f %9.3f %6.0f %6.0f %10.4f %10.4f\n", items[i].name, r.iteration, r.forward, r.backward,
                f, b, r.forward / f, r.backward / b);
         fflush(stdout);
         if (json)
@@ -314,8 +373,9 @@ int main(int argc, char **argv)
                     "%s\n{\"name\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"iteration_ms\": %.6g, "
                     "\"forward_ms\": %.6g, \"backward_ms\": %.6g, \"forward_nfe\": %.0f, \"backward_nfe\": %.0f, "
                     "\"loss\": %.9g, \"gradient\": %.9g}",
-                    i > 0 ? "," : "", items[i].name, CST_REAL_NAME, threads, r.iteration, r.forward, r.backward, f, b,
+                    separator, items[i].name, CST_REAL_NAME, threads, r.iteration, r.forward, r.backward, f, b,
                     r.step.loss, r.step.grad_norm);
+        separator = ",";
     }
     if (json) fprintf(json, "\n]\n");
     return json && fclose(json) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;

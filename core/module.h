@@ -134,6 +134,7 @@ struct cst_module {
     size_t n_params;       /* P, children included */
     double cost;           /* rough flops of a forward pass a row: says when threads pay */
     bool rows_independent; /* each row of y depends on that row of x alone: the batch may be cut */
+    size_t block_rows;     /* so many rows at a time where a cache need not last, to keep it near (0: all at once) */
     size_t n_tensors, n_children;
     cst_tensor tensors[CST_MAX_TENSORS]; /* the module's own, first in its theta */
     cst_child *children;                 /* owned; their parameters follow in order */
@@ -187,10 +188,14 @@ CST_MUST_CHECK cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call
                                              const cst_tangents *d, const real *gy, const real *gydot,
                                              const cst_grads *g);
 
-/* forward, then vjp, at one point, shard by shard: what an adjoint evaluates. `cache` as planned; g may ask for
- * nothing, then only y is made. */
+/* forward, then vjp, at one point, rows by rows: what an adjoint evaluates. `cache` as planned, scratch afterwards; g may
+ * ask for nothing, then only y is made. */
 CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const real *x, real *y,
                                                  real *cache, const real *gy, const cst_grads *g);
+
+/* y alone: `cache` as planned, scratch afterwards. */
+CST_MUST_CHECK cst_status cst_module_evaluate(const cst_module *m, const cst_call *c, const real *x, real *y,
+                                              real *cache);
 
 /* ---- parameters by name -------------------------------------------------------------------------------------- */
 

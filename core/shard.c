@@ -19,7 +19,8 @@ typedef struct pass {
     const real *gy;
     const cst_grads *g; /* NULL: no vjp */
     bool forward;
-    real *gtheta; /* buffers of all shards but the first */
+    size_t block_rows; /* of a shard at a time, one behind the other in its cache; 0: all */
+    real *gtheta;      /* buffers of all shards but the first */
     double gt[CST_MAX_THREADS];
     cst_status status[CST_MAX_THREADS];
     cst_error error[CST_MAX_THREADS];
@@ -67,34 +68,37 @@ static real *gtheta_of(const pass *p, size_t shard)
     return p->gtheta + (shard - 1) * cst_size_align(p->m->n_params);
 }
 
-static cst_status run_vjp(const pass *p, const cst_call *call, size_t row, size_t shard, const cst_point *point,
-                          double *gt)
+/* The pass on rows first .. first + call->n - 1 of a shard, with its cache. */
+static cst_status run_rows(pass *p, const cst_call *call, size_t first, size_t shard)
 {
-    cst_grads grads = *p->g;
     const size_t in = cst_shape_size(&p->m->x), out = cst_shape_size(&p->m->y);
-    if (grads.gx) grads.gx += row * in;
-    if (grads.gt) grads.gt = gt;
+    const real *x = p->x + first * in;
+    real *y = p->y + first * out, *cache = p->cache + shard * p->stride.cache;
+    if (p->forward) CST_TRY(p->m->ops->forward(p->m, call, x, y, cache));
+    if (!p->g) return CST_OK;
+    cst_grads grads = *p->g;
+    if (grads.gx) grads.gx += first * in;
+    if (grads.gt) grads.gt = &p->gt[shard];
     grads.gtheta = gtheta_of(p, shard);
-    if (grads.gtheta && shard > 0) memset(grads.gtheta, 0, p->m->n_params * sizeof(real));
-    return p->m->ops->vjp(p->m, call, point, p->gy + row * out, &grads);
+    return p->m->ops->vjp(p->m, call, &(cst_point){x, y, cache}, p->gy + first * out, &grads);
 }
 
 static void run_shard(void *context, size_t shard)
 {
     pass *p = context;
-    const size_t first = p->c->n * shard / p->n_shards, end = p->c->n * (shard + 1) / p->n_shards;
+    const size_t begin = p->c->n * shard / p->n_shards, end = p->c->n * (shard + 1) / p->n_shards;
+    const size_t block = p->block_rows > 0 ? p->block_rows : end - begin;
     cst_call call = *p->c;
-    call.n = end - first;
-    call.row = p->c->row + first;
     call.threads = 1;
     call.work = p->c->work + shard * p->stride.work;
     call.error = &p->error[shard];
-    const real *x = p->x + first * cst_shape_size(&p->m->x);
-    real *y = p->y + first * cst_shape_size(&p->m->y), *cache = p->cache + shard * p->stride.cache;
-    cst_status status = CST_OK;
-    if (p->forward) status = p->m->ops->forward(p->m, &call, x, y, cache);
-    if (status == CST_OK && p->g) status = run_vjp(p, &call, first, shard, &(cst_point){x, y, cache}, &p->gt[shard]);
-    p->status[shard] = status;
+    p->status[shard] = CST_OK;
+    if (p->g && p->g->gtheta && shard > 0) memset(gtheta_of(p, shard), 0, p->m->n_params * sizeof(real));
+    for (size_t first = begin; first < end && p->status[shard] == CST_OK; first += block) {
+        call.n = end - first < block ? end - first : block;
+        call.row = p->c->row + first;
+        p->status[shard] = run_rows(p, &call, first, shard);
+    }
 }
 
 /* gtheta += the other shards' buffers, in order, so that the sum does not depend on who was first. */
@@ -154,13 +158,20 @@ cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const 
                                   const real *gy, const cst_grads *g)
 {
     const size_t shards = count_shards(m, c->n, c->threads);
-    if (shards == 1) {
+    const size_t block_rows = m->rows_independent && m->block_rows < c->n ? m->block_rows : 0;
+    if (shards == 1 && block_rows == 0) {
         CST_TRY(m->ops->forward(m, c, x, y, cache));
         return wanted(g) ? m->ops->vjp(m, c, &(cst_point){x, y, cache}, gy, g) : CST_OK;
     }
     pass p = {.m = m, .c = c, .n_shards = shards, .x = x, .y = y, .cache = cache, .forward = true, .gy = gy};
+    p.block_rows = block_rows;
     if (wanted(g)) p.g = g;
     return run_sharded(&p);
+}
+
+cst_status cst_module_evaluate(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    return cst_module_forward_vjp(m, c, x, y, cache, NULL, &(cst_grads){0});
 }
 
 static cst_status require_one_thread(const cst_module *m, const cst_call *c)

@@ -1,6 +1,7 @@
 #include "layers/sequential.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
@@ -215,6 +216,19 @@ cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error
     CST_TRY(cst_module_add_child(m, name, layer, error));
     m->y = layer->y;
     return CST_OK;
+}
+
+bool cst_sequential_drop_last(cst_module *m, const char *before, const char *type)
+{
+    if (m->ops != &sequential_ops || m->n_children < 2) return false;
+    cst_module *last = m->children[m->n_children - 1].module, *other = m->children[m->n_children - 2].module;
+    if (strcmp(last->ops->name, type) != 0 || strcmp(other->ops->name, before) != 0) return false;
+    m->cost -= last->cost;
+    m->n_params -= last->n_params;
+    m->n_children--;
+    m->y = other->y;
+    cst_module_free(last);
+    return true;
 }
 
 typedef struct sequential_options {

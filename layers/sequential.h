@@ -19,6 +19,10 @@ CST_MUST_CHECK cst_status cst_sequential_new(const cst_shape *x, cst_module **m,
  * Errors: CST_ESHAPE if it was made for other rows, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error);
 
+/* Take the last layer away and free it, if it is one of type `type` behind one of type `before`: for a module that does its
+ * work itself, together with its own. To be asked before the module is used. */
+bool cst_sequential_drop_last(cst_module *m, const char *before, const char *type);
+
 /* "sequential": layers (a list of modules, at least one). */
 extern const cst_module_type cst_sequential_type;
 

@@ -1,10 +1,18 @@
 #include "models/cde_field.h"
 
 #include "core/arena.h"
+#include "layers/sequential.h"
+#include "layers/vmath.h"
+
+#include <string.h>
+
+/* Rows at a time: what F(z) and its cotangent take stays in the second-level cache. */
+enum { BLOCK_ROWS = 32 };
 
 typedef struct cde_field {
     cst_module base;
     size_t hidden, channels;
+    bool tanh; /* F = tanh(network) */
 } cde_field;
 
 static const cde_field *field_of(const cst_module *m)
@@ -35,20 +43,38 @@ static kept cut_cache(const cst_module *m, size_t rows, size_t network, real *ca
     return k;
 }
 
-/* work = [like F(z), its cotangent (N, H, C) | of K tangents, theirs or their cotangents (K, N, H, C) | the network's] */
-static size_t values_size(const cst_module *m, size_t rows, size_t k)
+/* Products with X' run over so many channels more than there are, of weight 0, up to whole vectors. */
+enum { LANES = 64 / sizeof(real) };
+
+static size_t padded(size_t channels)
+{
+    return (channels + LANES - 1) / LANES * LANES;
+}
+
+/* work = [F(z)'s cotangent (N, H, C) | X'(t)'s cotangent (N, C) | one row of X', padded | the network's] */
+typedef struct scratch {
+    real *gf, *gslope, *row, *network;
+    size_t size;
+} scratch;
+
+static scratch cut_work(const cst_module *m, size_t rows, real *work)
 {
     const cde_field *f = field_of(m);
-    return cst_size_align(cst_size_mul(k, cst_size_mul(rows, cst_size_mul(f->hidden, f->channels))));
+    scratch s = {0};
+    s.gf = cst_cut(work, &s.size, cst_size_mul(rows, cst_size_mul(f->hidden, f->channels)));
+    s.gslope = cst_cut(work, &s.size, cst_size_mul(rows, f->channels));
+    s.row = cst_cut(work, &s.size, padded(f->channels));
+    s.network = cst_cut(work, &s.size, 0);
+    return s;
 }
 
 static void cde_field_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     cst_plan network;
-    cst_module_plan(network_of(m), n, k, threads, &network);
+    (void)k;
+    cst_module_plan(network_of(m), n, 0, threads, &network);
     plan->cache = cut_cache(m, n, network.cache, NULL).size;
-    plan->tangent = network.tangent;
-    plan->work = cst_size_add(cst_size_add(values_size(m, n, 1), values_size(m, n, k)), network.work);
+    plan->work = cst_size_add(cut_work(m, n, NULL).size, network.work);
 }
 
 static kept view_cache(const cst_module *m, size_t rows, const cst_point *p)
@@ -58,33 +84,86 @@ static kept view_cache(const cst_module *m, size_t rows, const cst_point *p)
 
 /* ---- the product with X' ---------------------------------------------------------------------------------------- */
 
-/* y (N, H) = f (N, H, C) slope (N, C) */
-static void multiply(const cst_module *m, size_t rows, const real *restrict f, const real *restrict slope,
-                     real *restrict y)
+/* A row's X' with zeros behind it, and the number of h whose C numbers may be read, or written, in whole vectors: what is
+ * beyond them is the next h's. */
+typedef struct slope_row {
+    const real *at;
+    size_t width, whole;
+} slope_row;
+
+static slope_row pad_slope(const cde_field *f, const real *slope, real *row)
 {
-    const size_t hidden = field_of(m)->hidden, channels = field_of(m)->channels;
-    for (size_t i = 0; i < rows; i++, slope += channels) {
-        for (size_t h = 0; h < hidden; h++, f += channels) {
-            real sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (size_t c = 0; c < channels; c++) sum += f[c] * slope[c];
-            *y++ = sum;
+    const size_t width = padded(f->channels), all = f->hidden * f->channels;
+    memset(row, 0, width * sizeof *row);
+    memcpy(row, slope, f->channels * sizeof *row);
+    return (slope_row){row, width, all < width ? 0 : (all - width) / f->channels + 1};
+}
+
+/* y (H) = f (H, C) s (C) */
+static void multiply_row(const cde_field *m, const real *restrict f, const slope_row *s, real *restrict y)
+{
+    const real *restrict at = s->at;
+    for (size_t h = 0; h < m->hidden; h++, f += m->channels) {
+        real sum[LANES] = {0}, total = 0;
+        for (size_t c = 0; h < s->whole && c < s->width; c += LANES) {
+#pragma omp simd
+            for (size_t i = 0; i < LANES; i++) sum[i] += f[c + i] * at[c + i];
+        }
+        for (size_t c = 0; h >= s->whole && c < m->channels; c++) total += f[c] * at[c];
+#pragma omp simd reduction(+ : total)
+        for (size_t i = 0; i < LANES; i++) total += sum[i];
+        y[h] = total;
+    }
+}
+
+/* gf (H, C) = gy (H) s (C)^T, times tanh's derivative 1 - f^2 unless f is NULL. In the order of h: each writes over what the
+ * one before it wrote too far. */
+static void spread_row(const cde_field *m, const real *restrict gy, const slope_row *s, const real *restrict f,
+                       real *restrict gf)
+{
+    const real *restrict at = s->at;
+    for (size_t h = 0; h < m->hidden; h++, gf += m->channels) {
+        const real g = gy[h];
+        const size_t width = h < s->whole ? s->width : m->channels;
+        if (f) {
+#pragma omp simd
+            for (size_t c = 0; c < width; c++) gf[c] = g * at[c] * (1 - f[c] * f[c]);
+            f += m->channels;
+        } else {
+#pragma omp simd
+            for (size_t c = 0; c < width; c++) gf[c] = g * at[c];
         }
     }
 }
 
-/* gf (N, H, C) = gy (N, H) slope (N, C)^T */
-static void spread(const cst_module *m, size_t rows, const real *restrict gy, const real *restrict slope,
-                   real *restrict gf)
+/* y (N, H) = f (N, H, C) X' (N, C); `row` is room for one of X'. */
+static void multiply(const cde_field *m, size_t rows, const real *f, const real *slope, real *row, real *y)
 {
-    const size_t hidden = field_of(m)->hidden, channels = field_of(m)->channels;
-    for (size_t i = 0; i < rows; i++, slope += channels) {
-        for (size_t h = 0; h < hidden; h++, gf += channels) {
-            const real g = *gy++;
-#pragma omp simd
-            for (size_t c = 0; c < channels; c++) gf[c] = g * slope[c];
-        }
+    for (size_t i = 0; i < rows; i++) {
+        const slope_row s = pad_slope(m, slope + i * m->channels, row);
+        multiply_row(m, f + i * m->hidden * m->channels, &s, y + i * m->hidden);
     }
+}
+
+/* gf (N, H, C) = gy (N, H) X' (N, C)^T */
+static void spread(const cde_field *m, size_t rows, const real *gy, const real *slope, const real *f, real *row,
+                   real *gf)
+{
+    const size_t size = m->hidden * m->channels;
+    for (size_t i = 0; i < rows; i++) {
+        const slope_row s = pad_slope(m, slope + i * m->channels, row);
+        spread_row(m, gy + i * m->hidden, &s, f ? f + i * size : NULL, gf + i * size);
+    }
+}
+
+/* gX' (N, C) = f (N, H, C)^T gy (N, H) */
+static void slope_vjp(const cde_field *m, size_t rows, const real *restrict f, const real *restrict gy,
+                      real *restrict gslope)
+{
+    memset(gslope, 0, rows * m->channels * sizeof *gslope);
+    for (size_t i = 0; i < rows; i++, gslope += m->channels)
+        for (size_t h = 0; h < m->hidden; h++, f += m->channels, gy++)
+            for (size_t c = 0; c < m->channels; c++) gslope[c] += *gy * f[c];
 }
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
@@ -93,69 +172,55 @@ static cst_status check_path(const cst_module *m, const cst_call *c)
 {
     const cst_path *path = c->context;
     if (!path) return cst_fail(c->error, CST_EARG, "a cde field without a path to follow");
-    if (path->series.channels != field_of(m)->channels || path->series.n < c->row + c->n)
-        return cst_fail(c->error, CST_EARG, "expected a path of %zu channels and at least %zu series, got %zu and %zu",
-                        field_of(m)->channels, c->row + c->n, path->series.channels, path->series.n);
+    if (path->series.channels != field_of(m)->channels || c->row < path->first ||
+        path->first + path->series.n < c->row + c->n)
+        return cst_fail(c->error, CST_EARG,
+                        "expected a path of %zu channels for rows %zu to %zu, got %zu for %zu to %zu",
+                        field_of(m)->channels, c->row, c->row + c->n, path->series.channels, path->first,
+                        path->first + path->series.n);
     return CST_OK;
 }
 
 static cst_status cde_field_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     CST_TRY(check_path(m, c));
+    const cde_field *f = field_of(m);
+    const size_t size = f->hidden * f->channels;
     const kept k = cut_cache(m, c->n, 0, cache);
-    const cst_call call = cst_call_child(m, c, 0, c->work);
+    const scratch s = cut_work(m, c->n, c->work);
+    const cst_call call = cst_call_child(m, c, 0, s.network);
     cst_path_slope(c->context, c->row, c->n, c->t, k.slope);
     CST_TRY(cst_module_forward(network_of(m), &call, x, k.value, k.network));
-    multiply(m, c->n, k.value, k.slope, y);
+    for (size_t i = 0; i < c->n; i++) {
+        real *value = k.value + i * size;
+        if (f->tanh) cst_vtanh(size, value, value);
+        multiply(f, 1, value, k.slope + i * f->channels, s.row, y + i * f->hidden);
+    }
     return CST_OK;
 }
 
+/* y = F X', F = tanh(network): gF = gy X'^T, the network's cotangent that times 1 - F^2, and gX' = F^T gy. */
 static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                 const cst_grads *g)
 {
+    const cde_field *f = field_of(m);
     const kept k = view_cache(m, c->n, p);
-    const cst_call call = cst_call_child(m, c, 0, c->work + values_size(m, c->n, 1));
+    const scratch s = cut_work(m, c->n, c->work);
+    if (g->gcontext) {
+        slope_vjp(f, c->n, k.value, gy, s.gslope);
+        cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->scale, s.gslope, g->gcontext);
+    }
+    if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
+    const cst_call call = cst_call_child(m, c, 0, s.network);
     const cst_point point = {p->x, k.value, k.network};
-    spread(m, c->n, gy, k.slope, c->work);
-    return cst_module_vjp(network_of(m), &call, &point, c->work, g);
+    cst_grads grads = *g;
+    grads.gcontext = NULL;
+    spread(f, c->n, gy, k.slope, f->tanh ? k.value : NULL, s.row, s.gf);
+    return cst_module_vjp(network_of(m), &call, &point, s.gf, &grads);
 }
 
-static cst_status cde_field_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
-{
-    const kept k = view_cache(m, c->n, p);
-    const size_t hidden = field_of(m)->hidden, values = c->n * hidden * field_of(m)->channels;
-    const cst_point point = {p->x, k.value, k.network};
-    cst_tangents tangents = *d;
-    tangents.ydot = c->work + values_size(m, c->n, 1);
-    const cst_call call = cst_call_child(m, c, 0, tangents.ydot + values_size(m, c->n, d->capacity));
-    CST_TRY(cst_module_jvp(network_of(m), &call, &point, &tangents));
-    for (size_t i = 0; i < d->count; i++)
-        multiply(m, c->n, tangents.ydot + i * values, k.slope, d->ydot + i * c->n * hidden);
-    return CST_OK;
-}
-
-static cst_status cde_field_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                    const real *gy, const real *gydot, const cst_grads *g)
-{
-    const kept k = view_cache(m, c->n, p);
-    const size_t hidden = field_of(m)->hidden, values = c->n * hidden * field_of(m)->channels;
-    const cst_point point = {p->x, k.value, k.network};
-    real *gf = c->work, *gfdot = gf + values_size(m, c->n, 1);
-    const cst_call call = cst_call_child(m, c, 0, gfdot + values_size(m, c->n, d->capacity));
-    cst_tangents tangents = *d;
-    tangents.ydot = NULL; /* no reverse pass reads it */
-    if (gy) spread(m, c->n, gy, k.slope, gf);
-    for (size_t i = 0; gydot && i < d->count; i++)
-        spread(m, c->n, gydot + i * c->n * hidden, k.slope, gfdot + i * values);
-    return cst_module_jvp_vjp(network_of(m), &call, &point, &tangents, gy ? gf : NULL, gydot ? gfdot : NULL, g);
-}
-
-static const cst_module_ops cde_field_ops = {.name = "cde_field",
-                                             .plan = cde_field_plan,
-                                             .forward = cde_field_forward,
-                                             .vjp = cde_field_vjp,
-                                             .jvp = cde_field_jvp,
-                                             .jvp_vjp = cde_field_jvp_vjp};
+static const cst_module_ops cde_field_ops = {
+    .name = "cde_field", .plan = cde_field_plan, .forward = cde_field_forward, .vjp = cde_field_vjp};
 
 cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **m, cst_error *error)
 {
@@ -167,6 +232,7 @@ cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **
     if (network->x.rank != 1 || channels == 0 || cst_shape_size(&network->y) != cst_size_mul(hidden, channels))
         status = cst_fail(error, CST_ESHAPE, "expected a network from (%zu) to %zu x %zu numbers, got rows of %s",
                           hidden, hidden, channels, cst_shape_text(&network->y, got));
+    const bool tanh = status == CST_OK && cst_sequential_drop_last(network, "linear", "tanh");
     if (status == CST_OK) status = cst_module_new(sizeof(cde_field), &cde_field_ops, &network->x, &made, error);
     if (status != CST_OK) {
         cst_module_free(network);
@@ -174,7 +240,9 @@ cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **
     }
     ((cde_field *)(void *)made)->hidden = hidden;
     ((cde_field *)(void *)made)->channels = channels;
-    made->cost = 2.0 * (double)hidden * (double)channels;
+    ((cde_field *)(void *)made)->tanh = tanh;
+    made->cost = (tanh ? 22.0 : 2.0) * (double)hidden * (double)channels;
+    made->block_rows = BLOCK_ROWS;
     status = cst_module_add_child(made, "network", network, error);
     if (status == CST_OK)
         *m = made;

@@ -2,7 +2,9 @@
  * series", NeurIPS 2020): z' = F(z) X'(t), with F(z) the value of a network, read as (H, C) row-major.
  *
  * Rows z (H) -> (H). The call's context is the control, a const cst_path * of C channels whose series are the rows of the
- * whole batch; without it a pass is CST_EARG. theta is the network's, child "network". */
+ * whole batch; without it a pass is CST_EARG. theta is the network's, child "network". gcontext is that of
+ * cst_path_slope_vjp, for all series of the path. Where the network ends in a linear layer and tanh, the tanh is taken from it
+ * and done here, row by row with the product: F(z) is the largest array by far. */
 #ifndef CST_MODELS_CDE_FIELD_H
 #define CST_MODELS_CDE_FIELD_H
 

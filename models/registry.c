@@ -14,6 +14,7 @@
 #include "layers/pool2d.h"
 #include "layers/residual.h"
 #include "layers/sequential.h"
+#include "models/cde.h"
 #include "models/hamiltonian.h"
 #include "models/symoden.h"
 
@@ -45,6 +46,7 @@ static const cst_module_type *const types[] = {
     &cst_sequential_type,
     &cst_residual_type,
     &cst_ode_type,
+    &cst_cde_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
 };

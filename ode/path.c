@@ -4,6 +4,7 @@
 #include "core/shape.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 /* ---- times ------------------------------------------------------------------------------------------------------ */
@@ -80,21 +81,46 @@ static double line(const curve *k, size_t i)
     return (k->x[i + 1] - k->x[i]) / (k->t[i + 1] - k->t[i]);
 }
 
-static void set_spline_slopes(const curve *k)
+static double inverse_step(const curve *k, size_t i)
+{
+    return 1 / (k->t[i + 1] - k->t[i]);
+}
+
+/* Solve the system for a right-hand side in k->slope, in place. */
+static void solve_spline(const curve *k)
 {
     const size_t last = k->n - 1;
     for (size_t i = 0; i <= last; i++) {
-        const double before = i > 0 ? 1 / (k->t[i] - k->t[i - 1]) : 0;
-        const double after = i < last ? 1 / (k->t[i + 1] - k->t[i]) : 0;
-        double diagonal = 2 * (before + after), right = 0;
-        if (i > 0) right += 3 * before * line(k, i - 1);
-        if (i < last) right += 3 * after * line(k, i);
+        const double before = i > 0 ? inverse_step(k, i - 1) : 0, after = i < last ? inverse_step(k, i) : 0;
+        double diagonal = 2 * (before + after);
         if (i > 0) diagonal -= before * k->factor[i - 1];
-        if (i > 0) right -= before * k->slope[i - 1];
+        if (i > 0) k->slope[i] -= before * k->slope[i - 1];
         k->factor[i] = after / diagonal;
-        k->slope[i] = right / diagonal;
+        k->slope[i] /= diagonal;
     }
     for (size_t i = last; i-- > 0;) k->slope[i] -= k->factor[i] * k->slope[i + 1];
+}
+
+static void set_spline_slopes(const curve *k)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        k->slope[i] = 0;
+        if (i > 0) k->slope[i] += 3 * inverse_step(k, i - 1) * line(k, i - 1);
+        if (i + 1 < k->n) k->slope[i] += 3 * inverse_step(k, i) * line(k, i);
+    }
+    solve_spline(k);
+}
+
+/* Cotangents of slopes in k->slope become part of those of values in k->x: the system is symmetric, and its right-hand side
+ * has 3 (x_{i+1} - x_i) / h_i^2 in rows i and i + 1. */
+static void set_spline_slopes_vjp(const curve *k)
+{
+    solve_spline(k);
+    for (size_t i = 0; i + 1 < k->n; i++) {
+        const double step = inverse_step(k, i), g = 3 * step * step * (k->slope[i] + k->slope[i + 1]);
+        k->x[i] -= g;
+        k->x[i + 1] += g;
+    }
 }
 
 static void set_backward_slopes(const curve *k)
@@ -146,6 +172,43 @@ static void make_channel(cst_path_kind kind, const double *t, size_t length, siz
     for (size_t i = 0; i < length; i++) slope[i * step] = (real)k->slope[i];
 }
 
+/* Cotangents of a channel's x and slope at its knots to those of its observed values: make_channel backwards. */
+static void make_channel_vjp(cst_path_kind kind, const double *t, size_t length, size_t step, const real *observed,
+                             const real *gx, const real *gslope, real *gobserved, curve *k)
+{
+    const bool cubic = kind == CST_PATH_CUBIC, any = gather(t, observed, length, step, k);
+    for (size_t i = 0; i < length; i++) gobserved[i * step] = 0;
+    if (!any) return;
+    for (size_t i = 0; i < k->n; i++) k->x[i] = k->slope[i] = 0;
+    for (size_t i = 0; i < length; i++) {
+        double g = (double)gx[i * step];
+        if (kind == CST_PATH_HERMITE) { /* slope_i = (x_i - x_{i-1}) / h, the first one that of the second knot */
+            if (i > 0) g += (double)gslope[i * step] / (t[i] - t[i - 1]);
+            if (i == 1) g += (double)gslope[0] / (t[1] - t[0]);
+            if (i == 0) g -= (double)gslope[0] / (t[1] - t[0]);
+            if (i + 1 < length) g -= (double)gslope[(i + 1) * step] / (t[i + 1] - t[i]);
+        }
+        const size_t p = find_piece(k->t, k->n, t[i]);
+        const double h = k->t[p + 1] - k->t[p], u = (t[i] - k->t[p]) / h;
+        const weights w = weights_at(cubic, false, u, h), s = weights_at(cubic, true, u, h);
+        const double gs = cubic ? (double)gslope[i * step] : 0;
+        k->x[p] += w.a * g + s.a * gs;
+        k->x[p + 1] += w.b * g + s.b * gs;
+        k->slope[p] += w.slope_a * g + s.slope_a * gs;
+        k->slope[p + 1] += w.slope_b * g + s.slope_b * gs;
+    }
+    if (cubic) set_spline_slopes_vjp(k);
+    size_t knot = 0, last = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (isnan(observed[i * step])) continue;
+        double g = k->x[knot++];
+        if (knot == 1 && i > 0) g += k->x[knot++]; /* the value before the first observation is that one's */
+        gobserved[i * step] = (real)g;
+        last = i;
+    }
+    if (knot < k->n) gobserved[last * step] += (real)k->x[knot];
+}
+
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
 typedef struct layout {
@@ -182,13 +245,26 @@ static bool has_gaps(const cst_series *s)
     return false;
 }
 
+cst_path cst_path_at(cst_path_kind kind, const cst_series *s, real *memory)
+{
+    cst_path path = {.kind = kind, .series = *s, .begin = (double)INFINITY, .end = (double)-INFINITY};
+    for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
+        const double *t = times_of(s, row);
+        path.begin = fmin(path.begin, t[0]);
+        path.end = fmax(path.end, t[count_knots(s, row) - 1]);
+    }
+    if (kind == CST_PATH_LINEAR && !has_gaps(s)) return path;
+    const layout l = cut_memory(kind, s, memory);
+    path.series.x = l.x;
+    path.slopes = l.slopes;
+    return path;
+}
+
 cst_status cst_path_make(cst_path_kind kind, const cst_series *s, real *memory, cst_path *path, cst_error *error)
 {
     CST_TRY(check_times(s, error));
-    *path = (cst_path){.kind = kind, .series = *s, .end = (double)-INFINITY};
-    for (size_t row = 0; row < (s->own_times ? s->n : 1); row++)
-        path->end = fmax(path->end, times_of(s, row)[count_knots(s, row) - 1]);
-    if (kind == CST_PATH_LINEAR && !has_gaps(s)) return CST_OK;
+    *path = cst_path_at(kind, s, memory);
+    if (path->series.x == s->x) return CST_OK;
     layout l = cut_memory(kind, s, memory);
     for (size_t row = 0; row < s->n; row++) {
         const size_t knots = count_knots(s, row), at = row * s->length * s->channels;
@@ -196,29 +272,44 @@ cst_status cst_path_make(cst_path_kind kind, const cst_series *s, real *memory, 
             make_channel(kind, times_of(s, row), knots, s->channels, s->x + c, l.x + c, l.slopes ? l.slopes + c : NULL,
                          &l.k);
     }
-    path->series.x = l.x;
-    path->slopes = l.slopes;
     return CST_OK;
 }
 
 /* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
+/* A piece of a row's path: its first knot, and what values and slopes of its ends weigh at a time. */
+typedef struct piece {
+    size_t knot;
+    weights w;
+} piece;
+
+/* That of series i at t; *hint is that of the series before it, where they share their times, SIZE_MAX at first. */
+static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t *hint)
+{
+    const cst_series *s = &p->series;
+    const double *times = times_of(s, i);
+    if (s->own_times || *hint == SIZE_MAX) {
+        const size_t knots = count_knots(s, i);
+        const double last = times[knots - 1];
+        *hint = find_piece(times, knots, t);
+        /* Others go on, this one has ended, or has not begun. */
+        const bool over = t > last && last < p->end, early = t < times[0] && times[0] > p->begin;
+        if (over || early) return (piece){*hint, slope ? (weights){0} : (weights){.a = early, .b = over}};
+    }
+    const double h = times[*hint + 1] - times[*hint];
+    return (piece){*hint, weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
+}
+
 static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slope, real *to)
 {
     const cst_series *s = &p->series;
     const size_t channels = s->channels;
-    size_t piece = 0;
-    for (size_t i = 0; i < n; i++, to += channels) {
-        const double *times = times_of(s, row + i);
-        const size_t knots = count_knots(s, row + i);
-        if (i == 0 || s->own_times) piece = find_piece(times, knots, t);
-        const double h = times[piece + 1] - times[piece], last = times[knots - 1];
-        const bool over = t > last && last < p->end; /* it has ended, others have not */
-        const double u = over ? 1 : (t - times[piece]) / h;
-        const size_t at = ((row + i) * s->length + piece) * channels;
-        const real *a = s->x + at, *b = a + channels, *da = p->slopes ? p->slopes + at : NULL;
-        const weights w = over && slope ? (weights){0} : weights_at(da != NULL, slope, u, h);
-        const real wa = (real)w.a, wb = (real)w.b, wda = (real)w.slope_a, wdb = (real)w.slope_b;
+    size_t hint = SIZE_MAX;
+    for (size_t i = row - p->first; i < row - p->first + n; i++, to += channels) {
+        const piece at = piece_at(p, i, t, slope, &hint);
+        const size_t knot = (i * s->length + at.knot) * channels;
+        const real *a = s->x + knot, *b = a + channels, *da = p->slopes ? p->slopes + knot : NULL;
+        const real wa = (real)at.w.a, wb = (real)at.w.b, wda = (real)at.w.slope_a, wdb = (real)at.w.slope_b;
         for (size_t c = 0; c < channels; c++) to[c] = wa * a[c] + wb * b[c];
         for (size_t c = 0; da && c < channels; c++) to[c] += wda * da[c] + wdb * da[channels + c];
     }
@@ -233,6 +324,44 @@ void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *
 {
     evaluate(path, row, n, t, true, dx);
 }
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Of a row [x (T, C) | slopes (T, C)], these for cubics. */
+size_t cst_path_knot_reals(cst_path_kind kind, const cst_series *s)
+{
+    return cst_size_mul(kind == CST_PATH_LINEAR ? 1 : 2, cst_size_mul(s->length, s->channels));
+}
+
+void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real scale, const real *g, real *gknots)
+{
+    const cst_series *s = &p->series;
+    const size_t channels = s->channels, width = cst_path_knot_reals(p->kind, s);
+    size_t hint = SIZE_MAX;
+    for (size_t i = row - p->first; i < row - p->first + n; i++, g += channels) {
+        const piece at = piece_at(p, i, t, true, &hint);
+        real *a = gknots + i * width + at.knot * channels, *b = a + channels, *da = a + s->length * channels;
+        const real wa = scale * (real)at.w.a, wb = scale * (real)at.w.b;
+        const real wda = scale * (real)at.w.slope_a, wdb = scale * (real)at.w.slope_b;
+        for (size_t c = 0; c < channels; c++) a[c] += wa * g[c], b[c] += wb * g[c];
+        for (size_t c = 0; p->slopes && c < channels; c++) da[c] += wda * g[c], da[channels + c] += wdb * g[c];
+    }
+}
+
+void cst_path_values_vjp(cst_path_kind kind, const cst_series *s, real *memory, const real *gknots, real *gx)
+{
+    const size_t size = s->length * s->channels, width = cst_path_knot_reals(kind, s);
+    layout l = cut_memory(kind, s, memory);
+    for (size_t row = 0; row < s->n; row++, gknots += width, gx += size) {
+        const size_t knots = count_knots(s, row);
+        memset(gx, 0, size * sizeof *gx);
+        for (size_t c = 0; c < s->channels; c++)
+            make_channel_vjp(kind, times_of(s, row), knots, s->channels, s->x + row * size + c, gknots + c,
+                             gknots + size + c, gx + c, &l.k);
+    }
+}
+
+/* ---- rectilinear ------------------------------------------------------------------------------------------------- */
 
 void cst_path_rectify(const cst_series *s, size_t time, double *t, real *x)
 {
@@ -251,6 +380,23 @@ void cst_path_rectify(const cst_series *s, size_t time, double *t, real *x)
             x += channels;
             const real next = observed[channels + time];
             if (!isnan(next)) x[time] = next;
+        }
+    }
+}
+
+void cst_path_rectify_vjp(const cst_series *s, size_t time, const real *g, real *gx)
+{
+    const size_t channels = s->channels;
+    memset(gx, 0, s->n * s->length * channels * sizeof *gx);
+    for (size_t row = 0; row < s->n; row++, gx += s->length * channels, g += (2 * s->length - 1) * channels) {
+        const real *x = s->x + row * s->length * channels;
+        for (size_t c = 0; c < channels; c++) {
+            size_t last = SIZE_MAX; /* where the value at hand was observed */
+            for (size_t knot = 0; knot < 2 * s->length - 1; knot++) {
+                const size_t i = (knot + (c == time)) / 2; /* time moves half a step ahead of the others */
+                if (!isnan(x[i * channels + c])) last = i;
+                if (last != SIZE_MAX) gx[last * channels + c] += g[knot * channels + c];
+            }
         }
     }
 }

@@ -39,7 +39,8 @@ typedef struct cst_path {
     cst_path_kind kind;
     cst_series series;  /* without gaps */
     const real *slopes; /* (N, T, C): X' at the knots; NULL for linear */
-    double end;         /* the last knot of all */
+    double begin, end;  /* the first and the last knot of all */
+    size_t first;       /* the row of a batch that is its first series; cst_path_make sets 0 */
 } cst_path;
 
 /* Reals of memory for a path; saturates. */
@@ -50,16 +51,28 @@ size_t cst_path_memory(cst_path_kind kind, const cst_series *series);
 CST_MUST_CHECK cst_status cst_path_make(cst_path_kind kind, const cst_series *series, real *memory, cst_path *path,
                                         cst_error *error);
 
-/* X (n, C) or X' (n, C) at t of the series row .. row + n - 1. A knot belongs to the piece before it (as in torchcde), the
- * first one to that after; outside of all knots the first and the last piece go on. */
+/* The path that was made of that series in that memory. */
+cst_path cst_path_at(cst_path_kind kind, const cst_series *series, real *memory);
+
+/* X (n, C) or X' (n, C) at t of the rows row .. row + n - 1. A knot belongs to the piece before it (as in torchcde), the
+ * first one to that after. A series that begins later or ends earlier than others stays where it is; outside of all knots the
+ * first and the last piece go on. */
 void cst_path_value(const cst_path *path, size_t row, size_t n, double t, real *x);
 void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *dx);
+
+/* Gradients with respect to a series' values, in two steps: first to what X' is made of, so many reals a row, added with
+ * `scale` for a cotangent g (n, C) of X' at t; from there, once, to the values, gx (N, T, C) overwritten, 0 where they are
+ * missing. Times are constants. `memory`: as for the path, which is not needed any more. */
+size_t cst_path_knot_reals(cst_path_kind kind, const cst_series *series);
+void cst_path_slope_vjp(const cst_path *path, size_t row, size_t n, double t, real scale, const real *g, real *gknots);
+void cst_path_values_vjp(cst_path_kind kind, const cst_series *series, real *memory, const real *gknots, real *gx);
 
 /* The knots of the rectilinear path: between two observations the channel `time` moves first, alone, and then the others, so
  * that nothing is known before it is observed. t (2 T - 1) and x (N, 2 T - 1, C) of a series that shares its times: knot
  * 2 i is observation i, knot 2 i + 1 halfway to the next. A missing value is the last observed one before it, 0 if there is
- * none. */
+ * none. Its VJP: gx (N, T, C) overwritten, of gknots (N, 2 T - 1, C). */
 void cst_path_rectify(const cst_series *series, size_t time, double *t, real *x);
+void cst_path_rectify_vjp(const cst_series *series, size_t time, const real *gknots, real *gx);
 
 #ifdef __cplusplus
 }

@@ -53,7 +53,8 @@ typedef struct cst_solve_options {
     size_t max_num_steps;            /* between two outputs; fixed steps that would be more are not begun */
     double step_size;                /* fixed-step methods; 0: one step an output interval */
     const double *step_t, *jump_t;   /* adaptive methods: times to step on; times where f jumps: evaluated anew after */
-    size_t n_step_t, n_jump_t;       /* increasing; those outside the solve are ignored. The caller's memory. */
+    size_t n_step_t,
+        n_jump_t; /* increasing; a time in both is a jump, those outside are ignored. The caller's memory. */
     int threads;
     /* What the profiles differ in. */
     bool pi_controller;    /* h *= clip(safety r^(-0.7/p) r_prev^(0.4/p)); no growth after a rejection. Else r^(-1/p) */

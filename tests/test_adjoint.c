@@ -293,8 +293,6 @@ static void bad_sections_are_refused(void **state)
          "solver: expected tolerances"},
         {"{\"type\": \"ode\", \"gradient\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}",
          "gradient: expected tolerances"},
-        {"{\"type\": \"ode\", \"solver\": {\"step_t\": [0.5], \"jump_t\": [0.5]}, \"field\": " MLP "}",
-         "solver: expected step_t and jump_t"},
         {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2, \"max_step\": 1}, \"field\": " MLP "}",
          "solver: expected min_step <= max_step"},
         {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2}, \"gradient\": {\"solver\": {\"max_step\": 1}}, "

@@ -181,8 +181,10 @@ static void jumps_are_taken_in_stride(void **state)
         assert_true(r.stats.rejected > 3);
         r.options.jump_t = jump_t;
         r.options.n_jump_t = 2;
-        for (int hit = 0; hit < 2; hit++) {
-            r.options.first_step = hit ? 0.5 : 0;
+        for (int hit = 0; hit < 3; hit++) {
+            r.options.first_step = hit == 1 ? 0.5 : 0;
+            r.options.step_t = jump_t; /* a time in both is a jump */
+            r.options.n_step_t = hit == 2 ? 2 : 0;
             assert_int_equal(solve_rig_solve(&r, times, 2, zero), CST_OK);
             assert_int_equal(r.stats.rejected, 0);
             assert_true(2 * r.stats.nfe < unannounced);

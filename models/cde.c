@@ -1,0 +1,473 @@
+#include "models/cde.h"
+
+#include "adjoint/ode_config.h"
+#include "core/arena.h"
+#include "layers/linear.h"
+#include "models/cde_field.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INITIAL, ODE };
+
+typedef struct cde {
+    cst_module base;
+    size_t length, channels, hidden; /* T, C, H */
+    cst_path_kind kind;
+    bool rectilinear, channel_times, output_all;
+} cde;
+
+static const cde *cde_of(const cst_module *m)
+{
+    return (const cde *)(const void *)m;
+}
+
+static const cst_module *child(const cst_module *m, size_t i)
+{
+    return m->children[i].module;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* The series that the path goes through, without its data. */
+static cst_series shape_of_series(const cde *d, size_t n)
+{
+    return (cst_series){.n = n, .length = d->rectilinear ? 2 * d->length - 1 : d->length, .channels = d->channels};
+}
+
+/* cache = [times, of a series or of all | jumps of series with their own | rectilinear: knots and their times | the path |
+ * X(t_0) (N, C) | z(t_0) (N, H) | the children's] */
+typedef struct kept {
+    double *t, *jumps, *knot_t;
+    real *knots, *path, *x0, *z0, *initial, *ode;
+    size_t size;
+} kept;
+
+static double *cut_doubles(real *base, size_t *size, size_t n)
+{
+    return (double *)(void *)cst_cut(base, size, cst_reals_for_doubles(n));
+}
+
+static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
+{
+    const cde *d = cde_of(m);
+    const cst_series s = shape_of_series(d, n);
+    const size_t all = cst_size_mul(n, d->length);
+    cst_plan initial, ode;
+    cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
+    cst_module_plan(child(m, ODE), n, 0, threads, &ode);
+    kept k = {0};
+    k.t = cut_doubles(cache, &k.size, d->channel_times ? all : d->length);
+    k.jumps = cut_doubles(cache, &k.size, d->channel_times ? all : 0);
+    k.knot_t = cut_doubles(cache, &k.size, d->rectilinear ? s.length : 0);
+    k.knots = cst_cut(cache, &k.size, d->rectilinear ? cst_size_mul(n, cst_size_mul(s.length, s.channels)) : 0);
+    k.path = cst_cut(cache, &k.size, cst_path_memory(d->kind, &s));
+    k.x0 = cst_cut(cache, &k.size, cst_size_mul(n, d->channels));
+    k.z0 = cst_cut(cache, &k.size, cst_size_mul(n, d->hidden));
+    k.initial = cst_cut(cache, &k.size, initial.cache);
+    k.ode = cst_cut(cache, &k.size, ode.cache);
+    return k;
+}
+
+/* work of vjp = [gz(t_0) (N, H) | gX(t_0) (N, C) | gtheta unscaled | of knots | of knots' values | room for a path |
+ * the children's] */
+typedef struct scratch {
+    real *gz0, *gx0, *gtheta, *gknots, *gvalues, *path, *children;
+    size_t size;
+} scratch;
+
+static scratch cut_work(const cst_module *m, size_t n, real *work)
+{
+    const cde *d = cde_of(m);
+    const cst_series s = shape_of_series(d, n);
+    const size_t values = cst_size_mul(n, cst_size_mul(s.length, s.channels));
+    scratch w = {0};
+    w.gz0 = cst_cut(work, &w.size, cst_size_mul(n, d->hidden));
+    w.gx0 = cst_cut(work, &w.size, cst_size_mul(n, d->channels));
+    w.gtheta = cst_cut(work, &w.size, m->n_params);
+    w.gknots = cst_cut(work, &w.size, cst_size_mul(n, cst_path_knot_reals(d->kind, &s)));
+    w.gvalues = cst_cut(work, &w.size, d->rectilinear ? values : 0);
+    w.path = cst_cut(work, &w.size, cst_path_memory(d->kind, &s));
+    w.children = cst_cut(work, &w.size, 0);
+    return w;
+}
+
+static void cde_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    cst_plan initial, ode;
+    (void)k;
+    cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
+    cst_module_plan(child(m, ODE), n, 0, threads, &ode);
+    plan->cache = cut_cache(m, n, threads, NULL).size;
+    plan->work = cst_size_add(cut_work(m, n, NULL).size, larger(initial.work, ode.work));
+}
+
+/* ---- the path of a batch ---------------------------------------------------------------------------------------- */
+
+/* Whether series have times of their own, (N, T): they differ, or end early. */
+static bool times_differ(size_t n, size_t length, const double *t)
+{
+    for (size_t i = 0; i < n * length; i++)
+        if (t[i] != t[i % length]) return true; /* also a NaN */
+    return false;
+}
+
+/* The series as it is observed; times come from k.t, where the forward pass has put them. */
+static cst_series series_of(const cde *d, size_t n, const real *x, const kept *k)
+{
+    return (cst_series){.n = n,
+                        .length = d->length,
+                        .channels = d->channels,
+                        .own_times = d->channel_times && times_differ(n, d->length, k->t),
+                        .t = k->t,
+                        .x = x};
+}
+
+/* The one that the path goes through. */
+static cst_series series_of_knots(const cde *d, const cst_series *observed, const kept *k)
+{
+    if (!d->rectilinear) return *observed;
+    cst_series s = shape_of_series(d, observed->n);
+    s.t = k->knot_t;
+    s.x = k->knots;
+    return s;
+}
+
+static void read_times(const cde *d, size_t n, const real *x, const kept *k)
+{
+    const size_t all = d->channel_times ? n * d->length : d->length;
+    for (size_t i = 0; i < all; i++) k->t[i] = d->channel_times ? (double)x[i * d->channels] : (double)i;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Times strictly between begin and end, each once, sorted in place; returns how many. */
+static size_t sort_inside(const cst_path *path, double *t, size_t n)
+{
+    size_t n_kept = 0, inside = 0;
+    qsort(t, n, sizeof *t, compare_times);
+    for (size_t i = 0; i < n; i++)
+        if (t[i] > path->begin && t[i] < path->end) t[inside++] = t[i];
+    for (size_t i = 0; i < inside; i++)
+        if (n_kept == 0 || t[i] != t[n_kept - 1]) t[n_kept++] = t[i];
+    return n_kept;
+}
+
+/* Where X' jumps: at knots of lines; of cubics where a series begins or ends while others go on. */
+static cst_span find_jumps(const cst_path *path, const kept *k)
+{
+    const cst_series *s = &path->series;
+    const bool linear = path->kind == CST_PATH_LINEAR;
+    if (!s->own_times) return (cst_span){.jump_t = linear ? s->t + 1 : NULL, .n_jump_t = linear ? s->length - 2 : 0};
+    size_t n = 0;
+    for (size_t row = 0; row < s->n; row++)
+        for (size_t i = 0; i < s->length; i++) {
+            const double t = s->t[row * s->length + i];
+            const bool last = i + 1 == s->length || isnan(s->t[row * s->length + i + 1]);
+            if (!isnan(t) && (linear || i == 0 || last)) k->jumps[n++] = t;
+        }
+    return (cst_span){.jump_t = k->jumps, .n_jump_t = sort_inside(path, k->jumps, n)};
+}
+
+static cst_status make_path(const cde *d, const cst_call *c, const real *x, const kept *k, cst_path *path)
+{
+    read_times(d, c->n, x, k);
+    const cst_series observed = series_of(d, c->n, x, k);
+    if (observed.own_times && (d->output_all || d->rectilinear))
+        return cst_fail(c->error, CST_EARG, "expected series that share their times for %s, got times of their own",
+                        d->output_all ? "an output at all of them" : "a rectilinear path");
+    if (d->rectilinear) cst_path_rectify(&observed, 0, k->knot_t, k->knots);
+    const cst_series knots = series_of_knots(d, &observed, k);
+    CST_TRY(cst_path_make(d->kind, &knots, k->path, path, c->error));
+    for (size_t row = 0; row < c->n; row++)
+        memcpy(k->x0 + row * d->channels, path->series.x + row * knots.length * d->channels,
+               d->channels * sizeof(real));
+    return CST_OK;
+}
+
+/* The call of the ODE block: over the path's time, and what a row of it is. */
+typedef struct ode_call {
+    cst_path path;
+    cst_span span;
+    double ends[2];
+    cst_call call;
+} ode_call;
+
+static void set_call(const cst_module *m, const cst_call *c, const kept *k, real *work, ode_call *o)
+{
+    const cde *d = cde_of(m);
+    o->path.first = c->row;
+    o->ends[0] = o->path.begin;
+    o->ends[1] = o->path.end;
+    o->span.times = d->output_all ? k->t : o->ends;
+    o->span.n_times = d->output_all ? d->length : 2;
+    o->call = cst_call_child(m, c, ODE, work);
+    o->call.context = &o->path;
+    o->call.span = &o->span;
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+static cst_status cde_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const kept k = cut_cache(m, c->n, c->threads, cache);
+    const cst_call initial = cst_call_child(m, c, INITIAL, c->work);
+    ode_call o;
+    CST_TRY(make_path(cde_of(m), c, x, &k, &o.path));
+    o.span = find_jumps(&o.path, &k);
+    set_call(m, c, &k, c->work, &o);
+    CST_TRY(cst_module_forward(child(m, INITIAL), &initial, k.x0, k.z0, k.initial));
+    return cst_module_forward(child(m, ODE), &o.call, k.z0, y, k.ode);
+}
+
+/* The path again, and where it jumps, as the forward pass has left them. */
+static void find_path(const cde *d, const cst_call *c, const real *x, const kept *k, ode_call *o)
+{
+    const cst_series observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
+    o->path = cst_path_at(d->kind, &knots, k->path);
+    o->span = find_jumps(&o->path, k);
+}
+
+/* gx from the gradients of knots, and of the first one that of z(t_0) = initial(X(t_0)). */
+static void values_vjp(const cst_module *m, const cst_call *c, const real *x, const kept *k, const scratch *w, real *gx)
+{
+    const cde *d = cde_of(m);
+    const cst_series observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
+    const size_t width = cst_path_knot_reals(d->kind, &knots);
+    for (size_t row = 0; row < c->n; row++)
+        for (size_t i = 0; i < d->channels; i++) w->gknots[row * width + i] += w->gx0[row * d->channels + i];
+    cst_path_values_vjp(d->kind, &knots, w->path, w->gknots, d->rectilinear ? w->gvalues : gx);
+    if (d->rectilinear) cst_path_rectify_vjp(&observed, 0, w->gvalues, gx);
+}
+
+/* Both children's passes run with scale 1, for gknots must not be scaled. */
+static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                          const cst_grads *g)
+{
+    if (!g->gx && !g->gtheta) return CST_OK;
+    const cde *d = cde_of(m);
+    const kept k = cut_cache(m, c->n, c->threads, cst_view(p->cache));
+    const scratch w = cut_work(m, c->n, c->work);
+    const cst_call initial = cst_call_child(m, c, INITIAL, w.children);
+    const cst_series s = shape_of_series(d, c->n);
+    ode_call o;
+    find_path(d, c, p->x, &k, &o);
+    set_call(m, c, &k, w.children, &o);
+    cst_grads ode = {.scale = 1, .gx = w.gz0}, first = {.scale = 1};
+    if (g->gtheta) {
+        memset(w.gtheta, 0, m->n_params * sizeof *w.gtheta);
+        ode.gtheta = w.gtheta + m->children[ODE].offset;
+        first.gtheta = w.gtheta + m->children[INITIAL].offset;
+    }
+    if (g->gx) {
+        memset(w.gknots, 0, c->n * cst_path_knot_reals(d->kind, &s) * sizeof *w.gknots);
+        ode.gcontext = w.gknots;
+        first.gx = w.gx0;
+    }
+    CST_TRY(cst_module_vjp(child(m, ODE), &o.call, &(cst_point){k.z0, p->y, k.ode}, gy, &ode));
+    CST_TRY(cst_module_vjp(child(m, INITIAL), &initial, &(cst_point){k.x0, k.z0, k.initial}, w.gz0, &first));
+    for (size_t i = 0; g->gtheta && i < m->n_params; i++) g->gtheta[i] += g->scale * w.gtheta[i];
+    if (g->gx) values_vjp(m, c, p->x, &k, &w, g->gx);
+    return CST_OK;
+}
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static const cst_module_ops cde_ops = {.name = "cde", .plan = cde_plan, .forward = cde_forward, .vjp = cde_vjp};
+
+static cst_status check_shapes(const cst_shape *x, const cst_module *initial, const cst_cde_options *o,
+                               cst_error *error)
+{
+    char got[CST_SHAPE_TEXT];
+    CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    if (x->dim[0] < 2 || x->dim[1] < 1)
+        return cst_fail(error, CST_ESHAPE, "expected rows (T, C) of at least 2 times and a channel, got %s",
+                        cst_shape_text(x, got));
+    if (o->rectilinear && o->path != CST_PATH_LINEAR)
+        return cst_fail(error, CST_EARG, "expected a linear path to be rectilinear, got a cubic one");
+    if (initial->x.rank != 1 || initial->x.dim[0] != x->dim[1] || initial->y.rank != 1)
+        return cst_fail(error, CST_ESHAPE, "expected an initial module from (%zu) to a vector, got one to %s",
+                        x->dim[1], cst_shape_text(&initial->y, got));
+    return CST_OK;
+}
+
+/* The ODE block over T times, 0 .. T - 1, or from end to end: what a call puts in their place are as many. */
+static cst_status make_ode(const cde *d, cst_module *network, const cst_ode_options *options, cst_module **m,
+                           cst_error *error)
+{
+    cst_module *field = NULL;
+    *m = NULL;
+    CST_TRY(cst_cde_field_new(network, d->channels, &field, error));
+    cst_ode_options o = *options;
+    const cst_series s = shape_of_series(d, 1);
+    o.n_times = d->output_all ? d->length : 2;
+    o.output_all = d->output_all;
+    o.learn_t = false;
+    o.context_row = cst_path_knot_reals(d->kind, &s);
+    double *times = malloc(o.n_times * sizeof *times);
+    if (!times) {
+        cst_module_free(field);
+        return cst_fail(error, CST_ENOMEM, "out of memory for %zu times", o.n_times);
+    }
+    for (size_t i = 0; i < o.n_times; i++) times[i] = (double)i;
+    o.times = times;
+    const cst_status status = cst_ode_new(field, &o, m, error);
+    free(times);
+    return status;
+}
+
+cst_status cst_cde_new(const cst_shape *x, cst_module *initial, cst_module *network, const cst_cde_options *options,
+                       cst_module **m, cst_error *error)
+{
+    cst_module *made = NULL, *ode = NULL;
+    *m = NULL;
+    cst_status status = check_shapes(x, initial, options, error);
+    if (status == CST_OK && !cst_shape_equal(&initial->y, &network->x))
+        status = cst_fail(error, CST_ESHAPE,
+                          "expected a network for rows (%zu) as initial gives, got one for rows of "
+                          "%zu numbers",
+                          initial->y.dim[0], cst_shape_size(&network->x));
+    if (status == CST_OK) status = cst_module_new(sizeof(cde), &cde_ops, x, &made, error);
+    if (status != CST_OK) {
+        cst_module_free(initial);
+        cst_module_free(network);
+        return status;
+    }
+    cde *d = (cde *)(void *)made;
+    d->length = x->dim[0];
+    d->channels = x->dim[1];
+    d->hidden = initial->y.dim[0];
+    d->kind = options->path;
+    d->rectilinear = options->rectilinear;
+    d->channel_times = options->channel_times;
+    d->output_all = options->output_all;
+    status = cst_module_add_child(made, "initial", initial, error);
+    if (status == CST_OK)
+        status = make_ode(d, network, &options->ode, &ode, error);
+    else
+        cst_module_free(network);
+    if (status == CST_OK) status = cst_module_add_child(made, "ode", ode, error);
+    if (status != CST_OK) {
+        cst_module_free(made);
+        return status;
+    }
+    made->y = ode->y;
+    made->rows_independent = false;
+    *m = made;
+    return CST_OK;
+}
+
+typedef struct cde_section {
+    size_t hidden;
+    int path, times, output;
+    cst_config field, initial, solver, gradient;
+} cde_section;
+
+enum { RECTILINEAR = CST_PATH_HERMITE + 1 };
+static const char *const paths[] = {[CST_PATH_LINEAR] = "linear",
+                                    [CST_PATH_CUBIC] = "cubic",
+                                    [CST_PATH_HERMITE] = "hermite",
+                                    [RECTILINEAR] = "rectilinear",
+                                    NULL};
+static const char *const times[] = {"index", "channel", NULL};
+static const char *const outputs[] = {"last", "all", NULL};
+
+static const cst_key cde_keys[] = {
+    {"hidden", CST_KEY_SIZE, offsetof(cde_section, hidden), NULL, 1, 1e9, NULL, "numbers of the state z"},
+    {"field", CST_KEY_SECTION, offsetof(cde_section, field), NULL, 0, 0, NULL,
+     "F: a module for rows of `hidden` numbers, giving hidden times as many as x has channels", "module"},
+    {"initial", CST_KEY_SECTION, offsetof(cde_section, initial), "", 0, 0, NULL,
+     "z at the first time, from the channels there; a linear map if absent", "module"},
+    {"path", CST_KEY_CHOICE, offsetof(cde_section, path), "\"linear\"", 0, 0, paths,
+     "how x is interpolated; rectilinear: the time, channel 0, moves first"},
+    {"times", CST_KEY_CHOICE, offsetof(cde_section, times), "\"index\"", 0, 0, times,
+     "times of x: 0, 1, ..., or those in channel 0"},
+    {"output", CST_KEY_CHOICE, offsetof(cde_section, output), "\"last\"", 0, 0, outputs,
+     "the last state, or all of them"},
+    {"solver", CST_KEY_SECTION, offsetof(cde_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
+    {"gradient", CST_KEY_SECTION, offsetof(cde_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
+     "gradient"},
+    {0},
+};
+
+static cst_status make_initial(const cst_registry *registry, const cde_section *s, const cst_shape *x, cst_module **m,
+                               cst_error *error)
+{
+    const cst_shape channels = cst_shape_1d(x->dim[1]);
+    if (!cst_config_present(s->initial))
+        return cst_linear_new(&channels, &(cst_linear_options){.out_features = s->hidden, .bias = true}, m, error);
+    CST_TRY(cst_module_from_config(registry, s->initial, &channels, m, error));
+    if ((*m)->y.rank == 1 && (*m)->y.dim[0] == s->hidden) return CST_OK;
+    char got[CST_SHAPE_TEXT];
+    const cst_status status = cst_config_fail(s->initial, error, "expected a module that gives (%zu), got one for %s",
+                                              s->hidden, cst_shape_text(&(*m)->y, got));
+    cst_module_free(*m);
+    return status;
+}
+
+static cst_status cde_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                           cst_error *error)
+{
+    cde_section s = {0};
+    cst_cde_options o = {0};
+    *m = NULL;
+    CST_TRY(cst_config_read(section, cde_keys, true, &s, error));
+    CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    o.rectilinear = s.path == RECTILINEAR;
+    o.path = o.rectilinear ? CST_PATH_LINEAR : (cst_path_kind)s.path;
+    o.channel_times = s.times == 1;
+    o.output_all = s.output == 1;
+    CST_TRY(cst_ode_options_read(s.solver, s.gradient, NULL, 0, &o.ode, error));
+    cst_module *initial = NULL, *network = NULL;
+    const cst_shape hidden = cst_shape_1d(s.hidden);
+    cst_status status = make_initial(registry, &s, x, &initial, error);
+    if (status == CST_OK) {
+        status = cst_module_from_config(registry, s.field, &hidden, &network, error);
+        if (status != CST_OK) cst_module_free(initial);
+    }
+    if (status == CST_OK) status = cst_cde_new(x, initial, network, &o, m, error);
+    cst_ode_options_clear(&o.ode);
+    return status;
+}
+
+#define FIXED "\"solver\": {\"method\": \"rk4\", \"step_size\": 0.5}, \"gradient\": {\"method\": \"checkpointed\"}"
+#define FIELD(out, last)                                                                                               \
+    "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, "                 \
+    "{\"type\": \"softplus\"}, {\"type\": \"linear\", \"out_features\": " out "}" last "]}"
+#define TANH ", {\"type\": \"tanh\"}"
+#ifdef CST_DOUBLE
+#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
+#else
+#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#endif
+static const cst_module_example examples[] = {
+    {"{\"type\": \"cde\", \"hidden\": 4, " FIELD("12", TANH) ", " FIXED "}", {2, {4, 3}}},
+    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"cubic\", \"output\": \"all\", " FIELD("6", "") ", " FIXED "}",
+     {2, {4, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"hermite\", " FIELD("6", TANH) ", " TIGHT "}", {2, {3, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 2, \"path\": \"rectilinear\", \"output\": \"all\", " FIELD("4", TANH) ", " FIXED
+                                                                                                            "}",
+     {2, {3, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 2, " FIELD(
+         "4", TANH) ", " TIGHT ", \"initial\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}}",
+     {2, {3, 2}}},
+};
+
+const cst_module_type cst_cde_type = {
+    .name = "cde",
+    .summary = "neural CDE on series (times, channels): z' = F(z) X'(t) along the path X of a row",
+    .keys = cde_keys,
+    .make = cde_make,
+    .n_examples = sizeof examples / sizeof examples[0],
+    .examples = examples,
+};

@@ -1,0 +1,335 @@
+/* Neural CDEs: a closed form, series that are the same written differently, gradients of values with gaps, where the solver
+ * stops, memory, mistakes. */
+#include "tests/ode_rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const bool single = sizeof(real) == sizeof(float);
+static const double tight = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
+
+#define NETWORK(out, last)                                                                                             \
+    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 6}, {\"type\": \"softplus\"}, "  \
+    "{\"type\": \"linear\", \"out_features\": " #out "}" last "]}"
+#define TANH ", {\"type\": \"tanh\"}"
+
+/* `more`: further keys of the cde. Cubics have knots where the second or third derivative of X jumps: steps that end there see
+ * to it that errors are those asked for. */
+static cst_status build(ode_rig *r, const char *more, const char *network, const char *gradient, size_t hidden,
+                        cst_shape x, size_t n, int threads)
+{
+    char json[1500];
+    const bool cubic = strstr(more, "cubic") || strstr(more, "hermite");
+    snprintf(json, sizeof json,
+             "{\"type\": \"cde\", \"hidden\": %zu, \"field\": %s, \"solver\": {\"rtol\": %g, \"atol\": %g%s}, "
+             "\"gradient\": {%s}%s%s}",
+             hidden, network, tight, tight, cubic ? ", \"step_t\": [1, 2, 3, 4, 5, 6, 7, 8]" : "", gradient,
+             *more ? ", " : "", more);
+    return ode_rig_build(r, json, x, n, threads);
+}
+
+static void build_or_fail(ode_rig *r, const char *more, size_t length, size_t channels, size_t n)
+{
+    const char *network = channels == 3 ? NETWORK(12, TANH) : NETWORK(8, TANH);
+    if (build(r, more, network, "", 4, (cst_shape){2, {length, channels}}, n, 1) != CST_OK)
+        fail_msg("%s", r->error.message);
+}
+
+static void assert_same(const char *what, const real *got, const real *expected, size_t n)
+{
+    const double distance = ode_rig_distance(got, expected, n);
+    if (!(distance < (single ? 2e-4 : 1e-7))) fail_msg("%s: they differ by %g", what, distance);
+}
+
+static const char *const kinds[] = {"\"path\": \"linear\"", "\"path\": \"rectilinear\"", "\"path\": \"cubic\"",
+                                    "\"path\": \"hermite\""};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* F(z) = W z, W a turn by a quarter: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path between. */
+static void turns_by_what_the_path_has_gone(void **state)
+{
+    enum { N = 3, T = 6 };
+    (void)state;
+    for (size_t k = 0; k < N_KINDS; k++) {
+        ode_rig r;
+        const char *network = "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}";
+        assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N, 1), CST_OK);
+        real *initial = r.theta, *w = r.theta + r.m->children[1].offset; /* initial: weight (2, 1), bias (2) */
+        w[0] = 0, w[1] = -1, w[2] = 1, w[3] = 0;
+        assert_int_equal(ode_rig_forward(&r), CST_OK);
+        for (size_t i = 0; i < N; i++) {
+            const double x0 = (double)r.x[i * T], angle = (double)r.x[i * T + T - 1] - x0;
+            const double u = (double)initial[0] * x0 + (double)initial[2];
+            const double v = (double)initial[1] * x0 + (double)initial[3];
+            const double expected[2] = {u * cos(angle) - v * sin(angle), u * sin(angle) + v * cos(angle)};
+            for (size_t j = 0; j < 2; j++)
+                if (fabs((double)r.y[2 * i + j] - expected[j]) > 20 * tight)
+                    fail_msg("%s: %.12g, expected %.12g", kinds[k], (double)r.y[2 * i + j], expected[j]);
+        }
+        ode_rig_clear(&r);
+    }
+}
+
+/* ---- the same series, written differently ------------------------------------------------------------------- */
+
+enum { N = 4, T = 9, C = 3 };
+
+/* Whether series `row` has a knot at step i, the first and the last always. */
+static bool has_knot(size_t row, size_t i)
+{
+    return i == 0 || i + 1 == T || (i * 7 + row * 5) % 4 != 1;
+}
+
+/* Full: channel 0 the time 0, 1, ..., the other channels straight between knots. Gaps: NaN where there is no knot, in the
+ * other channels. Own: only the knots, with their times, and NaN behind them. */
+static void write_series(const real *random, real *full, real *gaps, real *own)
+{
+    for (size_t row = 0; row < N; row++) {
+        size_t before = 0, n = 0;
+        for (size_t i = 0; i < T; i++) {
+            if (!has_knot(row, i)) continue;
+            for (size_t at = before; at <= i; at++) {
+                const real u = i == before ? 0 : (real)(at - before) / (real)(i - before);
+                for (size_t c = 0; c < C; c++) {
+                    const real a = random[(row * T + before) * C + c], b = random[(row * T + i) * C + c];
+                    const real value = c == 0 ? (real)at : (1 - u) * a + u * b;
+                    full[(row * T + at) * C + c] = value;
+                    gaps[(row * T + at) * C + c] = c == 0 || has_knot(row, at) ? value : (real)NAN;
+                }
+            }
+            memcpy(own + (row * T + n++) * C, full + (row * T + i) * C, C * sizeof(real));
+            before = i;
+        }
+        for (; n < T; n++)
+            for (size_t c = 0; c < C; c++) own[(row * T + n) * C + c] = (real)NAN;
+    }
+}
+
+static void gaps_and_own_times_are_the_regular_series(void **state)
+{
+    (void)state;
+    ode_rig r[3];
+    const char *const more[] = {"", "", "\"times\": \"channel\""};
+    for (size_t i = 0; i < 3; i++) build_or_fail(&r[i], more[i], T, C, N);
+    real random[N * T * C];
+    test_random(7, random, N * T * C, 1);
+    write_series(random, r[0].x, r[1].x, r[2].x);
+    for (size_t i = 0; i < 3; i++) ode_rig_run(&r[i]);
+    assert_same("state with gaps", r[1].y, r[0].y, r[0].out);
+    assert_same("state with own times", r[2].y, r[0].y, r[0].out);
+    assert_same("gradient with gaps", r[1].gtheta, r[0].gtheta, r[0].m->n_params);
+    assert_same("gradient with own times", r[2].gtheta, r[0].gtheta, r[0].m->n_params);
+    for (size_t i = 0; i < 3; i++) ode_rig_clear(&r[i]);
+}
+
+/* A CDE does not change when time runs otherwise: series of own times, once on their times, once on their indices. */
+static void indices_serve_for_times(void **state)
+{
+    (void)state;
+    ode_rig own, index;
+    build_or_fail(&own, "\"times\": \"channel\"", T, C, N);
+    build_or_fail(&index, "", T, C, N);
+    for (size_t i = 0; i < N * T; i++) {
+        own.x[i * C] = (real)(i % T) * (real)(1 + i / T) / 2 + (i % T == 3 ? (real)0.2 : 0);
+        for (size_t c = 0; c < C; c++) index.x[i * C + c] = own.x[i * C + c];
+    }
+    ode_rig_run(&own);
+    ode_rig_run(&index);
+    assert_same("state", index.y, own.y, own.out);
+    assert_same("gradient", index.gtheta, own.gtheta, own.m->n_params);
+    assert_true(own.seen.nfe[0] > index.seen.nfe[0]); /* it stops at the knots of all */
+    ode_rig_clear(&own);
+    ode_rig_clear(&index);
+}
+
+/* A series that ends early in a batch has the state and the gradients it has alone, on any path that is local. */
+static void ends_early(void **state)
+{
+    enum { SHORT = 5 };
+    (void)state;
+    const char *const more[] = {"\"times\": \"channel\"", "\"path\": \"linear\"",
+                                "\"times\": \"channel\", \"path\": \"hermite\"",
+                                "\"times\": \"channel\", \"path\": \"cubic\""};
+    for (size_t k = 0; k < 4; k++) {
+        ode_rig batch, alone;
+        build_or_fail(&batch, more[k], T, C, 2);
+        build_or_fail(&alone, more[k], SHORT, C, 1);
+        for (size_t i = 0; i < 2 * T; i++) {
+            batch.x[i * C] = (real)(i % T);
+            for (size_t c = 0; i % T >= SHORT && i < T && c < C; c++) batch.x[i * C + c] = (real)NAN;
+        }
+        memcpy(alone.x, batch.x, SHORT * C * sizeof(real));
+        memset(batch.gy, 0, batch.out * sizeof(real));
+        memcpy(batch.gy, alone.gy, alone.out * sizeof(real));
+        ode_rig_run(&batch);
+        ode_rig_run(&alone);
+        assert_same("state", batch.y, alone.y, alone.out);
+        assert_same("gradient", batch.gtheta, alone.gtheta, alone.m->n_params);
+        assert_same("gradient of values", batch.gx, alone.gx, alone.in);
+        ode_rig_clear(&batch);
+        ode_rig_clear(&alone);
+    }
+}
+
+/* ---- gradients of values -------------------------------------------------------------------------------------- */
+
+/* Missing: a channel's first value, one within, its last two, a channel of one series. */
+static bool is_missing(size_t i)
+{
+    const size_t row = i / (T * C), step = i / C % T, c = i % C;
+    return c > 0 && ((row == 0 && c == 1 && step == 0) || (row == 1 && c == 2 && step == 4) ||
+                     (row == 1 && c == 1 && step > 6) || (row == 2 && c == 2));
+}
+
+static void differences(const char *more, const char *gradient, const char *what)
+{
+    ode_rig r;
+    if (build(&r, more, NETWORK(12, TANH), gradient, 4, (cst_shape){2, {T, C}}, N, 1) != CST_OK)
+        fail_msg("%s", r.error.message);
+    for (size_t i = 0; i < r.in; i++) {
+        if (i % C == 0) r.x[i] = (real)(i / C % T);
+        if (is_missing(i)) r.x[i] = (real)NAN;
+    }
+    ode_rig_run(&r);
+    const double h = 1e-5;
+    for (size_t i = 0; i < r.in; i++) {
+        const real x = r.x[i];
+        if (isnan(x)) {
+            assert_true(r.gx[i] == 0);
+            continue;
+        }
+        r.x[i] = (real)((double)x + h);
+        const double above = ode_rig_loss(&r);
+        r.x[i] = (real)((double)x - h);
+        const double expected = (above - ode_rig_loss(&r)) / (2 * h);
+        r.x[i] = x;
+        if (fabs((double)r.gx[i] - expected) > 2e-5 * (1 + fabs(expected)))
+            fail_msg("%s: value %zu of series %zu, channel %zu: gradient %.10g, differences %.10g", what, i / C % T,
+                     i / (T * C), i % C, (double)r.gx[i], expected);
+    }
+    ode_rig_clear(&r);
+}
+
+static void values_have_gradients(void **state)
+{
+    (void)state;
+    if (single) skip(); /* a float's difference quotients have hardly a digit */
+    for (size_t k = 0; k < N_KINDS; k++) {
+        differences(kinds[k], "", kinds[k]);
+        differences(kinds[k], "\"norm\": \"default\"", "a_theta in the state");
+        differences(kinds[k], "\"method\": \"checkpointed\"", "checkpointed");
+        differences(kinds[k], "\"method\": \"interpolating\"", "interpolating");
+    }
+    differences("\"output\": \"all\"", "", "all outputs");
+}
+
+/* ---- where it stops, what it takes --------------------------------------------------------------------------- */
+
+static size_t count_steps_ending_at(const ode_rig *r, double t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->seen.n_attempts[0]; i++) {
+        const cst_attempt *a = &r->seen.attempts[0][i];
+        n += a->accepted && fabs(a->t + a->dt - t) < 1e-12;
+    }
+    return n;
+}
+
+static void stops_at_corners_alone(void **state)
+{
+    (void)state;
+    ode_rig line, spline;
+    const char *const path[] = {"linear", "cubic"};
+    ode_rig *const rigs[] = {&line, &spline};
+    for (size_t i = 0; i < 2; i++) {
+        char json[400];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"cde\", \"hidden\": 2, \"path\": \"%s\", \"field\": {\"type\": \"linear\", "
+                 "\"out_features\": 4}, \"solver\": {\"rtol\": 1, \"atol\": 1, \"first_step\": 0.3}}",
+                 path[i]);
+        assert_int_equal(ode_rig_build(rigs[i], json, (cst_shape){2, {T, 2}}, N, 1), CST_OK);
+    }
+    assert_int_equal(ode_rig_forward(&line), CST_OK);
+    assert_int_equal(ode_rig_forward(&spline), CST_OK);
+    for (size_t i = 1; i < T; i++) assert_int_equal(count_steps_ending_at(&line, (double)i), 1);
+    size_t at_knots = 0;
+    for (size_t i = 1; i + 1 < T; i++) at_knots += count_steps_ending_at(&spline, (double)i);
+    assert_int_equal(at_knots, 0);
+    ode_rig_clear(&line);
+    ode_rig_clear(&spline);
+}
+
+/* Twice the times take twice the data, in the path's memory and in the gradients', and nothing else. */
+static void memory_grows_with_the_data_alone(void **state)
+{
+    (void)state;
+    ode_rig r[2];
+    cst_plan plan[2];
+    for (size_t i = 0; i < 2; i++) {
+        build_or_fail(&r[i], "", 500 << i, C, N);
+        cst_module_plan(r[i].m, N, 0, 1, &plan[i]);
+    }
+    const size_t data = 500 * C * N, doubles = 500 * 5 * (sizeof(double) / sizeof(real));
+    assert_in_range(plan[1].cache - plan[0].cache, 1, 2 * data + doubles);
+    assert_in_range(plan[1].work - plan[0].work, 1, 7 * data + doubles);
+    for (size_t i = 0; i < 2; i++) ode_rig_clear(&r[i]);
+}
+
+/* ---- mistakes -------------------------------------------------------------------------------------------------- */
+
+static void mistakes_are_told(void **state)
+{
+    (void)state;
+    ode_rig r;
+    build_or_fail(&r, "\"times\": \"channel\"", T, C, N);
+    for (size_t i = 0; i < N * T; i++) r.x[i * C] = (real)(i % T);
+    r.x[(2 * T + 4) * C] = 3;
+    assert_int_equal(ode_rig_forward(&r), CST_EARG);
+    assert_string_equal(r.error.message, "series 2: expected times that increase, got t[4] = 3 after 3");
+    for (size_t i = 1; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
+    assert_int_equal(ode_rig_forward(&r), CST_EARG);
+    assert_string_equal(r.error.message, "series 2: expected at least 2 times, got 1");
+    ode_rig_clear(&r);
+
+    build_or_fail(&r, "\"times\": \"channel\", \"output\": \"all\"", T, C, N);
+    for (size_t i = 0; i < N * T; i++) r.x[i * C] = (real)(i % T);
+    assert_int_equal(ode_rig_forward(&r), CST_OK);
+    r.x[(T + 4) * C] = (real)4.5;
+    assert_int_equal(ode_rig_forward(&r), CST_EARG);
+    assert_non_null(strstr(r.error.message, "share their times for an output at all of them"));
+    ode_rig_clear(&r);
+
+    static const struct {
+        const char *more, *network, *message;
+        cst_shape x;
+    } bad[] = {
+        {"", NETWORK(11, TANH), "expected a network from (4) to 4 x 3 numbers, got rows of (11)", {2, {T, C}}},
+        {"", NETWORK(12, TANH), "expected rows of 2 dimensions (T, C), got (9)", {1, {T}}},
+        {"", NETWORK(12, TANH), "at least 2 times and a channel, got (1, 3)", {2, {1, C}}},
+        {"\"initial\": {\"type\": \"linear\", \"out_features\": 5}",
+         NETWORK(12, TANH),
+         "test: initial: expected a module that gives (4), got one for (5)",
+         {2, {T, C}}},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(build(&r, bad[i].more, bad[i].network, "", 4, bad[i].x, N, 1), CST_ECONFIG);
+        if (!strstr(r.error.message, bad[i].message)) fail_msg("%s", r.error.message);
+        ode_rig_clear(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turns_by_what_the_path_has_gone),
+        cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
+        cmocka_unit_test(indices_serve_for_times),
+        cmocka_unit_test(ends_early),
+        cmocka_unit_test(values_have_gradients),
+        cmocka_unit_test(stops_at_corners_alone),
+        cmocka_unit_test(memory_grows_with_the_data_alone),
+        cmocka_unit_test(mistakes_are_told),
+    };
+    return cmocka_run_group_tests_name("cde", tests, NULL, NULL);
+}
