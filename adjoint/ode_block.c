@@ -138,7 +138,7 @@ static cst_solve_options options_for(const cst_solve_options *options, const cst
 {
     cst_solve_options o = *options;
     o.threads = c->threads;
-    if (c->span) o.jump_t = c->span->jump_t, o.n_jump_t = c->span->n_jump_t;
+    if (c->span && c->span->jump_t) o.jump_t = c->span->jump_t, o.n_jump_t = c->span->n_jump_t;
     return o;
 }
 

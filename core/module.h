@@ -40,8 +40,8 @@ typedef struct cst_observer {
     void (*solved)(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
 } cst_observer;
 
-/* When an ODE block is to integrate, in place of its own times, and where its field jumps, in place of its options': for a
- * module that knows them only when it is called. Both strictly monotone, jumps increasing. */
+/* When an ODE block is to integrate, in place of its own times, and where its field jumps, in place of its options' unless
+ * NULL: for a module that knows them only when it is called. Both strictly monotone, jumps increasing. */
 typedef struct cst_span {
     const double *times, *jump_t;
     size_t n_times, n_jump_t;

@@ -15,6 +15,7 @@
 #include "layers/residual.h"
 #include "layers/sequential.h"
 #include "models/cde.h"
+#include "models/cnf.h"
 #include "models/hamiltonian.h"
 #include "models/symoden.h"
 
@@ -47,6 +48,7 @@ static const cst_module_type *const types[] = {
     &cst_residual_type,
     &cst_ode_type,
     &cst_cde_type,
+    &cst_cnf_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
 };

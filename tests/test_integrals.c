@@ -188,6 +188,45 @@ static void weight_zero_leaves_the_state(void **state)
     ode_rig_clear(&r);
 }
 
+/* Names and order of the blocks: every integral behind z, its adjoint behind a_z. */
+static double look_at_blocks(void *context, const real *v, const cst_block *blocks, size_t n_blocks)
+{
+    static const char *const names[] = {"z", "u", "v", "a_z", "a_u", "a_v", "a_theta", "a_t"};
+    size_t *calls = context, at = 0;
+    ++*calls;
+    assert_int_equal(n_blocks, 8);
+    for (size_t b = 0; b < n_blocks; at += blocks[b++].size) {
+        assert_string_equal(blocks[b].name, names[b]);
+        if (b == 1 || b == 2 || b == 4 || b == 5) assert_int_equal(blocks[b].size, N);
+    }
+    double sum = 0;
+    for (size_t i = 0; i < at; i++) sum += (double)v[i] * (double)v[i];
+    return sqrt(sum / (double)at);
+}
+
+/* One RMS over everything counts all of these entries. */
+static void norms_see_the_blocks(void **state)
+{
+    (void)state;
+    size_t calls = 0, nfe[2];
+    for (size_t i = 0; i < 2; i++) {
+        cst_ode_options o = options_of(&(setting){.tolerance = 1e-4});
+        o.n_integrals = M;
+        o.integrals[0] = (cst_integral){"u", "a_u"};
+        o.integrals[1] = (cst_integral){"v", "a_v"};
+        cst_adjoint_norm_callback(&o.norm, look_at_blocks, &calls);
+        if (i == 1) assert_int_equal(cst_adjoint_norm_init(&o.norm, "rms", NULL), CST_OK);
+        ode_rig r;
+        assert_int_equal(ode_rig_build_block(&r, NETWORK, &o, cst_shape_1d(D), N, 1), CST_OK);
+        for (size_t k = 0; k < r.m->n_params; k++) r.theta[k] *= 3;
+        ode_rig_run(&r);
+        nfe[i] = r.seen.nfe[1];
+        ode_rig_clear(&r);
+    }
+    assert_true(calls > 0);
+    assert_int_equal(nfe[0], nfe[1]);
+}
+
 /* ---- differences --------------------------------------------------------------------------------------------- */
 
 static void compare_differences(const char *what, ode_rig *r, real *argument, const real *gradient, size_t n,
@@ -312,6 +351,7 @@ int main(void)
         cmocka_unit_test(integrals_are_those_of_the_whole_system),
         cmocka_unit_test(quadrature_equals_the_block_in_the_state),
         cmocka_unit_test(weight_zero_leaves_the_state),
+        cmocka_unit_test(norms_see_the_blocks),
         cmocka_unit_test(gradients_agree_with_differences),
         cmocka_unit_test(bad_blocks_are_refused),
         cmocka_unit_test(failures_name_the_block_and_the_row),

@@ -4,6 +4,7 @@
 #include "adjoint/ode_config.h"
 #include "core/text.h"
 #include "datasets/dataset.h"
+#include "models/cnf.h"
 #include "models/loss.h"
 #include "models/registry.h"
 #include "ode/solve_config.h"
@@ -77,6 +78,12 @@ static const char *const blocks[CST_N_BLOCKS] = {
     [CST_BLOCK_A_T] = "the gradient of the time",
 };
 
+static const char *const integrals[CST_N_CNF_INTEGRALS] = {
+    [CST_CNF_LOGP] = "the log-density of a cnf",
+    [CST_CNF_KINETIC] = "the integral of |f|^2 of one that has it",
+    [CST_CNF_JACOBIAN] = "the integral of |df/dz|^2 of one that has it",
+};
+
 /* Whoever looks, and at which group. */
 typedef struct walk {
     cst_catalog_visitor visit;
@@ -96,6 +103,8 @@ static void show_sections(const walk *w)
     show(w, "early_stopping", "of the root", cst_early_stopping_keys, NULL);
     show(w, "solver", "of an ode block", cst_solver_keys, NULL);
     show(w, "gradient", "of an ode block", cst_gradient_keys, NULL);
+    show(w, "integrals", "of a cnf", cst_cnf_integral_keys, NULL);
+    show(w, "evaluation", "of a cnf", cst_cnf_evaluation_keys, NULL);
     show(w, "weighted_norm", "an adjoint norm of weighted blocks", cst_adjoint_norm_keys, NULL);
 }
 
@@ -165,6 +174,10 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
         if (w.group == NORMS) show_norms(&w);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_BLOCKS; i++)
             show(&w, cst_adjoint_block_names[i], blocks[i], NULL, NULL);
+        for (size_t i = 0; w.group == BLOCKS && i < CST_N_CNF_INTEGRALS; i++) {
+            show(&w, cst_cnf_integrals[i].name, integrals[i], NULL, NULL);
+            show(&w, cst_cnf_integrals[i].adjoint, "its adjoint", NULL, NULL);
+        }
     }
 }
 
