@@ -319,7 +319,7 @@ static void scale_row(const cst_dataset *data, const cst_part *part, size_t row,
 void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
                         int32_t *labels, real *targets)
 {
-    const size_t size = cst_shape_size(&data->x), n_labels = data->steps > 0 ? data->steps : 1, y = data->n_targets;
+    const size_t size = cst_shape_size(&data->x), n_labels = cst_dataset_labels(data), y = data->n_targets;
     for (size_t i = 0; i < n; i++) {
         scale_row(data, part, rows[i], x + i * size);
         if (labels && part->labels)

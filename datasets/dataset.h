@@ -45,6 +45,12 @@ typedef struct cst_dataset {
     size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
 } cst_dataset;
 
+/* Labels of a row, where rows have labels. */
+static inline size_t cst_dataset_labels(const cst_dataset *data)
+{
+    return data->steps > 0 ? data->steps : 1;
+}
+
 typedef struct cst_dataset_type {
     const char *name, *summary;
     const cst_key *keys; /* of the section "data" beside "type" and cst_dataset_keys, or in place of one of these */

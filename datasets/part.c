@@ -56,7 +56,7 @@ typedef struct sizes {
 
 static sizes sizes_of(const cst_dataset *data)
 {
-    const size_t x = cst_shape_size(&data->x), labels = data->steps > 0 ? data->steps : 1;
+    const size_t x = cst_shape_size(&data->x), labels = cst_dataset_labels(data);
     return (sizes){x, cst_size_mul(x, sizeof(real)), cst_size_mul(labels, sizeof(int32_t)),
                    cst_size_mul(data->n_targets, sizeof(real))};
 }
