@@ -10,6 +10,7 @@
 #include "datasets/npy_dataset.h"
 #include "datasets/oscillators.h"
 #include "datasets/part.h"
+#include "datasets/series_npy.h"
 #include "datasets/trajectories.h"
 
 #include <math.h>
@@ -17,20 +18,9 @@
 #include <string.h>
 
 const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,
-    &cst_fashion_mnist_type,
-    &cst_idx_type,
-    &cst_cifar10_type,
-    &cst_images_type,
-    &cst_npy_dataset_type,
-    &cst_csv_dataset_type,
-    &cst_trajectories_type,
-    &cst_spirals_type,
-    &cst_circles_type,
-    &cst_double_pendulum_type,
-    &cst_pendulum_type,
-    &cst_mass_spring_type,
-    NULL,
+    &cst_mnist_type,       &cst_fashion_mnist_type,   &cst_idx_type,          &cst_cifar10_type,     &cst_images_type,
+    &cst_npy_dataset_type, &cst_csv_dataset_type,     &cst_trajectories_type, &cst_series_npy_type,  &cst_spirals_type,
+    &cst_circles_type,     &cst_double_pendulum_type, &cst_pendulum_type,     &cst_mass_spring_type, NULL,
 };
 
 const cst_key cst_dataset_keys[] = {

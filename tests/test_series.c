@@ -153,7 +153,7 @@ static void test_normalization(void **state)
 
 /* ---- dropping ------------------------------------------------------------------------------------------------ */
 
-enum { SERIES = 400, LENGTH = 11 };
+enum { SERIES = 400, LENGTH = 11, WIDTH = 5 };
 
 static cst_series ramps(void)
 {
@@ -169,7 +169,7 @@ static size_t count_dropped(const cst_dataset *data, const cst_part *part, size_
 {
     size_t n = 0;
     for (size_t k = 0; k < LENGTH; k++) {
-        const real *x = part->values + row * cst_shape_size(&data->x) + 3 * k;
+        const real *x = part->values + row * cst_shape_size(&data->x) + WIDTH * k;
         assert_true(isnan(x[1]) == isnan(x[2])); /* both values at once */
         if (isnan(x[0])) {
             assert_true(k == LENGTH - 1 && isnan(x[1])); /* the end, which drops nothing */
@@ -178,6 +178,7 @@ static size_t count_dropped(const cst_dataset *data, const cst_part *part, size_
         assert_true(x[0] == (real)k && (isnan(x[1]) || x[1] == (real)k + 1)); /* the time stays */
         n += isnan(x[1]) ? 1 : 0;
         gone[k] += isnan(x[1]) ? 1 : 0;
+        assert_true(x[3] == (real)(k + 1 - n) && x[4] == x[3]); /* what is taken away does not count */
     }
     return n;
 }
@@ -187,24 +188,24 @@ static void test_drop(void **state)
     (void)state;
     cst_dataset data, again;
     size_t gone[LENGTH] = {0};
-    finish_ok("{\"drop\": 0.3}", ramps(), &data);
+    finish_ok("{\"drop\": 0.3, \"intensity\": true}", ramps(), &data);
     /* floor(0.3 L): 3 of 10 as of 11. */
     for (size_t i = 0; i < SERIES; i++) assert_int_equal(count_dropped(&data, &data.train, i, gone), 3);
     for (size_t k = 0; k < LENGTH - 1; k++) { /* each place as often as any: 0.3 N, within five deviations */
         test_assert_near("dropped", (double)gone[k] / SERIES, 0.5 * (0.3 + 3.0 / 11), 5 * sqrt(0.3 * 0.7 / SERIES));
     }
     cst_series parts[3] = {ramps()};
-    assert_int_equal(finish("{\"drop\": 0.3}", 0, parts, &again, NULL), CST_OK);
-    assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * 3);
+    assert_int_equal(finish("{\"drop\": 0.3, \"intensity\": true}", 0, parts, &again, NULL), CST_OK);
+    assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * WIDTH);
     cst_dataset_clear(&again);
     /* Another part has positions of its own, and so has another seed. */
     cst_series two[3] = {ramps(), ramps()};
-    assert_int_equal(finish("{\"drop\": 0.3}", 1, two, &again, NULL), CST_OK);
-    assert_true(memcmp(again.train.values, data.train.values, SERIES * LENGTH * 3 * sizeof(real)) != 0);
-    assert_true(memcmp(again.train.values, again.validation.values, SERIES * LENGTH * 3 * sizeof(real)) != 0);
+    assert_int_equal(finish("{\"drop\": 0.3, \"intensity\": true}", 1, two, &again, NULL), CST_OK);
+    assert_true(memcmp(again.train.values, data.train.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
+    assert_true(memcmp(again.train.values, again.validation.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     cst_dataset_clear(&again);
     cst_dataset_clear(&data);
-    finish_ok("{\"drop\": 0.9999}", ramps(), &data); /* one stays */
+    finish_ok("{\"drop\": 0.9999, \"intensity\": true}", ramps(), &data); /* one stays */
     assert_int_equal(count_dropped(&data, &data.train, 0, gone), LENGTH - 2);
     cst_dataset_clear(&data);
 }
