@@ -12,16 +12,33 @@
 #include "datasets/part.h"
 #include "datasets/series_npy.h"
 #include "datasets/trajectories.h"
+#include "datasets/ts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* One a line: clang-format would make columns of them. */
+/* clang-format off */
 const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,       &cst_fashion_mnist_type,   &cst_idx_type,          &cst_cifar10_type,     &cst_images_type,
-    &cst_npy_dataset_type, &cst_csv_dataset_type,     &cst_trajectories_type, &cst_series_npy_type,  &cst_spirals_type,
-    &cst_circles_type,     &cst_double_pendulum_type, &cst_pendulum_type,     &cst_mass_spring_type, NULL,
+    &cst_mnist_type,
+    &cst_fashion_mnist_type,
+    &cst_idx_type,
+    &cst_cifar10_type,
+    &cst_images_type,
+    &cst_npy_dataset_type,
+    &cst_csv_dataset_type,
+    &cst_trajectories_type,
+    &cst_series_npy_type,
+    &cst_ts_type,
+    &cst_spirals_type,
+    &cst_circles_type,
+    &cst_double_pendulum_type,
+    &cst_pendulum_type,
+    &cst_mass_spring_type,
+    NULL,
 };
+/* clang-format on */
 
 const cst_key cst_dataset_keys[] = {
     {"batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, batch_size), "64", 1, 0, NULL, "rows a training batch"},
