@@ -263,8 +263,7 @@ static cst_status value_moments(cst_dataset *data, cst_error *error)
     return CST_OK;
 }
 
-/* Beside the deviation of what is often not there: in the code of Kidger et al., "Neural controlled differential equations for
- * irregular time series" (2020). */
+/* Added to a series' deviation: datasets/series.h. */
 static const double series_deviation = 1e-5;
 
 cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error)

@@ -262,16 +262,6 @@ static cst_status check_channels(const layout *l, const char *path, const cst_da
     return CST_OK;
 }
 
-/* Time and counts are taken as they are. */
-static void leave_as_they_are(const layout *l, cst_dataset *data)
-{
-    for (size_t c = 0; c < l->channels; c++) {
-        if (c >= l->time && c < l->time + l->values) continue;
-        data->mean[c] = 0;
-        data->deviation[c] = 1;
-    }
-}
-
 cst_status cst_series_finish(cst_config section, const cst_series_options *options, uint64_t seed, cst_series parts[3],
                              cst_dataset *data, cst_error *error)
 {
@@ -286,7 +276,5 @@ cst_status cst_series_finish(cst_config section, const cst_series_options *optio
     CST_TRY(make_parts(&l, seed, parts, data));
     CST_TRY(cst_dataset_cut(section, &options->common, seed, data, error));
     CST_TRY(check_channels(&l, path, data));
-    CST_TRY(cst_dataset_normalize(data, options->common.normalize, error));
-    leave_as_they_are(&l, data);
-    return CST_OK;
+    return cst_dataset_normalize(data, options->common.normalize, error);
 }

@@ -12,8 +12,8 @@
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
  *   time       what the file says, or the index a time has in the file, before `every`
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
- *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part; time and intensity are left
- *              as they are. All three are as in that paper's code */
+ *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part, of each channel, the time
+ *              and the counts too, as in the code of Kidger, Chen, Lyons, "Hey, that's not an ODE" (2021) */
 #ifndef CST_DATASETS_SERIES_H
 #define CST_DATASETS_SERIES_H
 
