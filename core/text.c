@@ -124,6 +124,15 @@ size_t cst_utf8_cut(const char *s, size_t n, size_t limit)
     return limit;
 }
 
+void cst_text_excerpt(cst_text *text, const char *string)
+{
+    enum { EXCERPT = 40 };
+    char cut[EXCERPT + 4];
+    const size_t n = cst_utf8_cut(string, strlen(string), EXCERPT);
+    snprintf(cut, sizeof cut, "%.*s%s", (int)n, string, string[n] ? "..." : "");
+    cst_text_quote(text, cut);
+}
+
 size_t cst_text_distance(const char *a, const char *b)
 {
     enum { LONGEST = 63 };

@@ -27,6 +27,8 @@ void cst_text_cut(cst_text *text, size_t size); /* forget what comes after the f
 
 /* A string in JSON's quotes, control characters escaped, so that it stays on one line. */
 void cst_text_quote(cst_text *text, const char *string);
+/* Likewise what a file has, cut to its first 40 bytes, with dots for the rest. */
+void cst_text_excerpt(cst_text *text, const char *string);
 /* A finite number in the fewest digits (of 15, 16 or 17) that read back as the same double, in any locale. */
 void cst_text_number(cst_text *text, double value);
 

@@ -61,23 +61,14 @@ static void table_clear(table *t)
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
 
-/* Text of a file in quotes, on one line and not too long. */
-static void put_excerpt(cst_text *text, const char *s)
-{
-    char cut[EXCERPT + 4];
-    const size_t n = cst_utf8_cut(s, strlen(s), EXCERPT);
-    snprintf(cut, sizeof cut, "%.*s%s", (int)n, s, s[n] ? "..." : "");
-    cst_text_quote(text, cut);
-}
-
 /* FILE: line N, column "NAME": expected WHAT, got "FIELD" */
 static cst_status fail_field(const table *t, const cst_csv *csv, size_t column, const char *what, cst_error *error)
 {
     cst_text text = {0};
     cst_text_puts(&text, "column ");
-    put_excerpt(&text, t->names[column]);
+    cst_text_excerpt(&text, t->names[column]);
     cst_text_printf(&text, ": expected %s, got ", what);
-    put_excerpt(&text, cst_csv_field(csv, column));
+    cst_text_excerpt(&text, cst_csv_field(csv, column));
     const cst_status status = text.failed
                                   ? no_memory(csv->path, error)
                                   : cst_fail(error, CST_EFORMAT, "%s: line %zu, %s", csv->path, csv->line, text.data);
@@ -102,7 +93,7 @@ static cst_status check_names(const table *t, const cst_csv *csv, cst_error *err
     for (size_t i = 1; status == CST_OK && i < t->n_columns; i++) {
         if (strcmp(sorted[i], sorted[i - 1]) != 0) continue;
         cst_text text = {0};
-        put_excerpt(&text, sorted[i]);
+        cst_text_excerpt(&text, sorted[i]);
         status = cst_fail(error, CST_EFORMAT, "%s: line %zu: expected a name for each column, found %s twice",
                           csv->path, csv->line, text.data ? text.data : "one");
         free(text.data);

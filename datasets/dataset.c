@@ -10,12 +10,16 @@
 #include "datasets/npy_dataset.h"
 #include "datasets/oscillators.h"
 #include "datasets/part.h"
+#include "datasets/series_npy.h"
 #include "datasets/trajectories.h"
+#include "datasets/ts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* One a line: clang-format would make columns of them. */
+/* clang-format off */
 const cst_dataset_type *const cst_dataset_types[] = {
     &cst_mnist_type,
     &cst_fashion_mnist_type,
@@ -25,6 +29,8 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_npy_dataset_type,
     &cst_csv_dataset_type,
     &cst_trajectories_type,
+    &cst_series_npy_type,
+    &cst_ts_type,
     &cst_spirals_type,
     &cst_circles_type,
     &cst_double_pendulum_type,
@@ -32,6 +38,7 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_mass_spring_type,
     NULL,
 };
+/* clang-format on */
 
 const cst_key cst_dataset_keys[] = {
     {"batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, batch_size), "64", 1, 0, NULL, "rows a training batch"},
@@ -146,13 +153,10 @@ static cst_status cut_train(cst_config section, const cst_dataset_options *o, ui
     const size_t counts[] = {n_validation, n_test, n_train};
     const uint8_t to[] = {VALIDATION, TEST, TRAIN};
     CST_TRY(draw(seed, STREAM_TRAIN, n, counts, to, 3, pick, error));
-    const size_t size = cst_shape_size(&data->x);
-    if (n_validation > 0) {
-        CST_TRY(cst_part_copy(&data->train, pick, VALIDATION, n_validation, size, data->n_targets, &data->validation,
-                              error));
-    }
-    if (n_test > 0) CST_TRY(cst_part_copy(&data->train, pick, TEST, n_test, size, data->n_targets, &data->test, error));
-    cst_part_keep(&data->train, pick, TRAIN, size, data->n_targets);
+    if (n_validation > 0)
+        CST_TRY(cst_part_copy(data, &data->train, pick, VALIDATION, n_validation, &data->validation, error));
+    if (n_test > 0) CST_TRY(cst_part_copy(data, &data->train, pick, TEST, n_test, &data->test, error));
+    cst_part_keep(data, &data->train, pick, TRAIN);
     return CST_OK;
 }
 
@@ -164,7 +168,7 @@ static cst_status cut_part(cst_config section, const char *key, size_t size, uin
     CST_TRY(check_size(section, key, size, part->n, "there are", error));
     if (size == 0 || size == part->n) return CST_OK;
     CST_TRY(draw(seed, stream, part->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
-    cst_part_keep(part, pick, TRAIN, cst_shape_size(&data->x), data->n_targets);
+    cst_part_keep(data, part, pick, TRAIN);
     return CST_OK;
 }
 
@@ -207,43 +211,80 @@ static void byte_moments(const cst_part *part, size_t row, size_t first, size_t 
     *deviation = sqrt(variance > 0 ? variance : 0) / 255;
 }
 
-/* Of values in two passes, as their squares may be much larger than the variance, and seen from the first of them, so
- * that the deviation of a constant is exactly 0. */
-static void value_moments(const cst_part *part, size_t row, size_t first, size_t length, double *mean,
-                          double *deviation)
+typedef struct moments {
+    size_t n;                    /* values that are there */
+    double origin, sum, squares; /* the first of them; of the others' distances to it; to the mean */
+} moments;
+
+/* Of values, `outer` times n_channels runs of `inner` of them, in two passes, as their squares may be much larger than the
+ * variance, and seen from the first of them, so that the deviation of a constant is exactly 0. */
+static void add_values(const real *v, size_t outer, size_t n_channels, size_t inner, moments *all)
 {
-    const double count = (double)part->n * (double)length, origin = (double)part->values[first];
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < part->n; i++) {
-        for (size_t j = 0; j < length; j++) sum += (double)part->values[i * row + first + j] - origin;
-    }
-    const double m = sum / count;
-    for (size_t i = 0; i < part->n; i++) {
-        for (size_t j = 0; j < length; j++) {
-            const double d = (double)part->values[i * row + first + j] - origin - m;
-            squares += d * d;
+    for (size_t i = 0; i < outer; i++) {
+        for (size_t c = 0; c < n_channels; c++) {
+            moments *m = &all[c];
+            for (const real *end = v + inner; v < end; v++) {
+                if (isnan(*v)) continue;
+                if (m->n++ == 0) m->origin = (double)*v;
+                m->sum += (double)*v - m->origin;
+            }
         }
     }
-    *mean = origin + m;
-    *deviation = sqrt(squares / count);
 }
+
+static void add_squares(const real *v, size_t outer, size_t n_channels, size_t inner, moments *all)
+{
+    for (size_t i = 0; i < outer; i++) {
+        for (size_t c = 0; c < n_channels; c++) {
+            moments *m = &all[c];
+            const double mean = m->sum / (double)m->n;
+            for (const real *end = v + inner; v < end; v++) {
+                const double d = (double)*v - m->origin - mean;
+                if (!isnan(*v)) m->squares += d * d;
+            }
+        }
+    }
+}
+
+static cst_status value_moments(cst_dataset *data, cst_error *error)
+{
+    const size_t n = data->n_channels, size = data->train.n * cst_shape_size(&data->x);
+    const size_t outer = data->channels_last ? size / n : data->train.n, inner = size / n / outer;
+    moments *all = calloc(n, sizeof *all);
+    if (!all) return cst_fail(error, CST_ENOMEM, "out of memory for the moments of %zu channels", n);
+    add_values(data->train.values, outer, n, inner, all);
+    add_squares(data->train.values, outer, n, inner, all);
+    for (size_t c = 0; c < n; c++) {
+        const double count = (double)all[c].n;
+        data->mean[c] = all[c].origin + all[c].sum / count;
+        data->deviation[c] = sqrt(all[c].squares / count);
+    }
+    free(all);
+    return CST_OK;
+}
+
+/* Added to a series' deviation: datasets/series.h. */
+static const double series_deviation = 1e-5;
 
 cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error)
 {
-    const size_t size = cst_shape_size(&data->x);
-    if (data->n_channels == 0) return CST_OK;
-    if (!data->mean) data->mean = malloc(cst_size_mul(data->n_channels, sizeof *data->mean));
-    if (!data->deviation) data->deviation = malloc(cst_size_mul(data->n_channels, sizeof *data->deviation));
+    const size_t size = cst_shape_size(&data->x), n = data->n_channels;
+    const double more = data->channels_last ? series_deviation : 0;
+    if (n == 0) return CST_OK;
+    if (!data->mean) data->mean = malloc(cst_size_mul(n, sizeof *data->mean));
+    if (!data->deviation) data->deviation = malloc(cst_size_mul(n, sizeof *data->deviation));
     if (!data->mean || !data->deviation)
-        return cst_fail(error, CST_ENOMEM, "out of memory for the moments of %zu channels", data->n_channels);
-    for (size_t c = 0; c < data->n_channels; c++) {
+        return cst_fail(error, CST_ENOMEM, "out of memory for the moments of %zu channels", n);
+    for (size_t c = 0; c < n; c++) {
         data->mean[c] = 0;
         data->deviation[c] = 1;
-        if (!normalize || data->train.n == 0) continue;
-        const size_t length = size / data->n_channels;
-        (data->train.bytes ? byte_moments : value_moments)(&data->train, size, c * length, length, &data->mean[c],
-                                                           &data->deviation[c]);
-        if (!(data->deviation[c] > 0)) data->deviation[c] = 1;
+    }
+    if (!normalize || data->train.n == 0) return CST_OK;
+    if (data->train.values) CST_TRY(value_moments(data, error));
+    for (size_t c = 0; c < n; c++) {
+        if (data->train.bytes)
+            byte_moments(&data->train, size, c * (size / n), size / n, &data->mean[c], &data->deviation[c]);
+        data->deviation[c] = data->deviation[c] > 0 ? data->deviation[c] + more : 1;
     }
     return CST_OK;
 }
@@ -262,33 +303,33 @@ static void scale_values(const real *restrict v, real *restrict x, size_t n, rea
     for (size_t i = 0; i < n; i++) x[i] = scale * v[i] + shift;
 }
 
-void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
-                        int32_t *labels, real *targets)
+/* (b / unit - mean) / deviation = b / (unit deviation) - mean / deviation, channel by channel. */
+static void scale_row(const cst_dataset *data, const cst_part *part, size_t row, real *x)
 {
-    const size_t size = cst_shape_size(&data->x), n_channels = data->n_channels > 0 ? data->n_channels : 1;
-    const size_t length = size / n_channels;
+    const size_t size = cst_shape_size(&data->x), n = data->n_channels > 0 ? data->n_channels : 1, length = size / n;
     const double unit = part->bytes ? 255 : 1;
-    for (size_t c = 0; c < n_channels; c++) {
-        /* (b / unit - mean) / deviation = b / (unit deviation) - mean / deviation */
+    for (size_t c = 0; c < n; c++) {
         const bool scaled = data->n_channels > 0;
         const real scale = (real)(1 / (scaled ? unit * data->deviation[c] : unit));
         const real shift = scaled ? (real)(-data->mean[c] / data->deviation[c]) : 0;
-        for (size_t i = 0; i < n; i++) {
-            const size_t from = rows[i] * size + c * length, to = i * size + c * length;
-            if (part->bytes) {
-                scale_bytes(part->bytes + from, x + to, length, scale, shift);
-            } else {
-                scale_values(part->values + from, x + to, length, scale, shift);
-            }
+        if (data->channels_last) {
+            for (size_t i = c; i < size; i += n) x[i] = scale * part->values[row * size + i] + shift;
+        } else if (part->bytes) {
+            scale_bytes(part->bytes + row * size + c * length, x + c * length, length, scale, shift);
+        } else {
+            scale_values(part->values + row * size + c * length, x + c * length, length, scale, shift);
         }
     }
-    if (labels && part->labels) {
-        for (size_t i = 0; i < n; i++) labels[i] = part->labels[rows[i]];
-    }
-    if (targets && part->targets) {
-        const size_t y_size = data->n_targets;
-        for (size_t i = 0; i < n; i++) {
-            memcpy(targets + i * y_size, part->targets + rows[i] * y_size, y_size * sizeof *targets);
-        }
+}
+
+void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
+                        int32_t *labels, real *targets)
+{
+    const size_t size = cst_shape_size(&data->x), n_labels = cst_dataset_labels(data), y = data->n_targets;
+    for (size_t i = 0; i < n; i++) {
+        scale_row(data, part, rows[i], x + i * size);
+        if (labels && part->labels)
+            memcpy(labels + i * n_labels, part->labels + rows[i] * n_labels, n_labels * sizeof *labels);
+        if (targets && part->targets) memcpy(targets + i * y, part->targets + rows[i] * y, y * sizeof *targets);
     }
 }

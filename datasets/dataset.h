@@ -26,22 +26,30 @@ typedef struct cst_part {
     size_t n;
     uint8_t *bytes;  /* (n, x) */
     real *values;    /* (n, x) */
-    int32_t *labels; /* (n), or NULL */
-    real *targets;   /* (n, y), or NULL */
+    int32_t *labels; /* (n), or (n, steps), or NULL; -1: none at this step */
+    real *targets;   /* (n, y), or NULL; NaN: none at this step */
     /* Where rows are windows of trajectories, all of these: (n_trajectories, n_points, x). Otherwise NULL. */
     real *trajectories;
     size_t n_trajectories, n_points;
 } cst_part;
 
 typedef struct cst_dataset {
-    cst_shape x;       /* shape of a row */
-    size_t n_classes;  /* 0 for regression */
-    size_t n_targets;  /* length of a target row, 0 for classification */
+    cst_shape x;      /* shape of a row */
+    size_t n_classes; /* 0 for regression */
+    size_t n_targets; /* length of a target row, 0 for classification */
+    size_t steps; /* where each of a row's steps has a label, or n_targets / steps targets, of its own; 0: a row has */
     size_t n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte/255 */
-    double *mean, *deviation;         /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
-    cst_part train, validation, test; /* validation and test may be empty (n = 0) */
+    bool channels_last;       /* x (..., n_channels) of values, and NaN for what is not there: datasets/series.h */
+    double *mean, *deviation; /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
+    cst_part train, validation, test;   /* validation and test may be empty (n = 0) */
     size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
 } cst_dataset;
+
+/* Labels of a row, where rows have labels. */
+static inline size_t cst_dataset_labels(const cst_dataset *data)
+{
+    return data->steps > 0 ? data->steps : 1;
+}
 
 typedef struct cst_dataset_type {
     const char *name, *summary;
@@ -60,8 +68,8 @@ extern const cst_key cst_dataset_keys[];                  /* common to all types
 CST_MUST_CHECK cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
 void cst_dataset_clear(cst_dataset *data);
 
-/* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n) or targets (n, y), whichever it has; NULL
- * for either is "not needed". */
+/* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n), or (n, steps), or targets (n, y), whichever
+ * it has; NULL for either is "not needed". */
 void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
                         int32_t *labels, real *targets);
 
@@ -88,8 +96,8 @@ CST_MUST_CHECK cst_status cst_dataset_read(cst_config section, const cst_key *ke
 CST_MUST_CHECK cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed,
                                           cst_dataset *data, cst_error *error);
 
-/* Each channel's mean and deviation over the training part, a deviation of 0 taken as 1; 0 and 1 for all channels
- * unless `normalize`. CST_ENOMEM. */
+/* Each channel's mean and deviation over what is there in the training part, a deviation of 0 taken as 1; 0 and 1 for all
+ * channels unless `normalize`. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error);
 
 #ifdef __cplusplus

@@ -34,7 +34,9 @@ static cst_status write_array(const writer *w, const char *part, const char *wha
 
 static cst_status write_part(const writer *w, const char *name, const cst_dataset *data, const cst_part *part)
 {
-    const cst_shape label = {0}, target = cst_shape_1d(data->n_targets);
+    const cst_shape label = {data->steps > 0 ? 1 : 0, {data->steps}};
+    const cst_shape target =
+        data->steps > 0 ? (cst_shape){2, {data->steps, data->n_targets / data->steps}} : cst_shape_1d(data->n_targets);
     const cst_shape trajectory = {2, {part->n_points, cst_shape_size(&data->x)}};
     CST_TRY(write_array(w, name, "x", CST_NPY_U1, part->n, &data->x, part->bytes));
     CST_TRY(write_array(w, name, "x", CST_NPY_REAL, part->n, &data->x, part->values));

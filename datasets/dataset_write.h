@@ -1,8 +1,9 @@
-/* A data set written to a folder, as NumPy's arrays that the data sets `npy` and `trajectories` read.
+/* A data set written to a folder, as NumPy's arrays that the data sets `npy`, `series_npy` and `trajectories` read.
  *
  * Of each part PART (train, validation, test) that is there:
  *     PART_x.npy             rows (n, x), not normalized: reals, or the bytes of images
- *     PART_y.npy             labels (n), int32, or targets (n, y), reals
+ *     PART_y.npy             labels (n), int32, or targets (n, y), reals; of a series' times (n, T), -1 where there is none, or
+ *                            (n, T, k), NaN where there is none
  *     PART_trajectories.npy  (R, T, D), reals: all trajectories of a part whose rows are windows of them */
 #ifndef CST_DATASETS_DATASET_WRITE_H
 #define CST_DATASETS_DATASET_WRITE_H

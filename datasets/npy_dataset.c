@@ -1,7 +1,7 @@
 #include "datasets/npy_dataset.h"
 
-#include "datasets/locate.h"
 #include "datasets/npy.h"
+#include "datasets/npy_files.h"
 #include "datasets/part.h"
 
 #include <math.h>
@@ -109,41 +109,27 @@ static cst_status read_y(const char *path, const char *x_path, size_t n_classes,
 
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
-enum { TRAIN_X, TRAIN_Y, VALIDATION_X, VALIDATION_Y, TEST_X, TEST_Y, N_FILES }; /* part p's are 2 p and 2 p + 1 */
-
 typedef struct npy_options {
     cst_dataset_options common; /* first */
-    const char *path;
-    const char *file[N_FILES];
+    cst_npy_files files;
     size_t classes;
 } npy_options;
 
-#define FILE_KEY(name, i, fallback, help)                                                                              \
-    {                                                                                                                  \
-        name, CST_KEY_STRING, offsetof(npy_options, file[i]), fallback, 0, 0, NULL, help                               \
-    }
-
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, offsetof(npy_options, path), "", 0, 0, NULL,
-     "folder of the files; without it their names are paths"},
-    FILE_KEY("train_x", TRAIN_X, NULL, "rows (n, ...); bytes are scaled by 1/255"),
-    FILE_KEY("train_y", TRAIN_Y, NULL, "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression"),
-    FILE_KEY("validation_x", VALIDATION_X, "", "likewise; without validation files rows are drawn by validation_size"),
-    FILE_KEY("validation_y", VALIDATION_Y, "", "likewise"),
-    FILE_KEY("test_x", TEST_X, "", "likewise; without test files rows are drawn by test_size"),
-    FILE_KEY("test_y", TEST_Y, "", "likewise"),
+    CST_NPY_FILE_KEYS(npy_options, files, "rows (n, ...); bytes are scaled by 1/255",
+                      "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression"),
     {"classes", CST_KEY_SIZE, offsetof(npy_options, classes), "", 1, 1e9, NULL,
      "number of classes; the largest label and one if absent"},
     {0},
 };
 
 /* A part has labels, or targets, as the training part has. */
-static cst_status check_kind(char *const path[N_FILES], size_t y, const cst_part *part, const cst_part *train,
+static cst_status check_kind(char *const path[CST_NPY_FILES], size_t y, const cst_part *part, const cst_part *train,
                              cst_error *error)
 {
     if (!part->labels == !train->labels) return CST_OK;
     return cst_fail(error, CST_EFORMAT, "%s: expected %s as in %s, found %s", path[y],
-                    train->labels ? "integers, labels," : "floats, targets,", path[TRAIN_Y],
+                    train->labels ? "integers, labels," : "floats, targets,", path[1],
                     part->labels ? "integers" : "floats");
 }
 
@@ -154,12 +140,12 @@ static size_t largest_label(const cst_part *part)
     return (size_t)largest;
 }
 
-static cst_status load_files(cst_config section, const npy_options *o, char *const path[N_FILES], uint64_t seed,
+static cst_status load_files(cst_config section, const npy_options *o, char *const path[CST_NPY_FILES], uint64_t seed,
                              cst_dataset *data, cst_error *error)
 {
     cst_part *const parts[] = {&data->train, &data->validation, &data->test};
     size_t largest = 0;
-    for (size_t x = TRAIN_X; x < N_FILES; x += 2) {
+    for (size_t x = 0; x < CST_NPY_FILES; x += 2) {
         cst_part *part = parts[x / 2];
         const size_t y = x + 1;
         if (!path[x]) continue;
@@ -170,34 +156,21 @@ static cst_status load_files(cst_config section, const npy_options *o, char *con
     }
     if (o->classes > 0 && !data->train.labels)
         return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s has floats",
-                               path[TRAIN_Y]);
+                               path[1]);
     if (data->train.labels) data->n_classes = o->classes > 0 ? o->classes : 1 + largest;
     data->n_channels = data->x.rank == 1 || data->x.rank == 3 ? data->x.dim[0] : 1;
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
 
-/* x and y of a part go together. */
-static cst_status check_pairs(cst_config section, const npy_options *o, cst_error *error)
-{
-    for (size_t x = TRAIN_X; x < N_FILES; x += 2) {
-        const char *name[] = {keys[1 + x].name, keys[2 + x].name}; /* behind "path", in the order of files */
-        if (!o->file[x] != !o->file[x + 1])
-            return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
-                                   name[o->file[x] ? 1 : 0], name[o->file[x] ? 0 : 1]);
-    }
-    return CST_OK;
-}
-
 static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
 {
     npy_options o = {0};
-    char *path[N_FILES] = {0};
+    char *path[CST_NPY_FILES] = {0};
     CST_TRY(cst_dataset_read(section, keys, &o, data, error));
-    CST_TRY(check_pairs(section, &o, error));
-    cst_status status = cst_locate_files(o.path, o.file, N_FILES, path, error);
+    cst_status status = cst_npy_files_locate(section, &o.files, path, error);
     if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
-    for (size_t i = 0; i < N_FILES; i++) free(path[i]);
+    for (size_t i = 0; i < CST_NPY_FILES; i++) free(path[i]);
     return status;
 }
 

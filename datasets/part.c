@@ -49,29 +49,41 @@ static void pack(const void *from, void *to, const uint8_t *pick, uint8_t value,
     }
 }
 
-static void pack_all(const cst_part *from, cst_part *to, const uint8_t *pick, uint8_t value, size_t x_size,
-                     size_t y_size)
+/* Bytes a row in each of a part's arrays. */
+typedef struct sizes {
+    size_t bytes, values, labels, targets;
+} sizes;
+
+static sizes sizes_of(const cst_dataset *data)
 {
-    pack(from->bytes, to->bytes, pick, value, from->n, x_size * sizeof *from->bytes);
-    pack(from->values, to->values, pick, value, from->n, x_size * sizeof *from->values);
-    pack(from->labels, to->labels, pick, value, from->n, sizeof *from->labels);
-    pack(from->targets, to->targets, pick, value, from->n, y_size * sizeof *from->targets);
+    const size_t x = cst_shape_size(&data->x), labels = cst_dataset_labels(data);
+    return (sizes){x, cst_size_mul(x, sizeof(real)), cst_size_mul(labels, sizeof(int32_t)),
+                   cst_size_mul(data->n_targets, sizeof(real))};
 }
 
-cst_status cst_part_copy(const cst_part *part, const uint8_t *pick, uint8_t value, size_t count, size_t x_size,
-                         size_t y_size, cst_part *copy, cst_error *error)
+static void pack_all(const cst_part *from, cst_part *to, const uint8_t *pick, uint8_t value, const sizes *size)
 {
+    pack(from->bytes, to->bytes, pick, value, from->n, size->bytes);
+    pack(from->values, to->values, pick, value, from->n, size->values);
+    pack(from->labels, to->labels, pick, value, from->n, size->labels);
+    pack(from->targets, to->targets, pick, value, from->n, size->targets);
+}
+
+cst_status cst_part_copy(const cst_dataset *data, const cst_part *part, const uint8_t *pick, uint8_t value,
+                         size_t count, cst_part *copy, cst_error *error)
+{
+    const sizes size = sizes_of(data);
     *copy = (cst_part){.n = count};
-    if (part->bytes) copy->bytes = cst_array_new(cst_size_mul(count, x_size), sizeof *copy->bytes);
-    if (part->values) copy->values = cst_array_new(cst_size_mul(count, x_size), sizeof *copy->values);
-    if (part->labels) copy->labels = cst_array_new(count, sizeof *copy->labels);
-    if (part->targets) copy->targets = cst_array_new(cst_size_mul(count, y_size), sizeof *copy->targets);
+    if (part->bytes) copy->bytes = cst_array_new(count, size.bytes);
+    if (part->values) copy->values = cst_array_new(count, size.values);
+    if (part->labels) copy->labels = cst_array_new(count, size.labels);
+    if (part->targets) copy->targets = cst_array_new(count, size.targets);
     if (!copy->bytes != !part->bytes || !copy->values != !part->values || !copy->labels != !part->labels ||
         !copy->targets != !part->targets) {
         cst_part_clear(copy);
         return cst_fail(error, CST_ENOMEM, "out of memory for %zu rows", count);
     }
-    pack_all(part, copy, pick, value, x_size, y_size);
+    pack_all(part, copy, pick, value, &size);
     return CST_OK;
 }
 
@@ -82,14 +94,15 @@ static void *shrink(void *array, size_t bytes)
     return smaller ? smaller : array;
 }
 
-void cst_part_keep(cst_part *part, const uint8_t *pick, uint8_t value, size_t x_size, size_t y_size)
+void cst_part_keep(const cst_dataset *data, cst_part *part, const uint8_t *pick, uint8_t value)
 {
-    pack_all(part, part, pick, value, x_size, y_size);
+    const sizes size = sizes_of(data);
+    pack_all(part, part, pick, value, &size);
     size_t n = 0;
     for (size_t i = 0; i < part->n; i++) n += pick[i] == value;
     part->n = n;
-    part->bytes = shrink(part->bytes, n * x_size * sizeof *part->bytes);
-    part->values = shrink(part->values, n * x_size * sizeof *part->values);
-    part->labels = shrink(part->labels, n * sizeof *part->labels);
-    part->targets = shrink(part->targets, n * y_size * sizeof *part->targets);
+    part->bytes = shrink(part->bytes, n * size.bytes);
+    part->values = shrink(part->values, n * size.values);
+    part->labels = shrink(part->labels, n * size.labels);
+    part->targets = shrink(part->targets, n * size.targets);
 }

@@ -18,12 +18,11 @@ void cst_part_clear(cst_part *part);
  * the product is too large. */
 void *cst_array_new(size_t count, size_t size);
 
-/* Copy the `count` rows i with pick[i] == value to a new part, in order. A row has x_size numbers, y_size
- * targets. */
-CST_MUST_CHECK cst_status cst_part_copy(const cst_part *part, const uint8_t *pick, uint8_t value, size_t count,
-                                        size_t x_size, size_t y_size, cst_part *copy, cst_error *error);
+/* Copy the `count` rows i of a part of data with pick[i] == value to a new part, in order. CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_part_copy(const cst_dataset *data, const cst_part *part, const uint8_t *pick,
+                                        uint8_t value, size_t count, cst_part *copy, cst_error *error);
 /* Keep only these rows, in place. */
-void cst_part_keep(cst_part *part, const uint8_t *pick, uint8_t value, size_t x_size, size_t y_size);
+void cst_part_keep(const cst_dataset *data, cst_part *part, const uint8_t *pick, uint8_t value);
 
 #ifdef __cplusplus
 }

@@ -304,6 +304,7 @@ cst_status cst_concat_squash_linear_new(const cst_shape *x, const cst_linear_opt
 {
     cst_module *layer = NULL;
     *m = NULL;
+    CST_TRY(cst_module_expect_rank(x, 1, "(in_features)", error)); /* beyond that there would be no channels */
     CST_TRY(cst_linear_new(x, options, &layer, error));
     return squash_new(&linear_ops, layer, m, error);
 }

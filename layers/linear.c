@@ -7,12 +7,18 @@
 
 static size_t in_of(const cst_module *m)
 {
-    return m->x.dim[0];
+    return m->x.dim[m->x.rank - 1];
 }
 
 static size_t out_of(const cst_module *m)
 {
-    return m->y.dim[0];
+    return m->y.dim[m->y.rank - 1];
+}
+
+/* Rows of the matrix product that n rows of the batch are. */
+static size_t rows_of(const cst_module *m, size_t n)
+{
+    return n * (cst_shape_size(&m->x) / in_of(m));
 }
 
 static bool has_bias(const cst_module *m)
@@ -22,11 +28,11 @@ static bool has_bias(const cst_module *m)
 
 static cst_status linear_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
-    const size_t in = in_of(m), out = out_of(m);
+    const size_t in = in_of(m), out = out_of(m), rows = rows_of(m, c->n);
     const real *b = has_bias(m) ? c->theta + m->tensors[1].offset : NULL;
     /* y starts as b in every row, and the product is added to it. */
-    for (size_t i = 0; b && i < c->n; i++) memcpy(y + i * out, b, out * sizeof *y);
-    cst_gemm(false, true, c->n, out, in, 1, x, in, c->theta, in, b ? 1 : 0, y, out);
+    for (size_t i = 0; b && i < rows; i++) memcpy(y + i * out, b, out * sizeof *y);
+    cst_gemm(false, true, rows, out, in, 1, x, in, c->theta, in, b ? 1 : 0, y, out);
     (void)cache;
     return CST_OK;
 }
@@ -74,9 +80,10 @@ static void add_bias_gradient(const cst_module *m, size_t rows, real scale, cons
 static cst_status linear_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                              const cst_grads *g)
 {
-    pull_back(m, c->theta, c->n, gy, g->gx);
-    add_weight_gradient(m, c->n, g->scale, gy, p->x, g->gtheta);
-    add_bias_gradient(m, c->n, g->scale, gy, g->gtheta);
+    const size_t rows = rows_of(m, c->n);
+    pull_back(m, c->theta, rows, gy, g->gx);
+    add_weight_gradient(m, rows, g->scale, gy, p->x, g->gtheta);
+    add_bias_gradient(m, rows, g->scale, gy, g->gtheta);
     return CST_OK;
 }
 
@@ -84,7 +91,7 @@ static cst_status linear_jvp(const cst_module *m, const cst_call *c, const cst_p
 {
     const size_t in = in_of(m), out = out_of(m);
     (void)p;
-    cst_gemm(false, true, d->count * c->n, out, in, 1, d->xdot, in, c->theta, in, 0, d->ydot, out);
+    cst_gemm(false, true, rows_of(m, d->count * c->n), out, in, 1, d->xdot, in, c->theta, in, 0, d->ydot, out);
     return CST_OK;
 }
 
@@ -93,11 +100,12 @@ static cst_status linear_jvp(const cst_module *m, const cst_call *c, const cst_p
 static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
                                  const real *gy, const real *gydot, const cst_grads *g)
 {
-    pull_back(m, c->theta, c->n, gy, g->gx);
-    pull_back(m, c->theta, d->count * c->n, gydot, g->gxdot);
-    add_weight_gradient(m, c->n, g->scale, gy, p->x, g->gtheta);
-    add_weight_gradient(m, d->count * c->n, g->scale, gydot, d->xdot, g->gtheta);
-    add_bias_gradient(m, c->n, g->scale, gy, g->gtheta);
+    const size_t rows = rows_of(m, c->n), tangents = rows_of(m, d->count * c->n);
+    pull_back(m, c->theta, rows, gy, g->gx);
+    pull_back(m, c->theta, tangents, gydot, g->gxdot);
+    add_weight_gradient(m, rows, g->scale, gy, p->x, g->gtheta);
+    add_weight_gradient(m, tangents, g->scale, gydot, d->xdot, g->gtheta);
+    add_bias_gradient(m, rows, g->scale, gy, g->gtheta);
     return CST_OK;
 }
 
@@ -121,13 +129,15 @@ static const cst_module_ops linear_ops = {
 cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m, cst_error *error)
 {
     *m = NULL;
-    CST_TRY(cst_module_expect_rank(x, 1, "(in_features)", error));
-    const size_t in = x->dim[0], out = options->out_features;
-    if (in == 0) return cst_fail(error, CST_ESHAPE, "expected at least one feature, got (0)");
+    char text[CST_SHAPE_TEXT];
+    if (x->rank == 0 || cst_shape_size(x) == 0)
+        return cst_fail(error, CST_ESHAPE, "expected rows (..., in_features) of at least one number, got %s",
+                        cst_shape_text(x, text));
+    const size_t in = x->dim[x->rank - 1], out = options->out_features;
     if (out == 0) return cst_fail(error, CST_EARG, "expected out_features of at least 1, got 0");
     CST_TRY(cst_module_new(sizeof(cst_module), &linear_ops, x, m, error));
-    (*m)->y = cst_shape_1d(out);
-    (*m)->cost = 2.0 * (double)in * (double)out;
+    (*m)->y.dim[x->rank - 1] = out;
+    (*m)->cost = 2.0 * (double)cst_shape_size(x) * (double)out;
     cst_module_add_tensor(*m, "weight", (cst_shape){.rank = 2, .dim = {out, in}});
     if (options->bias) cst_module_add_tensor(*m, "bias", cst_shape_1d(out));
     return CST_OK;
@@ -161,11 +171,13 @@ static const cst_module_example linear_examples[] = {
     {"{\"type\": \"linear\", \"out_features\": 3}", {1, {4}}},
     {"{\"type\": \"linear\", \"out_features\": 5, \"bias\": false}", {1, {2}}},
     {"{\"type\": \"linear\", \"out_features\": 1}", {1, {1}}},
+    {"{\"type\": \"linear\", \"out_features\": 2}", {2, {3, 4}}},
+    {"{\"type\": \"linear\", \"out_features\": 3, \"bias\": false}", {3, {2, 1, 2}}},
 };
 
 const cst_module_type cst_linear_type = {
     .name = "linear",
-    .summary = "y = x W^T + b on rows (in_features)",
+    .summary = "y = x W^T + b on rows (..., in_features)",
     .keys = cst_linear_keys,
     .make = linear_make,
     .n_examples = sizeof linear_examples / sizeof *linear_examples,

@@ -1,7 +1,8 @@
-/* y = x W^T + b on every row.
+/* y = x W^T + b on every row, and where a row has more dimensions along its last one, as PyTorch's: a readout at each time
+ * of a series.
  *
- * x (N, in), y (N, out); theta = [weight W (out, in) | bias b (out)]. Initial distribution: PyTorch's, W and b uniform
- * in +-1/sqrt(in). Cache, tangent cache and work: none. K tangents are K N more rows of one matrix product, without b. */
+ * x (N, ..., in), y (N, ..., out); theta = [weight W (out, in) | bias b (out)]. Initial distribution: PyTorch's, W and b uniform
+ * in +-1/sqrt(in). Cache, tangent cache and work: none. K tangents are K N more rows of one matrix product, without b; so are the entries of the other dimensions, with it. */
 #ifndef CST_LAYERS_LINEAR_H
 #define CST_LAYERS_LINEAR_H
 
@@ -16,7 +17,7 @@ typedef struct cst_linear_options {
     bool bias;
 } cst_linear_options;
 
-/* Errors: CST_ESHAPE unless x is (in); CST_EARG for out_features 0; CST_ENOMEM. */
+/* Errors: CST_ESHAPE unless x is (..., in); CST_EARG for out_features 0; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m,
                                          cst_error *error);
 

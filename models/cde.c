@@ -36,9 +36,9 @@ static size_t larger(size_t a, size_t b)
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* The series that the path goes through, without its data. */
-static cst_series shape_of_series(const cde *d, size_t n)
+static cst_knots shape_of_series(const cde *d, size_t n)
 {
-    return (cst_series){.n = n, .length = d->rectilinear ? 2 * d->length - 1 : d->length, .channels = d->channels};
+    return (cst_knots){.n = n, .length = d->rectilinear ? 2 * d->length - 1 : d->length, .channels = d->channels};
 }
 
 /* cache = [times, of a series or of all | jumps of series with their own | rectilinear: knots and their times | the path |
@@ -57,7 +57,7 @@ static double *cut_doubles(real *base, size_t *size, size_t n)
 static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
 {
     const cde *d = cde_of(m);
-    const cst_series s = shape_of_series(d, n);
+    const cst_knots s = shape_of_series(d, n);
     const size_t all = cst_size_mul(n, d->length);
     cst_plan initial, ode;
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
@@ -85,7 +85,7 @@ typedef struct scratch {
 static scratch cut_work(const cst_module *m, size_t n, real *work)
 {
     const cde *d = cde_of(m);
-    const cst_series s = shape_of_series(d, n);
+    const cst_knots s = shape_of_series(d, n);
     const size_t values = cst_size_mul(n, cst_size_mul(s.length, s.channels));
     scratch w = {0};
     w.gz0 = cst_cut(work, &w.size, cst_size_mul(n, d->hidden));
@@ -119,21 +119,21 @@ static bool times_differ(size_t n, size_t length, const double *t)
 }
 
 /* The series as it is observed; times come from k.t, where the forward pass has put them. */
-static cst_series series_of(const cde *d, size_t n, const real *x, const kept *k)
+static cst_knots series_of(const cde *d, size_t n, const real *x, const kept *k)
 {
-    return (cst_series){.n = n,
-                        .length = d->length,
-                        .channels = d->channels,
-                        .own_times = d->channel_times && times_differ(n, d->length, k->t),
-                        .t = k->t,
-                        .x = x};
+    return (cst_knots){.n = n,
+                       .length = d->length,
+                       .channels = d->channels,
+                       .own_times = d->channel_times && times_differ(n, d->length, k->t),
+                       .t = k->t,
+                       .x = x};
 }
 
 /* The one that the path goes through. */
-static cst_series series_of_knots(const cde *d, const cst_series *observed, const kept *k)
+static cst_knots series_of_knots(const cde *d, const cst_knots *observed, const kept *k)
 {
     if (!d->rectilinear) return *observed;
-    cst_series s = shape_of_series(d, observed->n);
+    cst_knots s = shape_of_series(d, observed->n);
     s.t = k->knot_t;
     s.x = k->knots;
     return s;
@@ -166,7 +166,7 @@ static size_t sort_inside(const cst_path *path, double *t, size_t n)
 /* Where X' jumps: at knots of lines; of cubics where a series begins or ends while others go on. */
 static cst_span find_jumps(const cst_path *path, const kept *k)
 {
-    const cst_series *s = &path->series;
+    const cst_knots *s = &path->series;
     const bool linear = path->kind == CST_PATH_LINEAR;
     if (!s->own_times) return (cst_span){.jump_t = linear ? s->t + 1 : NULL, .n_jump_t = linear ? s->length - 2 : 0};
     size_t n = 0;
@@ -182,12 +182,12 @@ static cst_span find_jumps(const cst_path *path, const kept *k)
 static cst_status make_path(const cde *d, const cst_call *c, const real *x, const kept *k, cst_path *path)
 {
     read_times(d, c->n, x, k);
-    const cst_series observed = series_of(d, c->n, x, k);
+    const cst_knots observed = series_of(d, c->n, x, k);
     if (observed.own_times && (d->output_all || d->rectilinear))
         return cst_fail(c->error, CST_EARG, "expected series that share their times for %s, got times of their own",
                         d->output_all ? "an output at all of them" : "a rectilinear path");
     if (d->rectilinear) cst_path_rectify(&observed, 0, k->knot_t, k->knots);
-    const cst_series knots = series_of_knots(d, &observed, k);
+    const cst_knots knots = series_of_knots(d, &observed, k);
     CST_TRY(cst_path_make(d->kind, &knots, k->path, path, c->error));
     for (size_t row = 0; row < c->n; row++)
         memcpy(k->x0 + row * d->channels, path->series.x + row * knots.length * d->channels,
@@ -233,7 +233,7 @@ static cst_status cde_forward(const cst_module *m, const cst_call *c, const real
 /* The path again, and where it jumps, as the forward pass has left them. */
 static void find_path(const cde *d, const cst_call *c, const real *x, const kept *k, ode_call *o)
 {
-    const cst_series observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
+    const cst_knots observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
     o->path = cst_path_at(d->kind, &knots, k->path);
     o->span = find_jumps(&o->path, k);
 }
@@ -242,7 +242,7 @@ static void find_path(const cde *d, const cst_call *c, const real *x, const kept
 static void values_vjp(const cst_module *m, const cst_call *c, const real *x, const kept *k, const scratch *w, real *gx)
 {
     const cde *d = cde_of(m);
-    const cst_series observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
+    const cst_knots observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
     const size_t width = cst_path_knot_reals(d->kind, &knots);
     for (size_t row = 0; row < c->n; row++)
         for (size_t i = 0; i < d->channels; i++) w->gknots[row * width + i] += w->gx0[row * d->channels + i];
@@ -259,7 +259,7 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const kept k = cut_cache(m, c->n, c->threads, cst_view(p->cache));
     const scratch w = cut_work(m, c->n, c->work);
     const cst_call initial = cst_call_child(m, c, INITIAL, w.children);
-    const cst_series s = shape_of_series(d, c->n);
+    const cst_knots s = shape_of_series(d, c->n);
     ode_call o;
     find_path(d, c, p->x, &k, &o);
     set_call(m, c, &k, w.children, &o);
@@ -309,7 +309,7 @@ static cst_status make_ode(const cde *d, cst_module *network, const cst_ode_opti
     *m = NULL;
     CST_TRY(cst_cde_field_new(network, d->channels, &field, error));
     cst_ode_options o = *options;
-    const cst_series s = shape_of_series(d, 1);
+    const cst_knots s = shape_of_series(d, 1);
     o.n_times = d->output_all ? d->length : 2;
     o.output_all = d->output_all;
     o.learn_t = false;

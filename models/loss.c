@@ -3,6 +3,45 @@
 #include <math.h>
 #include <string.h>
 
+enum { NO_LABEL = -1 };
+
+/* ---- what is there ------------------------------------------------------------------------------------------- */
+
+static size_t count_labels(const int32_t *labels, size_t n)
+{
+    size_t there = 0;
+    for (size_t i = 0; i < n; i++) there += labels[i] != NO_LABEL;
+    return there;
+}
+
+static size_t count_values(const real *values, size_t n)
+{
+    size_t there = 0;
+    for (size_t i = 0; i < n; i++) there += isnan(values[i]) ? 0 : 1;
+    return there;
+}
+
+cst_there cst_loss_there(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
+{
+    cst_there there = {0};
+    if (loss->labels) {
+        there.rows = count_labels(targets.labels, n);
+        there.terms = there.rows;
+    }
+    for (size_t i = 0; !loss->labels && i < n; i++) {
+        const size_t terms = count_values(targets.values + i * d, d);
+        there.terms += terms;
+        there.rows += terms > 0;
+    }
+    return there;
+}
+
+/* Of a mean over so many terms. */
+static double scale_of(size_t terms)
+{
+    return terms > 0 ? 1 / (double)terms : 0;
+}
+
 /* ---- cross_entropy ------------------------------------------------------------------------------------------- */
 
 static bool label_of(cst_targets targets, size_t row, size_t d, size_t *label)
@@ -30,7 +69,7 @@ static double cross_entropy_row(size_t d, const real *restrict x, size_t label, 
 
 static void cross_entropy(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
-    const double scale = 1 / (double)n;
+    const double scale = scale_of(count_labels(targets.labels, n));
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
         size_t label;
@@ -39,8 +78,10 @@ static void cross_entropy(size_t n, size_t d, const real *x, cst_targets targets
             sum += cross_entropy_row(d, x + i * d, label, scale, g);
             continue;
         }
-        sum = (double)NAN; /* never read beside the row; what is wrong shows in the loss */
-        for (size_t j = 0; g && j < d; j++) g[j] = (real)NAN;
+        /* Never read beside the row; what is wrong shows in the loss. */
+        const bool none = targets.labels[i] == NO_LABEL;
+        if (!none) sum = (double)NAN;
+        for (size_t j = 0; g && j < d; j++) g[j] = none ? 0 : (real)NAN;
     }
     *value = scale * sum;
 }
@@ -66,29 +107,29 @@ static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets ta
 static void mse(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const size_t terms = n * d;
-    const double scale = 1 / (double)terms;
+    const double scale = scale_of(count_values(targets.values, terms));
     const real *restrict t = targets.values, slope = (real)(2 * scale);
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < terms; i++) {
-        const double e = (double)x[i] - (double)t[i];
+        const double e = isnan(t[i]) ? 0 : (double)x[i] - (double)t[i];
         sum += e * e;
     }
     *value = scale * sum;
     if (!gx) return;
 #pragma omp simd
-    for (size_t i = 0; i < terms; i++) gx[i] = slope * (x[i] - t[i]);
+    for (size_t i = 0; i < terms; i++) gx[i] = isnan(t[i]) ? 0 : slope * (x[i] - t[i]);
 }
 
 /* At x = target, where |x - target| has a kink, the gradient is 0. */
 static void l1(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const size_t terms = n * d;
-    const double scale = 1 / (double)terms;
+    const double scale = scale_of(count_values(targets.values, terms));
     const real *restrict t = targets.values, slope = (real)scale;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < terms; i++) sum += fabs((double)x[i] - (double)t[i]);
+    for (size_t i = 0; i < terms; i++) sum += isnan(t[i]) ? 0 : fabs((double)x[i] - (double)t[i]);
     *value = scale * sum;
     if (!gx) return;
 #pragma omp simd
@@ -102,9 +143,11 @@ static void l1(size_t n, size_t d, const real *x, cst_targets targets, double *v
 static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const size_t terms = n * d;
-    const double scale = 1 / (double)terms;
+    const double scale = scale_of(count_values(targets.values, terms));
     double sum = 0;
     for (size_t i = 0; i < terms; i++) {
+        if (gx) gx[i] = 0;
+        if (isnan(targets.values[i])) continue;
         const double logit = (double)x[i], t = (double)targets.values[i], e = exp(-fabs(logit));
         sum += (logit < 0 ? 0 : logit) - logit * t + log1p(e);
         if (gx) gx[i] = (real)(scale * ((logit < 0 ? e : 1) / (1 + e) - t));
@@ -113,13 +156,17 @@ static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targe
 }
 
 /* A target of at least 1/2 wants a positive logit, any other one none; a NaN is neither. */
+static bool sign_is_right(real logit, real target)
+{
+    return isnan(target) || ((double)target >= 0.5 ? logit > 0 : logit <= 0);
+}
+
 static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets targets)
 {
     size_t correct = 0;
     for (size_t i = 0; i < n; i++) {
-        bool right = true;
-        for (size_t j = i * d; j < (i + 1) * d; j++)
-            right = right && ((double)targets.values[j] >= 0.5 ? x[j] > 0 : x[j] <= 0);
+        bool right = count_values(targets.values + i * d, d) > 0;
+        for (size_t j = i * d; j < (i + 1) * d; j++) right = right && sign_is_right(x[j], targets.values[j]);
         correct += right;
     }
     return correct;

@@ -9,13 +9,13 @@
 
 /* ---- times ------------------------------------------------------------------------------------------------------ */
 
-static const double *times_of(const cst_series *s, size_t row)
+static const double *times_of(const cst_knots *s, size_t row)
 {
     return s->own_times ? s->t + row * s->length : s->t;
 }
 
 /* Of a series with own times those before the first that is NaN. */
-static size_t count_knots(const cst_series *s, size_t row)
+static size_t count_knots(const cst_knots *s, size_t row)
 {
     const double *t = times_of(s, row);
     size_t n = s->own_times ? 0 : s->length;
@@ -23,7 +23,7 @@ static size_t count_knots(const cst_series *s, size_t row)
     return n;
 }
 
-static cst_status check_times(const cst_series *s, cst_error *error)
+static cst_status check_times(const cst_knots *s, cst_error *error)
 {
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
         const double *t = times_of(s, row);
@@ -217,7 +217,7 @@ typedef struct layout {
     size_t size;
 } layout;
 
-static layout cut_memory(cst_path_kind kind, const cst_series *s, real *memory)
+static layout cut_memory(cst_path_kind kind, const cst_knots *s, real *memory)
 {
     layout l = {0};
     const size_t values = cst_size_mul(s->n, cst_size_mul(s->length, s->channels));
@@ -229,12 +229,12 @@ static layout cut_memory(cst_path_kind kind, const cst_series *s, real *memory)
     return l;
 }
 
-size_t cst_path_memory(cst_path_kind kind, const cst_series *s)
+size_t cst_path_memory(cst_path_kind kind, const cst_knots *s)
 {
     return cut_memory(kind, s, NULL).size;
 }
 
-static bool has_gaps(const cst_series *s)
+static bool has_gaps(const cst_knots *s)
 {
     for (size_t row = 0; row < s->n; row++) {
         const size_t knots = count_knots(s, row);
@@ -245,7 +245,7 @@ static bool has_gaps(const cst_series *s)
     return false;
 }
 
-cst_path cst_path_at(cst_path_kind kind, const cst_series *s, real *memory)
+cst_path cst_path_at(cst_path_kind kind, const cst_knots *s, real *memory)
 {
     cst_path path = {.kind = kind, .series = *s, .begin = (double)INFINITY, .end = (double)-INFINITY};
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
@@ -260,7 +260,7 @@ cst_path cst_path_at(cst_path_kind kind, const cst_series *s, real *memory)
     return path;
 }
 
-cst_status cst_path_make(cst_path_kind kind, const cst_series *s, real *memory, cst_path *path, cst_error *error)
+cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, cst_path *path, cst_error *error)
 {
     CST_TRY(check_times(s, error));
     *path = cst_path_at(kind, s, memory);
@@ -286,7 +286,7 @@ typedef struct piece {
 /* That of series i at t; *hint is that of the series before it, where they share their times, SIZE_MAX at first. */
 static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t *hint)
 {
-    const cst_series *s = &p->series;
+    const cst_knots *s = &p->series;
     const double *times = times_of(s, i);
     if (s->own_times || *hint == SIZE_MAX) {
         const size_t knots = count_knots(s, i);
@@ -302,7 +302,7 @@ static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t 
 
 static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slope, real *to)
 {
-    const cst_series *s = &p->series;
+    const cst_knots *s = &p->series;
     const size_t channels = s->channels;
     size_t hint = SIZE_MAX;
     for (size_t i = row - p->first; i < row - p->first + n; i++, to += channels) {
@@ -328,14 +328,14 @@ void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 /* Of a row [x (T, C) | slopes (T, C)], these for cubics. */
-size_t cst_path_knot_reals(cst_path_kind kind, const cst_series *s)
+size_t cst_path_knot_reals(cst_path_kind kind, const cst_knots *s)
 {
     return cst_size_mul(kind == CST_PATH_LINEAR ? 1 : 2, cst_size_mul(s->length, s->channels));
 }
 
 void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real scale, const real *g, real *gknots)
 {
-    const cst_series *s = &p->series;
+    const cst_knots *s = &p->series;
     const size_t channels = s->channels, width = cst_path_knot_reals(p->kind, s);
     size_t hint = SIZE_MAX;
     for (size_t i = row - p->first; i < row - p->first + n; i++, g += channels) {
@@ -348,7 +348,7 @@ void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real 
     }
 }
 
-void cst_path_values_vjp(cst_path_kind kind, const cst_series *s, real *memory, const real *gknots, real *gx)
+void cst_path_values_vjp(cst_path_kind kind, const cst_knots *s, real *memory, const real *gknots, real *gx)
 {
     const size_t size = s->length * s->channels, width = cst_path_knot_reals(kind, s);
     layout l = cut_memory(kind, s, memory);
@@ -363,7 +363,7 @@ void cst_path_values_vjp(cst_path_kind kind, const cst_series *s, real *memory, 
 
 /* ---- rectilinear ------------------------------------------------------------------------------------------------- */
 
-void cst_path_rectify(const cst_series *s, size_t time, double *t, real *x)
+void cst_path_rectify(const cst_knots *s, size_t time, double *t, real *x)
 {
     const size_t channels = s->channels;
     for (size_t i = 0; i < s->length; i++) {
@@ -384,7 +384,7 @@ void cst_path_rectify(const cst_series *s, size_t time, double *t, real *x)
     }
 }
 
-void cst_path_rectify_vjp(const cst_series *s, size_t time, const real *g, real *gx)
+void cst_path_rectify_vjp(const cst_knots *s, size_t time, const real *g, real *gx)
 {
     const size_t channels = s->channels;
     memset(gx, 0, s->n * s->length * channels * sizeof *gx);

@@ -41,7 +41,7 @@ static bool read_path(golden *g, cst_path *path)
     const cst_config section = cst_config_get(g->root, "path");
     const char *type = golden_read_string(g, section, "type");
     const golden_tensor x = golden_read_tensor(g, cst_config_get(section, "x"), "path.x");
-    cst_series s = {0};
+    cst_knots s = {0};
     double *t = NULL;
     if (!type || !x.data || !golden_read_numbers(g, cst_config_get(section, "t"), "path.t", &t, &s.length))
         return false;

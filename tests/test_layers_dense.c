@@ -97,14 +97,55 @@ static void test_linear_initial_distribution(void **state)
     cst_module_free(m);
 }
 
+/* (N, 2, 3, in) is the same numbers as (6 N, in), in every pass. */
+static void test_linear_along_the_last_dimension(void **state)
+{
+    (void)state;
+    enum { N = 2, EACH = 6, IN = 3, OUT = 2, K = 2, ROWS = N * EACH };
+    const cst_shape shape = cst_shape_3d(2, 3, IN);
+    cst_module *m = NULL, *flat = new_linear(IN, OUT, true);
+    assert_int_equal(cst_linear_new(&shape, &(cst_linear_options){.out_features = OUT, .bias = true}, &m, NULL),
+                     CST_OK);
+    assert_true(cst_shape_equal(&m->y, &(cst_shape){3, {2, 3, OUT}}));
+    assert_int_equal(m->n_params, flat->n_params);
+    assert_true(m->cost == EACH * flat->cost);
+    real theta[IN * OUT + OUT], x[ROWS * IN], xdot[K * ROWS * IN], gy[ROWS * OUT], gydot[K * ROWS * OUT];
+    const cst_rng rng = cst_rng_new(3, CST_RNG_TEST);
+    cst_rng_fill_normal(cst_rng_split(rng, 0), theta, IN * OUT + OUT, 1);
+    cst_rng_fill_normal(cst_rng_split(rng, 1), x, ROWS * IN, 1);
+    cst_rng_fill_normal(cst_rng_split(rng, 2), xdot, K * ROWS * IN, 1);
+    cst_rng_fill_normal(cst_rng_split(rng, 3), gy, ROWS * OUT, 1);
+    cst_rng_fill_normal(cst_rng_split(rng, 4), gydot, K * ROWS * OUT, 1);
+    struct {
+        real y[ROWS * OUT], ydot[K * ROWS * OUT], gx[ROWS * IN], gxdot[K * ROWS * IN], gtheta[IN * OUT + OUT];
+    } out[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        const cst_module *module = i ? flat : m;
+        const cst_call c = {.n = i ? ROWS : N, .threads = 1, .theta = theta};
+        const cst_point p = {.x = x, .y = out[i].y};
+        const cst_tangents d = {.count = K, .xdot = xdot, .ydot = out[i].ydot};
+        const cst_grads g = {.scale = 1, .gx = out[i].gx, .gxdot = out[i].gxdot, .gtheta = out[i].gtheta};
+        assert_int_equal(cst_module_forward(module, &c, x, out[i].y, NULL), CST_OK);
+        assert_int_equal(cst_module_jvp(module, &c, &p, &d), CST_OK);
+        assert_int_equal(cst_module_jvp_vjp(module, &c, &p, &d, gy, gydot, &g), CST_OK);
+    }
+    assert_memory_equal(&out[0], &out[1], sizeof out[0]);
+    cst_module_free(m);
+    cst_module_free(flat);
+}
+
 static void test_linear_errors(void **state)
 {
     (void)state;
-    const cst_shape image = cst_shape_3d(1, 2, 3), row = cst_shape_1d(2);
+    const cst_shape empty = cst_shape_3d(1, 0, 3), row = cst_shape_1d(2), none = {0};
     cst_module *m = NULL;
     cst_error error = {0};
-    assert_int_equal(cst_linear_new(&image, &(cst_linear_options){.out_features = 3}, &m, &error), CST_ESHAPE);
-    assert_non_null(strstr(error.message, "(1, 2, 3)"));
+    assert_int_equal(cst_linear_new(&empty, &(cst_linear_options){.out_features = 3}, &m, &error), CST_ESHAPE);
+    assert_non_null(strstr(error.message, "(1, 0, 3)"));
+    assert_int_equal(cst_linear_new(&none, &(cst_linear_options){.out_features = 3}, &m, &error), CST_ESHAPE);
+    assert_int_equal(cst_concat_squash_linear_new(&(cst_shape){2, {2, 3}}, &(cst_linear_options){1, true}, &m, &error),
+                     CST_ESHAPE);
+    assert_non_null(strstr(error.message, "(2, 3)"));
     assert_int_equal(cst_linear_new(&row, &(cst_linear_options){.out_features = 0}, &m, &error), CST_EARG);
     assert_null(m);
 }
@@ -380,6 +421,7 @@ int main(void)
         cmocka_unit_test(softplus_is_pytorchs),
         cmocka_unit_test(test_linear_by_hand),
         cmocka_unit_test(test_linear_initial_distribution),
+        cmocka_unit_test(test_linear_along_the_last_dimension),
         cmocka_unit_test(test_linear_errors),
         cmocka_unit_test(test_activations_at_points),
         cmocka_unit_test(test_activations_of_many_elements),

@@ -116,12 +116,51 @@ static void special_values(void **state)
         cst_losses[l]->evaluate(1, 3, (const real[3]){nan, 1, 2}, (cst_targets){&label, zero}, &value, gx);
         assert_true(isnan(value));
     }
-    for (int32_t label = -1; label <= 3; label += 4) { /* not a label of three scores */
+    for (int32_t label = -2; label <= 3; label += 5) { /* not a label of three scores */
         const cst_loss *loss = cst_loss_find("cross_entropy");
         loss->evaluate(1, 3, zero, (cst_targets){&label, NULL}, &value, gx);
         assert_true(isnan(value) && isnan(gx[0]) && isnan(gx[2]));
         assert_int_equal(loss->count_correct(1, 3, zero, (cst_targets){&label, NULL}), 0);
     }
+}
+
+/* What is not there is as if it had never been, whatever its score: the same loss as that of the rest alone. */
+static void missing_targets(void **state)
+{
+    (void)state;
+    const real nan = (real)NAN, x[8] = {1, -2, nan, 4, (real)0.5, 6, -7, 8};
+    const real values[8] = {0, nan, nan, 1, nan, nan, 1, 0}, rest[4] = {1, 4, -7, 8}, rest_values[4] = {0, 1, 1, 0};
+    const int32_t labels[4] = {1, -1, 0, -1}, rest_labels[2] = {1, 0};
+    const real labelled[8] = {1, -2, nan, 4, (real)0.5, 6, nan, nan}, rest_labelled[4] = {1, -2, (real)0.5, 6};
+    for (size_t l = 0; cst_losses[l]; l++) {
+        const cst_loss *loss = cst_losses[l];
+        const cst_targets all = {labels, values}, some = {rest_labels, rest_values};
+        double value, expected;
+        real gx[8], expected_gx[4];
+        loss->evaluate(4, 2, loss->labels ? labelled : x, all, &value, gx);
+        loss->evaluate(loss->labels ? 2 : 4, loss->labels ? 2 : 1, loss->labels ? rest_labelled : rest, some, &expected,
+                       expected_gx);
+        if (!(fabs(value - expected) <= 1e-15 * fabs(expected)))
+            fail_msg("%s: got %.17g, expected %.17g", loss->name, value, expected);
+        for (size_t i = 0, next = 0; i < 8; i++) {
+            const bool there = loss->labels ? labels[i / 2] >= 0 : !isnan(values[i]);
+            assert_true(gx[i] == (there ? expected_gx[next++] : 0));
+        }
+        const cst_there there = cst_loss_there(loss, 4, 2, all);
+        assert_int_equal(there.terms, loss->labels ? 2 : 4);
+        assert_int_equal(there.rows, loss->labels ? 2 : 3);
+        /* None at all. */
+        const int32_t no_labels[2] = {-1, -1};
+        const real no_values[4] = {nan, nan, nan, nan};
+        loss->evaluate(2, 2, x, (cst_targets){no_labels, no_values}, &value, gx);
+        assert_true(value == 0 && gx[0] == 0 && gx[1] == 0 && gx[2] == 0 && gx[3] == 0);
+        if (loss->count_correct) assert_int_equal(loss->count_correct(2, 2, x, (cst_targets){no_labels, no_values}), 0);
+    }
+    const cst_loss *loss = cst_loss_find("cross_entropy");
+    assert_int_equal(loss->count_correct(4, 2, labelled, (cst_targets){labels, NULL}), 0);
+    assert_int_equal(loss->count_correct(4, 2, labelled, (cst_targets){(int32_t[]){0, 0, 1, -1}, NULL}), 2);
+    loss = cst_loss_find("bce_with_logits"); /* of the rows (1 .) (. 4) (. .) (-7 8) the second alone is right */
+    assert_int_equal(loss->count_correct(4, 2, x, (cst_targets){NULL, values}), 1);
 }
 
 static void accuracy(void **state)
@@ -163,11 +202,8 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_gradients),
-        cmocka_unit_test(large_scores),
-        cmocka_unit_test(special_values),
-        cmocka_unit_test(accuracy),
-        cmocka_unit_test(names),
+        cmocka_unit_test(values_and_gradients), cmocka_unit_test(large_scores), cmocka_unit_test(special_values),
+        cmocka_unit_test(missing_targets),      cmocka_unit_test(accuracy),     cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ typedef struct made {
     real *memory;
 } made;
 
-static made make(cst_path_kind kind, const cst_series *s)
+static made make(cst_path_kind kind, const cst_knots *s)
 {
     cst_error error;
     made m = {.memory = malloc((cst_path_memory(kind, s) + 1) * sizeof(real))};
@@ -44,10 +44,10 @@ static void assert_near(double got, double expected, double tolerance, const cha
     if (!(fabs(got - expected) <= tolerance)) fail_msg("%s: %.12g, expected %.12g", what, got, expected);
 }
 
-static cst_series random_series(real x[N * T * C])
+static cst_knots random_series(real x[N * T * C])
 {
     test_random(1, x, N * T * C, 1);
-    return (cst_series){.n = N, .length = T, .channels = C, .t = times, .x = x};
+    return (cst_knots){.n = N, .length = T, .channels = C, .t = times, .x = x};
 }
 
 /* X' by differences of X that are exact for cubics (Richardson's extrapolation). */
@@ -61,7 +61,7 @@ static double difference(const made *m, size_t row, double t, double h, size_t c
 static void goes_through_its_knots(void **state)
 {
     real x[N * T * C];
-    const cst_series s = random_series(x);
+    const cst_knots s = random_series(x);
     (void)state;
     for (int kind = CST_PATH_LINEAR; kind <= CST_PATH_HERMITE; kind++) {
         const made m = make((cst_path_kind)kind, &s);
@@ -88,7 +88,7 @@ static void side(const made *m, size_t row, double t, double h, double *limit, d
 static void cubics_are_smooth(void **state)
 {
     real x[N * T * C];
-    const cst_series s = random_series(x);
+    const cst_knots s = random_series(x);
     const double h = 0.05, tolerance = single ? 1e-3 : 1e-10;
     (void)state;
     for (int kind = CST_PATH_CUBIC; kind <= CST_PATH_HERMITE; kind++) {
@@ -109,7 +109,7 @@ static void cubics_are_smooth(void **state)
 static void hermite_has_backward_slopes(void **state)
 {
     real x[N * T * C];
-    const cst_series s = random_series(x);
+    const cst_knots s = random_series(x);
     const made m = make(CST_PATH_HERMITE, &s);
     (void)state;
     for (size_t i = 0; i < T; i++) {
@@ -131,7 +131,7 @@ static void spline_converges(void **state)
         double t[MOST];
         real x[MOST];
         for (size_t i = 0; i < n; i++) t[i] = 3.14159265358979 * (double)i / (double)(n - 1), x[i] = (real)sin(t[i]);
-        const made m = make(CST_PATH_CUBIC, &(cst_series){.n = 1, .length = n, .channels = 1, .t = t, .x = x});
+        const made m = make(CST_PATH_CUBIC, &(cst_knots){.n = 1, .length = n, .channels = 1, .t = t, .x = x});
         error[k] = 0;
         for (double at = 0; at < 3.14; at += 0.01) error[k] = fmax(error[k], fabs(value(&m, 0, at, 0) - sin(at)));
         free(m.memory);
@@ -152,7 +152,7 @@ static void gaps_are_filled(void **state)
         memcpy(x, whole, sizeof x);
         x[2 * C] = x[3 * C] = (real)NAN;
         for (size_t i = 0; i < T; i++) x[i * C + 1] = (real)NAN;
-        const cst_series s = {.n = 1, .length = T, .channels = C, .t = times, .x = x};
+        const cst_knots s = {.n = 1, .length = T, .channels = C, .t = times, .x = x};
         made m = make(kinds[k], &s);
         for (double t = 0; t <= 3.5; t += 0.17) {
             assert_near(value(&m, 0, t, 0), 2 - 3 * t, 10 * tolerance, "a line with gaps");
@@ -174,7 +174,7 @@ static void spline_with_a_gap(void **state)
 {
     real x[N * T * C], some[(T - 1) * C];
     double t[T - 1];
-    const cst_series s = random_series(x);
+    const cst_knots s = random_series(x);
     size_t n = 0;
     (void)state;
     for (size_t i = 0; i < T; i++) {
@@ -184,7 +184,7 @@ static void spline_with_a_gap(void **state)
     }
     for (size_t c = 0; c < C; c++) x[3 * C + c] = (real)NAN;
     const made a = make(CST_PATH_CUBIC, &s);
-    const made b = make(CST_PATH_CUBIC, &(cst_series){.n = 1, .length = T - 1, .channels = C, .t = t, .x = some});
+    const made b = make(CST_PATH_CUBIC, &(cst_knots){.n = 1, .length = T - 1, .channels = C, .t = t, .x = some});
     for (double at = 0; at <= 3.5; at += 0.1) {
         assert_near(value(&a, 0, at, 1), value(&b, 0, at, 1), single ? 1e-5 : 1e-12, "value");
         assert_near(slope(&a, 0, at, 1), slope(&b, 0, at, 1), single ? 1e-4 : 1e-11, "slope");
@@ -197,7 +197,7 @@ static void series_have_times_of_their_own(void **state)
 {
     real x[N * T * C], alone[T * C];
     double t[N * T];
-    cst_series s = random_series(x);
+    cst_knots s = random_series(x);
     (void)state;
     for (size_t i = 0; i < N * T; i++) t[i] = times[i % T] * (1 + 0.1 * (double)(i / T));
     t[T + 4] = t[T + 5] = t[T + 6] = (double)NAN; /* the second one ends at its fourth knot */
@@ -208,7 +208,7 @@ static void series_have_times_of_their_own(void **state)
             const size_t knots = row == 1 ? 4 : T;
             memcpy(alone, x + row * T * C, knots * C * sizeof *x);
             const made one = make((cst_path_kind)kind,
-                                  &(cst_series){.n = 1, .length = knots, .channels = C, .t = t + row * T, .x = alone});
+                                  &(cst_knots){.n = 1, .length = knots, .channels = C, .t = t + row * T, .x = alone});
             for (double at = 0; at <= t[row * T + knots - 1]; at += 0.13) {
                 assert_true(value(&all, row, at, 0) == value(&one, 0, at, 0));
                 assert_true(slope(&all, row, at, 0) == slope(&one, 0, at, 0));
@@ -228,7 +228,7 @@ static void series_have_times_of_their_own(void **state)
 static void knots_belong_to_what_is_before(void **state)
 {
     real x[N * T * C];
-    const cst_series s = random_series(x);
+    const cst_knots s = random_series(x);
     const made m = make(CST_PATH_LINEAR, &s);
     (void)state;
     assert_ptr_equal(m.path.series.x, x); /* nothing copied */
@@ -250,7 +250,7 @@ static void rectilinear_knots(void **state)
     double made_t[5];
     real made_x[5 * C];
     (void)state;
-    cst_path_rectify(&(cst_series){.n = 1, .length = 3, .channels = C, .t = t, .x = x}, 0, made_t, made_x);
+    cst_path_rectify(&(cst_knots){.n = 1, .length = 3, .channels = C, .t = t, .x = x}, 0, made_t, made_x);
     test_assert_same_bits("knots", made_x, expected, 5 * C);
     static const double at[5] = {0, 0.5, 1, 2, 3};
     for (size_t i = 0; i < 5; i++) assert_true(made_t[i] == at[i]);
@@ -260,7 +260,7 @@ static void mistakes_are_told(void **state)
 {
     real x[N * T * C];
     double t[N * T];
-    cst_series s = random_series(x);
+    cst_knots s = random_series(x);
     cst_path path;
     cst_error error;
     (void)state;

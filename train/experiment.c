@@ -71,33 +71,49 @@ static cst_status find_loss(cst_config root, const char *name, const cst_loss **
     return cst_config_fail(cst_config_get(root, "loss"), error, "expected one of %s, got \"%s\"", known, name);
 }
 
-/* That the model's output is what the loss compares with the data's targets. */
-static cst_status check_output(const cst_experiment *e, cst_config model, cst_error *error)
+/* Whether a row of the model's output is `wanted` numbers, or so many at each of the data's steps. */
+static bool has_outputs(const cst_experiment *e, size_t wanted)
 {
-    const size_t outputs = cst_shape_size(&e->model->y), classes = e->data.n_classes, targets = e->data.n_targets;
+    const cst_shape *y = &e->model->y;
+    const size_t steps = e->data.steps;
+    if (steps == 0) return cst_shape_size(y) == wanted;
+    return y->rank > 0 && y->dim[0] == steps && cst_shape_size(y) == cst_size_mul(steps, wanted);
+}
+
+static cst_status check_outputs(const cst_experiment *e, cst_config model, size_t wanted, const char *what,
+                                cst_error *error)
+{
     char shape[CST_SHAPE_TEXT];
     cst_shape_text(&e->model->y, shape);
+    if (has_outputs(e, wanted)) return CST_OK;
+    if (e->data.steps == 0)
+        return cst_config_fail(model, error, "expected %zu outputs, one a %s, got rows of shape %s", wanted, what,
+                               shape);
+    return cst_config_fail(model, error,
+                           "expected rows of shape (%zu, %zu), one output a %s at each time of a series, got %s",
+                           e->data.steps, wanted, what, shape);
+}
+
+/* That the model's output is what the loss compares with the data's targets. */
+static cst_status check_loss(const cst_experiment *e, cst_config model, cst_error *error)
+{
+    const size_t classes = e->data.n_classes, targets = e->data.n_targets;
+    char shape[CST_SHAPE_TEXT];
     if (e->loss->labels && classes == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
                                "%s needs data with classes; these have %zu values a row", e->loss->name, targets);
-    if (e->loss->labels && outputs != classes)
-        return cst_config_fail(model, error, "expected %zu outputs, one a class, got rows of shape %s", classes, shape);
-    if (e->loss->labels) return CST_OK;
-    const bool binary = strcmp(e->loss->name, "bce_with_logits") == 0;
-    if (binary && classes > 0) {
-        if (classes == 2 && outputs == 1) return CST_OK;
+    if (e->loss->labels) return check_outputs(e, model, classes, "class", error);
+    if (strcmp(e->loss->name, "bce_with_logits") == 0 && classes > 0) {
+        if (classes == 2 && has_outputs(e, 1)) return CST_OK;
         return cst_config_fail(model, error,
                                "bce_with_logits expects 2 classes and one output, got %zu classes and rows of shape %s",
-                               classes, shape);
+                               classes, cst_shape_text(&e->model->y, shape));
     }
     if (targets == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
                                "%s needs data with values to compare with; these have %zu classes", e->loss->name,
                                classes);
-    if (outputs != targets)
-        return cst_config_fail(model, error, "expected %zu outputs, one a target, got rows of shape %s", targets,
-                               shape);
-    return CST_OK;
+    return check_outputs(e, model, targets / cst_dataset_labels(&e->data), "target", error);
 }
 
 static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
@@ -153,7 +169,7 @@ static cst_status read_all(cst_experiment *e, cst_error *error)
     root_section s = {0};
     CST_TRY(read_data(e, &s, error));
     CST_TRY(cst_module_from_config(&cst_all_modules, s.model, &e->data.x, &e->model, error));
-    CST_TRY(check_output(e, s.model, error));
+    CST_TRY(check_loss(e, s.model, error));
     CST_TRY(resolve_monitor(e, error));
     size_t rows[CST_BATCH_SIZES];
     const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));

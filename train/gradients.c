@@ -273,7 +273,7 @@ static cst_status prepare(bench *b, cst_error *error)
     b->n_params = p;
     b->x = calloc(n * cst_shape_size(&e->data.x), sizeof(real));
     b->targets = calloc(n * targets, sizeof(real));
-    b->labels = calloc(n, sizeof *b->labels);
+    b->labels = calloc(n * cst_dataset_labels(&e->data), sizeof *b->labels);
     b->order = calloc(part->n, sizeof *b->order);
     real **const vectors[] = {&b->theta, &b->direction, &b->exact, &b->limit, &b->grad};
     bool good = b->x && b->targets && b->labels && b->order;
@@ -284,6 +284,7 @@ static cst_status prepare(bench *b, cst_error *error)
     cst_dataset_gather(&e->data, part, b->order, n, b->x, b->labels, b->targets);
     b->batch =
         (cst_batch){.n = n,
+                    .steps = e->data.steps,
                     .x = b->x,
                     .targets = {.labels = part->labels ? b->labels : NULL, .values = part->targets ? b->targets : NULL},
                     .rng = cst_rng_split(cst_rng_new(e->seed, CST_RNG_DROPOUT), 0)};

@@ -98,26 +98,38 @@ static cst_call make_call(const cst_learner *l, const cst_batch *batch, bool tra
                       .error = error};
 }
 
-/* The targets in the form that the loss wants. */
-static cst_targets targets_of(const cst_learner *l, const cst_batch *batch)
+/* What the loss sees: each step a row of its own, and the targets in the form that it wants. */
+typedef struct view {
+    size_t rows, d;
+    cst_targets targets;
+} view;
+
+static view view_of(const cst_learner *l, const cst_batch *batch)
 {
-    cst_targets targets = batch->targets;
-    if (l->loss->labels || targets.values) return targets;
-    for (size_t i = 0; i < batch->n; i++) l->targets[i] = (real)targets.labels[i];
-    targets.values = l->targets;
-    return targets;
+    const size_t steps = batch->steps > 0 ? batch->steps : 1;
+    view v = {batch->n * steps, cst_shape_size(&l->model->y) / steps, batch->targets};
+    if (l->loss->labels || v.targets.values) return v;
+    for (size_t i = 0; i < v.rows; i++) {
+        const int32_t label = v.targets.labels[i];
+        l->targets[i] = label < 0 ? (real)NAN : (real)label;
+    }
+    v.targets.values = l->targets;
+    return v;
 }
 
 static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call *call, real *gy, cst_step *step)
 {
-    const size_t d = cst_shape_size(&l->model->y);
+    const view v = view_of(l, batch);
+    const cst_there there = cst_loss_there(l->loss, v.rows, v.d, v.targets);
+    /* As exact as a number of rows where everything is there. */
+    step->weight = (double)there.terms / ((double)(v.rows * (l->loss->labels ? 1 : v.d)) / (double)batch->n);
+    step->targeted = there.rows;
     const double start = cst_clock();
     const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);
     l->seconds[CST_FORWARD] += cst_clock() - start;
     CST_TRY(status);
-    const cst_targets targets = targets_of(l, batch);
-    l->loss->evaluate(batch->n, d, l->y, targets, &step->loss, gy);
-    if (l->loss->count_correct) step->correct = l->loss->count_correct(batch->n, d, l->y, targets);
+    l->loss->evaluate(v.rows, v.d, l->y, v.targets, &step->loss, gy);
+    if (l->loss->count_correct) step->correct = l->loss->count_correct(v.rows, v.d, l->y, v.targets);
     if (isfinite(step->loss)) return CST_OK;
     return cst_fail(call->error, CST_ENONFINITE, "the loss is %g", step->loss);
 }

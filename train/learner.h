@@ -49,9 +49,10 @@ typedef struct cst_learner {
 } cst_learner;
 
 /* A batch and what belongs to it: x (N, in), targets as the loss wants them. For bce_with_logits with labels (of two
- * classes, one score) targets.values may be NULL: they are made from the labels. */
+ * classes, one score) targets.values may be NULL: they are made from the labels. Where something is to be learnt at each of a
+ * row's steps, y (steps, D), targets (N, steps) or (N, steps, D): to the loss these are N steps rows. */
 typedef struct cst_batch {
-    size_t n;
+    size_t n, steps; /* steps 0: one thing a row */
     const real *x;
     cst_targets targets;
     cst_rng rng; /* dropout's stream */
@@ -59,8 +60,10 @@ typedef struct cst_batch {
 
 typedef struct cst_step {
     double loss;
-    size_t correct;                      /* rows; 0 where the loss has no accuracy */
-    double grad_norm;                    /* before clipping */
+    double weight;    /* of the loss in a mean over batches: N, or less where targets are not there (models/loss.h) */
+    size_t targeted;  /* rows, or steps, whose target is there */
+    size_t correct;   /* of these; 0 where the loss has no accuracy */
+    double grad_norm; /* before clipping */
     cst_counts counts[CST_N_DIRECTIONS]; /* of this step */
 } cst_step;
 

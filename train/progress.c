@@ -54,14 +54,14 @@ static double seconds_left(const cst_trainer *t)
 const char *cst_progress_text(const cst_trainer *t, char text[CST_PROGRESS_LINE])
 {
     const cst_epoch_sums *sums = &t->training.sums;
-    const double rows = (double)sums->rows, tries = (double)(sums->steps + sums->skipped);
+    const double tries = (double)(sums->steps + sums->skipped);
     char duration[32];
     line l = {.text = text};
     put_epoch(&l, t, (unsigned long long)t->training.epoch + 1);
     put(&l, "  %llu/%zu", (unsigned long long)t->training.iteration, cst_experiment_iterations(t->experiment));
-    if (sums->rows > 0) put(&l, "  loss %.4g", sums->loss / rows);
-    if (sums->rows > 0 && t->learner.loss->count_correct)
-        put(&l, "  accuracy %.2f %%", 100 * (double)sums->correct / rows);
+    if (sums->weight > 0) put(&l, "  loss %.4g", sums->loss / sums->weight);
+    if (sums->targeted > 0 && t->learner.loss->count_correct)
+        put(&l, "  accuracy %.2f %%", 100 * (double)sums->correct / (double)sums->targeted);
     if (t->learner.tally.total[CST_FORWARD].nfe > 0)
         put(&l, "  nfe %.1f + %.1f", (double)sums->counts[CST_FORWARD].nfe / tries,
             (double)sums->counts[CST_BACKWARD].nfe / tries);

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "core/clock.h"
+#include "datasets/part.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,11 +23,9 @@ static cst_status allocate(cst_trainer *t, cst_error *error)
     const cst_experiment *e = t->experiment;
     const size_t rows = t->learner.max_rows, x = cst_shape_size(&e->data.x);
     const size_t targets = e->data.n_targets > 0 ? e->data.n_targets : 1;
-    const size_t n_x = cst_size_mul(rows, cst_size_mul(x, sizeof *t->x));
-    const size_t n_targets = cst_size_mul(rows, cst_size_mul(targets, sizeof *t->targets));
-    t->x = n_x < SIZE_MAX ? malloc(n_x) : NULL;
-    t->targets = n_targets < SIZE_MAX ? malloc(n_targets) : NULL;
-    t->labels = malloc(rows * sizeof *t->labels);
+    t->x = cst_array_new(cst_size_mul(rows, x), sizeof *t->x);
+    t->targets = cst_array_new(cst_size_mul(rows, targets), sizeof *t->targets);
+    t->labels = cst_array_new(cst_size_mul(rows, cst_dataset_labels(&e->data)), sizeof *t->labels);
     t->order = malloc((largest_part(&e->data) + 1) * sizeof *t->order);
     if (e->keep_best) t->best = calloc(e->model->n_params + 1, sizeof *t->best);
     if (t->x && t->targets && t->labels && t->order && (t->best || !e->keep_best)) return CST_OK;
@@ -77,7 +76,8 @@ static cst_batch gather(cst_trainer *t, const cst_part *part, const size_t *rows
     int32_t *labels = part->labels ? t->labels : NULL;
     real *targets = part->targets ? t->targets : NULL;
     cst_dataset_gather(&t->experiment->data, part, rows, n, t->x, labels, targets);
-    return (cst_batch){.n = n, .x = t->x, .targets = {.labels = labels, .values = targets}};
+    return (cst_batch){
+        .n = n, .steps = t->experiment->data.steps, .x = t->x, .targets = {.labels = labels, .values = targets}};
 }
 
 /* Whether the failure is one that on_failure is about: of a solve, or numbers that are not finite. */
@@ -100,7 +100,12 @@ static cst_status fail_at(const cst_error *cause, cst_status status, const char 
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------- */
 
-static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t first, size_t n, double *loss,
+/* The loss of a part, as sums over its batches. */
+typedef struct mean {
+    double sum, weight;
+} mean;
+
+static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t first, size_t n, mean *loss,
                                  cst_evaluation *r, cst_error *error)
 {
     cst_step step;
@@ -109,8 +114,10 @@ static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t fi
     const cst_status status = cst_learner_evaluate(&t->learner, &batch, &step, &cause);
     r->nfe += (double)step.counts[CST_FORWARD].nfe;
     r->rows += n;
+    r->targeted += step.targeted;
     if (status == CST_OK) {
-        *loss += step.loss * (double)n;
+        loss->sum += step.loss * step.weight;
+        loss->weight += step.weight;
         r->correct += step.correct;
         return CST_OK;
     }
@@ -127,7 +134,7 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_part *part, cst_evalua
 {
     const size_t size = t->experiment->data.eval_batch_size;
     const double start = cst_clock();
-    double loss = 0;
+    mean loss = {0};
     size_t batches = 0;
     *r = (cst_evaluation){.loss = (double)NAN, .accuracy = (double)NAN};
     for (size_t i = 0; i < part->n; i++) t->order[i] = i;
@@ -138,8 +145,8 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_part *part, cst_evalua
     }
     if (r->rows == 0) return CST_OK;
     if (r->skipped == r->rows) return cst_fail(error, CST_ENONFINITE, "every batch of the evaluation failed");
-    r->loss = loss / (double)(r->rows - r->skipped);
-    if (t->learner.loss->count_correct) r->accuracy = (double)r->correct / (double)r->rows;
+    r->loss = loss.sum / loss.weight;
+    if (t->learner.loss->count_correct) r->accuracy = (double)r->correct / (double)r->targeted;
     r->nfe /= (double)batches;
     r->seconds = cst_clock() - start;
     return CST_OK;
@@ -170,9 +177,10 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
     const cst_status status = cst_learner_step(&t->learner, batch, lr_of(t, training->iterations), &step, &cause);
     add_counts(sums, &step);
     if (status == CST_OK) {
-        sums->loss += step.loss * (double)batch->n;
+        sums->loss += step.loss * step.weight;
+        sums->weight += step.weight;
         sums->grad_norm += step.grad_norm;
-        sums->rows += batch->n;
+        sums->targeted += step.targeted;
         sums->correct += step.correct;
         sums->steps++;
         return CST_OK;
@@ -220,15 +228,15 @@ static cst_status iterate(cst_trainer *t, cst_error *error)
 static cst_metrics summarize(const cst_trainer *t)
 {
     const cst_epoch_sums *sums = &t->training.sums;
-    const double none = (double)NAN, rows = (double)sums->rows, steps = (double)sums->steps;
+    const double none = (double)NAN, steps = (double)sums->steps;
     const double tries = (double)(sums->steps + sums->skipped);
     const cst_counts *forward = &sums->counts[CST_FORWARD], *backward = &sums->counts[CST_BACKWARD];
     return (cst_metrics){
         .epoch = (double)(t->training.epoch + 1),
         .iterations = steps,
         .lr = lr_of(t, t->training.iterations - 1),
-        .train_loss = sums->loss / rows,
-        .train_accuracy = t->learner.loss->count_correct ? (double)sums->correct / rows : none,
+        .train_loss = sums->loss / sums->weight,
+        .train_accuracy = t->learner.loss->count_correct ? (double)sums->correct / (double)sums->targeted : none,
         .val_loss = none,
         .val_accuracy = none,
         .test_loss = none,

@@ -16,10 +16,10 @@ extern "C" {
 
 /* Sums over the iterations of the epoch so far. */
 typedef struct cst_epoch_sums {
-    double loss; /* times rows */
+    double loss, weight; /* of its batches (cst_step), and the loss times that */
     double grad_norm;
     double seconds, forward_seconds, backward_seconds;
-    uint64_t rows, correct, steps, skipped;
+    uint64_t targeted, correct, steps, skipped;
     cst_counts counts[CST_N_DIRECTIONS];
 } cst_epoch_sums;
 
@@ -40,9 +40,9 @@ typedef struct cst_training {
 
 /* What a part was evaluated to. */
 typedef struct cst_evaluation {
-    double loss, accuracy; /* NaN where there is none */
-    double nfe;            /* forward, a batch */
-    uint64_t rows, correct, skipped;
+    double loss, accuracy;                     /* NaN where there is none */
+    double nfe;                                /* forward, a batch */
+    uint64_t rows, targeted, correct, skipped; /* rows; steps of them where each has a target; correct ones; rows */
     double seconds;
 } cst_evaluation;
 

@@ -1,0 +1,17 @@
+#include "datasets/npy_files.h"
+
+#include "datasets/locate.h"
+
+static const char *const keys[CST_NPY_FILES] = {"train_x",      "train_y", "validation_x",
+                                                "validation_y", "test_x",  "test_y"};
+
+cst_status cst_npy_files_locate(cst_config section, const cst_npy_files *files, char *found[CST_NPY_FILES],
+                                cst_error *error)
+{
+    for (size_t x = 0, y = 1; x < CST_NPY_FILES; x += 2, y += 2) {
+        if (!files->names[x] != !files->names[y])
+            return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
+                                   keys[files->names[x] ? y : x], keys[files->names[x] ? x : y]);
+    }
+    return cst_locate_files(files->path, files->names, CST_NPY_FILES, found, error);
+}

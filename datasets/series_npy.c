@@ -1,0 +1,217 @@
+#include "datasets/series_npy.h"
+
+#include "datasets/npy.h"
+#include "datasets/npy_files.h"
+#include "datasets/series.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct options {
+    cst_series_options series; /* first */
+    cst_npy_files files;
+    size_t classes;
+} options;
+
+static const cst_key keys[] = {
+    CST_NPY_FILE_KEYS(options, files, "series (n, T, C), or (n, T) of one channel; NaN: not observed",
+                      "integers: labels (n) from 0, or (n, T), -1: none; floats: targets (n) or (n, k), or (n, T, k), "
+                      "NaN: none"),
+    {"classes", CST_KEY_SIZE, offsetof(options, classes), "", 1, 1e9, NULL,
+     "number of classes; the largest label and one if absent"},
+    CST_SERIES_KEYS,
+    {0},
+};
+
+/* ---- shapes -------------------------------------------------------------------------------------------------- */
+
+/* A part's two arrays. */
+typedef struct pair {
+    const char *x_path, *y_path;
+    cst_npy x, y;
+    size_t n, steps, width; /* of x: (n, T, width) */
+    size_t k;               /* numbers of y, of a series or of a time */
+    cst_error *error;
+} pair;
+
+static cst_status fail_shape(const pair *p, const char *path, const cst_npy *array, const char *expected)
+{
+    char shape[CST_SHAPE_TEXT];
+    return cst_fail(p->error, CST_EFORMAT, "%s: expected %s, found %s of shape %s", path, expected,
+                    cst_npy_type_name(array->type), cst_shape_text(&array->shape, shape));
+}
+
+static cst_status check_x(pair *p, bool timed, cst_series *s)
+{
+    const cst_shape *shape = &p->x.shape;
+    if ((shape->rank != 2 && shape->rank != 3) || cst_shape_size(shape) == 0)
+        return fail_shape(p, p->x_path, &p->x, "series (n, T, C) or (n, T)");
+    p->n = shape->dim[0];
+    p->steps = shape->dim[1];
+    p->width = shape->rank == 3 ? shape->dim[2] : 1;
+    if (timed && p->width == 1) return fail_shape(p, p->x_path, &p->x, "a channel beside that of the time");
+    s->path = p->x_path;
+    s->timed = timed;
+    s->channels = p->width - (timed ? 1 : 0);
+    return CST_OK;
+}
+
+static cst_status check_y(pair *p, cst_series *s)
+{
+    const cst_shape *shape = &p->y.shape;
+    const size_t rank = shape->rank;
+    char found[CST_SHAPE_TEXT];
+    if (rank == 0 || shape->dim[0] != p->n)
+        return cst_fail(
+            p->error, CST_EFORMAT,
+            "%s: expected what is to be learnt of %zu series, as many as %s has, found an array of shape %s", p->y_path,
+            p->n, p->x_path, cst_shape_text(shape, found));
+    s->labelled = !cst_npy_is_float(p->y.type);
+    s->stepwise = rank == (s->labelled ? 2 : 3);
+    p->k = !s->labelled && rank > 1 ? shape->dim[rank - 1] : 1;
+    if (rank > (s->labelled ? 2 : 3) || p->k == 0)
+        return fail_shape(p, p->y_path, &p->y,
+                          s->labelled ? "labels (n) or (n, T)" : "targets (n), (n, k) or (n, T, k)");
+    if (s->stepwise && shape->dim[1] != p->steps)
+        return cst_fail(p->error, CST_EFORMAT, "%s: expected %zu times as in %s, found an array of shape %s", p->y_path,
+                        p->steps, p->x_path, cst_shape_text(shape, found));
+    if (!s->labelled) s->n_targets = p->k;
+    return CST_OK;
+}
+
+/* ---- series -------------------------------------------------------------------------------------------------- */
+
+/* Whether one of `count` numbers is there; of labels, one that is not negative. */
+static bool any(const cst_npy *array, size_t first, size_t count, bool labels)
+{
+    for (size_t i = first; i < first + count; i++) {
+        const double value = cst_npy_get(array, i);
+        if (labels ? value >= 0 : !isnan(value)) return true;
+    }
+    return false;
+}
+
+/* Times up to the last one at which something is there. */
+static size_t length_of(const pair *p, const cst_series *s, size_t i)
+{
+    size_t length = p->steps;
+    for (; length > 0; length--) {
+        const size_t last = i * p->steps + length - 1;
+        if (any(&p->x, last * p->width, p->width, false)) break;
+        if (s->stepwise && any(&p->y, last * p->k, p->k, s->labelled)) break;
+    }
+    return length;
+}
+
+static cst_status put_label(const pair *p, size_t n_classes, size_t from, int32_t *label, bool stepwise)
+{
+    const double value = cst_npy_get(&p->y, from), least = stepwise ? -1 : 0;
+    const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
+    *label = (int32_t)value;
+    if (value >= least && value <= largest) return CST_OK;
+    return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected a label from %.0f to %.0f, found %.0f", p->y_path,
+                    stepwise ? from / p->steps : from, least, largest, value);
+}
+
+/* The label or the targets at `from` of y go to `to` of the series. */
+static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_t to, cst_series *s)
+{
+    if (s->labelled) return put_label(p, n_classes, from, &s->labels[to], s->stepwise);
+    for (size_t j = 0; j < p->k; j++) {
+        const double value = cst_npy_get(&p->y, from * p->k + j);
+        s->targets[to * p->k + j] = (real)value;
+        if (isfinite((real)value) || (s->stepwise && isnan(value))) continue;
+        return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected %s, found %g", p->y_path,
+                        s->stepwise ? from / p->steps : from,
+                        s->stepwise ? "numbers in the range of a " CST_REAL_NAME ", or NaN"
+                                    : "finite numbers in the range of a " CST_REAL_NAME,
+                        value);
+    }
+    return CST_OK;
+}
+
+static void put_step(const pair *p, size_t from, size_t to, cst_series *s)
+{
+    const size_t first = s->timed ? 1 : 0;
+    if (s->timed) s->times[to] = (real)cst_npy_get(&p->x, from * p->width);
+    for (size_t c = 0; c < s->channels; c++)
+        s->values[to * s->channels + c] = (real)cst_npy_get(&p->x, from * p->width + first + c);
+}
+
+static cst_status put_series(const pair *p, size_t n_classes, cst_series *s)
+{
+    size_t times = 0, place = 0;
+    CST_TRY(cst_series_reserve(s, p->n, 0, p->error));
+    for (size_t i = 0; i < p->n; i++) times += s->lengths[i] = length_of(p, s, i);
+    CST_TRY(cst_series_reserve(s, p->n, times, p->error));
+    for (size_t i = 0; i < p->n; i++) {
+        if (!s->stepwise) CST_TRY(put_answer(p, n_classes, i, i, s));
+        for (size_t k = 0; k < s->lengths[i]; k++, place++) {
+            const size_t from = i * p->steps + k;
+            put_step(p, from, place, s);
+            if (s->stepwise) CST_TRY(put_answer(p, n_classes, from, place, s));
+        }
+    }
+    s->n = p->n;
+    return CST_OK;
+}
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+static cst_status read_part(pair *p, const options *o, cst_series *s)
+{
+    CST_TRY(cst_npy_read(p->x_path, &p->x, p->error));
+    CST_TRY(cst_npy_read(p->y_path, &p->y, p->error));
+    CST_TRY(check_x(p, o->series.time == CST_SERIES_TIME_FILE, s));
+    CST_TRY(check_y(p, s));
+    return put_series(p, o->classes, s);
+}
+
+/* The largest label of a part, and one. */
+static size_t count_classes(const cst_series *s)
+{
+    size_t n = 0, classes = 1;
+    for (size_t i = 0; i < s->n; i++) n += s->stepwise ? s->lengths[i] : 1;
+    for (size_t i = 0; i < n; i++) {
+        if (s->labels[i] >= 0 && (size_t)s->labels[i] >= classes) classes = (size_t)s->labels[i] + 1;
+    }
+    return classes;
+}
+
+static cst_status read_files(cst_config section, const options *o, char *const path[CST_NPY_FILES], cst_series parts[3],
+                             cst_dataset *data, cst_error *error)
+{
+    for (size_t i = 0; i < 3; i++) {
+        if (!path[2 * i]) continue;
+        pair p = {.x_path = path[2 * i], .y_path = path[2 * i + 1], .error = error};
+        const cst_status status = read_part(&p, o, &parts[i]);
+        cst_npy_clear(&p.x);
+        cst_npy_clear(&p.y);
+        CST_TRY(status);
+        const size_t classes = parts[i].labelled ? count_classes(&parts[i]) : 0;
+        if (classes > data->n_classes) data->n_classes = classes;
+    }
+    if (o->classes == 0) return CST_OK;
+    if (!parts[0].labelled)
+        return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s has floats",
+                               path[1]);
+    data->n_classes = o->classes;
+    return CST_OK;
+}
+
+static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    options o = {0};
+    char *path[CST_NPY_FILES] = {0};
+    cst_series parts[3] = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    cst_status status = cst_npy_files_locate(section, &o.files, path, error);
+    if (status == CST_OK) status = read_files(section, &o, path, parts, data, error);
+    if (status == CST_OK) status = cst_series_finish(section, &o.series, seed, parts, data, error);
+    for (size_t i = 0; i < 3; i++) cst_series_clear(&parts[i]);
+    for (size_t i = 0; i < CST_NPY_FILES; i++) free(path[i]);
+    return status;
+}
+
+const cst_dataset_type cst_series_npy_type = {"series_npy", "time series in NumPy's .npy files, with gaps or without",
+                                              keys, load};
