@@ -116,6 +116,11 @@ static void cnf_destroy(cst_module *m)
 static const cst_module_ops cnf_ops = {
     .name = "cnf", .plan = cnf_plan, .forward = cnf_forward, .vjp = cnf_vjp, .destroy = cnf_destroy};
 
+bool cst_is_cnf(const cst_module *m)
+{
+    return m->ops == &cnf_ops;
+}
+
 size_t cst_cnf_penalties(const cst_module *m, double weights[CST_N_CNF_INTEGRALS])
 {
     const cnf *f = cnf_of(m);

@@ -48,6 +48,8 @@ void cst_cnf_options_init(cst_cnf_options *options);
 CST_MUST_CHECK cst_status cst_cnf_new(cst_module *network, cst_module *twin, const cst_cnf_options *options,
                                       cst_module **m, cst_error *error);
 
+bool cst_is_cnf(const cst_module *m);
+
 /* The same flow from z(t_1) back to z(t_0): rows [x | log p(x) - log p(z) | ...]. Sizes and errors are forward's; there is no
  * VJP. */
 CST_MUST_CHECK cst_status cst_cnf_inverse(const cst_module *m, const cst_call *c, const real *z, real *y, real *cache);

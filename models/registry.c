@@ -19,6 +19,8 @@
 #include "layers/squeeze.h"
 #include "models/cde.h"
 #include "models/cnf.h"
+#include "models/field_net.h"
+#include "models/flow.h"
 #include "models/hamiltonian.h"
 #include "models/symoden.h"
 
@@ -54,7 +56,9 @@ static const cst_module_type *const types[] = {
     &cst_residual_type,
     &cst_ode_type,
     &cst_cde_type,
+    &cst_field_net_type,
     &cst_cnf_type,
+    &cst_flow_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
 };

@@ -33,6 +33,10 @@ const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
 
 const cst_catalog_shape cst_catalog_shapes[] = {
     {"numbers", "a list of numbers", 0, 0, NULL},
+    {"sizes", "a list of positive whole numbers", 0, 0, ARRAY("{\"type\": \"integer\", \"minimum\": 1}", "")},
+    {"counts", "a list of lists of whole numbers from 0 to 64", 0, 0,
+     ARRAY(ARRAY("{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 64}", ", \"minItems\": 1"),
+           ", \"minItems\": 1")},
     {"two_numbers", "a list of two numbers", 2, 2, NULL},
     {"times", "a list of two or more numbers", 2, 0, NULL},
     {"pairs", "a list of lists of two numbers", 0, 0,

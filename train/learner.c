@@ -98,7 +98,7 @@ static cst_call make_call(const cst_learner *l, const cst_batch *batch, bool tra
                       .error = error};
 }
 
-/* What the loss sees: each step a row of its own, and the targets in the form that it wants. */
+/* What the loss sees: each step a row of its own, if it has targets, and these in the form that it wants. */
 typedef struct view {
     size_t rows, d;
     cst_targets targets;
@@ -106,9 +106,9 @@ typedef struct view {
 
 static view view_of(const cst_learner *l, const cst_batch *batch)
 {
-    const size_t steps = batch->steps > 0 ? batch->steps : 1;
+    const size_t steps = batch->steps > 0 && !l->loss->alone ? batch->steps : 1;
     view v = {batch->n * steps, cst_shape_size(&l->model->y) / steps, batch->targets};
-    if (l->loss->labels || v.targets.values) return v;
+    if (l->loss->labels || l->loss->alone || v.targets.values) return v;
     for (size_t i = 0; i < v.rows; i++) {
         const int32_t label = v.targets.labels[i];
         l->targets[i] = label < 0 ? (real)NAN : (real)label;
@@ -122,7 +122,8 @@ static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call
     const view v = view_of(l, batch);
     const cst_there there = cst_loss_there(l->loss, v.rows, v.d, v.targets);
     /* As exact as a number of rows where everything is there. */
-    step->weight = (double)there.terms / ((double)(v.rows * (l->loss->labels ? 1 : v.d)) / (double)batch->n);
+    const size_t terms = l->loss->labels || l->loss->alone ? v.rows : v.rows * v.d;
+    step->weight = (double)there.terms / ((double)terms / (double)batch->n);
     step->targeted = there.rows;
     const double start = cst_clock();
     const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);

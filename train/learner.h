@@ -55,7 +55,7 @@ typedef struct cst_batch {
     size_t n, steps; /* steps 0: one thing a row */
     const real *x;
     cst_targets targets;
-    cst_rng rng; /* dropout's stream */
+    cst_rng rng; /* of dropout and noise */
 } cst_batch;
 
 typedef struct cst_step {
