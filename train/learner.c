@@ -181,15 +181,20 @@ cst_status cst_learner_step(cst_learner *l, const cst_batch *batch, double lr, c
     return CST_OK;
 }
 
-cst_status cst_learner_evaluate(cst_learner *l, const cst_batch *batch, cst_step *step, cst_error *error)
+cst_status cst_learner_forward(cst_learner *l, const cst_batch *batch, bool train, cst_step *step, cst_error *error)
 {
     *step = (cst_step){0};
     CST_TRY(check_batch(l, batch, error));
     cst_counts before[CST_N_DIRECTIONS];
     memcpy(before, l->evaluation.total, sizeof before);
     const cst_observer observer = cst_tally_observer(&l->evaluation);
-    const cst_call call = make_call(l, batch, false, &observer, error);
+    const cst_call call = make_call(l, batch, train, &observer, error);
     const cst_status status = forward(l, batch, &call, NULL, step);
     count(&l->evaluation, before, step);
     return status;
+}
+
+cst_status cst_learner_evaluate(cst_learner *l, const cst_batch *batch, cst_step *step, cst_error *error)
+{
+    return cst_learner_forward(l, batch, false, step, error);
 }

@@ -81,7 +81,11 @@ void cst_learner_clear(cst_learner *learner);
 CST_MUST_CHECK cst_status cst_learner_step(cst_learner *learner, const cst_batch *batch, double lr, cst_step *step,
                                            cst_error *error);
 
-/* Loss and correct rows without learning, in evaluation mode. */
+/* Loss and correct rows without learning, in training or in evaluation mode. */
+CST_MUST_CHECK cst_status cst_learner_forward(cst_learner *learner, const cst_batch *batch, bool train, cst_step *step,
+                                              cst_error *error);
+
+/* The same in evaluation mode. */
 CST_MUST_CHECK cst_status cst_learner_evaluate(cst_learner *learner, const cst_batch *batch, cst_step *step,
                                                cst_error *error);
 
