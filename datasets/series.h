@@ -66,6 +66,36 @@ typedef struct cst_series_options {
             "share of each series' times at which the values are taken away, drawn by the seed"                        \
     }
 
+/* The files of up to three parts, by the keys path, train, validation and test: `files` is a cst_series_files in the struct
+ * `type`. */
+typedef struct cst_series_files {
+    const char *path;
+    const char *names[3];
+} cst_series_files;
+
+#define CST_SERIES_FILE_KEYS(type, files)                                                                              \
+    {"path",                                                                                                           \
+     CST_KEY_STRING,                                                                                                   \
+     offsetof(type, files.path),                                                                                       \
+     "",                                                                                                               \
+     0,                                                                                                                \
+     0,                                                                                                                \
+     NULL,                                                                                                             \
+     "folder of the files; without it their names are paths"},                                                         \
+        {"train", CST_KEY_STRING, offsetof(type, files.names[0]), NULL, 0, 0, NULL, "file"},                           \
+        {"validation",                                                                                                 \
+         CST_KEY_STRING,                                                                                               \
+         offsetof(type, files.names[1]),                                                                               \
+         "",                                                                                                           \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         NULL,                                                                                                         \
+         "file; without one series are drawn by validation_size"},                                                     \
+    {                                                                                                                  \
+        "test", CST_KEY_STRING, offsetof(type, files.names[2]), "", 0, 0, NULL,                                        \
+            "file; without one series are drawn by test_size"                                                          \
+    }
+
 /* The series of a file, one behind the other: S times in all. A loader describes them, makes room and fills it. */
 typedef struct cst_series {
     const char *path; /* the caller's, for messages */
