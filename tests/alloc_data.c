@@ -168,6 +168,34 @@ static const char trajectories_json[] = "{\"type\": \"trajectories\", \"path\": 
                                         "\"test_file\": \"more_paths.npy\", \"window\": 2, \"normalize\": true, "
                                         "\"validation_fraction\": 0.5}";
 
+static const char series_npy_json[] =
+    "{\"type\": \"series_npy\", \"train_x\": \"@/paths.npy\", \"train_y\": \"@/steps.npy\", \"test_x\": "
+    "\"@/paths.npy\", \"test_y\": \"@/steps.npy\", \"drop\": 0.5, \"intensity\": true, \"validation_size\": 1}";
+static const char series_csv_json[] =
+    "{\"type\": \"series_csv\", \"train\": \"@/series.csv\", \"test\": \"@/series.csv\", \"id_column\": \"id\", "
+    "\"time_column\": \"t\", \"target\": \"kind\", \"validation_size\": 1}";
+static const char ts_json[] = "{\"type\": \"ts\", \"train\": \"@/a.ts\", \"test\": \"@/b.ts\", \"test_size\": 1}";
+/* Some of a series' lines come after another's, which the message says by its name. */
+static const char series_again_json[] = "{\"type\": \"series_csv\", \"train\": \"@/again.csv\", \"id_column\": \"id\", "
+                                        "\"time_column\": \"t\", \"target\": \"kind\"}";
+
+static void write_series(void)
+{
+    static const char table[] = "id,t,x,kind\na,0,1,u\na,1,,u\nb,0,2,v\nc,0,3,u\n";
+    static const char again[] = "id,t,x,kind\na,0,1,u\nb,0,2,v\na,1,3,u\n";
+    static const char pairs[] =
+        "@timeStamps true\n@classLabel true u v\n@data\n(0,1),(1,2):(0.5,?),(1,3):u\n(2,3):(2,3):v\n";
+    static const char dates[] = "@timeStamps true\n@classLabel true v u\n@data\n"
+                                "(2004-02-28 23:59:59,1):(2004-02-29 00:00:00,2):u\n(2004-02-29 00:00:00,2)::v\n";
+    static const char steps[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|i1', 'fortran_order': False, 'shape': (2, 2), }"
+                                "          \n\0\1\377";
+    test_write("series.csv", table, sizeof table - 1);
+    test_write("again.csv", again, sizeof again - 1);
+    test_write("a.ts", pairs, sizeof pairs - 1);
+    test_write("b.ts", dates, sizeof dates - 1);
+    test_write("steps.npy", steps, sizeof steps); /* the last NUL is a byte of it */
+}
+
 static void write_trajectories(void)
 {
     static const char singles[] =
@@ -277,6 +305,18 @@ static cst_status run_trajectories(cst_error *error)
     return load(trajectories_json, (const size_t[]){1, 1, 1}, error);
 }
 
+static cst_status run_series(cst_error *error)
+{
+    CST_TRY(load(series_npy_json, (const size_t[]){1, 1, 2}, error));
+    CST_TRY(load(series_csv_json, (const size_t[]){2, 1, 3}, error));
+    return load(ts_json, (const size_t[]){2, 0, 1}, error);
+}
+
+static cst_status run_series_again(cst_error *error)
+{
+    return load(series_again_json, (const size_t[]){0, 0, 0}, error);
+}
+
 static cst_status run_write(cst_error *error)
 {
     cst_dataset data;
@@ -331,6 +371,8 @@ const alloc_scenario alloc_data_scenarios[] = {
     {"tables", CST_OK, NULL, run_tables, NULL},
     {"NumPy's arrays", CST_OK, NULL, run_npy, NULL},
     {"trajectories, simulated and in files", CST_OK, NULL, run_trajectories, NULL},
+    {"time series", CST_OK, NULL, run_series, NULL},
+    {"a series whose lines are apart", CST_EFORMAT, NULL, run_series_again, NULL},
     {"data written to files", CST_OK, NULL, run_write, NULL},
     {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
     {"a solve that is traced", CST_OK, NULL, run_trace, NULL},
@@ -343,6 +385,7 @@ void alloc_data_set_up(void)
     write_config();
     write_tables();
     write_trajectories();
+    write_series();
     write_idx();
     write_cifar();
     write_images();
