@@ -14,6 +14,7 @@
 #include "datasets/series_npy.h"
 #include "datasets/trajectories.h"
 #include "datasets/ts.h"
+#include "datasets/wav_dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_series_npy_type,
     &cst_series_csv_type,
     &cst_ts_type,
+    &cst_wav_dataset_type,
     &cst_spirals_type,
     &cst_circles_type,
     &cst_double_pendulum_type,
