@@ -207,7 +207,26 @@ ok "series in NumPy arrays are learnt" [ "$code" -eq 0 ]
 ok "... with a target at each time" grep -qE 'test loss 0\.[0-3]' out
 run check doc-sequences.json
 ok "... which check says" grep -q 'rows of (5, 2), 1 targets at each of 5 times' out
-rm -r letters letters-run patients.csv patients-run sequences sequences-run doc-*.json
+rm -r letters letters-run patients.csv patients-run sequences sequences-run
+wav() { # file, period in samples: 400 of 8 bits, 8000 a second
+    { printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\x90\x01\x00\x00' &&
+        printf "$(awk -v p="$2" 'BEGIN { for (i = 0; i < 400; i++) printf "\\x%02x", 128 + 100 * sin(6.283185 * i / p) }')"; } >"$1"
+}
+mkdir -p words/yes words/no words/maybe
+for ((i = 0; i < 20; i++)); do wav words/yes/$i.wav $((4 + i % 5)) && wav words/no/$i.WAV $((20 + i)); done
+sound=(--set data.samples=400 --set data.n_fft=40 --set data.hop=20 --set data.n_mels=8 --set data.n_mfcc=4
+    --set 'model.layers[0].field.layers[2].out_features=80' --set data.batch_size=10 --set epochs=10 --quiet)
+mv "$(grep -l '"wav"' doc*.json)" words.json
+run train words.json --out words-run "${sound[@]}"
+ok "sound is learnt" [ "$code" -eq 0 ]
+run eval words-run
+ok "... its classes are told" grep -qE '^test .*accuracy (9.|100)\.' out
+ok "... from one file the next time" [ "$(ls words-features | wc -l)" -eq 1 ]
+wav words/yes/none.wav 4
+printf 'RIFX' | dd of=words/yes/none.wav conv=notrunc status=none
+refuse 'words/yes/none.wav: byte 0: expected "RIFF" of a WAV file, found "RIFX"' check words.json
+rm -r words words.json words-run words-features
+rm -f doc-*.json
 
 # ---- train, eval, plot ----
 run train config.json --out a --threads 2
