@@ -15,6 +15,7 @@
 #include "layers/residual.h"
 #include "layers/sequential.h"
 #include "models/cde.h"
+#include "models/gru.h"
 #include "models/hamiltonian.h"
 #include "models/symoden.h"
 
@@ -49,6 +50,7 @@ static const cst_module_type *const types[] = {
     &cst_cde_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
+    &cst_gru_type,
 };
 
 const cst_registry cst_all_modules = {.n_types = sizeof types / sizeof types[0], .types = types};
