@@ -17,6 +17,7 @@
 #include "models/cde.h"
 #include "models/gru.h"
 #include "models/hamiltonian.h"
+#include "models/ode_rnn.h"
 #include "models/symoden.h"
 
 static const cst_module_type *const types[] = {
@@ -48,9 +49,10 @@ static const cst_module_type *const types[] = {
     &cst_residual_type,
     &cst_ode_type,
     &cst_cde_type,
+    &cst_gru_type,
+    &cst_ode_rnn_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
-    &cst_gru_type,
 };
 
 const cst_registry cst_all_modules = {.n_types = sizeof types / sizeof types[0], .types = types};
