@@ -36,7 +36,7 @@ typedef enum cst_sight {
      .kind = CST_KEY_SIZE,                                                                                             \
      .offset = offsetof(type, steps.hidden),                                                                           \
      .min = 1,                                                                                                         \
-     .max = 1e6,                                                                                                       \
+     .max = 1e9,                                                                                                       \
      .help = "numbers of the state"},                                                                                  \
         {.name = "output",                                                                                             \
          .kind = CST_KEY_CHOICE,                                                                                       \

@@ -149,7 +149,7 @@ static void configs_that_do_not_fit(void **state)
     (void)state;
     gap_check_error(GRU "}", cst_shape_1d(3), "model: expected rows of 2 dimensions (T, C), got (3)");
     gap_check_error("{\"type\": \"gru\", \"hidden\": 0}", SHAPE(3, 1),
-                    "model: hidden: expected an integer from 1 to 1000000, got 0");
+                    "model: hidden: expected an integer from 1 to 1000000000, got 0");
 }
 
 int main(void)
