@@ -102,7 +102,6 @@ ode() { # message, members of the ODE block
     bad "model.layers[2].$1" "s/\"type\": \"ode\"/&, $2/"
 }
 ode 'solver: expected min_step <= max_step' '"solver": {"min_step": 1, "max_step": 0.1}'
-ode 'solver: expected step_t and jump_t to have no time in common' '"solver": {"step_t": [0.5], "jump_t": [0.5]}'
 ode 'gradient: expected tolerances of at least 0, one of them above' '"gradient": {"rtol": 0, "atol": 0}'
 ode 'gradient.norm: expected a block with a weight above 0' '"gradient": {"norm": {"norm": "seminorm", "z": 0, "a_z": 0}}'
 bad 'name: expected a name for a folder' 's/"tiny"/"..\/tiny"/'
