@@ -26,13 +26,13 @@ typedef struct bench {
 
 /* ---- configs ------------------------------------------------------------------------------------------------- */
 
-/* Sections {"type": "ode"} below a place, in the order of the text, which is that of the modules. Adds their number to *n;
+/* Sections {"type": "ode"} or "cde", which have one block each, below a place, in the order of the text, which is that of the modules. Adds their number to *n;
  * `visit` may be NULL. */
 static void visit_blocks(cst_config at, void (*visit)(void *context, cst_config block, size_t i), void *context,
                          size_t *n)
 {
     const char *type = cst_config_string(cst_config_get(at, "type"));
-    if (type && strcmp(type, "ode") == 0) {
+    if (type && (strcmp(type, "ode") == 0 || strcmp(type, "cde") == 0)) {
         if (visit) visit(context, at, *n);
         (*n)++;
     }
