@@ -199,7 +199,8 @@ static cst_status add_class(cst_table *t, const cst_csv *csv, size_t column, siz
     char *name = strdup(cst_csv_field(csv, column));
     if (!name) return no_memory(csv->path, error);
     memmove(t->classes + place + 1, t->classes + place, (t->n_classes - place) * sizeof *t->classes);
-    t->classes[place] = (cst_table_class){name, (int32_t)t->n_classes};
+    t->classes[place].name = name;
+    t->classes[place].number = (int32_t)t->n_classes;
     t->n_classes++;
     return CST_OK;
 }
