@@ -13,7 +13,7 @@
  *   time       what the file says, or the index a time has in the file, before `every`
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
  *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part, of each channel, the time
- *              and the counts too, as in the code of Kidger, Chen, Lyons, "Hey, that's not an ODE" (2021) */
+ *              and the counts too (in the published code of that paper, and of "Hey, that's not an ODE", only the values) */
 #ifndef CST_DATASETS_SERIES_H
 #define CST_DATASETS_SERIES_H
 
