@@ -73,8 +73,8 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     return CST_OK;
 }
 
-cst_status cst_ode_options_read(cst_config solver, cst_config gradient, const cst_integral *integrals,
-                                size_t n_integrals, cst_ode_options *options, cst_error *error)
+cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient, const cst_integral *integrals,
+                                          size_t n_integrals, cst_ode_options *options, cst_error *error)
 {
     cst_ode_options_init(options);
     options->n_integrals = n_integrals;
@@ -83,6 +83,11 @@ cst_status cst_ode_options_read(cst_config solver, cst_config gradient, const cs
     if (status == CST_OK) status = read_gradient(gradient, options, error);
     if (status != CST_OK) cst_ode_options_clear(options);
     return status;
+}
+
+cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options, cst_error *error)
+{
+    return cst_ode_options_read_integrals(solver, gradient, NULL, 0, options, error);
 }
 
 void cst_ode_options_clear(cst_ode_options *options)
@@ -99,7 +104,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
     double *times = NULL;
     cst_module *field = NULL;
     CST_TRY(cst_config_read(section, ode_keys, true, &s, error));
-    CST_TRY(cst_ode_options_read(s.solver, s.gradient, NULL, 0, &o, error));
+    CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o, error));
     cst_status status = cst_config_reals(s.t, &times, &o.n_times, error);
     if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
     if (status == CST_OK) {

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The workloads of bench_iterations with costate and with torchdiffeq, in turns on this machine, from the same weights and
-# batch. Needs Python with torch and torchdiffeq: PYTHON=... names the interpreter. compare_torch.sh [threads [rounds]]
+# batch. Needs Python with torch and torchdiffeq: PYTHON=... names the interpreter. compare_torch.sh [threads [rounds [NAME]]],
+# NAME the beginning of a workload's
 set -eu
 cd "$(dirname "$0")/.."
-python=${PYTHON:-python3} threads=${1:-$(nproc)} rounds=${2:-3}
+python=${PYTHON:-python3} threads=${1:-$(nproc)} rounds=${2:-3} name=${3-}
 if ! "$python" -c 'import torch, torchdiffeq' 2>/dev/null; then
     echo "skipped: $python has no torch and torchdiffeq (python3 -m pip install torch torchdiffeq; PYTHON=... names another)"
     exit 0
@@ -14,7 +15,7 @@ trap 'rm -rf "$folder"' EXIT
 export OMP_NUM_THREADS=$threads MKL_NUM_THREADS=$threads
 for i in $(seq "$rounds"); do
     echo "round $i of $rounds"
-    build/float/bench_iterations "$threads" "$folder/costate-$i.json" "$folder" >/dev/null
+    build/float/bench_iterations "$threads" "$folder/costate-$i.json" "$folder" "$name" >/dev/null
     "$python" bench/torch_iterations.py "$folder" "$threads" "$folder/torch-$i.json"
 done
 "$python" - "$folder" "$rounds" <<'END'
@@ -38,7 +39,7 @@ ours, theirs = table("costate"), table("torch")
 print(f"{'':20} {'iteration':>10} {'nfe':>5} {'nfe b':>6} {'ms/nfe':>9} {'ms/nfe b':>9}   of torchdiffeq: iteration, nfe, nfe b"
       f"   loss, |gradient|")
 for name, row in list(theirs.items()) + list(ours.items()):
-    other = theirs[name[:2]]
+    other = theirs[name.split()[0]]
     per = [r["forward_ms"] / r["forward_nfe"] for r in (row, other)]
     per_b = [r["backward_ms"] / r["backward_nfe"] for r in (row, other)]
     label = name if row is not other else name + " with torchdiffeq"

@@ -11,9 +11,11 @@
 #include "datasets/npy_dataset.h"
 #include "datasets/oscillators.h"
 #include "datasets/part.h"
+#include "datasets/series_csv.h"
 #include "datasets/series_npy.h"
 #include "datasets/trajectories.h"
 #include "datasets/ts.h"
+#include "datasets/wav_dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,7 +33,9 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_csv_dataset_type,
     &cst_trajectories_type,
     &cst_series_npy_type,
+    &cst_series_csv_type,
     &cst_ts_type,
+    &cst_wav_dataset_type,
     &cst_spirals_type,
     &cst_circles_type,
     &cst_density_type,

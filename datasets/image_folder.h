@@ -1,9 +1,5 @@
-/* Folders of JPEG and PNG images, one folder a class, and their data set `images`.
- *
- * PATH/train/CLASS/... and PATH/test/CLASS/..., or PATH/CLASS/... where PATH has no train folder (rows for a test part
- * are then drawn by `test_size`). Classes are numbered in the order of their names by byte value, and images come in
- * that order too. Files beside class folders and names that begin with a dot are ignored. Rows are (channels, h, w);
- * all images must have one size. */
+/* Folders of JPEG and PNG images, one folder a class (datasets/class_folders.h), and their data set `images`; without a
+ * test folder rows for a test part are drawn by `test_size`. Rows are (channels, h, w); all images must have one size. */
 #ifndef CST_DATASETS_IMAGE_FOLDER_H
 #define CST_DATASETS_IMAGE_FOLDER_H
 

@@ -17,6 +17,8 @@ void cst_part_clear(cst_part *part);
 /* Room for `count` elements of `size` bytes, to be freed with free(), even if that is none; NULL if there is no memory or
  * the product is too large. */
 void *cst_array_new(size_t count, size_t size);
+/* The array with so much room; the old one, and *good false, if there is none. */
+void *cst_array_resize(void *array, size_t count, size_t size, bool *good);
 
 /* Copy the `count` rows i of a part of data with pick[i] == value to a new part, in order. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_part_copy(const cst_dataset *data, const cst_part *part, const uint8_t *pick,

@@ -25,15 +25,6 @@ void cst_series_clear(cst_series *s)
     *s = (cst_series){0};
 }
 
-/* The array with room for `count` elements; the old one, and *good false, if there is none. */
-static void *resized(void *array, size_t count, size_t size, bool *good)
-{
-    const size_t bytes = cst_size_mul(count, size);
-    void *larger = bytes < PTRDIFF_MAX ? realloc(array, bytes > 0 ? bytes : 1) : NULL;
-    if (!larger) *good = false;
-    return larger ? larger : array;
-}
-
 /* `wanted`, or half as much again as there is. */
 static size_t more_room(size_t room, size_t wanted)
 {
@@ -49,12 +40,12 @@ cst_status cst_series_reserve(cst_series *s, size_t n, size_t n_times, cst_error
     const size_t times = more_times ? more_room(s->times_room, n_times) : s->times_room;
     const size_t answers = s->stepwise ? times : rows;
     bool good = true;
-    s->lengths = resized(s->lengths, rows, sizeof *s->lengths, &good);
-    s->values = resized(s->values, cst_size_mul(times, s->channels), sizeof *s->values, &good);
-    if (s->timed) s->times = resized(s->times, times, sizeof *s->times, &good);
-    if (s->labelled) s->labels = resized(s->labels, answers, sizeof *s->labels, &good);
+    s->lengths = cst_array_resize(s->lengths, rows, sizeof *s->lengths, &good);
+    s->values = cst_array_resize(s->values, cst_size_mul(times, s->channels), sizeof *s->values, &good);
+    if (s->timed) s->times = cst_array_resize(s->times, times, sizeof *s->times, &good);
+    if (s->labelled) s->labels = cst_array_resize(s->labels, answers, sizeof *s->labels, &good);
     if (s->n_targets > 0)
-        s->targets = resized(s->targets, cst_size_mul(answers, s->n_targets), sizeof *s->targets, &good);
+        s->targets = cst_array_resize(s->targets, cst_size_mul(answers, s->n_targets), sizeof *s->targets, &good);
     if (!good) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu times of series", s->path, n_times);
     s->series_room = rows;
     s->times_room = times;

@@ -13,7 +13,7 @@
  *   time       what the file says, or the index a time has in the file, before `every`
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
  *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part, of each channel, the time
- *              and the counts too, as in the code of Kidger, Chen, Lyons, "Hey, that's not an ODE" (2021) */
+ *              and the counts too (in the published code of that paper, and of "Hey, that's not an ODE", only the values) */
 #ifndef CST_DATASETS_SERIES_H
 #define CST_DATASETS_SERIES_H
 
@@ -64,6 +64,36 @@ typedef struct cst_series_options {
     {                                                                                                                  \
         "drop", CST_KEY_REAL, offsetof(cst_series_options, drop), "0", 0, 0x1.fffffffffffffp-1, NULL,                  \
             "share of each series' times at which the values are taken away, drawn by the seed"                        \
+    }
+
+/* The files of up to three parts, by the keys path, train, validation and test: `files` is a cst_series_files in the struct
+ * `type`. */
+typedef struct cst_series_files {
+    const char *path;
+    const char *names[3];
+} cst_series_files;
+
+#define CST_SERIES_FILE_KEYS(type, files)                                                                              \
+    {"path",                                                                                                           \
+     CST_KEY_STRING,                                                                                                   \
+     offsetof(type, files.path),                                                                                       \
+     "",                                                                                                               \
+     0,                                                                                                                \
+     0,                                                                                                                \
+     NULL,                                                                                                             \
+     "folder of the files; without it their names are paths"},                                                         \
+        {"train", CST_KEY_STRING, offsetof(type, files.names[0]), NULL, 0, 0, NULL, "file"},                           \
+        {"validation",                                                                                                 \
+         CST_KEY_STRING,                                                                                               \
+         offsetof(type, files.names[1]),                                                                               \
+         "",                                                                                                           \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         NULL,                                                                                                         \
+         "file; without one series are drawn by validation_size"},                                                     \
+    {                                                                                                                  \
+        "test", CST_KEY_STRING, offsetof(type, files.names[2]), "", 0, 0, NULL,                                        \
+            "file; without one series are drawn by test_size"                                                          \
     }
 
 /* The series of a file, one behind the other: S times in all. A loader describes them, makes room and fills it. */

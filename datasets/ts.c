@@ -442,18 +442,11 @@ cst_status cst_ts_read(const char *path, cst_ts_classes *classes, cst_series *s,
 
 typedef struct options {
     cst_series_options series; /* first */
-    const char *path;
-    const char *files[3];
+    cst_series_files files;
 } options;
 
-#define FIELD(name) offsetof(options, name)
-
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, FIELD(path), "", 0, 0, NULL, "folder of the files; without it their names are paths"},
-    {"train", CST_KEY_STRING, FIELD(files[0]), NULL, 0, 0, NULL, "file"},
-    {"validation", CST_KEY_STRING, FIELD(files[1]), "", 0, 0, NULL,
-     "file; without one series are drawn by validation_size"},
-    {"test", CST_KEY_STRING, FIELD(files[2]), "", 0, 0, NULL, "file; without one series are drawn by test_size"},
+    CST_SERIES_FILE_KEYS(options, files),
     CST_SERIES_KEYS,
     {0},
 };
@@ -465,7 +458,7 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     cst_series parts[3] = {0};
     cst_ts_classes classes = {0};
     CST_TRY(cst_dataset_read(section, keys, &o, data, error));
-    cst_status status = cst_locate_files(o.path, o.files, 3, path, error);
+    cst_status status = cst_locate_files(o.files.path, o.files.names, 3, path, error);
     for (size_t i = 0; status == CST_OK && i < 3; i++) {
         if (path[i]) status = cst_ts_read(path[i], &classes, &parts[i], error);
     }

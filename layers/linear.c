@@ -56,24 +56,24 @@ static void add_weight_gradient(const cst_module *m, size_t rows, real scale, co
     if (gy && gtheta) cst_gemm(true, false, out, in, rows, scale, gy, out, x, in, 1, gtheta, in);
 }
 
-/* gb += scale times the sum of gy's rows. The sum is made before it is scaled and added: b's gradient may be a
- * quadrature much larger than one row's contribution. */
-static void add_bias_gradient(const cst_module *m, size_t rows, real scale, const real *gy, real *gtheta)
+void cst_add_rows(size_t rows, size_t width, real scale, const real *gy, real *gb)
 {
     enum { WIDTH = 128 };
-    if (!gy || !gtheta || !has_bias(m)) return;
-    const size_t out = out_of(m);
-    real *gb = gtheta + m->tensors[1].offset;
-    for (size_t first = 0; first < out; first += WIDTH) {
-        const size_t width = out - first < WIDTH ? out - first : WIDTH;
+    for (size_t first = 0; first < width; first += WIDTH) {
+        const size_t n = width - first < WIDTH ? width - first : WIDTH;
         real sum[WIDTH] = {0};
         for (size_t i = 0; i < rows; i++) {
-            const real *row = gy + i * out + first;
+            const real *row = gy + i * width + first;
 #pragma omp simd
-            for (size_t j = 0; j < width; j++) sum[j] += row[j];
+            for (size_t j = 0; j < n; j++) sum[j] += row[j];
         }
-        for (size_t j = 0; j < width; j++) gb[first + j] += scale * sum[j];
+        for (size_t j = 0; j < n; j++) gb[first + j] += scale * sum[j];
     }
+}
+
+static void add_bias_gradient(const cst_module *m, size_t rows, real scale, const real *gy, real *gtheta)
+{
+    if (gy && gtheta && has_bias(m)) cst_add_rows(rows, out_of(m), scale, gy, gtheta + m->tensors[1].offset);
 }
 
 /* forward: y = x W^T + b, so gx = gy W, gW = gy^T x, gb = sum of gy's rows. */

@@ -21,6 +21,10 @@ typedef struct cst_linear_options {
 CST_MUST_CHECK cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m,
                                          cst_error *error);
 
+/* gb (width) += scale times the sum of gy's rows (rows, width): a bias's gradient. The sum is made before it is scaled and
+ * added: gb may be a quadrature much larger than one row's contribution. */
+void cst_add_rows(size_t rows, size_t width, real scale, const real *gy, real *gb);
+
 /* Keys of a section that is read into cst_linear_options. */
 extern const cst_key cst_linear_keys[];
 

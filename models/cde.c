@@ -427,7 +427,7 @@ static cst_status cde_make(const cst_registry *registry, cst_config section, con
     o.path = o.rectilinear ? CST_PATH_LINEAR : (cst_path_kind)s.path;
     o.channel_times = s.times == 1;
     o.output_all = s.output == 1;
-    CST_TRY(cst_ode_options_read(s.solver, s.gradient, NULL, 0, &o.ode, error));
+    CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o.ode, error));
     cst_module *initial = NULL, *network = NULL;
     const cst_shape hidden = cst_shape_1d(s.hidden);
     cst_status status = make_initial(registry, &s, x, &initial, error);

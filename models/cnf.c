@@ -287,7 +287,7 @@ static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_sol
     CST_TRY(cst_config_read(s->integrals, cst_cnf_integral_keys, false, o, error));
     const size_t n = list_integrals(o, list);
     for (size_t i = 0; i < n; i++) integrals[i] = cst_cnf_integrals[list[i]];
-    CST_TRY(cst_ode_options_read(s->solver, s->gradient, integrals, n, &o->ode, error));
+    CST_TRY(cst_ode_options_read_integrals(s->solver, s->gradient, integrals, n, &o->ode, error));
     if (!cst_config_present(s->evaluation)) return CST_OK;
     evaluation_section e = {o->ode.forward.rtol, o->ode.forward.atol, s->divergence};
     cst_status status = cst_config_read(s->evaluation, cst_cnf_evaluation_keys, false, &e, error);

@@ -21,7 +21,9 @@
 #include "models/cnf.h"
 #include "models/field_net.h"
 #include "models/flow.h"
+#include "models/gru.h"
 #include "models/hamiltonian.h"
+#include "models/ode_rnn.h"
 #include "models/symoden.h"
 
 static const cst_module_type *const types[] = {
@@ -59,6 +61,8 @@ static const cst_module_type *const types[] = {
     &cst_field_net_type,
     &cst_cnf_type,
     &cst_flow_type,
+    &cst_gru_type,
+    &cst_ode_rnn_type,
     &cst_hamiltonian_type,
     &cst_symoden_type,
 };

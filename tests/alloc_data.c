@@ -4,10 +4,13 @@
 #include "data_files.h"
 #include "image_bytes.h"
 #include "tests/helpers.h"
+#include "wav_bytes.h"
 
 #include "core/file.h"
+#include "core/parallel.h"
 #include "core/safetensors.h"
 #include "datasets/dataset_write.h"
+#include "datasets/mfcc.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 
@@ -161,12 +164,44 @@ static const char regression_json[] = "{\"type\": \"csv\", \"train\": \"@/table.
 static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\", \"test_x\": "
                                "\"@/x.npy\", \"test_y\": \"@/y.npy\", \"validation_size\": 1}";
 
+static const char wav_json[] =
+    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 16, \"hop\": 8, "
+    "\"n_mels\": 6, \"n_mfcc\": 4, \"samples\": 50, \"validation_size\": 1, \"cache\": \"@/cache\"}";
+
 static const char pendulum_json[] =
     "{\"type\": \"double_pendulum\", \"trajectories\": 7, \"points\": 3, \"window\": 2, "
     "\"torques\": [[1, 0]], \"train_size\": 5}";
 static const char trajectories_json[] = "{\"type\": \"trajectories\", \"path\": \"@\", \"file\": \"paths.npy\", "
                                         "\"test_file\": \"more_paths.npy\", \"window\": 2, \"normalize\": true, "
                                         "\"validation_fraction\": 0.5}";
+
+static const char series_npy_json[] =
+    "{\"type\": \"series_npy\", \"train_x\": \"@/paths.npy\", \"train_y\": \"@/steps.npy\", \"test_x\": "
+    "\"@/paths.npy\", \"test_y\": \"@/steps.npy\", \"drop\": 0.5, \"intensity\": true, \"validation_size\": 1}";
+static const char series_csv_json[] =
+    "{\"type\": \"series_csv\", \"train\": \"@/series.csv\", \"test\": \"@/series.csv\", \"id_column\": \"id\", "
+    "\"time_column\": \"t\", \"target\": \"kind\", \"validation_size\": 1}";
+static const char ts_json[] = "{\"type\": \"ts\", \"train\": \"@/a.ts\", \"test\": \"@/b.ts\", \"test_size\": 1}";
+/* Some of a series' lines come after another's, which the message says by its name. */
+static const char series_again_json[] = "{\"type\": \"series_csv\", \"train\": \"@/again.csv\", \"id_column\": \"id\", "
+                                        "\"time_column\": \"t\", \"target\": \"kind\"}";
+
+static void write_series(void)
+{
+    static const char table[] = "id,t,x,kind\na,0,1,u\na,1,,u\nb,0,2,v\nc,0,3,u\n";
+    static const char again[] = "id,t,x,kind\na,0,1,u\nb,0,2,v\na,1,3,u\n";
+    static const char pairs[] =
+        "@timeStamps true\n@classLabel true u v\n@data\n(0,1),(1,2):(0.5,?),(1,3):u\n(2,3):(2,3):v\n";
+    static const char dates[] = "@timeStamps true\n@classLabel true v u\n@data\n"
+                                "(2004-02-28 23:59:59,1):(2004-02-29 00:00:00,2):u\n(2004-02-29 00:00:00,2)::v\n";
+    static const char steps[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|i1', 'fortran_order': False, 'shape': (2, 2), }"
+                                "          \n\0\1\377";
+    test_write("series.csv", table, sizeof table - 1);
+    test_write("again.csv", again, sizeof again - 1);
+    test_write("a.ts", pairs, sizeof pairs - 1);
+    test_write("b.ts", dates, sizeof dates - 1);
+    test_write("steps.npy", steps, sizeof steps); /* the last NUL is a byte of it */
+}
 
 static void write_trajectories(void)
 {
@@ -230,6 +265,21 @@ static void write_images(void)
     test_write("images/test/b/1.png", rgb_png, sizeof rgb_png);
 }
 
+static void write_words(void)
+{
+    static const struct {
+        const char *name;
+        size_t samples;
+    } words[] = {{"words/train/no/1.wav", 50},  {"words/train/no/2.wav", 49}, {"words/train/no/3.wav", 50},
+                 {"words/train/yes/1.wav", 50}, {"words/test/yes/1.wav", 50}, {"words/test/yes/2.wav", 50}};
+    const char *const folders[] = {"words",          "words/train",     "words/test",
+                                   "words/train/no", "words/train/yes", "words/test/yes"};
+    uint8_t file[WAV_HEADER + 2 * 50];
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) test_folder(folders[i]);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        test_write(words[i].name, file, wav_tone(file, 8000, words[i].samples, 0.02 * (double)(i + 1)));
+}
+
 /* Load, and expect as many rows as there are, and their sum. */
 static cst_status load(const char *json, const size_t n[3], cst_error *error)
 {
@@ -271,10 +321,46 @@ static cst_status run_npy(cst_error *error)
     return load(npy_json, (const size_t[]){3, 1, 4}, error);
 }
 
+static void nothing(void *context, size_t i)
+{
+    (void)context, (void)i;
+}
+
+/* No cache; and what FFTW's planner and the pool of threads allocate once and keep is there. */
+static void prepare_wav(void)
+{
+    cst_parallel(cst_threads_available(), CST_MAX_THREADS, nothing, NULL);
+    char path[TEST_PATH];
+    cst_mfcc *mfcc;
+    cst_error error;
+    test_remove(test_path("cache", path));
+    test_assert_ok("a plan", cst_mfcc_new(&(cst_mfcc_options){16, 8, 6, 4, 1e-6}, 8000, &mfcc, &error), &error);
+    cst_mfcc_free(mfcc);
+}
+
+/* Computed, and from the cache. */
+static cst_status run_wav(cst_error *error)
+{
+    CST_TRY(load(wav_json, (const size_t[]){2, 1, 2}, error));
+    return load(wav_json, (const size_t[]){2, 1, 2}, error);
+}
+
 static cst_status run_trajectories(cst_error *error)
 {
     CST_TRY(load(pendulum_json, (const size_t[]){5, 2, 4}, error));
     return load(trajectories_json, (const size_t[]){1, 1, 1}, error);
+}
+
+static cst_status run_series(cst_error *error)
+{
+    CST_TRY(load(series_npy_json, (const size_t[]){1, 1, 2}, error));
+    CST_TRY(load(series_csv_json, (const size_t[]){2, 1, 3}, error));
+    return load(ts_json, (const size_t[]){2, 0, 1}, error);
+}
+
+static cst_status run_series_again(cst_error *error)
+{
+    return load(series_again_json, (const size_t[]){0, 0, 0}, error);
 }
 
 static cst_status run_write(cst_error *error)
@@ -330,7 +416,10 @@ const alloc_scenario alloc_data_scenarios[] = {
     {"generated points", CST_OK, NULL, run_spirals, NULL},
     {"tables", CST_OK, NULL, run_tables, NULL},
     {"NumPy's arrays", CST_OK, NULL, run_npy, NULL},
+    {"sound, computed and from a cache", CST_OK, prepare_wav, run_wav, NULL},
     {"trajectories, simulated and in files", CST_OK, NULL, run_trajectories, NULL},
+    {"time series", CST_OK, NULL, run_series, NULL},
+    {"a series whose lines are apart", CST_EFORMAT, NULL, run_series_again, NULL},
     {"data written to files", CST_OK, NULL, run_write, NULL},
     {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
     {"a solve that is traced", CST_OK, NULL, run_trace, NULL},
@@ -343,9 +432,11 @@ void alloc_data_set_up(void)
     write_config();
     write_tables();
     write_trajectories();
+    write_series();
     write_idx();
     write_cifar();
     write_images();
+    write_words();
 }
 
 void alloc_data_tear_down(void)

@@ -1,7 +1,8 @@
 /* Allocations that fail on request, in a whole program: where TEST_DEFINE_ALLOC is defined before it is included, in one
  * source, this header defines malloc and its like in place of the C library's, for the project as for what it uses (cJSON,
  * zlib, stb, stdio, opendir). Counts what is allocated and not freed, so that leaks show without a sanitizer as well; under
- * AddressSanitizer the blocks are its own. For one thread at a time, and glibc. */
+ * AddressSanitizer the blocks are its own. Where several threads allocate, which one the k-th is may differ between runs.
+ * For glibc. */
 #ifndef CST_TESTS_FAILING_ALLOC_H
 #define CST_TESTS_FAILING_ALLOC_H
 
@@ -19,6 +20,7 @@ size_t test_alloc_live(void);
 #ifdef TEST_DEFINE_ALLOC
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +35,7 @@ size_t test_alloc_live(void);
 #if TEST_ASAN
 #define TEST_REAL(name) __interceptor_##name
 void *__interceptor_aligned_alloc(size_t alignment, size_t size);
+void *__interceptor_memalign(size_t alignment, size_t size);
 #define TEST_ALIGNED __interceptor_aligned_alloc
 #else
 #define TEST_REAL(name) __libc_##name
@@ -44,8 +47,12 @@ void *TEST_REAL(calloc)(size_t n, size_t size);
 void *TEST_REAL(realloc)(void *block, size_t size);
 void TEST_REAL(free)(void *block);
 
+/* Without AddressSanitizer's checks of the atomic counts: its own start allocates before it can check anything. */
+#define TEST_UNCHECKED __attribute__((no_sanitize_address))
+
 static struct {
-    size_t fail_at, count, failures, live;
+    size_t fail_at;
+    atomic_size_t count, failures, live;
     bool lasting;
 } test_alloc;
 
@@ -72,17 +79,16 @@ size_t test_alloc_live(void)
 }
 
 /* Whether this one is to fail. */
-static bool test_alloc_fails(void)
+TEST_UNCHECKED static bool test_alloc_fails(void)
 {
-    test_alloc.count++;
-    const size_t k = test_alloc.fail_at;
-    if (k == 0 || test_alloc.count < k || (test_alloc.count > k && !test_alloc.lasting)) return false;
+    const size_t count = ++test_alloc.count, k = test_alloc.fail_at;
+    if (k == 0 || count < k || (count > k && !test_alloc.lasting)) return false;
     test_alloc.failures++;
     errno = ENOMEM;
     return true;
 }
 
-static void *test_alloc_made(void *block)
+TEST_UNCHECKED static void *test_alloc_made(void *block)
 {
     test_alloc.live += block != NULL;
     return block;
@@ -98,7 +104,7 @@ void *calloc(size_t n, size_t size)
     return test_alloc_fails() ? NULL : test_alloc_made(TEST_REAL(calloc)(n, size));
 }
 
-void *realloc(void *block, size_t size)
+TEST_UNCHECKED void *realloc(void *block, size_t size)
 {
     if (test_alloc_fails()) return NULL;
     void *moved = TEST_REAL(realloc)(block, size);
@@ -112,7 +118,14 @@ void *aligned_alloc(size_t alignment, size_t size)
     return test_alloc_fails() ? NULL : test_alloc_made(TEST_ALIGNED(alignment, size));
 }
 
-void free(void *block)
+/* FFTW's. These do not fail, as it would end the program then. */
+void *memalign(size_t alignment, size_t size);
+void *memalign(size_t alignment, size_t size)
+{
+    return test_alloc_made(TEST_REAL(memalign)(alignment, size));
+}
+
+TEST_UNCHECKED void free(void *block)
 {
     test_alloc.live -= block != NULL;
     TEST_REAL(free)(block);

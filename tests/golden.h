@@ -17,6 +17,7 @@ typedef struct golden {
     const char *path;
     cst_config root;
     bool failed, skipped;
+    bool left_out; /* in a build of floats */
     cst_error error;
     const cst_registry *registry; /* of module types; NULL: cst_all_modules */
     const void *context;          /* of a field */
@@ -116,5 +117,6 @@ void golden_optimizer(golden *g);
 void golden_clip_grad_norm(golden *g);
 void golden_schedule(golden *g);
 void golden_train(golden *g);
+void golden_mfcc(golden *g);
 
 #endif

@@ -75,6 +75,7 @@ static int compare_paths(const void *a, const void *b)
 static const struct {
     const char *kind;
     void (*run)(golden *g); /* NULL: what it needs is not built yet */
+    bool in_double;         /* whatever `real` is */
 } kinds[] = {
     {"layer", golden_layer},
     {"solve", golden_solve},
@@ -87,12 +88,13 @@ static const struct {
     {"clip_grad_norm", golden_clip_grad_norm},
     {"schedule", golden_schedule},
     {"train", golden_train},
-    {"mfcc", NULL},
+    {"mfcc", golden_mfcc, true},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 typedef struct counts {
     size_t passed, failed, skipped;
+    size_t left_out; /* as `real` is float */
 } counts;
 
 static void run_kind(golden *g)
@@ -103,6 +105,8 @@ static void run_kind(golden *g)
     while (i < N_KINDS && strcmp(kinds[i].kind, kind) != 0) i++;
     if (i == N_KINDS)
         golden_fail(g, "unknown kind \"%s\"", kind);
+    else if (sizeof(real) < sizeof(double) && !kinds[i].in_double)
+        g->left_out = true;
     else if (!kinds[i].run)
         golden_skip(g, "kind \"%s\" is not built yet", kind);
     else
@@ -117,9 +121,10 @@ static void run_case(const char *path, counts *c)
         g.root = cst_document_root(document);
         run_kind(&g);
     }
+    c->left_out += g.left_out;
     c->failed += g.failed;
     c->skipped += !g.failed && g.skipped;
-    c->passed += !g.failed && !g.skipped;
+    c->passed += !g.failed && !g.skipped && !g.left_out;
     for (size_t i = 0; i < g.n_kept; i++) free(g.kept[i]);
     free(g.kept);
     cst_document_free(document);
@@ -127,10 +132,6 @@ static void run_case(const char *path, counts *c)
 
 int main(int argc, char **argv)
 {
-    if (sizeof(real) < sizeof(double)) {
-        puts("reference cases are in double precision: build with PRECISION=double\n0 passed, 0 failed, 1 skipped");
-        return EXIT_SUCCESS;
-    }
     files f = {0};
     counts c = {0};
     for (int i = 1; i < argc; i++) find(&f, argv[i]);
@@ -142,6 +143,10 @@ int main(int argc, char **argv)
     }
     free(f.paths);
     c.failed += f.unreadable;
+    if (c.left_out > 0) {
+        printf("%zu reference cases are in double precision: build with PRECISION=double\n", c.left_out);
+        c.skipped++;
+    }
     printf("%zu passed, %zu failed, %zu skipped\n", c.passed, c.failed, c.skipped);
-    return c.failed > 0 || c.passed == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return c.failed > 0 || c.passed + c.left_out == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,4 +1,6 @@
 /* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+#include "data_files.h"
+#include "datasets/npy.h"
 #include "tests/helpers.h"
 #include "train/gradients.h"
 
@@ -58,8 +60,74 @@ static void differences_take_the_same_steps(void **state)
     }
 }
 
+/* The corners of a CDE's path are steps too: they come from the data, and are stepped on again. */
+static void differences_of_a_cde(void **state)
+{
+    (void)state;
+    enum { N = 8, T = 5, C = 2 };
+    char path[TEST_PATH], json[1024 + TEST_PATH];
+    real x[N * T * C];
+    double values[N * T * C];
+    test_random(3, x, N * T * C, 1);
+    for (size_t i = 0; i < N * T * C; i++) values[i] = (double)x[i];
+    assert_int_equal(cst_npy_write(test_path("x.npy", path), CST_NPY_F8, &(cst_shape){3, {N, T, C}}, values, NULL),
+                     CST_OK);
+    assert_int_equal(
+        cst_npy_write(test_path("y.npy", path), CST_NPY_U1, &(cst_shape){1, {N}}, "\0\1\1\0\1\0\1\1", NULL), CST_OK);
+    static const char *const profiles[] = {"costate", "torchdiffeq"};
+    for (size_t i = 0; i < 2; i++) {
+        cst_gradient_row rows[CST_GRADIENT_ROWS];
+        cst_experiment e;
+        cst_error error;
+        snprintf(json, sizeof json,
+                 "{'name': 'a', 'threads': 1, 'data': {'type': 'npy', 'path': '%s', 'train_x': 'x.npy', 'train_y': "
+                 "'y.npy', 'batch_size': 8, 'normalize': false}, 'model': {'type': 'sequential', 'layers': [{'type': "
+                 "'cde', 'hidden': 3, 'field': {'type': 'sequential', 'layers': [{'type': 'linear', 'out_features': "
+                 "6}, {'type': 'tanh'}]}, 'solver': {'profile': '%s', 'rtol': 1e-4, 'atol': 1e-4}}, {'type': "
+                 "'linear', 'out_features': 2}]}, 'epochs': 1}",
+                 test_root, profiles[i]);
+        cst_document *document = test_parse(json);
+        test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
+        test_assert_ok(json, cst_gradients_compare(&e, rows, &error), &error);
+        const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
+        if (!(fabs(differences->along - exact->along) <= tolerance * fabs(exact->along)))
+            fail_msg("%s: %.10g, differences %.10g", profiles[i], exact->along, differences->along);
+        for (size_t row = 2; row + 1 < CST_GRADIENT_ROWS; row++)
+            assert_true(rows[row].distance > 0 && rows[row].distance < 0.1); /* other methods, not the config's own */
+        cst_experiment_clear(&e);
+        cst_document_free(document);
+    }
+}
+
+/* The block of a module that has one of its own is in no section "ode", which alone are changed. */
+static void a_block_of_another_module_is_refused(void **state)
+{
+    (void)state;
+    char path[TEST_PATH], json[1024 + TEST_PATH];
+    const double x[4 * 3 * 2] = {1, 2, 3};
+    cst_gradient_row rows[CST_GRADIENT_ROWS];
+    cst_experiment e;
+    cst_error error;
+    assert_int_equal(cst_npy_write(test_path("x.npy", path), CST_NPY_F8, &(cst_shape){3, {4, 3, 2}}, x, NULL), CST_OK);
+    assert_int_equal(cst_npy_write(test_path("y.npy", path), CST_NPY_U1, &(cst_shape){1, {4}}, "\0\1\1\0", NULL),
+                     CST_OK);
+    snprintf(
+        json, sizeof json,
+        "{'name': 'a', 'data': {'type': 'npy', 'path': '%s', 'train_x': 'x.npy', 'train_y': 'y.npy', 'batch_size': "
+        "4, 'normalize': false}, 'model': {'type': 'ode_rnn', 'hidden': 2, 'field': {'type': 'tanh'}}, 'epochs': 1}",
+        test_root);
+    cst_document *document = test_parse(json);
+    test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
+    test_assert_error(cst_gradients_compare(&e, rows, &error), CST_EUNSUPPORTED, &error,
+                      "gradients of an ODE block inside another module are not compared");
+    cst_experiment_clear(&e);
+    cst_document_free(document);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(differences_take_the_same_steps)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(differences_take_the_same_steps),
+                                       cmocka_unit_test(differences_of_a_cde),
+                                       cmocka_unit_test(a_block_of_another_module_is_refused)};
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,7 +1,9 @@
 /* Something to learn at every time of a series: a batch of these is to the loss what its times are that have a label or a
  * target, one row each. */
+#include "data_files.h"
 #include "tests/helpers.h"
 
+#include "datasets/npy.h"
 #include "layers/linear.h"
 #include "models/registry.h"
 
@@ -121,12 +123,137 @@ static void test_nothing_there(void **state)
     pupil_clear(&p);
 }
 
+/* ---- training ------------------------------------------------------------------------------------------------ */
+
+enum { SERIES = 7, TIMES = 5, CLASSES = 3 };
+
+/* Series of two channels that end anywhere, with a label at some of their times: how many in all. */
+static size_t write_series(int32_t labels[SERIES * TIMES])
+{
+    char path[TEST_PATH];
+    real x[SERIES * TIMES * 2];
+    size_t n = 0;
+    test_random(4, x, SERIES * TIMES * 2, 1);
+    for (size_t i = 0; i < SERIES * TIMES; i++) {
+        const size_t series = i / TIMES, time = i % TIMES;
+        labels[i] = (i + series) % 4 == 1 || time > series ? -1 : (int32_t)(i % CLASSES);
+        n += labels[i] >= 0;
+    }
+    const cst_shape shape = {3, {SERIES, TIMES, 2}}, times = {2, {SERIES, TIMES}};
+    assert_int_equal(cst_npy_write(test_path("x.npy", path), CST_NPY_REAL, &shape, x, NULL), CST_OK);
+    assert_int_equal(cst_npy_write(test_path("y.npy", path), CST_NPY_I4, &times, labels, NULL), CST_OK);
+    return n;
+}
+
+/* A readout at every time of them. */
+static void make_run(test_run *run, size_t batch_size, size_t eval_batch_size)
+{
+    char json[1024];
+    snprintf(
+        json, sizeof json,
+        "{'name': 'a', 'threads': 1, 'epochs': 2, 'data': {'type': 'series_npy', 'path': '%s', 'train_x': 'x.npy', "
+        "'train_y': 'y.npy', 'test_x': 'x.npy', 'test_y': 'y.npy', 'batch_size': %zu, 'eval_batch_size': %zu}, "
+        "'model': {'type': 'linear', 'out_features': 3}, 'optimizer': {'type': 'sgd', 'lr': 0.1}}",
+        test_root, batch_size, eval_batch_size);
+    test_run_init(run, json, NULL);
+}
+
+/* The loss of a part is the mean over its labels however it is cut into batches, and so is the accuracy. */
+static void test_evaluation(void **state)
+{
+    (void)state;
+    static int32_t labels[SERIES * TIMES];
+    const size_t n = write_series(labels);
+    double loss = 0;
+    size_t correct = 0;
+    for (size_t size = 1; size <= SERIES + 1; size++) {
+        test_run run;
+        cst_evaluation r;
+        cst_error error = {0};
+        make_run(&run, SERIES, size);
+        test_assert_ok("evaluation", cst_trainer_evaluate(&run.trainer, &run.experiment.data.test, &r, &error), &error);
+        assert_true(r.rows == SERIES && r.targeted == n && r.correct <= n);
+        test_assert_near("accuracy", r.accuracy, (double)r.correct / (double)n, 1e-15);
+        if (size == 1) {
+            loss = r.loss;
+            correct = r.correct;
+        }
+        test_assert_near("loss", r.loss, loss, 4 * (double)CST_REAL_EPSILON);
+        assert_int_equal(r.correct, correct);
+        /* By hand, a label at a time. */
+        const cst_dataset *data = &run.experiment.data;
+        double sum = 0;
+        real x[TIMES * 3];
+        const real *w = run.trainer.learner.theta, *b = w + 9;
+        for (size_t i = 0; i < SERIES * TIMES; i++) {
+            if (labels[i] < 0) continue;
+            double y[CLASSES], total = 0;
+            cst_dataset_gather(data, &data->test, (const size_t[]){i / TIMES}, 1, x, NULL, NULL);
+            for (size_t j = 0; j < CLASSES; j++) {
+                y[j] = (double)b[j];
+                for (size_t c = 0; c < 3; c++) y[j] += (double)w[j * 3 + c] * (double)x[i % TIMES * 3 + c];
+                total += exp(y[j]);
+            }
+            sum += log(total) - y[labels[i]];
+        }
+        test_assert_near("loss by hand", r.loss, sum / (double)n, 100 * (double)CST_REAL_EPSILON);
+        test_run_clear(&run);
+    }
+}
+
+static void test_epochs(void **state)
+{
+    (void)state;
+    static int32_t labels[SERIES * TIMES];
+    test_run run;
+    cst_error error = {0};
+    write_series(labels);
+    make_run(&run, 3, 4);
+    test_assert_ok("training", cst_trainer_run(&run.trainer, &error), &error);
+    const cst_metrics *m = run.trainer.training.metrics;
+    assert_int_equal(run.trainer.training.n_metrics, 2);
+    assert_true(m[1].train_loss < m[0].train_loss && m[1].test_loss < m[0].test_loss);
+    assert_true(m[0].train_accuracy >= 0 && m[0].train_accuracy <= 1);
+    test_run_clear(&run);
+}
+
+static void refuse_model(const char *model, const char *loss, const char *message)
+{
+    char json[1024];
+    cst_experiment e;
+    cst_error error = {0};
+    snprintf(json, sizeof json,
+             "{'name': 'a', 'epochs': 1, 'data': {'type': 'series_npy', 'path': '%s', 'train_x': 'x.npy', 'train_y': "
+             "'y.npy'}, 'model': %s, 'loss': '%s'}",
+             test_root, model, loss);
+    cst_document *document = test_parse(json);
+    test_assert_error(cst_experiment_new(document, &e, &error), CST_ECONFIG, &error, message);
+    cst_document_free(document);
+}
+
+static void test_models_that_do_not_fit(void **state)
+{
+    (void)state;
+    static int32_t labels[SERIES * TIMES];
+    write_series(labels);
+    refuse_model(
+        "{'type': 'linear', 'out_features': 2}", "cross_entropy",
+        "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (5, 2)");
+    refuse_model(
+        "{'type': 'sequential', 'layers': [{'type': 'flatten'}, {'type': 'linear', 'out_features': 15}]}",
+        "cross_entropy",
+        "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (15)");
+    refuse_model("{'type': 'linear', 'out_features': 1}", "bce_with_logits",
+                 "test.json: model: bce_with_logits expects 2 classes and one output, got 3 classes and rows of shape "
+                 "(5, 1)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_labels),        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_models_that_do_not_fit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -189,6 +189,34 @@ static void test_pairs_that_are_wrong(void **state)
     test_load_fails(JSON ", \"time\": \"file\"}", CST_ECONFIG, TEST_WORDS("time: expected a file with times", "/a.ts"));
 }
 
+/* Cut off anywhere or with any byte changed, a file is read or refused with its name. */
+static void damage(const char *good)
+{
+    char bytes[512];
+    const size_t size = strlen(good);
+    for (size_t i = 0; i < 3 * size; i++) { /* two flipped bits of each byte, and its end */
+        cst_dataset data;
+        cst_error error = {0};
+        const size_t at = i / 3;
+        memcpy(bytes, good, size);
+        if (i % 3 > 0) bytes[at] = (char)(bytes[at] ^ 1 << (i % 3 == 1 ? at % 8 : 4));
+        test_write("a.ts", bytes, i % 3 > 0 ? size : at);
+        const cst_status status = test_load(JSON "}", 0, &data, &error);
+        if (status == CST_OK)
+            cst_dataset_clear(&data);
+        else if (status != CST_EFORMAT || !strstr(error.message, "/a.ts: "))
+            fail_msg("%s: %s", cst_status_name(status), error.message);
+    }
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    damage("#x\n@timeStamps false\n@dimensions 2\n@classLabel true a b\n@data\n1,?:2,3:a\n-4e1:.5:b\n");
+    damage("@timeStamps true\n@targetLabel true\n@data\n(0,1),(2,2):(1,10):0.5\n:(-1.5,3):2\n");
+    damage("@timeStamps true\n@classLabel true a\n@data\n(2004-02-28 23:59:59,1),(2004-02-29 00:00:00,2):a\n");
+}
+
 /* ---- real data ------------------------------------------------------------------------------------------------- */
 
 static void test_character_trajectories(void **state)
@@ -234,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_headers_that_are_wrong),
         cmocka_unit_test(test_series_that_are_wrong),
         cmocka_unit_test(test_pairs_that_are_wrong),
+        cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_character_trajectories),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);

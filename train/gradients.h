@@ -27,7 +27,7 @@ enum { CST_GRADIENT_ROWS = 5 };
  * the model alike; the ODE's own gradient is that of steps for tolerances a thousand times tighter; the last row is a
  * central difference of the loss along a random direction, each solve taking the steps that it took at the middle, as
  * the exact gradient does. Errors: as of cst_experiment_new; CST_EUNSUPPORTED for a model without an ODE block, or
- * with one inside another's field. */
+ * with one inside another's field or of another module's own. */
 CST_MUST_CHECK cst_status cst_gradients_compare(const cst_experiment *e, cst_gradient_row rows[CST_GRADIENT_ROWS],
                                                 cst_error *error);
 

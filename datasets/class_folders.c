@@ -1,0 +1,214 @@
+#include "datasets/class_folders.h"
+
+#include "core/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static cst_status no_memory(const char *path, cst_error *error)
+{
+    return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+}
+
+/* ---- names in a folder --------------------------------------------------------------------------------------- */
+
+void cst_names_clear(cst_names *list)
+{
+    for (size_t i = 0; i < list->n; i++) free(list->name[i]);
+    free(list->name);
+    *list = (cst_names){0};
+}
+
+/* Take over a malloc'ed name, whatever happens. */
+static bool take_name(cst_names *list, char *name)
+{
+    if (name && list->n == list->capacity) {
+        const size_t capacity = list->capacity > 0 ? 2 * list->capacity : 64;
+        char **larger = realloc(list->name, capacity * sizeof *larger);
+        if (larger) {
+            list->name = larger;
+            list->capacity = capacity;
+        }
+    }
+    if (!name || list->n == list->capacity) {
+        free(name);
+        return false;
+    }
+    list->name[list->n++] = name;
+    return true;
+}
+
+cst_status cst_names_add(cst_names *list, const char *name, cst_error *error)
+{
+    return take_name(list, strdup(name)) ? CST_OK : no_memory(name, error);
+}
+
+static const size_t nowhere = (size_t)-1;
+
+static size_t find_name(const cst_names *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcmp(list->name[i], name) == 0) return i;
+    }
+    return nowhere;
+}
+
+/* By byte value, whatever the locale, so that classes have the same numbers everywhere. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+    const size_t n = strlen(name), m = suffix ? strlen(suffix) : 0;
+    return n >= m && (m == 0 || strcasecmp(name + n - m, suffix) == 0);
+}
+
+/* What is in a folder, in order, without names that begin with a dot; only other folders if so wished. */
+static cst_status read_names(const char *path, bool only_folders, const char *suffix, cst_names *list, cst_error *error)
+{
+    *list = (cst_names){0};
+    DIR *folder = opendir(path);
+    if (!folder) return cst_fail_io(error, path, "cannot open the folder", errno);
+    cst_status status = CST_OK;
+    const struct dirent *entry;
+    while (status == CST_OK && (errno = 0, entry = readdir(folder))) {
+        if (entry->d_name[0] == '.' || !has_suffix(entry->d_name, suffix)) continue;
+        char *whole = only_folders ? cst_path_join(path, entry->d_name) : NULL;
+        const bool wanted = !only_folders || (whole && cst_path_is_folder(whole));
+        if ((only_folders && !whole) || (wanted && !take_name(list, strdup(entry->d_name))))
+            status = no_memory(path, error);
+        free(whole);
+    }
+    if (status == CST_OK && errno != 0) {
+        status = cst_fail_io(error, path, "cannot read the folder", errno);
+    }
+    closedir(folder);
+    if (status != CST_OK) {
+        cst_names_clear(list);
+    } else if (list->n > 0) {
+        qsort(list->name, list->n, sizeof *list->name, by_name);
+    }
+    return status;
+}
+
+/* ---- a part -------------------------------------------------------------------------------------------------- */
+
+/* Append the files of one class. */
+static cst_status add_class(const char *path, const cst_class_kind *kind, size_t label, cst_class_files *files,
+                            cst_error *error)
+{
+    cst_names in_class;
+    CST_TRY(read_names(path, false, kind->suffix, &in_class, error));
+    cst_status status = CST_OK;
+    if (in_class.n == 0) status = cst_fail(error, CST_EFORMAT, "%s: no %s in this class", path, kind->what);
+    const size_t total = files->paths.n + in_class.n;
+    int32_t *larger = status == CST_OK ? realloc(files->labels, total * sizeof *larger) : NULL;
+    if (status == CST_OK && !larger) status = no_memory(path, error);
+    if (larger) files->labels = larger;
+    for (size_t i = 0; status == CST_OK && i < in_class.n; i++) {
+        files->labels[files->paths.n] = (int32_t)label;
+        if (!take_name(&files->paths, cst_path_join(path, in_class.name[i]))) status = no_memory(path, error);
+    }
+    cst_names_clear(&in_class);
+    return status;
+}
+
+/* The files of all classes, of which `there` are in the folder. */
+static cst_status add_classes(const char *root, const cst_class_kind *kind, const cst_names *classes,
+                              const cst_names *there, cst_class_files *files, cst_error *error)
+{
+    for (size_t c = 0; c < classes->n; c++) {
+        if (find_name(there, classes->name[c]) == nowhere) continue;
+        char *path = cst_path_join(root, classes->name[c]);
+        const cst_status status = path ? add_class(path, kind, c, files, error) : no_memory(root, error);
+        free(path);
+        CST_TRY(status);
+    }
+    return CST_OK;
+}
+
+/* That the folder has at least one class; and every class, or no other ones, as `every` says. */
+static cst_status check_classes(const char *root, const cst_class_kind *kind, const cst_names *classes,
+                                const cst_names *there, bool every, cst_error *error)
+{
+    if (there->n == 0) return cst_fail(error, CST_EFORMAT, "%s: no folder in it: expected one a class", root);
+    for (size_t c = 0; every && c < classes->n; c++) {
+        if (find_name(there, classes->name[c]) == nowhere)
+            return cst_fail(error, CST_EFORMAT, "%s: no folder \"%s\" in it, one of the classes", root,
+                            classes->name[c]);
+    }
+    for (size_t c = 0; !kind->classes && c < there->n; c++) {
+        if (find_name(classes, there->name[c]) == nowhere)
+            return cst_fail(error, CST_EFORMAT, "%s: class \"%s\" is not among those of the training %s", root,
+                            there->name[c], kind->what);
+    }
+    return CST_OK;
+}
+
+static cst_status copy_names(const cst_names *from, cst_names *to, cst_error *error)
+{
+    for (size_t i = 0; i < from->n; i++) CST_TRY(cst_names_add(to, from->name[i], error));
+    return CST_OK;
+}
+
+static cst_status read_part(const char *root, const cst_class_kind *kind, bool train, cst_class_folders *folders,
+                            cst_class_files *files, cst_error *error)
+{
+    cst_names there;
+    CST_TRY(read_names(root, true, NULL, &there, error));
+    cst_status status = CST_OK;
+    if (train) status = copy_names(kind->classes ? kind->classes : &there, &folders->classes, error);
+    if (status == CST_OK) status = check_classes(root, kind, &folders->classes, &there, train, error);
+    if (status == CST_OK) status = add_classes(root, kind, &folders->classes, &there, files, error);
+    if (status == CST_OK && files->paths.n == 0)
+        status = cst_fail(error, CST_EFORMAT, "%s: no folder of one of the classes in it", root);
+    cst_names_clear(&there);
+    return status;
+}
+
+/* ---- for callers --------------------------------------------------------------------------------------------- */
+
+cst_status cst_class_folders_find(const char *path, char **train, char **test, cst_error *error)
+{
+    *train = cst_path_join(path, "train");
+    *test = cst_path_join(path, "test");
+    if (*train && *test && !cst_path_is_folder(*train)) {
+        free(*train);
+        free(*test);
+        *train = strdup(path);
+        *test = NULL;
+        return *train ? CST_OK : no_memory(path, error);
+    }
+    if (*train && *test) return CST_OK;
+    free(*train);
+    free(*test);
+    *train = *test = NULL;
+    return no_memory(path, error);
+}
+
+cst_status cst_class_folders_read(const char *train, const char *test, const cst_class_kind *kind,
+                                  cst_class_folders *folders, cst_error *error)
+{
+    *folders = (cst_class_folders){0};
+    cst_status status = read_part(train, kind, true, folders, &folders->train, error);
+    if (status == CST_OK && test) status = read_part(test, kind, false, folders, &folders->test, error);
+    if (status != CST_OK) cst_class_folders_clear(folders);
+    return status;
+}
+
+void cst_class_folders_clear(cst_class_folders *folders)
+{
+    cst_names_clear(&folders->classes);
+    cst_class_files *const parts[] = {&folders->train, &folders->test};
+    for (size_t i = 0; i < 2; i++) {
+        cst_names_clear(&parts[i]->paths);
+        free(parts[i]->labels);
+    }
+    *folders = (cst_class_folders){0};
+}

@@ -1,0 +1,243 @@
+#include "datasets/series_csv.h"
+
+#include "core/text.h"
+#include "datasets/csv_table.h"
+#include "datasets/locate.h"
+#include "datasets/part.h"
+#include "datasets/series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PER_SERIES, PER_TIME };
+enum { ID, TIME, N_ROLES }; /* columns with a role of their own */
+
+/* A series by its name, and the line where it begins. */
+typedef struct beginning {
+    char *name;
+    size_t line;
+} beginning;
+
+/* A file under way. */
+typedef struct reader {
+    cst_table *t;
+    const cst_table_role *roles;
+    cst_series *s;
+    cst_csv csv;
+    size_t total; /* times so far, of all series */
+    beginning *begun;
+    size_t room; /* of these */
+    cst_error *error;
+} reader;
+
+static cst_status no_memory(const reader *r)
+{
+    return cst_fail(r->error, CST_ENOMEM, "%s: out of memory", r->s->path);
+}
+
+static const char *field(const reader *r, size_t column)
+{
+    return cst_csv_field(&r->csv, column);
+}
+
+/* ---- series -------------------------------------------------------------------------------------------------- */
+
+/* Whether the line at hand begins a series; then it is counted, and has no times yet. */
+static cst_status begin_series(reader *r, bool *first)
+{
+    const char *name = field(r, r->roles[ID].column);
+    cst_series *s = r->s;
+    if (!*name) return cst_table_fail(r->t, &r->csv, r->roles[ID].column, "the name of a series", r->error);
+    *first = s->n == 0 || strcmp(name, r->begun[s->n - 1].name) != 0;
+    CST_TRY(cst_series_reserve(s, s->n + *first, r->total + 1, r->error));
+    if (!*first) return CST_OK;
+    if (s->n == r->room) {
+        bool good = true;
+        const size_t room = r->room > 0 ? 2 * r->room : 64;
+        r->begun = cst_array_resize(r->begun, room, sizeof *r->begun, &good);
+        if (!good) return no_memory(r);
+        r->room = room;
+    }
+    r->begun[s->n] = (beginning){strdup(name), r->csv.line};
+    if (!r->begun[s->n].name) return no_memory(r);
+    s->lengths[s->n++] = 0;
+    return CST_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const beginning *x = a, *y = b;
+    const int order = strcmp(x->name, y->name);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* That no series begins twice. */
+static cst_status check_beginnings(reader *r)
+{
+    qsort(r->begun, r->s->n, sizeof *r->begun, by_name);
+    for (size_t i = 1; i < r->s->n; i++) {
+        if (strcmp(r->begun[i].name, r->begun[i - 1].name) != 0) continue;
+        cst_text name = {0};
+        cst_text_excerpt(&name, r->begun[i].name);
+        const cst_status status =
+            name.failed
+                ? no_memory(r)
+                : cst_fail(r->error, CST_EFORMAT,
+                           "%s: line %zu: expected the lines of a series to stand together, but some of %s came "
+                           "before, from line %zu on",
+                           r->s->path, r->begun[i].line, name.data, r->begun[i - 1].line);
+        free(name.data);
+        return status;
+    }
+    return CST_OK;
+}
+
+/* ---- lines --------------------------------------------------------------------------------------------------- */
+
+/* A number, or NaN for an empty field. */
+static cst_status read_number(const reader *r, size_t column, real *value)
+{
+    *value = (real)NAN;
+    return *field(r, column) ? cst_table_number(r->t, &r->csv, column, value, r->error) : CST_OK;
+}
+
+static cst_status read_time(reader *r, bool first)
+{
+    const size_t column = r->roles[TIME].column;
+    real *time = r->s->times + r->total;
+    CST_TRY(cst_table_number(r->t, &r->csv, column, time, r->error));
+    if (first || *time > time[-1]) return CST_OK;
+    return cst_table_fail(r->t, &r->csv, column, "a time after that of the series' line before", r->error);
+}
+
+static cst_status read_class(reader *r, bool first)
+{
+    cst_series *s = r->s;
+    int32_t label = -1;
+    const bool none = s->stepwise && !*field(r, r->t->targets[0]);
+    if (!none) CST_TRY(cst_table_label(r->t, &r->csv, &label, r->error));
+    if (!s->stepwise && !first && label != s->labels[s->n - 1])
+        return cst_table_fail(r->t, &r->csv, r->t->targets[0], "the class of the series' lines before", r->error);
+    s->labels[s->stepwise ? r->total : s->n - 1] = label;
+    return CST_OK;
+}
+
+static cst_status read_targets(reader *r, bool first)
+{
+    cst_series *s = r->s;
+    real *to = s->targets + (s->stepwise ? r->total : s->n - 1) * s->n_targets;
+    for (size_t i = 0; i < s->n_targets; i++) {
+        const size_t column = r->t->targets[i];
+        real value;
+        if (s->stepwise) {
+            CST_TRY(read_number(r, column, &to[i]));
+            continue;
+        }
+        CST_TRY(cst_table_number(r->t, &r->csv, column, &value, r->error));
+        if (!first && value != to[i])
+            return cst_table_fail(r->t, &r->csv, column, "the number of the series' lines before", r->error);
+        to[i] = value;
+    }
+    return CST_OK;
+}
+
+static cst_status read_line(reader *r)
+{
+    bool first;
+    CST_TRY(begin_series(r, &first));
+    CST_TRY(read_time(r, first));
+    real *x = r->s->values + r->total * r->s->channels;
+    for (size_t i = 0; i < r->t->n_columns; i++) {
+        if (!r->t->taken[i]) CST_TRY(read_number(r, i, x++));
+    }
+    CST_TRY(r->s->labelled ? read_class(r, first) : read_targets(r, first));
+    r->s->lengths[r->s->n - 1]++;
+    r->total++;
+    return CST_OK;
+}
+
+static cst_status read_lines(reader *r)
+{
+    while (r->csv.n > 0) {
+        CST_TRY(read_line(r));
+        CST_TRY(cst_csv_next(&r->csv, r->error));
+    }
+    if (r->s->n == 0)
+        return cst_fail(r->error, CST_EFORMAT, "%s: expected lines after the header, found none", r->s->path);
+    CST_TRY(check_beginnings(r));
+    if (r->t->ordered) return CST_OK;
+    return cst_table_order(r->t, r->s->labels, r->s->stepwise ? r->total : r->s->n, r->error);
+}
+
+static cst_status read_file(cst_table *t, const cst_table_role *roles, const char *path, bool stepwise, cst_series *s,
+                            cst_error *error)
+{
+    reader r = {.t = t, .roles = roles, .s = s, .error = error};
+    cst_status status = cst_table_open(t, path, &r.csv, error);
+    *s = (cst_series){.path = path, .timed = true, .stepwise = stepwise, .channels = t->n_features};
+    s->labelled = t->o->task == CST_CLASSIFICATION;
+    s->n_targets = s->labelled ? 0 : t->n_targets;
+    if (status == CST_OK) status = read_lines(&r);
+    for (size_t i = 0; i < s->n; i++) free(r.begun[i].name);
+    free(r.begun);
+    cst_csv_close(&r.csv);
+    return status;
+}
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+typedef struct options {
+    cst_series_options series; /* first */
+    cst_series_files files;
+    cst_table_options table;
+    const char *id_column, *time_column;
+    int target_per;
+} options;
+
+static const char *const target_choices[] = {[PER_SERIES] = "series", [PER_TIME] = "time", NULL};
+
+static const cst_key keys[] = {
+    CST_SERIES_FILE_KEYS(options, files),
+    {"id_column", CST_KEY_STRING, offsetof(options, id_column), NULL, 0, 0, NULL,
+     "column that names the series a line belongs to"},
+    {"time_column", CST_KEY_STRING, offsetof(options, time_column), NULL, 0, 0, NULL,
+     "column of the times, which increase from line to line of a series"},
+    {"target_per", CST_KEY_CHOICE, offsetof(options, target_per), "\"series\"", 0, 0, target_choices,
+     "whether a series has one target, the same on each of its lines, or each time has one, or none"},
+    CST_TABLE_KEYS(options, table),
+    CST_SERIES_KEYS,
+    {0},
+};
+
+static cst_status read_files(cst_config section, const options *o, char *const path[3], cst_series parts[3],
+                             cst_dataset *data, cst_error *error)
+{
+    cst_table_role roles[N_ROLES] = {[ID] = {"id_column", 0}, [TIME] = {"time_column", 0}};
+    cst_table t = {.section = section, .o = &o->table, .roles = roles, .n_roles = N_ROLES};
+    cst_status status = CST_OK;
+    for (size_t i = 0; status == CST_OK && i < 3; i++) {
+        if (path[i]) status = read_file(&t, roles, path[i], o->target_per == PER_TIME, &parts[i], error);
+    }
+    data->n_classes = t.n_classes;
+    cst_table_clear(&t);
+    return status;
+}
+
+static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    options o = {0};
+    char *path[3] = {0};
+    cst_series parts[3] = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    cst_status status = cst_locate_files(o.files.path, o.files.names, 3, path, error);
+    if (status == CST_OK) status = read_files(section, &o, path, parts, data, error);
+    if (status == CST_OK) status = cst_series_finish(section, &o.series, seed, parts, data, error);
+    for (size_t i = 0; i < 3; i++) {
+        cst_series_clear(&parts[i]);
+        free(path[i]);
+    }
+    return status;
+}
+
+const cst_dataset_type cst_series_csv_type = {"series_csv", "time series in CSV files, a line a time", keys, load};

@@ -1,0 +1,153 @@
+#include "datasets/wav_dataset.h"
+
+#include "datasets/locate.h"
+#include "datasets/part.h"
+#include "datasets/series.h"
+#include "datasets/wav_features.h"
+
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct wav_options {
+    cst_series_options series; /* first */
+    const char *path, *cache;
+    cst_config classes;
+    size_t samples;
+    cst_mfcc_options mfcc;
+} wav_options;
+
+#define FIELD(name) offsetof(wav_options, name)
+
+static const cst_key keys[] = {
+    {"path", CST_KEY_STRING, FIELD(path), NULL, 0, 0, NULL, "folder with train/ and test/, or with the class folders"},
+    {"classes", CST_KEY_LIST, FIELD(classes), "", 0, 0, NULL,
+     "the class folders that are used, by label; all if absent", "strings"},
+    {"samples", CST_KEY_SIZE, FIELD(samples), "", 1, 1e9, NULL,
+     "leave out clips that have another number of samples; if absent, lengths may differ"},
+    {"n_fft", CST_KEY_SIZE, FIELD(mfcc.n_fft), "200", 2, 1 << 20, NULL, "samples of a frame, even"},
+    {"hop", CST_KEY_SIZE, FIELD(mfcc.hop), "100", 1, 1e9, NULL, "samples from a frame to the next"},
+    {"n_mels", CST_KEY_SIZE, FIELD(mfcc.n_mels), "64", 1, 4096, NULL, "filters on the mel scale"},
+    {"n_mfcc", CST_KEY_SIZE, FIELD(mfcc.n_mfcc), "20", 1, 4096, NULL, "coefficients kept, at most n_mels"},
+    {"log_offset", CST_KEY_REAL, FIELD(mfcc.log_offset), "1e-6", DBL_MIN, DBL_MAX, NULL,
+     "added to a filter's energy before its logarithm is taken"},
+    {"cache", CST_KEY_STRING, FIELD(cache), "", 0, 0, NULL,
+     "folder in which the coefficients are kept for the next time; if absent they are not"},
+    CST_SERIES_KEYS,
+    {0},
+};
+
+static cst_status read_classes(cst_config list, cst_names *classes, cst_error *error)
+{
+    if (cst_config_length(list) == 0) return cst_config_expected(list, "at least one name of a folder", error);
+    for (size_t i = 0; i < cst_config_length(list); i++) {
+        const cst_config item = cst_config_item(list, i);
+        const char *name = cst_config_string(item);
+        if (!name || !*name || strchr(name, '/')) return cst_config_expected(item, "the name of a folder", error);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(classes->name[k], name) == 0)
+                return cst_config_expected(item, "another class than before", error);
+        }
+        CST_TRY(cst_names_add(classes, name, error));
+    }
+    return CST_OK;
+}
+
+/* ---- series -------------------------------------------------------------------------------------------------- */
+
+/* Clips first, first + 1, ... of the features are the part's. */
+static cst_status fill(const wav_options *o, const char *folder, const cst_class_files *files,
+                       const cst_wav_features *f, size_t first, cst_series *series, cst_error *error)
+{
+    size_t n = 0, n_times = 0;
+    for (size_t i = first; i < first + files->paths.n; i++) {
+        n += f->frames[i] > 0;
+        n_times += f->frames[i];
+    }
+    if (n == 0)
+        return cst_fail(error, CST_EFORMAT, "%s: expected clips of %zu samples, but all %zu clips have another number",
+                        folder, o->samples, files->paths.n);
+    *series = (cst_series){.path = folder, .channels = f->channels, .labelled = true};
+    CST_TRY(cst_series_reserve(series, n, n_times, error));
+    real *values = series->values;
+    for (size_t i = 0; i < files->paths.n; i++) {
+        const size_t frames = f->frames[first + i];
+        if (frames == 0) continue;
+        series->lengths[series->n] = frames;
+        series->labels[series->n++] = files->labels[i];
+        memcpy(values, f->values + (first + i) * f->steps * f->channels, frames * f->channels * sizeof *values);
+        values += frames * f->channels;
+    }
+    return CST_OK;
+}
+
+/* The files of both parts one after the other; the names are still the folders'. */
+static cst_status join(const cst_class_folders *folders, cst_names *all, cst_error *error)
+{
+    const cst_names *train = &folders->train.paths, *test = &folders->test.paths;
+    all->name = cst_array_new(train->n + test->n, sizeof *all->name);
+    if (!all->name) return cst_fail(error, CST_ENOMEM, "out of memory for the names of %zu files", train->n + test->n);
+    all->n = train->n + test->n;
+    memcpy(all->name, train->name, train->n * sizeof *all->name);
+    if (test->n > 0) memcpy(all->name + train->n, test->name, test->n * sizeof *all->name);
+    return CST_OK;
+}
+
+/* path: of all; folder[0], folder[1]: of the training and the test part, NULL where there is none. */
+static cst_status read_series(const wav_options *o, const char *path, char *const folder[2],
+                              const cst_class_folders *folders, cst_series parts[3], cst_error *error)
+{
+    cst_names all = {0};
+    cst_wav_features features;
+    CST_TRY(join(folders, &all, error));
+    cst_status status = cst_wav_features_read(path, &all, &o->mfcc, o->samples, o->cache, &features, error);
+    free(all.name);
+    CST_TRY(status);
+    status = fill(o, folder[0], &folders->train, &features, 0, &parts[0], error);
+    if (status == CST_OK && folder[1])
+        status = fill(o, folder[1], &folders->test, &features, folders->train.paths.n, &parts[2], error);
+    cst_wav_features_clear(&features);
+    return status;
+}
+
+/* ---- the data set -------------------------------------------------------------------------------------------- */
+
+static cst_status load_folders(cst_config section, const wav_options *o, const char *path, char *const folder[2],
+                               const cst_names *classes, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    cst_class_folders folders;
+    const cst_class_kind kind = {"WAV files", ".wav", classes->n > 0 ? classes : NULL};
+    CST_TRY(cst_class_folders_read(folder[0], folder[1], &kind, &folders, error));
+    cst_series parts[3] = {{0}};
+    cst_status status = read_series(o, path, folder, &folders, parts, error);
+    if (status == CST_EARG) status = cst_config_place(section, error); /* options that do not go together */
+    data->n_classes = folders.classes.n;
+    cst_class_folders_clear(&folders);
+    if (status == CST_OK) status = cst_series_finish(section, &o->series, seed, parts, data, error);
+    for (size_t p = 0; p < 3; p++) cst_series_clear(&parts[p]);
+    return status;
+}
+
+static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+{
+    wav_options o = {0};
+    cst_names classes = {0};
+    char *path = NULL, *folder[2] = {0};
+    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    if (o.samples > 0 && o.samples <= o.mfcc.n_fft / 2)
+        return cst_config_fail(cst_config_get(section, "samples"), error,
+                               "expected more than %zu, half of n_fft, got %zu", o.mfcc.n_fft / 2, o.samples);
+    cst_status status = CST_OK;
+    if (cst_config_present(o.classes)) status = read_classes(o.classes, &classes, error);
+    if (status == CST_OK) status = cst_locate(&(cst_whereabouts){.path = o.path}, &path, error);
+    if (status == CST_OK) status = cst_class_folders_find(path, &folder[0], &folder[1], error);
+    if (status == CST_OK) status = load_folders(section, &o, path, folder, &classes, seed, data, error);
+    cst_names_clear(&classes);
+    free(folder[0]);
+    free(folder[1]);
+    free(path);
+    return status;
+}
+
+const cst_dataset_type cst_wav_dataset_type = {
+    "wav", "sound in WAV files, one folder a class, as cepstral coefficients", keys, load};
