@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/text.h"
+#include "datasets/average.h"
 #include "datasets/locate.h"
 #include "datasets/part.h"
 
@@ -63,11 +64,13 @@ cst_status cst_cifar10_read(const char *path, cst_part *part, cst_error *error)
 typedef struct cifar10_options {
     cst_dataset_options common; /* first */
     const char *path;
+    size_t average;
 } cifar10_options;
 
 static const cst_key keys[] = {
     {"path", CST_KEY_STRING, offsetof(cifar10_options, path), "", 0, 0, NULL,
      "folder of data_batch_1.bin, ..., test_batch.bin"},
+    CST_AVERAGE_KEY(offsetof(cifar10_options, average)),
     {0},
 };
 
@@ -112,6 +115,7 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     data->n_classes = N_CLASSES;
     cst_status status = read_folder(folder, data, error);
     free(folder);
+    if (status == CST_OK) status = cst_dataset_average(section, o.average, data, error);
     if (status == CST_OK) status = cst_dataset_cut(section, &o.common, seed, data, error);
     if (status == CST_OK) status = cst_dataset_normalize(data, o.common.normalize, error);
     return status;
