@@ -38,7 +38,8 @@ typedef struct cli_line {
     } * given; /* options in order */
 } cli_line;
 
-extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data, cli_control;
+extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data, cli_control,
+    cli_sample;
 
 bool cli_flag(const cli_line *line, const char *name);
 const char *cli_value(const cli_line *line, const char *name); /* the last one given; NULL if there is none */
@@ -89,6 +90,8 @@ typedef struct cli_progress {
 
 void cli_progress_init(cli_progress *progress, bool quiet);
 cst_run_events cli_progress_events(cli_progress *progress);
+/* "WHAT DONE/TOTAL" as such a line, for work that is no training; false after Ctrl-C. */
+bool cli_progress_count(cli_progress *progress, const char *what, size_t done, size_t total);
 void cli_progress_clear_line(cli_progress *progress);
 
 #endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check,   &cli_eval, &cli_list,
-                                              &cli_plot,  &cli_data,    &cli_control, NULL};
+static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check,   &cli_eval,   &cli_list,
+                                              &cli_plot,  &cli_data,    &cli_control, &cli_sample, NULL};
 
 static void print_help(void)
 {

@@ -36,14 +36,15 @@ static void print_line(void *context, const char *text)
     p->last = cst_clock();
 }
 
-static void print_iteration(void *context, const cst_trainer *trainer)
+/* Whether it is time for another line. */
+static bool due(const cli_progress *p)
 {
-    cli_progress *p = context;
-    const double now = cst_clock();
-    if (p->quiet || now - p->last < (p->terminal ? seconds_between_updates : seconds_between_lines)) return;
-    char text[CST_PROGRESS_LINE];
-    cst_progress_text(trainer, text);
-    p->last = now;
+    return !p->quiet && cst_clock() - p->last >= (p->terminal ? seconds_between_updates : seconds_between_lines);
+}
+
+static void show(cli_progress *p, const char *text)
+{
+    p->last = cst_clock();
     if (p->terminal) {
         printf("\r\033[K%s", text);
         p->shown = true;
@@ -51,6 +52,21 @@ static void print_iteration(void *context, const cst_trainer *trainer)
         puts(text);
     }
     fflush(stdout);
+}
+
+static void print_iteration(void *context, const cst_trainer *trainer)
+{
+    char text[CST_PROGRESS_LINE];
+    if (due(context)) show(context, cst_progress_text(trainer, text));
+}
+
+bool cli_progress_count(cli_progress *p, const char *what, size_t done, size_t total)
+{
+    char text[CST_PROGRESS_LINE];
+    snprintf(text, sizeof text, "%s %zu/%zu", what, done, total);
+    if (done < total && due(p)) show(p, text);
+    if (done >= total) cli_progress_clear_line(p);
+    return was_interrupted == 0;
 }
 
 static bool interrupted(void *context)

@@ -26,7 +26,8 @@ typedef enum cst_purpose {
     CST_RNG_DROPOUT,
     CST_RNG_DATA,
     CST_RNG_NOISE,
-    CST_RNG_TEST
+    CST_RNG_TEST,
+    CST_RNG_SAMPLE
 } cst_purpose;
 
 cst_rng cst_rng_new(uint64_t seed, cst_purpose purpose);

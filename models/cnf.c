@@ -92,10 +92,19 @@ static cst_status cnf_forward(const cst_module *m, const cst_call *c, const real
     return integrate(m, c, NULL, x, y, cache);
 }
 
+cst_status cst_cnf_inverse_piece(const cst_module *m, const cst_call *c, double from, double to, const real *z, real *y,
+                                 real *cache)
+{
+    const double *t = cnf_of(m)->times;
+    const double times[2] = {from == 0 ? t[0] : t[0] + from * (t[1] - t[0]),
+                             to == 1 ? t[1] : t[0] + to * (t[1] - t[0])};
+    const cst_span span = {.times = times, .n_times = 2};
+    return integrate(m, c, &span, z, y, cache);
+}
+
 cst_status cst_cnf_inverse(const cst_module *m, const cst_call *c, const real *z, real *y, real *cache)
 {
-    const cst_span span = {.times = cnf_of(m)->times, .n_times = 2};
-    return integrate(m, c, &span, z, y, cache);
+    return cst_cnf_inverse_piece(m, c, 0, 1, z, y, cache);
 }
 
 static cst_status cnf_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,

@@ -54,6 +54,10 @@ bool cst_is_cnf(const cst_module *m);
  * VJP. */
 CST_MUST_CHECK cst_status cst_cnf_inverse(const cst_module *m, const cst_call *c, const real *z, real *y, real *cache);
 
+/* A piece of that way: from the fraction `from` of it to the fraction `to`, 0 being t_1 and 1 t_0. */
+CST_MUST_CHECK cst_status cst_cnf_inverse_piece(const cst_module *m, const cst_call *c, double from, double to,
+                                                const real *z, real *y, real *cache);
+
 /* Columns of y behind z, and the weight of each in a penalty, 0 for the first; M. */
 size_t cst_cnf_penalties(const cst_module *m, double weights[CST_N_CNF_INTEGRALS]);
 

@@ -397,10 +397,15 @@ cst_status cst_flow_factor_out(cst_module *m, cst_error *error)
     return CST_OK;
 }
 
+bool cst_is_flow(const cst_module *m)
+{
+    return m->ops == &flow_ops;
+}
+
 bool cst_flow_wants_unit_interval(const cst_module *m)
 {
     size_t i = 0;
-    if (m->ops != &flow_ops) return false;
+    if (!cst_is_flow(m)) return false;
     while (i < m->n_children && layer_of(m, i)->ops == cst_squeeze_bijection.ops) i++;
     return i < m->n_children &&
            (layer_of(m, i)->ops == cst_logit_bijection.ops || layer_of(m, i)->ops == cst_dequantize_bijection.ops);

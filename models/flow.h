@@ -37,6 +37,8 @@ CST_MUST_CHECK cst_status cst_flow_factor_out(cst_module *m, cst_error *error);
 /* "flow": layers, then blocks of a cnf each. */
 extern const cst_module_type cst_flow_type;
 
+bool cst_is_flow(const cst_module *m);
+
 /* Whether m is a flow and x has to lie between 0 and 1. */
 bool cst_flow_wants_unit_interval(const cst_module *m);
 
@@ -47,6 +49,12 @@ void cst_flow_latent(const cst_module *m, size_t n, int threads, const real *x, 
  * samples. The call's work needs cst_flow_inverse_work reals. Errors: the solves'. */
 size_t cst_flow_inverse_work(const cst_module *m, size_t n, int threads);
 CST_MUST_CHECK cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *z, real *x, real *logp);
+
+/* The same way, watched: path (frames, N, D), of which frame 0 is z, the last is x and what is between is equally far apart in
+ * time, where each cnf counts for one unit of it. `frames` is at least 2. CST_EUNSUPPORTED unless all layers are cnfs. */
+size_t cst_flow_path_work(const cst_module *m, size_t n, int threads);
+CST_MUST_CHECK cst_status cst_flow_path(const cst_module *m, const cst_call *c, const real *z, size_t frames,
+                                        real *path);
 
 #ifdef __cplusplus
 }

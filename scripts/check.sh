@@ -48,8 +48,11 @@ check_includes() {
             [[ $file == ${door#* }* ]] || wrong "$file: only ${door#* } may include <${door% *}>"
         done
     done
-    [ "$(grep -lE '^#define STB_IMAGE_IMPLEMENTATION' $(files $library cli) /dev/null | wc -l)" -le 1 ] ||
-        wrong "STB_IMAGE_IMPLEMENTATION stands in more than one file"
+    local macro
+    for macro in STB_IMAGE_IMPLEMENTATION STB_IMAGE_WRITE_IMPLEMENTATION; do
+        [ "$(grep -lE "^#define $macro" $(files $library cli) /dev/null | wc -l)" -le 1 ] ||
+            wrong "$macro stands in more than one file"
+    done
     # tsort complains where includes go in a circle.
     includes $(find $library cli -name '*.h' 2>/dev/null) | tsort >/dev/null || wrong "headers include each other in a circle"
     # (core/registry has the type of table that models/registry fills; examples are not ours to look things up in.)
@@ -81,7 +84,7 @@ check_sizes() { # advice: exits 0
 
 check_lint() { # PACKAGES: the packages' flags
     # shellcheck disable=SC2046,SC2086 # lists of words
-    clang-tidy --quiet $(grep -L STB_IMAGE_IMPLEMENTATION $(find $library cli -name '*.c' | sort)) -- -std=c11 \
+    clang-tidy --quiet $(grep -LE 'STB_IMAGE(_WRITE)?_IMPLEMENTATION' $(find $library cli -name '*.c' | sort)) -- -std=c11 \
         -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. $PACKAGES || status=1
     # shellcheck disable=SC2086
     cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \

@@ -327,6 +327,36 @@ ok "its course is there" [ "$(wc -l <controlled/control.csv)" -eq 5 ]
 refuse 'expected a model with a symoden field' control whole
 refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
 
+
+# ---- sample ----
+run train "$root/configs/cnf_moons.json" --set data.train_size=512 --set data.test_size=300 --set epochs=1 --out moons --quiet
+ok "a flow is learnt" [ "$code" -eq 0 ]
+if command -v gnuplot >/dev/null; then
+    run sample moons --out drawn
+    ok "samples of a flow" [ "$code" -eq 0 ]
+    for file in samples.npy samples.png samples.svg flow.png flow.svg test_logp.npy; do ok "... has $file" [ -s "drawn/$file" ]; done
+    ok "... says so" says 'written: drawn/flow.png' out
+    ok "... and gnuplot nothing" [ ! -s err ]
+    loss=$(sed -n 's/^test: log-likelihood -\([0-9.]*\), the mean of 300 rows$/\1/p' out)
+    run eval moons
+    ok "its likelihoods have the mean that eval tells" grep -qE "^test .*loss ${loss:0:6}" out
+    run sample moons --n 10 --seed 3 --part none --out a10
+    run sample moons --n 10 --seed 3 --part train --out b10
+    ok "the same seed, the same samples" same a10/samples.npy b10/samples.npy
+    ok "likelihoods of no part" [ ! -e a10/test_logp.npy -a -s b10/train_logp.npy ]
+    run sample moons --n 10 --part none --out c10
+    ok "another seed, others" [ "$(cmp -s a10/samples.npy c10/samples.npy; echo $?)" -eq 1 ]
+fi
+refuse 'expected a model of type flow' sample whole --out none
+refuse 'the data have no validation part' sample moons --part validation --out none
+refuse '--part: expected train, validation, test or none, got "all"' sample moons --part all
+refuse '--n: expected an integer from 1 to 10000000, got "0"' sample moons --n 0
+refuse '--seed: expected an integer' sample moons --seed x --out none
+refuse 'nowhere/config.json: cannot open' sample nowhere
+run sample moons --out config.json/none
+ok "a folder that cannot be: exit code 1" [ "$code" -eq 1 ]
+ok "... is told before anything is drawn" says 'config.json' err
+
 refuse '--out expects a value' control acrobot --out ''
 refuse '--out expects a value' train config.json --out=
 refuse 'seed: not to be varied' compare config.json --vary seed=0,1 --out seeds

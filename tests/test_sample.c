@@ -1,0 +1,249 @@
+/* Samples of trained flows: the same twice, in the data's units, with a density that is theirs; their files and pictures. */
+#include "data_files.h"
+#include "tests/helpers.h"
+
+#include "core/file.h"
+#include "datasets/image.h"
+#include "models/flow.h"
+#include "train/sample.h"
+
+#include <math.h>
+
+/* Normalized data, so that units matter; two cnfs. */
+static const char plane[] =
+    "{'name': 'plane', 'epochs': 1, 'threads': 1, 'seed': 7, 'loss': 'nll', 'optimizer': {'type': 'adam', 'lr': 0.01},"
+    " 'data': {'type': 'density', 'name': 'moons', 'normalize': true, 'train_size': 256, 'test_size': 100, "
+    "  'batch_size': 64, 'eval_batch_size': 64},"
+    " 'model': {'type': 'flow', 'layers': ["
+    "  {'type': 'cnf', 'divergence': 'exact', 'solver': {'rtol': 1e-5, 'atol': 1e-5}, 'field': {'type': 'field_net', "
+    "'hidden': [8]}},"
+    "  {'type': 'cnf', 't': [0.5, 2], 'divergence': 'exact', 'solver': {'rtol': 1e-5, 'atol': 1e-5}, 'field': {'type': "
+    "'field_net', 'hidden': [8]}}]}}";
+
+static const char images[] =
+    "{'name': 'images', 'epochs': 1, 'threads': 1, 'loss': 'nll',"
+    " 'data': {'type': 'idx', 'path': '@', 'normalize': false, 'batch_size': 4, 'eval_batch_size': 4},"
+    " 'model': {'type': 'flow', 'layers': [{'type': 'dequantize'}, {'type': 'logit', 'alpha': 0.05},"
+    "  {'type': 'cnf', 'solver': {'rtol': 1e-2, 'atol': 1e-2}, 'field': {'type': 'field_net', 'hidden': [2]}}]}}";
+
+static const char no_flow[] = "{'name': 'none', 'epochs': 1, 'threads': 1, 'data': {'type': 'circles', 'train_size': "
+                              "8, 'test_size': 4}, 'model': {'type': 'linear', 'out_features': 2}}";
+
+typedef struct trained {
+    cst_document *document;
+    cst_run run;
+    char folder[TEST_PATH];
+} trained;
+
+static void train(const char *config, const char *name, trained *t)
+{
+    char text[4 * TEST_PATH];
+    size_t n = 0;
+    for (const char *c = config; *c; c++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", *c == '@' ? TEST_PATH : 1, *c == '@' ? test_root : c);
+    assert_in_range(n, 1, sizeof text - 1);
+    cst_error error;
+    cst_summary summary;
+    t->document = test_parse(text);
+    test_path(name, t->folder);
+    test_assert_ok("run", cst_run_init(&t->run, t->document, t->folder, CST_RUN_NEW, NULL, &error), &error);
+    test_assert_ok("train", cst_run_train(&t->run, &summary, &error), &error);
+}
+
+static void clear(trained *t)
+{
+    cst_run_clear(&t->run);
+    cst_document_free(t->document);
+}
+
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
+
+static void samples_follow_from_the_seed(void **state)
+{
+    (void)state;
+    enum { N = 70, FEW = 64 }; /* one batch of the evaluation's, and six rows */
+    trained t;
+    cst_error error;
+    real *x, *few, *other;
+    train(plane, "seeds", &t);
+    cst_sampler s = {.run = &t.run, .seed = 5};
+    test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
+    test_assert_ok("draw again", cst_sample_draw(&s, FEW, &few, &error), &error);
+    assert_memory_equal(x, few, FEW * 2 * sizeof *x);
+    s.seed = 6;
+    test_assert_ok("draw others", cst_sample_draw(&s, FEW, &other, &error), &error);
+    assert_true(memcmp(few, other, FEW * 2 * sizeof *few) != 0);
+    for (size_t i = 0; i < N; i++) assert_true(fabs((double)x[2 * i]) < 100);
+    free(x);
+    free(few);
+    free(other);
+    clear(&t);
+}
+
+/* The end of the path is the sample, its beginning the base's draw, and the middle what only the second cnf has moved. */
+static void paths_end_at_the_samples(void **state)
+{
+    (void)state;
+    enum { N = 5, FRAMES = 6 };
+    trained t;
+    cst_error error;
+    real *x, path[FRAMES * N * 2], through[3 * N * 2];
+    train(plane, "paths", &t);
+    const cst_sampler s = {.run = &t.run, .seed = 5};
+    test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
+    test_assert_ok("path", cst_sample_path(&s, N, FRAMES, path, &error), &error);
+    test_assert_close("end", path + (FRAMES - 1) * N * 2, x, (size_t)N * 2, 1e-3);
+    test_assert_ok("another path", cst_sample_path(&s, N, 3, through, &error), &error);
+    assert_memory_equal(path, through, N * 2 * sizeof *path);
+    test_assert_close("end of both", through + 2 * N * 2, x, (size_t)N * 2, 1e-3);
+    double moved = 0;
+    for (size_t i = 0; i < (size_t)N * 2; i++) moved += fabs((double)(path[i] - through[N * 2 + i]));
+    assert_true(moved > 1e-3);
+    free(x);
+    clear(&t);
+}
+
+/* ---- likelihood -------------------------------------------------------------------------------------------------- */
+
+/* In the data's units a density integrates to one there. */
+static void densities_are_in_the_data_s_units(void **state)
+{
+    (void)state;
+    enum { SIDE = 80, N = SIDE * SIDE };
+    trained t;
+    cst_error error;
+    train(plane, "density", &t);
+    assert_true(t.run.experiment.data.deviation[0] > 1.2); /* units matter */
+    const cst_sampler s = {.run = &t.run};
+    real *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp);
+    assert_true(x && logp);
+    for (size_t i = 0; i < N; i++) {
+        x[2 * i] = (real)(0.3 * ((double)(i % SIDE) - SIDE / 2 + 0.5));
+        x[2 * i + 1] = (real)(0.3 * ((double)(i / SIDE) - SIDE / 2 + 0.5));
+    }
+    test_assert_ok("density", cst_sample_log_likelihood(&s, N, x, logp, &error), &error);
+    double sum = 0;
+    for (size_t i = 0; i < N; i++) sum += 0.09 * exp((double)logp[i]);
+    test_assert_near("integral", sum, 1, 5e-3);
+    /* Rows of a part one way and the other: through the units, or gathered. */
+    const cst_part *part = &t.run.experiment.data.test;
+    real *again = malloc(part->n * sizeof *again);
+    assert_non_null(again);
+    cst_sample_data(&t.run.experiment.data, part, part->n, x);
+    test_assert_close("data", x, part->values, 2 * part->n, 1e-5);
+    test_assert_ok("rows", cst_sample_log_likelihood(&s, part->n, x, logp, &error), &error);
+    test_assert_ok("part", cst_sample_likelihood(&s, part, again, &error), &error);
+    test_assert_close("log p", again, logp, part->n, 1e-3);
+    free(x);
+    free(logp);
+    free(again);
+    clear(&t);
+}
+
+static void write_images(void)
+{
+    uint8_t bytes[16 + 8 * 16] = {0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 4},
+                           labels[16] = {0, 0, 8, 1, 0, 0, 0, 8};
+    for (size_t i = 0; i < 8 * 16; i++) bytes[16 + i] = (uint8_t)(i * 67);
+    test_write("train-images-idx3-ubyte", bytes, sizeof bytes);
+    test_write("train-labels-idx1-ubyte", labels, sizeof labels);
+    bytes[7] = labels[7] = 6;
+    test_write("t10k-images-idx3-ubyte", bytes, 16 + 6 * 16);
+    test_write("t10k-labels-idx1-ubyte", labels, 8 + 6);
+}
+
+/* Bytes stay bytes; the mean likelihood is what the evaluation finds; pictures have them all. */
+static void images_are_pixels(void **state)
+{
+    (void)state;
+    enum { N = 7 };
+    trained t;
+    cst_error error;
+    cst_evaluation result;
+    real *x, logp[6];
+    write_images();
+    train(images, "images", &t);
+    cst_dataset *data = &t.run.experiment.data;
+    const cst_sampler s = {.run = &t.run, .seed = 1};
+    test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
+    for (size_t i = 0; i < (size_t)N * 16; i++)
+        if (!(x[i] >= 0 && x[i] <= 255 && x[i] == (real)floor((double)x[i]))) fail_msg("a pixel is %g", (double)x[i]);
+    test_assert_ok("likelihood", cst_sample_likelihood(&s, &data->test, logp, &error), &error);
+    test_assert_ok("evaluate", cst_trainer_evaluate(&t.run.trainer, &data->test, &result, &error), &error);
+    double sum = 0;
+    for (size_t i = 0; i < 6; i++) sum += (double)logp[i] / 6;
+    test_assert_near("mean", sum, -result.loss, 1e-4 * fabs(result.loss));
+    test_assert_ok("write", cst_sample_write(&s, N, x, t.folder, &error), &error);
+    test_assert_ok("picture", cst_sample_picture(&s, &data->test, N, x, t.folder, &error), &error);
+    char path[TEST_PATH], *bytes;
+    cst_npy array;
+    test_assert_ok("read", cst_npy_read(test_path("images/samples.npy", path), &array, &error), &error);
+    assert_true(array.type == CST_NPY_U1 && array.shape.rank == 4 && array.shape.dim[0] == N);
+    for (size_t i = 0; i < (size_t)N * 16; i++) assert_true(cst_npy_get(&array, i) == (double)x[i]);
+    cst_npy_clear(&array);
+    /* Of seven pictures in one row, each pixel 14 x 14 large, the gaps 2: the middle of each pixel. */
+    size_t size, h, w;
+    uint8_t *planes;
+    test_assert_ok("png", cst_file_read(test_path("images/samples.png", path), 1 << 20, &bytes, &size, &error), &error);
+    test_assert_ok("decode", cst_image_decode("png", (uint8_t *)bytes, size, 1, &h, &w, &planes, &error), &error);
+    assert_true(h == 2 + 58 && w == 2 + 7 * 58);
+    for (size_t i = 0; i < (size_t)N * 16; i++) {
+        const size_t py = 2 + i / 4 % 4 * 14 + 7, px = 2 + i / 16 * 58 + i % 4 * 14 + 7;
+        assert_int_equal(planes[py * w + px], (int)x[i]);
+    }
+    free(bytes);
+    free(planes);
+    free(x);
+    clear(&t);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+static bool stop(void *context, const char *what, size_t done, size_t total)
+{
+    size_t *last = context;
+    assert_non_null(what);
+    assert_in_range(done, *last + 1, total);
+    *last = done;
+    return done < 128;
+}
+
+static void what_cannot_be_is_told(void **state)
+{
+    (void)state;
+    trained t;
+    cst_error error;
+    real *x, path[16];
+    train(no_flow, "none", &t);
+    cst_sampler s = {.run = &t.run};
+    test_assert_failure(cst_sample_draw(&s, 2, &x, &error), CST_EUNSUPPORTED, &error,
+                        TEST_WORDS("none: expected a model of type flow", "got linear"));
+    assert_null(x);
+    clear(&t);
+    train(plane, "stopped", &t);
+    size_t last = 0;
+    const cst_sample_events events = {.context = &last, .progress = stop};
+    s.events = &events;
+    assert_int_equal(cst_sample_draw(&s, 200, &x, &error), CST_EINTERRUPTED);
+    assert_null(x);
+    assert_int_equal(last, 128);
+    clear(&t);
+    write_images();
+    train(images, "squeezed", &t);
+    s = (cst_sampler){.run = &t.run};
+    test_assert_failure(cst_sample_path(&s, 1, 2, path, &error), CST_EUNSUPPORTED, &error,
+                        TEST_WORDS("expected cnfs alone, got a dequantize"));
+    clear(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(samples_follow_from_the_seed),
+        cmocka_unit_test(paths_end_at_the_samples),
+        cmocka_unit_test(densities_are_in_the_data_s_units),
+        cmocka_unit_test(images_are_pixels),
+        cmocka_unit_test(what_cannot_be_is_told),
+    };
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
+}
