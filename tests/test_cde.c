@@ -71,6 +71,44 @@ static void turns_by_what_the_path_has_gone(void **state)
     }
 }
 
+/* A constant F: z goes by what the path has gone times its entry, with every method, also one of fixed steps that ends none on a
+ * knot by itself. */
+static void every_method_stops_at_corners(void **state)
+{
+    enum { N = 2, T = 6 };
+    (void)state;
+    static const char *const solvers[] = {"\"method\": \"rk4\", \"step_size\": 1",
+                                          "\"method\": \"rk4\", \"step_size\": 0.7",
+                                          "\"method\": \"rk4\"",
+                                          "\"method\": \"euler\", \"step_size\": 1",
+                                          "\"method\": \"euler\", \"step_size\": 0.7, \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"rk4\", \"step_size\": 0.4, \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"midpoint\", \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"bosh3\", \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"dopri5\""};
+    for (size_t k = 0; k < sizeof solvers / sizeof solvers[0]; k++) {
+        ode_rig r;
+        char json[600];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"cde\", \"hidden\": 1, \"field\": {\"type\": \"linear\", \"out_features\": 1}, "
+                 "\"solver\": {%s}}",
+                 solvers[k]);
+        if (ode_rig_build(&r, json, (cst_shape){2, {T, 1}}, N, 1) != CST_OK) fail_msg("%s", r.error.message);
+        real *initial = r.theta, *f = r.theta + r.m->children[1].offset;
+        f[0] = 0, f[1] = 2;
+        ode_rig_run(&r);
+        for (size_t i = 0; i < N; i++) {
+            const double x0 = (double)r.x[i * T], gone = (double)r.x[i * T + T - 1] - x0;
+            const double z0 = (double)initial[0] * x0 + (double)initial[1], expected = z0 + 2 * gone;
+            if (fabs((double)r.y[i] - expected) > (single ? 1e-5 : 1e-13))
+                fail_msg("%s: %.12g, expected %.12g", solvers[k], (double)r.y[i], expected);
+            const double gx = ((double)initial[0] - 2) * (double)r.gy[i], got = (double)r.gx[i * T];
+            if (fabs(got - gx) > (single ? 1e-4 : 1e-12)) fail_msg("%s: gx %.12g, expected %.12g", solvers[k], got, gx);
+        }
+        ode_rig_clear(&r);
+    }
+}
+
 /* ---- the same series, written differently ------------------------------------------------------------------- */
 
 enum { N = 4, T = 9, C = 3 };
@@ -323,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_by_what_the_path_has_gone),
+        cmocka_unit_test(every_method_stops_at_corners),
         cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
         cmocka_unit_test(indices_serve_for_times),
         cmocka_unit_test(ends_early),
