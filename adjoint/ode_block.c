@@ -142,7 +142,7 @@ static cst_solve_options options_for(const cst_solve_options *options, const cst
 {
     cst_solve_options o = *options;
     o.threads = c->threads;
-    if (c->span) o.jump_t = c->span->jump_t, o.n_jump_t = c->span->n_jump_t;
+    if (c->span && c->span->jump_t) o.jump_t = c->span->jump_t, o.n_jump_t = c->span->n_jump_t;
     return o;
 }
 
@@ -298,6 +298,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .n_context = g->gcontext ? c->n * block->o.context_row : 0,
     };
     const cst_gradient_result result = {.scale = g->scale,
+                                        .context_scale = g->context_scale,
                                         .gz0 = g->gx,
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
                                         .gcontext = g->gcontext,

@@ -186,10 +186,13 @@ static void ends_early(void **state)
 {
     enum { SHORT = 5 };
     (void)state;
-    const char *const more[] = {"\"times\": \"channel\"", "\"path\": \"linear\"",
+    const char *const more[] = {"\"times\": \"channel\"",
+                                "\"path\": \"linear\"",
                                 "\"times\": \"channel\", \"path\": \"hermite\"",
-                                "\"times\": \"channel\", \"path\": \"cubic\""};
-    for (size_t k = 0; k < 4; k++) {
+                                "\"times\": \"channel\", \"path\": \"cubic\"",
+                                "\"path\": \"hermite\"",
+                                "\"path\": \"cubic\""};
+    for (size_t k = 0; k < 6; k++) {
         ode_rig batch, alone;
         build_or_fail(&batch, more[k], T, C, 2);
         build_or_fail(&alone, more[k], SHORT, C, 1);
@@ -207,6 +210,33 @@ static void ends_early(void **state)
         assert_same("gradient of values", batch.gx, alone.gx, alone.in);
         ode_rig_clear(&batch);
         ode_rig_clear(&alone);
+    }
+}
+
+/* A series of a single time stays where it begins, and so does one that a batch has all ended before its last time. */
+static void one_time_is_a_point(void **state)
+{
+    (void)state;
+    const char *const more[] = {"\"times\": \"channel\"", "\"times\": \"channel\", \"path\": \"cubic\"",
+                                "\"path\": \"hermite\"", "\"path\": \"cubic\", \"output\": \"all\"", ""};
+    for (size_t k = 0; k < 5; k++) {
+        ode_rig r;
+        build_or_fail(&r, more[k], T, C, 2);
+        const size_t outputs = r.out / 8; /* of 4 numbers, of each row */
+        for (size_t i = 0; i < 2 * T; i++) {
+            r.x[i * C] = (real)(i % T);
+            for (size_t c = 0; (i < T ? i > 0 : i >= T + 5) && c < C; c++) r.x[i * C + c] = (real)NAN;
+        }
+        ode_rig_run(&r);
+        for (size_t h = 0; h < 4; h++) {
+            double z0 = (double)r.theta[4 * C + h];
+            for (size_t c = 0; c < C; c++) z0 += (double)r.theta[h * C + c] * (double)r.x[c];
+            for (size_t o = 0; o < outputs; o++) assert_true(fabs((double)r.y[4 * o + h] - z0) < 1e-5);
+        }
+        for (size_t o = 5; o < outputs; o++)
+            assert_same("after its end", r.y + 4 * (outputs + o), r.y + 4 * (outputs + 4), 4);
+        for (size_t i = 0; i < r.in; i++) assert_true(isfinite(r.gx[i]) && (!isnan(r.x[i]) || r.gx[i] == 0));
+        ode_rig_clear(&r);
     }
 }
 
@@ -325,9 +355,9 @@ static void mistakes_are_told(void **state)
     r.x[(2 * T + 4) * C] = 3;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
     assert_string_equal(r.error.message, "series 2: expected times that increase, got t[4] = 3 after 3");
-    for (size_t i = 1; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
+    for (size_t i = 0; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
-    assert_string_equal(r.error.message, "series 2: expected at least 2 times, got 1");
+    assert_string_equal(r.error.message, "series 2: expected a time, got 0");
     ode_rig_clear(&r);
 
     build_or_fail(&r, "\"times\": \"channel\", \"output\": \"all\"", T, C, N);
@@ -365,6 +395,7 @@ int main(void)
         cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
         cmocka_unit_test(indices_serve_for_times),
         cmocka_unit_test(ends_early),
+        cmocka_unit_test(one_time_is_a_point),
         cmocka_unit_test(values_have_gradients),
         cmocka_unit_test(stops_at_corners_alone),
         cmocka_unit_test(memory_grows_with_the_data_alone),
