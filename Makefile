@@ -129,10 +129,10 @@ bench: ## time layers and training iterations beside their limits, as tables and
 	@scripts/bench.sh $(out)
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
+speech: setup ## train neural CDEs on Speech Commands under two adjoint norms and compare them
 acrobot: setup ## train SymODEN on the double pendulum under several adjoints, compare them, and bring it upright
-demo acrobot:
-	@$(MAKE) all
-	@scripts/$@.sh
+demo speech acrobot:
+	@$(MAKE) all && scripts/$@.sh
 
 install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
 	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(out)" "$(FOLDERS)"
@@ -144,6 +144,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all always build-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
-    lint docs format bench demo acrobot install uninstall clean help
+    lint docs format bench demo speech acrobot install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

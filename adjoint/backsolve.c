@@ -224,17 +224,17 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     cst_call call = s->field_call;
     call.t = t;
     call.error = error;
-    const bool of_context = q != NULL && s->b->n_context > 0, sums = of_context || (q != NULL && s->theta_sum);
+    const bool sums = q != NULL && s->theta_sum;
     const real weight = sums ? scale : 1;
     double gt = 0;
     cst_grads grads = {.scale = -weight, .gx = dy + a_at};
     if (s->theta_state) {
         grads.gtheta = dy + s->theta_at;
         memset(grads.gtheta, 0, s->b->field->n_params * sizeof(real));
-    } else if (q != NULL && s->theta_sum) {
+    } else if (sums) {
         grads.gtheta = q + s->theta_at;
     }
-    if (of_context) grads.gcontext = q + s->context_at;
+    if (q && s->b->n_context > 0) grads.gcontext = q + s->context_at, grads.context_scale = -scale;
     if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
     if (s->from) CST_TRY(interpolate(s->from, t, s->z));
     CST_TRY(cst_field_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->dq, s->cache,
@@ -243,7 +243,6 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     real *restrict da = dy + a_at;
 #pragma omp simd
     for (size_t i = 0; i < nz; i++) da[i] = -da[i];
-    for (size_t i = 0; s->theta_state && weight != 1 && i < s->b->field->n_params; i++) grads.gtheta[i] /= weight;
     if (s->t_state) dy[s->t_at] = (real)(gt / (double)weight);
     if (q && s->t_sum) q[s->t_at] += (real)(gt * (double)(scale / weight));
     return CST_OK;
@@ -396,7 +395,7 @@ static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *
     observe(&s, 0); /* a loss may read z(t_0) too */
     if (result->gz0) memcpy(result->gz0, s.y + s.a_at, s.nz * sizeof(real));
     if (result->gtheta && s.theta) add_scaled(b->field->n_params, result->scale, s.theta, result->gtheta);
-    if (b->n_context > 0) add_scaled(b->n_context, result->scale, s.q + s.context_at, result->gcontext);
+    if (b->n_context > 0) add_scaled(b->n_context, result->context_scale, s.q + s.context_at, result->gcontext);
     return CST_OK;
 }
 

@@ -146,7 +146,7 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     cst_grads grads = {.scale = s->r->scale, .gx = s->v[i]};
     double gt = 0;
     if (s->p->want_theta) grads.gtheta = s->r->gtheta;
-    if (s->p->n_context > 0) grads.gcontext = s->r->gcontext;
+    if (s->p->n_context > 0) grads.gcontext = s->r->gcontext, grads.context_scale = s->r->context_scale;
     if (s->p->want_times) grads.gt = &gt;
     if (i > 0) cst_replay_input(&s->replay, step, y, i, k, s->replay.x);
     s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, i);

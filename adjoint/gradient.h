@@ -38,10 +38,10 @@ typedef struct cst_gradient_problem {
     size_t n_context; /* reals of the context's gradient; 0: not wanted */
 } cst_gradient_problem;
 
-/* Results: gz0 (N, D), NULL if not needed, overwritten. gtheta (P) and gcontext added to with scale; gtimes (T)
- * overwritten. */
+/* Results: gz0 (N, D), NULL if not needed, overwritten. gtheta (P) and gcontext added to with a scale each; gtimes
+ * (T) overwritten. */
 typedef struct cst_gradient_result {
-    real scale;
+    real scale, context_scale;
     real *gz0, *gtheta, *gcontext;
     double *gtimes;
 } cst_gradient_result;

@@ -276,6 +276,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .n_context = g->gcontext ? c->n * block->o.context_row : 0,
     };
     const cst_gradient_result result = {.scale = g->scale,
+                                        .context_scale = g->context_scale,
                                         .gz0 = g->gx,
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
                                         .gcontext = g->gcontext,

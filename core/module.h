@@ -40,8 +40,8 @@ typedef struct cst_observer {
     void (*solved)(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
 } cst_observer;
 
-/* When an ODE block is to integrate, in place of its own times, and where its field jumps, in place of its options' unless
- * NULL: for a module that knows them only when it is called. Both strictly monotone, jumps increasing. */
+/* When an ODE block is to integrate, in place of its own times, and where its field jumps, in place of its options' (NULL: the
+ * options'): for a module that knows them only when it is called. Both strictly monotone, jumps increasing. */
 typedef struct cst_span {
     const double *times, *jump_t;
     size_t n_times, n_jump_t;
@@ -89,11 +89,13 @@ typedef struct cst_tangents {
 /* What a reverse pass is to produce: NULL for what is not needed. */
 typedef struct cst_grads {
     real scale;
-    real *gx;       /* (N, in), overwritten */
-    real *gxdot;    /* (count, N, in), overwritten; jvp_vjp only */
-    real *gtheta;   /* (P), added to with `scale` */
-    double *gt;     /* added to with `scale` */
-    real *gcontext; /* of the call's context, as the field that has one says; all rows', added to with `scale` */
+    real *gx;     /* (N, in), overwritten */
+    real *gxdot;  /* (count, N, in), overwritten; jvp_vjp only */
+    real *gtheta; /* (P), added to with `scale` */
+    double *gt;   /* added to with `scale` */
+    real
+        *gcontext; /* of the call's context, as the field that has one says; all rows', added to with `context_scale` */
+    real context_scale;
 } cst_grads;
 
 /* One table a module type. forward and vjp are required. */

@@ -35,16 +35,23 @@ static size_t larger(size_t a, size_t b)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
+/* Whether series may have times of their own: a cubic would swing through one that has ended. */
+static bool may_differ(const cde *d)
+{
+    return d->channel_times || d->kind != CST_PATH_LINEAR;
+}
+
 /* The series that the path goes through, without its data. */
 static cst_knots shape_of_series(const cde *d, size_t n)
 {
     return (cst_knots){.n = n, .length = d->rectilinear ? 2 * d->length - 1 : d->length, .channels = d->channels};
 }
 
-/* cache = [times, of a series or of all | jumps of series with their own | rectilinear: knots and their times | the path |
+/* cache = [times 0, 1, ... | those of series that may have their own, and how many jumps there are and where | rectilinear: knots
+ * and their times | the path |
  * X(t_0) (N, C) | z(t_0) (N, H) | the children's] */
 typedef struct kept {
-    double *t, *jumps, *knot_t;
+    double *index, *t, *n_jumps, *jumps, *knot_t;
     real *knots, *path, *x0, *z0, *initial, *ode;
     size_t size;
 } kept;
@@ -63,8 +70,10 @@ static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
     kept k = {0};
-    k.t = cut_doubles(cache, &k.size, d->channel_times ? all : d->length);
-    k.jumps = cut_doubles(cache, &k.size, d->channel_times ? all : 0);
+    k.index = cut_doubles(cache, &k.size, d->length);
+    k.t = cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
+    k.n_jumps = cut_doubles(cache, &k.size, 1);
+    k.jumps = cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
     k.knot_t = cut_doubles(cache, &k.size, d->rectilinear ? s.length : 0);
     k.knots = cst_cut(cache, &k.size, d->rectilinear ? cst_size_mul(n, cst_size_mul(s.length, s.channels)) : 0);
     k.path = cst_cut(cache, &k.size, cst_path_memory(d->kind, &s));
@@ -75,10 +84,9 @@ static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
     return k;
 }
 
-/* work of vjp = [gz(t_0) (N, H) | gX(t_0) (N, C) | gtheta unscaled | of knots | of knots' values | room for a path |
- * the children's] */
+/* work of vjp = [gz(t_0) (N, H) | gX(t_0) (N, C) | of knots | of knots' values | room for a path | the children's] */
 typedef struct scratch {
-    real *gz0, *gx0, *gtheta, *gknots, *gvalues, *path, *children;
+    real *gz0, *gx0, *gknots, *gvalues, *path, *children;
     size_t size;
 } scratch;
 
@@ -90,7 +98,6 @@ static scratch cut_work(const cst_module *m, size_t n, real *work)
     scratch w = {0};
     w.gz0 = cst_cut(work, &w.size, cst_size_mul(n, d->hidden));
     w.gx0 = cst_cut(work, &w.size, cst_size_mul(n, d->channels));
-    w.gtheta = cst_cut(work, &w.size, m->n_params);
     w.gknots = cst_cut(work, &w.size, cst_size_mul(n, cst_path_knot_reals(d->kind, &s)));
     w.gvalues = cst_cut(work, &w.size, d->rectilinear ? values : 0);
     w.path = cst_cut(work, &w.size, cst_path_memory(d->kind, &s));
@@ -118,15 +125,22 @@ static bool times_differ(size_t n, size_t length, const double *t)
     return false;
 }
 
-/* The series as it is observed; times come from k.t, where the forward pass has put them. */
+/* The series as it is observed; times come from the cache, where the forward pass has put them. */
 static cst_knots series_of(const cde *d, size_t n, const real *x, const kept *k)
 {
+    const bool own = may_differ(d) && times_differ(n, d->length, k->t);
     return (cst_knots){.n = n,
                        .length = d->length,
                        .channels = d->channels,
-                       .own_times = d->channel_times && times_differ(n, d->length, k->t),
-                       .t = k->t,
+                       .own_times = own,
+                       .t = own || d->channel_times ? k->t : k->index,
                        .x = x};
+}
+
+/* Indices go on to T - 1 even where all series have ended. */
+static void set_end(const cde *d, cst_path *path)
+{
+    if (path->series.own_times && !d->channel_times) path->end = (double)(d->length - 1);
 }
 
 /* The one that the path goes through. */
@@ -139,10 +153,25 @@ static cst_knots series_of_knots(const cde *d, const cst_knots *observed, const 
     return s;
 }
 
+/* How many steps of a row have a value in any channel, or have one behind them. */
+static size_t count_steps(const cde *d, const real *x)
+{
+    size_t n = d->length * d->channels;
+    while (n > 0 && isnan(x[n - 1])) n--;
+    return (n + d->channels - 1) / d->channels;
+}
+
 static void read_times(const cde *d, size_t n, const real *x, const kept *k)
 {
-    const size_t all = d->channel_times ? n * d->length : d->length;
-    for (size_t i = 0; i < all; i++) k->t[i] = d->channel_times ? (double)x[i * d->channels] : (double)i;
+    for (size_t i = 0; i < d->length; i++) k->index[i] = (double)i;
+    for (size_t row = 0; may_differ(d) && row < n; row++) {
+        const real *of_row = x + row * d->length * d->channels;
+        const size_t steps = count_steps(d, of_row);
+        for (size_t i = 0; i < d->length; i++) {
+            const double index = i < steps || steps == 0 ? (double)i : (double)NAN; /* nothing at all: X = 0 */
+            k->t[row * d->length + i] = d->channel_times ? (double)of_row[i * d->channels] : index;
+        }
+    }
 }
 
 static int compare_times(const void *a, const void *b)
@@ -164,31 +193,39 @@ static size_t sort_inside(const cst_path *path, double *t, size_t n)
 }
 
 /* Where X' jumps: at knots of lines; of cubics where a series begins or ends while others go on. */
-static cst_span find_jumps(const cst_path *path, const kept *k)
+static void find_jumps(const cst_path *path, const kept *k)
 {
     const cst_knots *s = &path->series;
-    const bool linear = path->kind == CST_PATH_LINEAR;
-    if (!s->own_times) return (cst_span){.jump_t = linear ? s->t + 1 : NULL, .n_jump_t = linear ? s->length - 2 : 0};
     size_t n = 0;
-    for (size_t row = 0; row < s->n; row++)
+    for (size_t row = 0; s->own_times && row < s->n; row++)
         for (size_t i = 0; i < s->length; i++) {
             const double t = s->t[row * s->length + i];
             const bool last = i + 1 == s->length || isnan(s->t[row * s->length + i + 1]);
-            if (!isnan(t) && (linear || i == 0 || last)) k->jumps[n++] = t;
+            if (!isnan(t) && (path->kind == CST_PATH_LINEAR || i == 0 || last)) k->jumps[n++] = t;
         }
-    return (cst_span){.jump_t = k->jumps, .n_jump_t = sort_inside(path, k->jumps, n)};
+    *k->n_jumps = (double)sort_inside(path, k->jumps, n);
+}
+
+/* The same as a span, from what find_jumps has left; none is not NULL, which would be the solver's own. */
+static cst_span jumps_of(const cst_path *path, const kept *k)
+{
+    const cst_knots *s = &path->series;
+    if (s->own_times) return (cst_span){.jump_t = k->jumps, .n_jump_t = (size_t)*k->n_jumps};
+    return (cst_span){.jump_t = s->t + 1, .n_jump_t = path->kind == CST_PATH_LINEAR ? s->length - 2 : 0};
 }
 
 static cst_status make_path(const cde *d, const cst_call *c, const real *x, const kept *k, cst_path *path)
 {
     read_times(d, c->n, x, k);
     const cst_knots observed = series_of(d, c->n, x, k);
-    if (observed.own_times && (d->output_all || d->rectilinear))
+    if (observed.own_times && d->channel_times && (d->output_all || d->rectilinear))
         return cst_fail(c->error, CST_EARG, "expected series that share their times for %s, got times of their own",
                         d->output_all ? "an output at all of them" : "a rectilinear path");
     if (d->rectilinear) cst_path_rectify(&observed, 0, k->knot_t, k->knots);
     const cst_knots knots = series_of_knots(d, &observed, k);
     CST_TRY(cst_path_make(d->kind, &knots, k->path, path, c->error));
+    set_end(d, path);
+    find_jumps(path, k);
     for (size_t row = 0; row < c->n; row++)
         memcpy(k->x0 + row * d->channels, path->series.x + row * knots.length * d->channels,
                d->channels * sizeof(real));
@@ -209,7 +246,8 @@ static void set_call(const cst_module *m, const cst_call *c, const kept *k, real
     o->path.first = c->row;
     o->ends[0] = o->path.begin;
     o->ends[1] = o->path.end;
-    o->span.times = d->output_all ? k->t : o->ends;
+    o->span = jumps_of(&o->path, k);
+    o->span.times = !d->output_all ? o->ends : d->channel_times ? k->t : k->index;
     o->span.n_times = d->output_all ? d->length : 2;
     o->call = cst_call_child(m, c, ODE, work);
     o->call.context = &o->path;
@@ -224,18 +262,17 @@ static cst_status cde_forward(const cst_module *m, const cst_call *c, const real
     const cst_call initial = cst_call_child(m, c, INITIAL, c->work);
     ode_call o;
     CST_TRY(make_path(cde_of(m), c, x, &k, &o.path));
-    o.span = find_jumps(&o.path, &k);
     set_call(m, c, &k, c->work, &o);
     CST_TRY(cst_module_forward(child(m, INITIAL), &initial, k.x0, k.z0, k.initial));
     return cst_module_forward(child(m, ODE), &o.call, k.z0, y, k.ode);
 }
 
-/* The path again, and where it jumps, as the forward pass has left them. */
+/* The path again, as the forward pass has left it. */
 static void find_path(const cde *d, const cst_call *c, const real *x, const kept *k, ode_call *o)
 {
     const cst_knots observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
     o->path = cst_path_at(d->kind, &knots, k->path);
-    o->span = find_jumps(&o->path, k);
+    set_end(d, &o->path);
 }
 
 /* gx from the gradients of knots, and of the first one that of z(t_0) = initial(X(t_0)). */
@@ -250,7 +287,6 @@ static void values_vjp(const cst_module *m, const cst_call *c, const real *x, co
     if (d->rectilinear) cst_path_rectify_vjp(&observed, 0, w->gvalues, gx);
 }
 
-/* Both children's passes run with scale 1, for gknots must not be scaled. */
 static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                           const cst_grads *g)
 {
@@ -263,20 +299,19 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
     ode_call o;
     find_path(d, c, p->x, &k, &o);
     set_call(m, c, &k, w.children, &o);
-    cst_grads ode = {.scale = 1, .gx = w.gz0}, first = {.scale = 1};
+    cst_grads ode = {.scale = g->scale, .gx = w.gz0}, first = {.scale = g->scale};
     if (g->gtheta) {
-        memset(w.gtheta, 0, m->n_params * sizeof *w.gtheta);
-        ode.gtheta = w.gtheta + m->children[ODE].offset;
-        first.gtheta = w.gtheta + m->children[INITIAL].offset;
+        ode.gtheta = g->gtheta + m->children[ODE].offset;
+        first.gtheta = g->gtheta + m->children[INITIAL].offset;
     }
     if (g->gx) {
         memset(w.gknots, 0, c->n * cst_path_knot_reals(d->kind, &s) * sizeof *w.gknots);
         ode.gcontext = w.gknots;
+        ode.context_scale = 1; /* gx is not scaled */
         first.gx = w.gx0;
     }
     CST_TRY(cst_module_vjp(child(m, ODE), &o.call, &(cst_point){k.z0, p->y, k.ode}, gy, &ode));
     CST_TRY(cst_module_vjp(child(m, INITIAL), &initial, &(cst_point){k.x0, k.z0, k.initial}, w.gz0, &first));
-    for (size_t i = 0; g->gtheta && i < m->n_params; i++) g->gtheta[i] += g->scale * w.gtheta[i];
     if (g->gx) values_vjp(m, c, p->x, &k, &w, g->gx);
     return CST_OK;
 }
@@ -293,6 +328,8 @@ static cst_status check_shapes(const cst_shape *x, const cst_module *initial, co
     if (x->dim[0] < 2 || x->dim[1] < 1)
         return cst_fail(error, CST_ESHAPE, "expected rows (T, C) of at least 2 times and a channel, got %s",
                         cst_shape_text(x, got));
+    if (o->ode.forward.n_jump_t > 0 || o->ode.backward.n_jump_t > 0)
+        return cst_fail(error, CST_EARG, "expected a solver without jump_t: the path says where it jumps");
     if (o->rectilinear && o->path != CST_PATH_LINEAR)
         return cst_fail(error, CST_EARG, "expected a linear path to be rectilinear, got a cubic one");
     if (initial->x.rank != 1 || initial->x.dim[0] != x->dim[1] || initial->y.rank != 1)

@@ -208,7 +208,7 @@ static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cs
     const scratch s = cut_work(m, c->n, c->work);
     if (g->gcontext) {
         slope_vjp(f, c->n, k.value, gy, s.gslope);
-        cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->scale, s.gslope, g->gcontext);
+        cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->context_scale, s.gslope, g->gcontext);
     }
     if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
     const cst_call call = cst_call_child(m, c, 0, s.network);

@@ -30,22 +30,26 @@ typedef struct builder {
     cst_error *error;
 } builder;
 
+/* What goes wrong with a layer is that place's mistake, but for memory. */
+static cst_status placed(const builder *b, cst_config place, cst_status status)
+{
+    return status == CST_OK || status == CST_ENOMEM ? status : cst_config_place(place, b->error);
+}
+
 static cst_status add(const builder *b, cst_config section)
 {
     cst_module *layer = NULL;
     const cst_shape shape = cst_flow_shape(b->flow);
     CST_TRY(cst_module_from_config(b->registry, section, &shape, &layer, b->error));
-    if (cst_flow_add(b->flow, layer, b->error) == CST_OK) return CST_OK;
-    return cst_config_place(section, b->error);
+    return placed(b, section, cst_flow_add(b->flow, layer, b->error));
 }
 
 static cst_status add_squeeze(const builder *b, cst_config place)
 {
     cst_module *layer = NULL;
     const cst_shape shape = cst_flow_shape(b->flow);
-    if (cst_squeeze_new(&shape, &layer, b->error) == CST_OK && cst_flow_add(b->flow, layer, b->error) == CST_OK)
-        return CST_OK;
-    return cst_config_place(place, b->error);
+    const cst_status status = cst_squeeze_new(&shape, &layer, b->error);
+    return placed(b, place, status == CST_OK ? cst_flow_add(b->flow, layer, b->error) : status);
 }
 
 static cst_status add_scale(const builder *b, cst_config counts, cst_config cnf)
@@ -73,8 +77,7 @@ static cst_status add_blocks(const builder *b, const flow_section *s)
     for (size_t i = 0; i < scales; i++) {
         const cst_config counts = cst_config_item(s->blocks, i);
         CST_TRY(add_scale(b, counts, s->cnf));
-        if (i + 1 < scales && cst_flow_factor_out(b->flow, b->error) != CST_OK)
-            return cst_config_place(counts, b->error);
+        if (i + 1 < scales) CST_TRY(placed(b, counts, cst_flow_factor_out(b->flow, b->error)));
     }
     return CST_OK;
 }

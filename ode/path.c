@@ -28,7 +28,10 @@ static cst_status check_times(const cst_knots *s, cst_error *error)
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
         const double *t = times_of(s, row);
         const size_t n = count_knots(s, row);
-        if (n < 2) return cst_fail(error, CST_EARG, "series %zu: expected at least 2 times, got %zu", row, n);
+        const size_t least = s->own_times ? 1 : 2;
+        if (n < least)
+            return cst_fail(error, CST_EARG, "series %zu: expected %s, got %zu", row,
+                            least == 1 ? "a time" : "at least 2 times", n);
         for (size_t i = 0; i < n; i++) {
             if (!isfinite(t[i]))
                 return cst_fail(error, CST_EARG, "series %zu: expected finite times, got t[%zu] = %g", row, i, t[i]);
@@ -157,6 +160,11 @@ static double curve_at(const curve *k, bool cubic, bool slope, double at)
 static void make_channel(cst_path_kind kind, const double *t, size_t length, size_t step, const real *observed, real *x,
                          real *slope, curve *k)
 {
+    if (length == 1) {
+        x[0] = isnan(observed[0]) ? 0 : observed[0];
+        if (slope) slope[0] = 0;
+        return;
+    }
     if (!gather(t, observed, length, step, k)) {
         for (size_t i = 0; i < length; i++) x[i * step] = 0;
         for (size_t i = 0; slope && i < length; i++) slope[i * step] = 0;
@@ -177,8 +185,8 @@ static void make_channel_vjp(cst_path_kind kind, const double *t, size_t length,
                              const real *gx, const real *gslope, real *gobserved, curve *k)
 {
     const bool cubic = kind == CST_PATH_CUBIC, any = gather(t, observed, length, step, k);
-    for (size_t i = 0; i < length; i++) gobserved[i * step] = 0;
-    if (!any) return;
+    for (size_t i = 0; i < length; i++) gobserved[i * step] = length == 1 && any ? gx[0] : 0;
+    if (!any || length == 1) return;
     for (size_t i = 0; i < k->n; i++) k->x[i] = k->slope[i] = 0;
     for (size_t i = 0; i < length; i++) {
         double g = (double)gx[i * step];
@@ -277,9 +285,9 @@ cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, c
 
 /* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
-/* A piece of a row's path: its first knot, and what values and slopes of its ends weigh at a time. */
+/* A piece of a row's path: its first knot, how far its last is, and what values and slopes of both weigh at a time. */
 typedef struct piece {
-    size_t knot;
+    size_t knot, next;
     weights w;
 } piece;
 
@@ -292,12 +300,13 @@ static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t 
         const size_t knots = count_knots(s, i);
         const double last = times[knots - 1];
         *hint = find_piece(times, knots, t);
+        if (knots == 1) return (piece){0, 0, {.a = slope ? 0 : 1}};
         /* Others go on, this one has ended, or has not begun. */
         const bool over = t > last && last < p->end, early = t < times[0] && times[0] > p->begin;
-        if (over || early) return (piece){*hint, slope ? (weights){0} : (weights){.a = early, .b = over}};
+        if (over || early) return (piece){*hint, 1, slope ? (weights){0} : (weights){.a = early, .b = over}};
     }
     const double h = times[*hint + 1] - times[*hint];
-    return (piece){*hint, weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
+    return (piece){*hint, 1, weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
 }
 
 static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slope, real *to)
@@ -307,11 +316,11 @@ static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slo
     size_t hint = SIZE_MAX;
     for (size_t i = row - p->first; i < row - p->first + n; i++, to += channels) {
         const piece at = piece_at(p, i, t, slope, &hint);
-        const size_t knot = (i * s->length + at.knot) * channels;
-        const real *a = s->x + knot, *b = a + channels, *da = p->slopes ? p->slopes + knot : NULL;
+        const size_t knot = (i * s->length + at.knot) * channels, next = at.next * channels;
+        const real *a = s->x + knot, *b = a + next, *da = p->slopes ? p->slopes + knot : NULL;
         const real wa = (real)at.w.a, wb = (real)at.w.b, wda = (real)at.w.slope_a, wdb = (real)at.w.slope_b;
         for (size_t c = 0; c < channels; c++) to[c] = wa * a[c] + wb * b[c];
-        for (size_t c = 0; da && c < channels; c++) to[c] += wda * da[c] + wdb * da[channels + c];
+        for (size_t c = 0; da && c < channels; c++) to[c] += wda * da[c] + wdb * da[next + c];
     }
 }
 
@@ -340,11 +349,12 @@ void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real 
     size_t hint = SIZE_MAX;
     for (size_t i = row - p->first; i < row - p->first + n; i++, g += channels) {
         const piece at = piece_at(p, i, t, true, &hint);
-        real *a = gknots + i * width + at.knot * channels, *b = a + channels, *da = a + s->length * channels;
+        const size_t next = at.next * channels;
+        real *a = gknots + i * width + at.knot * channels, *b = a + next, *da = a + s->length * channels;
         const real wa = scale * (real)at.w.a, wb = scale * (real)at.w.b;
         const real wda = scale * (real)at.w.slope_a, wdb = scale * (real)at.w.slope_b;
         for (size_t c = 0; c < channels; c++) a[c] += wa * g[c], b[c] += wb * g[c];
-        for (size_t c = 0; p->slopes && c < channels; c++) da[c] += wda * g[c], da[channels + c] += wdb * g[c];
+        for (size_t c = 0; p->slopes && c < channels; c++) da[c] += wda * g[c], da[next + c] += wdb * g[c];
     }
 }
 

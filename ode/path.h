@@ -30,7 +30,7 @@ typedef enum cst_path_kind { CST_PATH_LINEAR, CST_PATH_CUBIC, CST_PATH_HERMITE }
 typedef struct cst_knots {
     size_t n, length, channels; /* N, T >= 2, C */
     bool own_times;
-    const double *t; /* (T), or (N, T): increasing, of each series at least 2 */
+    const double *t; /* (T), or (N, T): increasing, at least 2, or 1 of a series' own: X stays */
     const real *x;   /* (N, T, C) */
 } cst_knots;
 
@@ -47,7 +47,7 @@ typedef struct cst_path {
 size_t cst_path_memory(cst_path_kind kind, const cst_knots *series);
 
 /* Fill gaps, and find slopes. A linear path without gaps is a view of the series' own values. Errors: CST_EARG for a series
- * of fewer than two times, and for times that do not increase, naming series and time. */
+ * of too few times, and for times that do not increase, naming series and time. */
 CST_MUST_CHECK cst_status cst_path_make(cst_path_kind kind, const cst_knots *series, real *memory, cst_path *path,
                                         cst_error *error);
 

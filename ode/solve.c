@@ -90,7 +90,10 @@ static cst_status renew_first_stage(cst_solver *s)
     if (!s->stepped) return CST_OK;
     const cst_solve_options *o = s->options;
     const size_t end = o->method->stages - 1;
-    if (s->evaluated) {
+    if (s->behind_jump) {
+        CST_TRY(cst_solver_first_stage(s, s->anew_t, s->k[0]));
+        s->first_t = s->anew_t;
+    } else if (s->evaluated) {
         real *k = s->k[0];
         s->k[0] = s->stage;
         s->stage = k;
@@ -106,7 +109,7 @@ static cst_status renew_first_stage(cst_solver *s)
         CST_TRY(cst_solver_first_stage(s, s->t, s->k[0]));
         s->first_t = s->t;
     }
-    s->stepped = s->evaluated = false;
+    s->stepped = s->evaluated = s->behind_jump = false;
     return CST_OK;
 }
 
@@ -150,8 +153,9 @@ static double next_size(const cst_solver *s, const attempt *a, bool accepted, do
     return a->clipped ? fmax(h * factor, proposed) : h * factor;
 }
 
-/* Move to the end of the step. What was evaluated at a jump belongs to the time before it. */
-static cst_status accept(cst_solver *s, const attempt *a, bool last)
+/* Move to the end of the step. What was evaluated at a jump belongs to the time before it; torchdiffeq evaluates behind it at
+ * once, even if nothing comes after. */
+static cst_status accept(cst_solver *s, const attempt *a)
 {
     cst_solver_add_quadratures(s, a->h, a->weights);
     real *y = s->y;
@@ -167,10 +171,10 @@ static cst_status accept(cst_solver *s, const attempt *a, bool last)
     pass_stops(s, &s->jumps);
     if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
     if (!a->jump) return CST_OK;
-    if (last && s->options->clip_end) return CST_OK; /* nothing comes after */
-    s->evaluated = true;
     s->anew_t = cst_solver_next_time(s, s->t, 1);
-    return cst_solver_first_stage(s, s->anew_t, s->stage);
+    s->behind_jump = s->options->clip_end;
+    s->evaluated = !s->behind_jump;
+    return s->evaluated ? cst_solver_first_stage(s, s->anew_t, s->stage) : CST_OK;
 }
 
 static cst_status attempt_step(cst_solver *s, double t_out, bool land)
@@ -190,24 +194,33 @@ static cst_status attempt_step(cst_solver *s, double t_out, bool land)
         .t = s->t, .dt = a.h, .ratio = a.ratio, .accepted = accepted, .block = s->problem->blocks[a.block].name};
     CST_TRY(cst_solve_stats_add_attempt(s->stats, &record, s->error));
     if (s->broken && a.shortest) return cst_solver_fail(s, CST_ENONFINITE, a.h);
-    return accepted ? accept(s, &a, last) : CST_OK;
+    return accepted ? accept(s, &a) : CST_OK;
 }
 
 /* ---- fixed steps --------------------------------------------------------------------------------------------- */
 
-/* Where the next step of a fixed-step method ends. costate divides each output interval equally; torchdiffeq's grid is
- * t_start + i step_size, its last point replaced by the end; a step cut short to land goes on to the same point. */
+static double nearer(const cst_solver *s, double a, double b)
+{
+    return s->direction * (a - b) < 0 ? a : b;
+}
+
+/* Where the next step of a fixed-step method ends. costate divides each interval between outputs and jumps equally;
+ * torchdiffeq's grid is t_start + i step_size, its last point replaced by the end; a step cut short to land, or to end on a
+ * jump, goes on to the same point. */
 static double fixed_end(cst_solver *s, double t_out, bool land)
 {
     const cst_solve_options *o = s->options;
-    if (o->step_size == 0) return t_out;
+    const double jump = s->jumps.left > 0 ? next_stop(s, &s->jumps) : s->direction * HUGE_VAL;
+    if (o->step_size == 0) return nearer(s, t_out, jump);
     if (o->clip_end) {
-        const double left = fabs(t_out - s->t), steps = ceil(left / o->step_size * (1 - 1e-12));
-        return steps <= 1 ? t_out : s->t + (t_out - s->t) / steps;
+        const double to = nearer(s, t_out, jump), left = fabs(to - s->t);
+        const double steps = ceil(left / o->step_size * (1 - 1e-12));
+        return steps <= 1 ? to : s->t + (to - s->t) / steps;
     }
     const double points = ceil(fabs(s->t_end - s->t_start) / o->step_size + 1), next = (double)(s->grid_index + 1);
     const double end = next + 1 >= points ? s->t_end : s->t_start + s->direction * next * o->step_size;
-    if (land && s->direction * (end - t_out) > 0) return t_out;
+    const double stop = land ? nearer(s, t_out, jump) : jump;
+    if (s->direction * (end - stop) > 0) return stop;
     s->grid_index++;
     return end;
 }
@@ -221,8 +234,9 @@ static cst_status fixed_step(cst_solver *s, double t_out, bool land)
                         s->options->step_size);
     a.h = a.t1 - s->t;
     memcpy(a.weights, s->options->method->b, sizeof a.weights);
+    a.jump = s->jumps.left > 0 && a.t1 == next_stop(s, &s->jumps);
     CST_TRY(renew_first_stage(s));
-    const cst_status status = cst_solver_stages(s, a.t1, a.h, a.weights, false, false);
+    const cst_status status = cst_solver_stages(s, a.t1, a.h, a.weights, a.jump, false);
     if (status == CST_ERECOVERABLE)
         return cst_fail(s->error, cst_solver_stop(s, status, a.h),
                         "the vector field asked for a shorter step at t=%.6g, where steps are fixed (dt=%.3g)", s->t,
@@ -234,7 +248,7 @@ static cst_status fixed_step(cst_solver *s, double t_out, bool land)
         s->rejected = true;
         return cst_solver_fail(s, CST_ENONFINITE, a.h);
     }
-    return accept(s, &a, false);
+    return accept(s, &a);
 }
 
 /* More steps than are allowed are not begun: they could take days to come to that. */

@@ -52,9 +52,8 @@ typedef struct cst_solve_options {
     double safety, ifactor, dfactor; /* 0.9; largest and smallest factor of a step size, 10 and 0.2 */
     size_t max_num_steps;            /* between two outputs; fixed steps that would be more are not begun */
     double step_size;                /* fixed-step methods; 0: one step an output interval */
-    const double *step_t, *jump_t;   /* adaptive methods: times to step on; times where f jumps: evaluated anew after */
-    size_t n_step_t,
-        n_jump_t; /* increasing; a time in both is a jump, those outside are ignored. The caller's memory. */
+    const double *step_t, *jump_t;   /* times to step on (adaptive methods), and where f jumps: evaluated anew after */
+    size_t n_step_t, n_jump_t;       /* increasing; a time in both is a jump, outside ones are ignored. The caller's. */
     int threads;
     /* What the profiles differ in. */
     bool pi_controller;    /* h *= clip(safety r^(-0.7/p) r_prev^(0.4/p)); no growth after a rejection. Else r^(-1/p) */
@@ -97,7 +96,8 @@ struct cst_solver {
     bool broken;                    /* ... because its error ratio was not a number */
     size_t completed;               /* stages of the attempt that stand in k; 1 where none has begun */
     bool stepped;      /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
-    bool evaluated;    /* f at the new state stands in `stage` already */
+    bool evaluated;    /* f at the new state stands in `stage` already, */
+    bool behind_jump;  /* or is to be evaluated at anew_t */
     size_t grid_index; /* steps taken on a fixed grid */
     cst_stops steps, jumps;
     double *partial;                             /* of norms */

@@ -190,8 +190,8 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
 cst_status cst_solver_restate(cst_solver *s, const real *y)
 {
     memcpy(s->y, y, s->n * sizeof(real));
-    s->first_t = s->evaluated ? s->anew_t : s->t; /* behind a jump that was landed on */
-    s->stepped = s->evaluated = false;
+    s->first_t = s->evaluated || s->behind_jump ? s->anew_t : s->t; /* of a jump that was landed on */
+    s->stepped = s->evaluated = s->behind_jump = false;
     if (!s->options->method->adaptive) s->grid_index = 0, s->t_start = s->t;
     return cst_solver_first_stage(s, s->first_t, s->k[0]);
 }

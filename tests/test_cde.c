@@ -71,6 +71,44 @@ static void turns_by_what_the_path_has_gone(void **state)
     }
 }
 
+/* A constant F: z goes by what the path has gone times its entry, with every method, also one of fixed steps that ends none on a
+ * knot by itself. */
+static void every_method_stops_at_corners(void **state)
+{
+    enum { N = 2, T = 6 };
+    (void)state;
+    static const char *const solvers[] = {"\"method\": \"rk4\", \"step_size\": 1",
+                                          "\"method\": \"rk4\", \"step_size\": 0.7",
+                                          "\"method\": \"rk4\"",
+                                          "\"method\": \"euler\", \"step_size\": 1",
+                                          "\"method\": \"euler\", \"step_size\": 0.7, \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"rk4\", \"step_size\": 0.4, \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"midpoint\", \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"bosh3\", \"profile\": \"torchdiffeq\"",
+                                          "\"method\": \"dopri5\""};
+    for (size_t k = 0; k < sizeof solvers / sizeof solvers[0]; k++) {
+        ode_rig r;
+        char json[600];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"cde\", \"hidden\": 1, \"field\": {\"type\": \"linear\", \"out_features\": 1}, "
+                 "\"solver\": {%s}}",
+                 solvers[k]);
+        if (ode_rig_build(&r, json, (cst_shape){2, {T, 1}}, N, 1) != CST_OK) fail_msg("%s", r.error.message);
+        real *initial = r.theta, *f = r.theta + r.m->children[1].offset;
+        f[0] = 0, f[1] = 2;
+        ode_rig_run(&r);
+        for (size_t i = 0; i < N; i++) {
+            const double x0 = (double)r.x[i * T], gone = (double)r.x[i * T + T - 1] - x0;
+            const double z0 = (double)initial[0] * x0 + (double)initial[1], expected = z0 + 2 * gone;
+            if (fabs((double)r.y[i] - expected) > (single ? 1e-5 : 1e-13))
+                fail_msg("%s: %.12g, expected %.12g", solvers[k], (double)r.y[i], expected);
+            const double gx = ((double)initial[0] - 2) * (double)r.gy[i], got = (double)r.gx[i * T];
+            if (fabs(got - gx) > (single ? 1e-4 : 1e-12)) fail_msg("%s: gx %.12g, expected %.12g", solvers[k], got, gx);
+        }
+        ode_rig_clear(&r);
+    }
+}
+
 /* ---- the same series, written differently ------------------------------------------------------------------- */
 
 enum { N = 4, T = 9, C = 3 };
@@ -148,10 +186,13 @@ static void ends_early(void **state)
 {
     enum { SHORT = 5 };
     (void)state;
-    const char *const more[] = {"\"times\": \"channel\"", "\"path\": \"linear\"",
+    const char *const more[] = {"\"times\": \"channel\"",
+                                "\"path\": \"linear\"",
                                 "\"times\": \"channel\", \"path\": \"hermite\"",
-                                "\"times\": \"channel\", \"path\": \"cubic\""};
-    for (size_t k = 0; k < 4; k++) {
+                                "\"times\": \"channel\", \"path\": \"cubic\"",
+                                "\"path\": \"hermite\"",
+                                "\"path\": \"cubic\""};
+    for (size_t k = 0; k < 6; k++) {
         ode_rig batch, alone;
         build_or_fail(&batch, more[k], T, C, 2);
         build_or_fail(&alone, more[k], SHORT, C, 1);
@@ -169,6 +210,33 @@ static void ends_early(void **state)
         assert_same("gradient of values", batch.gx, alone.gx, alone.in);
         ode_rig_clear(&batch);
         ode_rig_clear(&alone);
+    }
+}
+
+/* A series of a single time stays where it begins, and so does one that a batch has all ended before its last time. */
+static void one_time_is_a_point(void **state)
+{
+    (void)state;
+    const char *const more[] = {"\"times\": \"channel\"", "\"times\": \"channel\", \"path\": \"cubic\"",
+                                "\"path\": \"hermite\"", "\"path\": \"cubic\", \"output\": \"all\"", ""};
+    for (size_t k = 0; k < 5; k++) {
+        ode_rig r;
+        build_or_fail(&r, more[k], T, C, 2);
+        const size_t outputs = r.out / 8; /* of 4 numbers, of each row */
+        for (size_t i = 0; i < 2 * T; i++) {
+            r.x[i * C] = (real)(i % T);
+            for (size_t c = 0; (i < T ? i > 0 : i >= T + 5) && c < C; c++) r.x[i * C + c] = (real)NAN;
+        }
+        ode_rig_run(&r);
+        for (size_t h = 0; h < 4; h++) {
+            double z0 = (double)r.theta[4 * C + h];
+            for (size_t c = 0; c < C; c++) z0 += (double)r.theta[h * C + c] * (double)r.x[c];
+            for (size_t o = 0; o < outputs; o++) assert_true(fabs((double)r.y[4 * o + h] - z0) < 1e-5);
+        }
+        for (size_t o = 5; o < outputs; o++)
+            assert_same("after its end", r.y + 4 * (outputs + o), r.y + 4 * (outputs + 4), 4);
+        for (size_t i = 0; i < r.in; i++) assert_true(isfinite(r.gx[i]) && (!isnan(r.x[i]) || r.gx[i] == 0));
+        ode_rig_clear(&r);
     }
 }
 
@@ -287,9 +355,9 @@ static void mistakes_are_told(void **state)
     r.x[(2 * T + 4) * C] = 3;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
     assert_string_equal(r.error.message, "series 2: expected times that increase, got t[4] = 3 after 3");
-    for (size_t i = 1; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
+    for (size_t i = 0; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
-    assert_string_equal(r.error.message, "series 2: expected at least 2 times, got 1");
+    assert_string_equal(r.error.message, "series 2: expected a time, got 0");
     ode_rig_clear(&r);
 
     build_or_fail(&r, "\"times\": \"channel\", \"output\": \"all\"", T, C, N);
@@ -323,9 +391,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_by_what_the_path_has_gone),
+        cmocka_unit_test(every_method_stops_at_corners),
         cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
         cmocka_unit_test(indices_serve_for_times),
         cmocka_unit_test(ends_early),
+        cmocka_unit_test(one_time_is_a_point),
         cmocka_unit_test(values_have_gradients),
         cmocka_unit_test(stops_at_corners_alone),
         cmocka_unit_test(memory_grows_with_the_data_alone),

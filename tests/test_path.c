@@ -270,10 +270,13 @@ static void mistakes_are_told(void **state)
     t[T + 2] = t[T + 1];
     test_assert_error(cst_path_make(CST_PATH_CUBIC, &s, memory, &path, &error), CST_EARG, &error,
                       "series 1: expected times that increase, got t[2] = 0.4 after 0.4");
-    t[T + 1] = (double)NAN;
+    t[T] = (double)NAN;
     test_assert_error(cst_path_make(CST_PATH_CUBIC, &s, memory, &path, &error), CST_EARG, &error,
-                      "series 1: expected at least 2 times, got 1");
-    s.own_times = false;
+                      "series 1: expected a time, got 0");
+    s.own_times = false, s.length = 1;
+    test_assert_error(cst_path_make(CST_PATH_CUBIC, &s, memory, &path, &error), CST_EARG, &error,
+                      "series 0: expected at least 2 times, got 1");
+    s.length = T;
     t[3] = (double)INFINITY;
     test_assert_error(cst_path_make(CST_PATH_LINEAR, &s, memory, &path, &error), CST_EARG, &error,
                       "series 0: expected finite times, got t[3] = inf");
