@@ -73,7 +73,6 @@ $(out)/fuzz_%: $(out)/fuzz/fuzz_%.o $(out)/libcostate.a
 
 $(call objects,examples/*.c): all_cflags += -I$(out)
 $(call objects,examples/*.c): $(out)/costate.h
-
 $(out)/costate.h: scripts/header.sh $(wildcard $(FOLDERS:=/*.h))
 	@mkdir -p $(@D)
 	@scripts/header.sh "$(VERSION)" $(FOLDERS) >$@
@@ -131,7 +130,8 @@ bench: ## time layers and training iterations beside their limits, as tables and
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
 speech: setup ## train neural CDEs on Speech Commands under two adjoint norms and compare them
 acrobot: setup ## train SymODEN on the double pendulum under several adjoints, compare them, and bring it upright
-demo speech acrobot:
+flows: setup ## train continuous normalizing flows on points in the plane and draw what they have learnt
+demo speech acrobot flows:
 	@$(MAKE) all && scripts/$@.sh
 
 install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
@@ -144,6 +144,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all always build-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
-    lint docs format bench demo speech acrobot install uninstall clean help
+    lint docs format bench demo speech acrobot flows install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)
