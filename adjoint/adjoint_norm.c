@@ -3,10 +3,17 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const cst_adjoint_block_names[CST_N_BLOCKS] = {"z", "a_z", "a_theta", "a_t"};
+
+/* Every integral and its adjoint count. */
+static void weigh_integrals(cst_adjoint_norm *norm)
+{
+    for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) norm->integral[i] = norm->a_integral[i] = 1;
+}
 
 static const struct {
     cst_norm_kind kind;
@@ -25,6 +32,7 @@ cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_e
         if (strcmp(name, cst_adjoint_norm_names[i]) != 0) continue;
         *norm = (cst_adjoint_norm){.norm.kind = named[i].kind, .per_tensor = named[i].per_tensor};
         memcpy(norm->weight, named[i].weight, sizeof norm->weight);
+        weigh_integrals(norm);
         return CST_OK;
     }
     return cst_fail(error, CST_EARG, "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"%s\"",
@@ -38,30 +46,60 @@ void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
 {
     *norm = (cst_adjoint_norm){.norm = {.kind = CST_NORM_CALLBACK, .callback = callback, .context = context},
                                .weight = {1, 1, 1, 1}};
+    weigh_integrals(norm);
+}
+
+/* A norm while its section is read, and the integrals that this may name. */
+typedef struct reading {
+    cst_adjoint_norm *norm;
+    const cst_integral *integrals;
+    size_t n;
+} reading;
+
+/* Where the weight of the block of this name is; NULL if there is none. */
+static double *find_weight(const reading *r, const char *name)
+{
+    for (size_t i = 0; i < CST_N_BLOCKS; i++)
+        if (strcmp(name, cst_adjoint_block_names[i]) == 0) return &r->norm->weight[i];
+    for (size_t i = 0; i < r->n; i++) {
+        if (strcmp(name, r->integrals[i].name) == 0) return &r->norm->integral[i];
+        if (strcmp(name, r->integrals[i].adjoint) == 0) return &r->norm->a_integral[i];
+    }
+    return NULL;
+}
+
+static cst_status unknown_block(cst_config member, const reading *r, cst_error *error)
+{
+    char known[256] = "z, a_z, a_theta, a_t";
+    for (size_t i = 0; i < r->n; i++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, ", %s, %s", r->integrals[i].name, r->integrals[i].adjoint);
+    }
+    return cst_config_fail(member, error, "expected a block (%s), got \"%s\"", known, cst_config_key(member));
 }
 
 /* Weights by block name from the members of an object, those called `but` excepted. */
-static cst_status read_weights(cst_config section, const char *but, double weight[CST_N_BLOCKS], cst_error *error)
+static cst_status read_weights(cst_config section, const char *but, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < cst_config_length(section); i++) {
         const cst_config member = cst_config_item(section, i);
         const char *name = cst_config_key(member);
         if (but && strcmp(name, but) == 0) continue;
-        size_t block = 0;
-        while (block < CST_N_BLOCKS && strcmp(name, cst_adjoint_block_names[block]) != 0) block++;
-        if (block == CST_N_BLOCKS)
-            return cst_config_fail(member, error, "expected a block (z, a_z, a_theta, a_t), got \"%s\"", name);
-        if (!cst_config_number(member, &weight[block]) || !(weight[block] >= 0) || !isfinite(weight[block]))
+        double *weight = find_weight(r, name);
+        if (!weight) return unknown_block(member, r, error);
+        if (!cst_config_number(member, weight) || !(*weight >= 0) || !isfinite(*weight))
             return cst_config_fail(member, error, "expected a weight of at least 0");
     }
     return CST_OK;
 }
 
 /* Without a block in the norm there would be no error, and every step would be taken. */
-static cst_status check_weights(cst_config config, const cst_adjoint_norm *norm, cst_error *error)
+static cst_status check_weights(cst_config config, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
-        if (norm->weight[i] > 0) return CST_OK;
+        if (r->norm->weight[i] > 0) return CST_OK;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->norm->integral[i] > 0 || r->norm->a_integral[i] > 0) return CST_OK;
     return cst_config_fail(config, error, "expected a block with a weight above 0");
 }
 
@@ -69,6 +107,7 @@ static cst_status check_weights(cst_config config, const cst_adjoint_norm *norm,
 static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_error *error)
 {
     *norm = (cst_adjoint_norm){.norm.kind = CST_NORM_SLICES, .weight = {1, 1, 1, 0}};
+    weigh_integrals(norm);
     double n = 0;
     if (cst_config_number(slices, &n) && n >= 1 && n == floor(n) && n < 0x1p53) {
         norm->norm.slice = (size_t)n;
@@ -100,31 +139,33 @@ const cst_key cst_adjoint_norm_keys[] = {
     {0},
 };
 
-static cst_status read_combination(cst_config config, cst_adjoint_norm *norm, cst_error *error)
+static cst_status read_combination(cst_config config, const reading *r, cst_error *error)
 {
     combination read = {0};
     CST_TRY(cst_config_read(config, cst_adjoint_norm_keys, false, &read, error));
-    *norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
-    CST_TRY(read_weights(read.weights, NULL, norm->weight, error));
-    return check_weights(read.weights, norm, error);
+    *r->norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
+    CST_TRY(read_weights(read.weights, NULL, r, error));
+    return check_weights(read.weights, r, error);
 }
 
-cst_status cst_adjoint_norm_read(cst_config config, cst_adjoint_norm *norm, cst_error *error)
+cst_status cst_adjoint_norm_read(cst_config config, const cst_integral *integrals, size_t n_integrals,
+                                 cst_adjoint_norm *norm, cst_error *error)
 {
+    const reading r = {norm, integrals, n_integrals};
     const cst_config base = cst_config_get(config, "norm"), slices = cst_config_get(config, "slices");
     const bool adjusted = cst_config_is_object(config) && cst_config_present(base);
     const char *name = cst_config_string(adjusted ? base : config);
     if (name) {
         if (cst_adjoint_norm_init(norm, name, error) != CST_OK)
             return cst_config_place(adjusted ? base : config, error);
-        if (adjusted) CST_TRY(read_weights(config, "norm", norm->weight, error));
-        return check_weights(config, norm, error);
+        if (adjusted) CST_TRY(read_weights(config, "norm", &r, error));
+        return check_weights(config, &r, error);
     }
     if (cst_config_is_object(config) && cst_config_present(slices)) {
         if (cst_config_length(config) != 1) return cst_config_fail(config, error, "expected nothing beside \"slices\"");
         return read_slices(slices, norm, error);
     }
-    if (cst_config_is_object(config) && !adjusted) return read_combination(config, norm, error);
+    if (cst_config_is_object(config) && !adjusted) return read_combination(config, &r, error);
     return cst_config_fail(config, error,
                            "expected a norm's name, {\"norm\": name, block: weight}, {\"combine\": ..., \"weights\": "
                            "...} or {\"slices\": n}");

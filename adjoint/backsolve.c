@@ -1,5 +1,6 @@
 #include "adjoint/backsolve.h"
 
+#include "adjoint/field.h"
 #include "adjoint/replay.h"
 #include "core/arena.h"
 #include "ode/combine.h"
@@ -17,16 +18,20 @@ typedef struct interpolant {
     real *on_the_way[2];           /* states between kept ones */
 } interpolant;
 
-/* The adjoint system of one call: where each block stands, in the state y = [z | a_z | a_theta | a_t] (without z if that is
- * interpolated) or, if the norm leaves it out, in the quadratures q = [a_theta | a_t | a_context]. */
+/* The adjoint system of one call: where each block stands, in the state y = [z | integrals | a_z | theirs | a_theta | a_t]
+ * (without z and integrals if z is interpolated) or, if the norm leaves it out, in the quadratures
+ * q = [a_theta | a_t | a_context]. Integrals that the norm leaves out are nowhere: nobody needs them again. */
 typedef struct adjoint_system {
     const cst_gradient_problem *b;
     cst_block blocks[CST_MAX_BLOCKS];
     cst_problem problem;
-    cst_call field_call;         /* the field's, with work behind its cache */
-    real *cache;                 /* the field's */
-    size_t nz;                   /* N D */
-    size_t a_at;                 /* offset of a_z in y */
+    cst_call field_call; /* the field's, with work behind its cache */
+    real *cache;         /* the field's */
+    size_t nz, n_rows;   /* N D, N */
+    size_t a_at;         /* offset of a_z in y */
+    size_t n_integrals;  /* M */
+    size_t integral_at[CST_MAX_INTEGRALS], a_integral_at[CST_MAX_INTEGRALS]; /* offsets in y; SIZE_MAX: not there */
+    real *dq, *a_q;              /* g as of the last evaluation; dL/dq, constant between observations (M, N) */
     interpolant *from;           /* where z comes from; NULL: it is solved for */
     real *z, *dz;                /* then the two as of the last evaluation */
     bool theta_state, theta_sum; /* a_theta in y, in q; neither if nobody wants it */
@@ -52,6 +57,14 @@ static void add_block(block_list *list, const char *name, size_t size, double we
     list->weighted = list->weighted || weight > 0;
 }
 
+/* Where the first block of that name begins. */
+static size_t offset_of(const block_list *list, const char *name)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < list->n && strcmp(list->blocks[i].name, name) != 0; i++) at += list->blocks[i].size;
+    return at;
+}
+
 /* One block for each tensor below `m`, in the order of theta. */
 static void add_tensor_blocks(block_list *list, const cst_module *m, double weight)
 {
@@ -64,14 +77,43 @@ static bool in_state(const cst_adjoint_norm *norm, cst_adjoint_block block)
     return norm->weight[block] > 0;
 }
 
-/* The blocks of the state, in order. */
-static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *norm, size_t nz, bool with_z,
-                              bool want_theta, cst_block *blocks)
+/* Blocks of n entries for those of M integrals, or adjoints of theirs, that have a weight; `at` says where they begin. */
+static void add_integrals(block_list *list, const char *const *names, size_t m, size_t n, const double *weight,
+                          size_t *at)
 {
+    for (size_t i = 0; i < m; i++) {
+        at[i] = weight[i] > 0 ? list->size : SIZE_MAX;
+        if (weight[i] > 0) add_block(list, names[i], n, weight[i]);
+    }
+}
+
+/* What a list of blocks depends on. */
+typedef struct contents {
+    const cst_module *field;
+    const cst_adjoint_norm *norm;
+    const cst_integral *integrals; /* NULL: no names are needed */
+    size_t n;
+    bool with_z, want_theta;
+} contents;
+
+/* The blocks of the state, in order, and where the integrals' are. */
+static block_list list_blocks(const contents *c, cst_block *blocks, size_t *integral_at, size_t *a_integral_at)
+{
+    const cst_module *field = c->field;
+    const cst_adjoint_norm *norm = c->norm;
+    const size_t nz = cst_size_mul(c->n, cst_shape_size(&field->x)), m = cst_field_integrals(field);
+    const char *names[CST_MAX_INTEGRALS] = {0}, *adjoints[CST_MAX_INTEGRALS] = {0};
+    for (size_t i = 0; c->integrals && i < m; i++)
+        names[i] = c->integrals[i].name, adjoints[i] = c->integrals[i].adjoint;
     block_list list = {.blocks = blocks};
-    if (with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
+    if (c->with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
+    for (size_t i = 0; i < m; i++) integral_at[i] = SIZE_MAX;
+    if (c->with_z) add_integrals(&list, names, m, c->n, norm->integral, integral_at);
     add_block(&list, "a_z", nz, norm->weight[CST_BLOCK_A_Z]);
-    if (want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
+    const bool weighted = list.weighted; /* a constant controls nothing */
+    add_integrals(&list, adjoints, m, c->n, norm->a_integral, a_integral_at);
+    list.weighted = weighted;
+    if (c->want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
         if (norm->per_tensor)
             add_tensor_blocks(&list, field, norm->weight[CST_BLOCK_A_THETA]);
         else
@@ -83,11 +125,13 @@ static block_list list_blocks(const cst_module *field, const cst_adjoint_norm *n
 
 cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z, cst_error *error)
 {
-    const block_list list = list_blocks(field, norm, 1, with_z, true, NULL);
+    size_t at[2][CST_MAX_INTEGRALS];
+    const contents all = {.field = field, .norm = norm, .n = 1, .with_z = with_z, .want_theta = true};
+    const block_list list = list_blocks(&all, NULL, at[0], at[1]);
     if (list.n > CST_MAX_BLOCKS)
         return cst_fail(error, CST_EUNSUPPORTED,
-                        "expected at most %d blocks in the adjoint's norm, got %zu parameter tensors",
-                        CST_MAX_BLOCKS - 3, list.n - 3);
+                        "expected at most %d blocks in the adjoint's norm, got %zu: one a parameter tensor",
+                        CST_MAX_BLOCKS, list.n);
     if (list.weighted || norm->norm.kind == CST_NORM_CALLBACK) return CST_OK;
     return cst_fail(error, CST_EARG,
                     "expected a norm with a weight above 0 for a block of the adjoint's state (%sa_z%s)",
@@ -98,13 +142,15 @@ size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const 
                           const cst_adjoint_norm *norm, size_t n_context)
 {
     cst_block blocks[CST_MAX_BLOCKS];
-    const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), p = field->n_params;
-    const size_t sums = cst_size_add(cst_size_add(p, 1), n_context);
-    const block_list list = list_blocks(field, norm, nz, true, true, blocks);
+    size_t at[2][CST_MAX_INTEGRALS];
+    const contents all = {.field = field, .norm = norm, .n = n, .with_z = true, .want_theta = true};
+    const block_list list = list_blocks(&all, blocks, at[0], at[1]);
+    const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), nq = cst_size_mul(n, cst_field_integrals(field));
+    const size_t sums = cst_size_add(cst_size_add(field->n_params, 1), n_context);
     const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = sums};
     cst_plan plan;
-    cst_module_plan(field, n, 0, threads, &plan);
-    const size_t parts[] = {plan.cache, plan.work, list.size, sums, nz, cst_solver_work(&problem, options)};
+    cst_field_plan(field, n, threads, &plan);
+    const size_t parts[] = {plan.cache, plan.work, list.size, sums, nq, nq, nz, cst_solver_work(&problem, options)};
     size_t total = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) total = cst_size_add(total, cst_size_align(parts[i]));
     return total;
@@ -159,8 +205,18 @@ static cst_status interpolate(interpolant *from, double t, real *z)
 
 /* ---- the right-hand side ------------------------------------------------------------------------------------- */
 
-/* z' = f and a_z' = -(df/dz)^T a_z by one forward and one VJP; a_theta' and a_t' only where the solver asks: as part of
- * dy if they are in the state, else added to q with `scale`. */
+/* Derivatives of the integrals' blocks, as far as they are in the state. */
+static void put_integrals(const adjoint_system *s, real *dy)
+{
+    for (size_t i = 0; i < s->n_integrals; i++) {
+        if (s->integral_at[i] < SIZE_MAX)
+            memcpy(dy + s->integral_at[i], s->dq + i * s->n_rows, s->n_rows * sizeof(real));
+        if (s->a_integral_at[i] < SIZE_MAX) memset(dy + s->a_integral_at[i], 0, s->n_rows * sizeof(real));
+    }
+}
+
+/* z' = f, q' = g and a_z' = -(df/dz)^T a_z - (dg/dz)^T a_q by one forward and one VJP; a_theta' and a_t' only where the
+ * solver asks: as part of dy if they are in the state, else added to its q with `scale`. */
 static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     adjoint_system *s = context;
@@ -181,8 +237,9 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     if (q && s->b->n_context > 0) grads.gcontext = q + s->context_at, grads.context_scale = -scale;
     if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
     if (s->from) CST_TRY(interpolate(s->from, t, s->z));
-    CST_TRY(cst_module_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->cache, y + a_at,
-                                   &grads));
+    CST_TRY(cst_field_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->dq, s->cache,
+                                  y + a_at, s->a_q, &grads));
+    put_integrals(s, dy);
     real *restrict da = dy + a_at;
 #pragma omp simd
     for (size_t i = 0; i < nz; i++) da[i] = -da[i];
@@ -196,22 +253,25 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
 {
     const cst_module *field = b->field;
     const size_t p = field->n_params;
-    *s = (adjoint_system){.b = b, .nz = b->call->n * cst_shape_size(&field->x), .from = from};
-    s->a_at = from ? 0 : s->nz;
+    const size_t n = b->call->n;
+    *s = (adjoint_system){.b = b, .nz = n * cst_shape_size(&field->x), .n_rows = n, .from = from};
+    s->n_integrals = cst_field_integrals(field);
     /* steps are the same whether or not anybody wants a_theta */
     const bool want_theta = (b->want_theta || in_state(b->norm, CST_BLOCK_A_THETA)) && p > 0;
     s->theta_state = want_theta && in_state(b->norm, CST_BLOCK_A_THETA);
     s->theta_sum = want_theta && !s->theta_state;
     s->t_state = in_state(b->norm, CST_BLOCK_A_T);
     s->t_sum = b->want_times && !s->t_state;
-    const block_list list = list_blocks(field, b->norm, s->nz, !s->from, want_theta, s->blocks);
-    s->theta_at = s->theta_state ? s->a_at + s->nz : 0;
+    const contents all = {field, b->norm, b->integrals, n, !s->from, want_theta};
+    const block_list list = list_blocks(&all, s->blocks, s->integral_at, s->a_integral_at);
+    s->a_at = offset_of(&list, "a_z");
+    s->theta_at = s->theta_state ? offset_of(&list, "a_theta") : 0;
     s->t_at = s->t_state ? list.size - 1 : s->theta_sum ? p : 0;
     s->context_at = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
     const size_t n_quadratures = s->context_at + b->n_context;
 
     cst_plan plan;
-    cst_module_plan(field, b->call->n, 0, b->call->threads, &plan);
+    cst_field_plan(field, n, b->call->threads, &plan);
     real *work = b->call->work;
     if (from) {
         *from = (interpolant){.trajectory = b->trajectory, .step = SIZE_MAX};
@@ -225,6 +285,9 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
     s->field_call.work = cst_take(&work, plan.work);
     s->y = cst_take(&work, list.size);
     s->q = cst_take(&work, n_quadratures);
+    s->dq = cst_take(&work, n * s->n_integrals);
+    s->a_q = cst_take(&work, n * s->n_integrals);
+    memset(s->a_q, 0, n * s->n_integrals * sizeof(real));
     memset(s->y, 0, list.size * sizeof(real));
     memset(s->q, 0, n_quadratures * sizeof(real));
     if (want_theta) s->theta = (s->theta_state ? s->y : s->q) + s->theta_at;
@@ -239,11 +302,17 @@ static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpola
     return work;
 }
 
-/* At observation i: z = z(t_i), a_z += dL/dz(t_i). */
+/* At observation i: z = z(t_i), q = q(t_i), a_z += dL/dz(t_i), a_q += dL/dq(t_i). */
 static void observe(const adjoint_system *s, size_t i)
 {
-    if (!s->from) memcpy(s->y, s->b->z + i * s->nz, s->nz * sizeof(real));
-    cst_gradient_add_observed(s->b, i, 1, s->y + s->a_at);
+    if (!s->from) memcpy(s->y, cst_gradient_state(s->b, i), s->nz * sizeof(real));
+    cst_gradient_add_observed(s->b, i, 1, s->y + s->a_at, s->a_q);
+    for (size_t m = 0; m < s->n_integrals; m++) {
+        const size_t first = m * s->n_rows, bytes = s->n_rows * sizeof(real);
+        if (s->integral_at[m] < SIZE_MAX)
+            memcpy(s->y + s->integral_at[m], cst_gradient_integrals(s->b, i) + first, bytes);
+        if (s->a_integral_at[m] < SIZE_MAX) memcpy(s->y + s->a_integral_at[m], s->a_q + first, bytes);
+    }
 }
 
 /* dL/dt_i by one more evaluation, at the stored state. `f` is room for it. */
@@ -253,8 +322,8 @@ static cst_status time_gradient(const adjoint_system *s, size_t i, real *f, doub
     cst_call call = s->field_call;
     call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
     stats->nfe++;
-    CST_TRY(cst_module_forward(b->field, &call, b->z + i * s->nz, f, s->cache));
-    *gradient = cst_gradient_along(b, i, f);
+    CST_TRY(cst_field_evaluate(b->field, &call, cst_gradient_state(b, i), f, NULL, s->cache));
+    *gradient = cst_gradient_along(b, i, cst_field_value(b->field, f, s->cache));
     return CST_OK;
 }
 
@@ -279,12 +348,13 @@ static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes,
     return CST_OK;
 }
 
-/* One solve that steps onto each observation and evaluates once there; if z is part of the state, that evaluation gives the
- * time's gradient too. */
+/* One solve that steps onto each observation and evaluates once there; if z is part of the state, and without integrals all of
+ * what is observed, that evaluation gives the time's gradient too. */
 static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *b = s->b;
     const size_t last = b->n_times - 1;
+    real *f = cst_take(&work, s->nz);
     cst_solver solver;
     cst_solve_options options = *b->options;
     if (options.first_step == 0) options.first_step = b->first_step;
@@ -297,8 +367,9 @@ static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_
             observe(s, i);
             CST_TRY(cst_solver_restate(&solver, s->y));
         }
-        if (gtimes && s->from) CST_TRY(time_gradient(s, i, s->dz, &gtimes[i], stats));
-        if (gtimes && !s->from) gtimes[i] = cst_gradient_along(b, i, solver.k[0]);
+        const bool evaluated = !s->from && s->n_integrals == 0;
+        if (gtimes && !evaluated) CST_TRY(time_gradient(s, i, f, &gtimes[i], stats));
+        if (gtimes && evaluated) gtimes[i] = cst_gradient_along(b, i, solver.k[0]);
         if (gtimes) taken += gtimes[i];
         CST_TRY(cst_solver_advance(&solver, b->times[i - 1], true, s->y));
     }

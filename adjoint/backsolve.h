@@ -4,7 +4,9 @@
  * With z' = f(t, z; theta) and a loss that reads z at times t_0 .. t_{T-1}, a_z = dL/dz(t) satisfies
  *     a_z' = -(df/dz)^T a_z,   a_theta' = -(df/dtheta)^T a_z,   a_t' = -(df/dt)^T a_z
  * from t_{T-1} back to t_0, with dL/dz(t_i) added to a_z at each t_i. Blocks of the state that the norm ignores and that
- * no right-hand side reads (a_theta, a_t) are quadratures and not part of the state: see ode/solve.h.
+ * no right-hand side reads (a_theta, a_t) are quadratures and not part of the state: see ode/solve.h. With integrals q' = g(t, z)
+ * (adjoint/field.h) that the loss reads, a_z' has -(dg/dz)^T a_q beside it and a_theta', a_t' likewise, a_q' = 0; q is solved
+ * for again only where the norm has a weight for it.
  *
  * Profile torchdiffeq: a fresh solve an interval, z set to its stored value at each t_i, as torchdiffeq 0.2.5. Otherwise
  * one solve over all of them, which steps onto each t_i and keeps its step size.
@@ -19,7 +21,7 @@
 extern "C" {
 #endif
 
-enum { CST_MAX_BLOCKS = 256 }; /* of an adjoint's state: parameter tensors under default_per_tensor, and three */
+enum { CST_MAX_BLOCKS = 256 }; /* of an adjoint's state: parameter tensors under default_per_tensor, and a few more */
 
 /* CST_EUNSUPPORTED if the field has more parameter tensors than a norm of blocks can tell apart; CST_EARG if no block of the
  * state, with z or without, has a weight: nothing would be controlled. */

@@ -1,5 +1,6 @@
 #include "adjoint/checkpointed.h"
 
+#include "adjoint/field.h"
 #include "adjoint/replay.h"
 #include "core/arena.h"
 #include "ode/combine.h"
@@ -16,11 +17,14 @@ typedef struct reversal {
     const cst_trajectory *trajectory;
     const cst_tableau *tableau;
     cst_replay replay;
-    size_t nz, observation; /* the observations before this number are still to come */
-    double gt;              /* of all evaluations together */
-    real *a;                /* cotangent of the state at the end of the step at hand, then at its start */
-    real *start;            /* what observations within the step add to its start's */
-    real *g, *next;         /* a stage's cotangent, the next a; or states on the way */
+    size_t nz, nq;             /* N D, M N */
+    size_t observation;        /* the observations before this number are still to come */
+    double gt;                 /* of all evaluations together */
+    real *a;                   /* cotangent of the state at the end of the step at hand, then at its start */
+    real *start;               /* what observations within the step add to its start's */
+    real *g, *next;            /* a stage's cotangent, the next a; or states on the way */
+    real *a_q, *start_q, *g_q; /* a, start and g of the integrals */
+    real *slope;               /* [z' | q'] (N, D + M) at an observation */
     real *v[CST_MAX_STAGES], *spare[SPARES];
 } reversal;
 
@@ -29,7 +33,10 @@ typedef struct reversal {
 size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options)
 {
     const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
-    return cst_size_add(cst_replay_work(field, n, threads, options, true), cst_size_mul(4 + SPARES + stages, nz));
+    const size_t nq = cst_size_align(cst_size_mul(n, cst_field_integrals(field)));
+    const size_t rows = cst_size_align(cst_size_mul(n, cst_shape_size(&field->y)));
+    const size_t vectors = cst_size_add(cst_size_mul(4 + SPARES + stages, nz), cst_size_add(cst_size_mul(3, nq), rows));
+    return cst_size_add(cst_replay_work(field, n, threads, options, true), vectors);
 }
 
 static void lay_out(reversal *s, cst_solve_stats *stats)
@@ -37,10 +44,15 @@ static void lay_out(reversal *s, cst_solve_stats *stats)
     real *work = s->p->call->work;
     s->replay = cst_replay_init(s->trajectory, s->p->call, true, stats, &work);
     s->nz = s->trajectory->nz;
+    s->nq = s->p->call->n * cst_field_integrals(s->p->field);
     real **const vectors[] = {&s->a, &s->start, &s->g, &s->next};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) *vectors[i] = cst_take(&work, s->nz);
     for (size_t i = 0; i < s->tableau->stages; i++) s->v[i] = cst_take(&work, s->nz);
     for (size_t i = 0; i < SPARES; i++) s->spare[i] = cst_take(&work, s->nz);
+    s->a_q = cst_take(&work, s->nq);
+    s->start_q = cst_take(&work, s->nq);
+    s->g_q = cst_take(&work, s->nq);
+    s->slope = cst_take(&work, s->nz + s->nq);
 }
 
 /* ---- a step differentiated ----------------------------------------------------------------------------------- */
@@ -78,22 +90,25 @@ static size_t stages_needed(const reversal *s, size_t step)
 }
 
 /* The cotangents that observations within the step give to its start, its stages and its end. */
-static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], size_t *first, size_t *end)
+static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], const real *const cache[],
+                             size_t *first, size_t *end)
 {
     const cst_step_record *record = &s->trajectory->records[step];
     memset(s->start, 0, s->nz * sizeof(real));
+    memset(s->start_q, 0, s->nq * sizeof(real));
     *end = s->observation;
     for (; s->observation > 0 && lies_in(s, step, s->observation - 1); s->observation--) {
         const size_t i = s->observation - 1;
         const bool at_end = s->p->times[i] == record->t1;
-        cst_gradient_add_observed(s->p, i, 1, at_end ? s->a : s->start);
+        cst_gradient_add_observed(s->p, i, 1, at_end ? s->a : s->start, at_end ? s->a_q : s->start_q);
         if (!s->p->want_times) continue;
         double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
         cst_combination sum = {0};
         observe_at(s, record, s->p->times[i], w, slope);
-        for (size_t j = 0; j < n; j++) cst_combination_add(&sum, slope[j], k[j]);
-        cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
-        s->r->gtimes[i] = cst_gradient_along(s->p, i, s->g);
+        for (size_t j = 0; j < n; j++)
+            cst_combination_add(&sum, slope[j], cst_field_value(s->p->field, k[j], cache[j]));
+        cst_combine(s->replay.call.threads, s->nz + s->nq, NULL, &sum, s->slope);
+        s->r->gtimes[i] = cst_gradient_along(s->p, i, s->slope);
     }
     *first = s->observation;
 }
@@ -106,7 +121,7 @@ static void add_observed_stage(const reversal *s, size_t step, size_t i, size_t 
         double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
         if (s->p->times[o] == record->t1) continue;
         observe_at(s, record, s->p->times[o], w, slope);
-        cst_gradient_add_observed(s->p, o, (real)(record->h * w[i]), s->g);
+        cst_gradient_add_observed(s->p, o, (real)(record->h * w[i]), s->g, s->g_q);
     }
 }
 
@@ -122,6 +137,7 @@ static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n)
         any = any || s->tableau->a[j][i] != 0;
     }
     cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
+    for (size_t j = 0; j < s->nq; j++) s->g_q[j] = (real)(h * s->tableau->b[i]) * s->a_q[j];
     return any;
 }
 
@@ -135,8 +151,7 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     if (i > 0) cst_replay_input(&s->replay, step, y, i, k, s->replay.x);
     s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, i);
     s->replay.stats->products += s->p->want_theta;
-    CST_TRY(
-        cst_module_vjp(s->p->field, &s->replay.call, &(cst_point){i > 0 ? s->replay.x : y, k[i], cache}, s->g, &grads));
+    CST_TRY(cst_field_vjp(s->p->field, &s->replay.call, i > 0 ? s->replay.x : y, k[i], cache, s->g, s->g_q, &grads));
     s->gt += s->r->scale == 0 ? 0 : gt / (double)s->r->scale;
     return CST_OK;
 }
@@ -158,7 +173,7 @@ static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kep
     cache[last] = s->replay.cache[last];
     cst_replay_input(&s->replay, step, y, last, k, s->replay.x);
     s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, last);
-    return cst_module_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], s->replay.cache[last]);
+    return cst_field_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], NULL, s->replay.cache[last]);
 }
 
 /* The cotangent of the step's end becomes that of its start y. `kept` is the step's slot, or SIZE_MAX. */
@@ -168,7 +183,7 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
     const real *k[CST_MAX_STAGES], *cache[CST_MAX_STAGES];
     CST_TRY(get_stages(s, step, y, kept, n, k, cache));
     size_t first, end;
-    add_observations(s, step, n, k, &first, &end);
+    add_observations(s, step, n, k, cache, &first, &end);
     cst_combination sum = {0};
     for (size_t i = n; i-- > 0;) {
         const bool any = stage_cotangent(s, step, i, n);
@@ -181,6 +196,7 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
         cst_combination_add(&sum, 1, s->v[i]);
     }
     for (size_t j = 0; first < end && j < s->nz; j++) s->v[0][j] += s->start[j];
+    for (size_t j = 0; first < end && j < s->nq; j++) s->a_q[j] += s->start_q[j];
     cst_combine(s->replay.call.threads, s->nz, s->a, &sum, s->next);
     real *a = s->a;
     s->a = s->next;
@@ -218,6 +234,7 @@ cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradien
     lay_out(&s, stats);
     const size_t steps = cst_trajectory_steps(p->trajectory), stride = cst_trajectory_stride(p->trajectory);
     memset(s.a, 0, s.nz * sizeof(real));
+    memset(s.a_q, 0, s.nq * sizeof(real));
     for (size_t i = 0; p->want_times && i < p->n_times; i++) r->gtimes[i] = 0;
     for (size_t kept = (steps + stride - 1) / stride; kept-- > 0;) {
         const size_t first = kept * stride, end = first + stride < steps ? first + stride : steps;
@@ -229,7 +246,7 @@ cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradien
     }
     stats->solves++;
     stats->method = p->options->method->name;
-    cst_gradient_add_observed(p, 0, 1, s.a); /* a loss may read z(t_0) too */
+    cst_gradient_add_observed(p, 0, 1, s.a, s.a_q); /* a loss may read z(t_0) too */
     if (r->gz0) memcpy(r->gz0, s.a, s.nz * sizeof(real));
     /* All evaluation times move with t_0, and away from the times of the observations. */
     for (size_t i = 1; p->want_times && i < p->n_times; i++) r->gtimes[0] -= r->gtimes[i];

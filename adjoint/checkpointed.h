@@ -6,7 +6,8 @@
  *     g_i = h b_i a + h sum_{j > i} a_ji v_j,   dL/dy_0 = a + sum_i v_i,   a_theta += (df/dtheta)_i^T g_i.
  * An observation between two steps is y_0 + h sum_i w_i(x) k_i (ode/tableau.h), so that its cotangent g adds h w_i(x) g to g_i
  * and g to dL/dy_0; its time's gradient is g times the interpolant's derivative. The last stage of a step counts as the next
- * step's first, and costs its share there.
+ * step's first, and costs its share there. Integrals q_1 = q_0 + h sum_i b_i g_i of the field have a constant cotangent
+ * a_q, which gives h b_i a_q to g_i and so (dg/dz)_i^T h b_i a_q to v_i; observations of them likewise.
  *
  * Steps whose start is kept are made again once; those between are first made again from the nearest start before them, with
  * what slots are free, by halves (Griewank, Walther, "Revolve", ACM TOMS 26, 2000, has the optimal schedule). */

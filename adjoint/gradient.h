@@ -5,7 +5,8 @@
  *   checkpointed   the exact gradient of the steps that were taken                      (adjoint/checkpointed.h)
  *
  * With z' = f(t, z; theta) and a loss L that reads z at times t_0 .. t_{T-1} (observations), each gives dL/dz(t_0),
- * dL/dtheta and dL/dt_i. */
+ * dL/dtheta and dL/dt_i. Of a field with integrals q' = g(t, z) (adjoint/field.h) the loss reads these too; as nothing else
+ * does, a_q = dL/dq is constant between observations. */
 #ifndef CST_ADJOINT_GRADIENT_H
 #define CST_ADJOINT_GRADIENT_H
 
@@ -26,10 +27,11 @@ typedef struct cst_gradient_problem {
     bool fresh_solves;            /* one solve an interval: torchdiffeq's */
     const double *times;
     size_t n_times;
-    const real *z;                    /* (T, N, D): the forward pass's states at those times */
+    const real *z;                    /* the forward pass's states at those times, each [z (N, D) | q (M, N)] */
+    const cst_integral *integrals;    /* (M): their names */
     const cst_trajectory *trajectory; /* the forward pass's steps; NULL for backsolve from scratch */
     double first_step;                /* for the first solve, where options have none; 0: chosen by the solver */
-    /* dL/dz(t_i) of row r is at gy + i * gy_time + r * gy_row (D entries); i from first_observed on, zero before. */
+    /* dL/d[z | q](t_i) of row r is at gy + i * gy_time + r * gy_row (D + M); i from first_observed on, zero before. */
     const real *gy;
     size_t first_observed, gy_time, gy_row;
     bool want_theta, want_times;
@@ -44,10 +46,14 @@ typedef struct cst_gradient_result {
     double *gtimes;
 } cst_gradient_result;
 
-/* to (N, D) += scale dL/dz(t_i) */
-void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real scale, real *to);
+/* The state at time i: z, and where its integrals begin. */
+const real *cst_gradient_state(const cst_gradient_problem *p, size_t i);
+const real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i);
 
-/* sum over rows of dL/dz(t_i) . f, f (N, D): the gradient of t_i where f = z'(t_i). */
+/* a_z (N, D) += scale dL/dz(t_i), a_q (M, N) += scale dL/dq(t_i) */
+void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real scale, real *a_z, real *a_q);
+
+/* sum over rows of dL/d[z | q](t_i) . f, f (N, D + M): the gradient of t_i where f = [z' | q'](t_i). */
 double cst_gradient_along(const cst_gradient_problem *p, size_t i, const real *f);
 
 #ifdef __cplusplus

@@ -2,6 +2,8 @@
 
 #include "adjoint/backsolve.h"
 #include "adjoint/checkpointed.h"
+#include "adjoint/field.h"
+#include "adjoint/forward_solve.h"
 #include "adjoint/replay.h"
 #include "core/arena.h"
 #include "core/clock.h"
@@ -21,12 +23,6 @@ typedef struct ode_block {
 static const cst_module *field_of(const cst_module *m)
 {
     return m->children[0].module;
-}
-
-/* The forward problem's only block: z under the RMS norm. */
-static cst_block state_block(const cst_module *m, size_t n)
-{
-    return (cst_block){"z", cst_size_mul(n, cst_shape_size(&m->x)), 1, -1, -1};
 }
 
 /* ---- gradient methods ---------------------------------------------------------------------------------------- */
@@ -84,10 +80,16 @@ static cst_status run_gradient(const cst_ode_options *o, const cst_gradient_prob
 
 /* ---- the passes ---------------------------------------------------------------------------------------------- */
 
-/* The cache: z at all times, then the trajectory. */
-static size_t trajectory_at(const ode_block *block, size_t z)
+/* [z | q] at one time, of N rows */
+static size_t at_a_time(const cst_module *m, size_t n)
 {
-    return cst_size_align(cst_size_mul(block->o.n_times, z));
+    return cst_size_mul(n, cst_shape_size(&field_of(m)->y));
+}
+
+/* The cache: [z (N, D) | q (M, N)] at all times, then the trajectory. */
+static size_t trajectory_at(const cst_module *m, size_t n)
+{
+    return cst_size_align(cst_size_mul(((const ode_block *)m)->o.n_times, at_a_time(m, n)));
 }
 
 static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
@@ -95,16 +97,10 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     const ode_block *block = (const ode_block *)m;
     const cst_module *field = field_of(m);
     (void)k;
-    const cst_block z = state_block(m, n);
-    const cst_problem problem = {.blocks = &z, .n_blocks = 1};
-    cst_plan child;
-    cst_module_plan(field, n, 0, threads, &child);
-    const size_t forward = cst_size_add(cst_size_add(cst_size_align(child.cache), cst_size_align(child.work)),
-                                        cst_solver_work(&problem, &block->o.forward));
+    const size_t forward = cst_forward_work(field, n, threads, &block->o.forward, block->o.integral_weights);
     const size_t backward = gradient_work(&block->o, field, n, threads);
-    plan->cache =
-        cst_size_add(trajectory_at(block, z.size), cst_trajectory_size(field, n, threads, &block->o.forward,
-                                                                       what_to_keep(&block->o), block->o.checkpoints));
+    plan->cache = cst_size_add(trajectory_at(m, n), cst_trajectory_size(field, n, threads, &block->o.forward,
+                                                                        what_to_keep(&block->o), block->o.checkpoints));
     plan->work =
         cst_size_add(cst_size_mul(2, cst_reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
 }
@@ -154,101 +150,84 @@ static cst_call call_field(const cst_module *m, const cst_call *c, real *work)
     return call;
 }
 
-typedef struct field_context {
-    const cst_module *field;
-    cst_call call;
-    real *cache; /* of one evaluation, where none is kept */
-    cst_trajectory trajectory;
-    const cst_solver *solver;
-} field_context;
-
-static cst_status field_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+/* Which row of the batch the component of a failure belongs to, and which of its entries: blocks z and a_z have D a row,
+ * integrals one. */
+static void name_row(const cst_module *m, const cst_call *c, bool backward, const cst_solve_stats *stats)
 {
-    field_context *f = context;
-    (void)scale, (void)q;
-    f->call.t = t;
-    f->call.error = error;
-    if (f->trajectory.keep != CST_KEEP_CACHES) return cst_module_evaluate(f->field, &f->call, y, dy, f->cache);
-    return cst_module_forward(f->field, &f->call, y, dy, cst_trajectory_cache(&f->trajectory, f->solver->stage_index));
-}
-
-static cst_status field_accepted(void *context, const cst_solver *solver)
-{
-    const field_context *f = context;
-    return cst_trajectory_accept(&f->trajectory, solver, solver->error);
-}
-
-/* Which row of the batch the component of a failure belongs to, if its block is z or a_z: the state's first two, or the
- * first where z is interpolated. */
-static void name_row(const cst_module *m, const cst_call *c, const cst_solve_stats *stats)
-{
-    const size_t blocks = ((const ode_block *)m)->o.gradient == CST_GRADIENT_INTERPOLATING ? 1 : 2;
-    const size_t d = cst_shape_size(&m->x), row = stats->failed_index / d;
-    if (!c->error || stats->failed_block >= blocks || row >= c->n) return;
-    char message[sizeof c->error->message];
+    const cst_ode_options *o = &((const ode_block *)m)->o;
+    size_t widths[2 + 2 * CST_MAX_INTEGRALS], n = 0;
+    const bool with_z = !backward || o->gradient != CST_GRADIENT_INTERPOLATING;
+    if (with_z) widths[n++] = cst_shape_size(&m->x);
+    for (size_t i = 0; with_z && i < o->n_integrals; i++)
+        if ((backward ? o->norm.integral : o->integral_weights)[i] > 0) widths[n++] = 1;
+    if (backward) widths[n++] = cst_shape_size(&m->x);
+    for (size_t i = 0; backward && i < o->n_integrals; i++)
+        if (o->norm.a_integral[i] > 0) widths[n++] = 1;
+    if (!c->error || stats->failed_block >= n) return;
+    const size_t width = widths[stats->failed_block], row = stats->failed_index / width;
+    if (row >= c->n) return;
+    char message[sizeof c->error->message], entry[40] = "";
     memcpy(message, c->error->message, sizeof message);
-    snprintf(c->error->message, sizeof message, "%.400s (row %zu of the batch, entry %zu)", message, c->row + row,
-             stats->failed_index % d);
+    if (width > 1) snprintf(entry, sizeof entry, ", entry %zu", stats->failed_index % width);
+    snprintf(c->error->message, sizeof message, "%.400s (row %zu of the batch%s)", message, c->row + row, entry);
 }
 
 static void report(const cst_module *m, const cst_call *c, bool backward, double start, cst_solve_stats *stats)
 {
     stats->seconds = cst_clock() - start;
     if (stats->failure == CST_ENONFINITE || stats->failure == CST_EUNDERFLOW || stats->failure == CST_EMAXSTEPS)
-        name_row(m, c, stats);
+        name_row(m, c, backward, stats);
     if (c->observer && c->observer->solved) c->observer->solved(c->observer->context, m, backward, stats);
     cst_solve_stats_clear(stats);
 }
 
-/* y (N, T, D) = z (T, N, D) */
-static void hand_out(size_t n, size_t n_times, size_t d, const real *z, real *y)
+/* y (N, T', D + M), the last times alone unless all are wanted, from [z (N, D) | q (M, N)] at each */
+static void hand_out(const ode_block *block, size_t n, const real *states, real *y)
 {
-    for (size_t i = 0; i < n_times; i++)
-        for (size_t row = 0; row < n; row++)
-            memcpy(y + (row * n_times + i) * d, z + (i * n + row) * d, d * sizeof(real));
+    const cst_module *m = &block->base;
+    const size_t d = cst_shape_size(&m->x), n_integrals = block->o.n_integrals, n_times = block->o.n_times;
+    const size_t first = block->o.output_all ? 0 : n_times - 1;
+    for (size_t row = 0; row < n; row++) {
+        for (size_t i = first; i < n_times; i++) {
+            const real *z = states + i * at_a_time(m, n), *q = z + n * d;
+            memcpy(y, z + row * d, d * sizeof(real));
+            y += d;
+            for (size_t j = 0; j < n_integrals; j++) *y++ = q[j * n + row];
+        }
+    }
 }
 
-/* z (T, N, D) at all times from x. */
-static cst_status solve(const ode_block *block, const cst_call *c, const double *times, const real *x, real *z,
-                        real *work, cst_solve_stats *stats)
+/* The record of the steps, in the cache behind the states. */
+static cst_trajectory trajectory_of(const ode_block *block, const cst_call *c, real *cache)
 {
-    const cst_module *m = &block->base, *field = field_of(m);
-    const cst_block state = state_block(m, c->n);
-    cst_plan plan;
-    cst_module_plan(field, c->n, 0, c->threads, &plan);
-    cst_solver solver;
-    field_context context = {.field = field, .cache = work, .solver = &solver};
-    context.call = call_field(m, c, work + cst_size_align(plan.cache));
-    context.trajectory = cst_trajectory_at(field, c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
-                                           block->o.checkpoints, z + trajectory_at(block, state.size));
-    cst_trajectory_begin(&context.trajectory);
-    const cst_problem problem = {
-        .f = field_rhs, .context = &context, .blocks = &state, .n_blocks = 1, .accepted = field_accepted};
-    const cst_solve_options options = options_for(&block->o.forward, c);
-    const size_t last = block->o.n_times - 1;
-    CST_TRY(cst_solver_start(&solver, &problem, &options, times[0], times[last], x, NULL,
-                             context.call.work + cst_size_align(plan.work), stats, c->error));
-    memcpy(z, x, state.size * sizeof(real));
-    for (size_t i = 1; i <= last; i++) CST_TRY(cst_solver_advance(&solver, times[i], false, z + i * state.size));
-    return CST_OK;
+    const cst_module *m = &block->base;
+    return cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
+                             block->o.checkpoints, cache + trajectory_at(m, c->n));
 }
 
 static cst_status ode_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const ode_block *block = (const ode_block *)m;
-    const size_t n_times = block->o.n_times, nz = c->n * cst_shape_size(&m->x);
     real *work = c->work;
     const double *times = NULL;
     CST_TRY(get_times(block, c, &work, &times));
+    const cst_call call = call_field(m, c, work);
+    const cst_solve_options options = options_for(&block->o.forward, c);
+    const cst_trajectory trajectory = trajectory_of(block, c, cache);
+    const cst_forward_problem problem = {.field = field_of(m),
+                                         .call = &call,
+                                         .options = &options,
+                                         .integrals = block->o.integrals,
+                                         .weights = block->o.integral_weights,
+                                         .times = times,
+                                         .n_times = block->o.n_times,
+                                         .trajectory = &trajectory};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();
-    const cst_status status = solve(block, c, times, x, cache, work, &stats);
+    const cst_status status = cst_forward_run(&problem, x, cache, &stats);
     report(m, c, false, start, &stats);
     CST_TRY(status);
-    if (block->o.output_all)
-        hand_out(c->n, n_times, cst_shape_size(&m->x), cache, y);
-    else
-        memcpy(y, cache + (n_times - 1) * nz, nz * sizeof(real));
+    hand_out(block, c->n, cache, y);
     return CST_OK;
 }
 
@@ -265,7 +244,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
                           const cst_grads *g)
 {
     const ode_block *block = (const ode_block *)m;
-    const size_t d = cst_shape_size(&m->x), n_times = block->o.n_times;
+    const size_t width = cst_shape_size(&field_of(m)->y), n_times = block->o.n_times; /* D + M */
     const bool all = block->o.output_all;
     if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* its own t is not used: gt gets nothing */
     real *work = c->work;
@@ -275,9 +254,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const cst_call call = call_field(m, c, work);
     const bool checkpointed = block->o.gradient == CST_GRADIENT_CHECKPOINTED;
     const cst_solve_options options = options_for(checkpointed ? &block->o.forward : &block->o.backward, c);
-    const cst_trajectory trajectory =
-        cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
-                          block->o.checkpoints, cst_view(p->cache + trajectory_at(block, c->n * d)));
+    const cst_trajectory trajectory = trajectory_of(block, c, cst_view(p->cache));
     const cst_gradient_problem problem = {
         .field = field_of(m),
         .call = &call,
@@ -287,12 +264,13 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
         .times = times,
         .n_times = n_times,
         .z = p->cache,
+        .integrals = block->o.integrals,
         .trajectory = &trajectory,
         .first_step = first_step(&block->o, &trajectory),
         .gy = gy,
         .first_observed = all ? 0 : n_times - 1,
-        .gy_time = all ? d : 0,
-        .gy_row = all ? n_times * d : d,
+        .gy_time = all ? width : 0,
+        .gy_row = all ? n_times * width : width,
         .want_theta = g->gtheta != NULL,
         .want_times = g->gtheta != NULL && block->o.learn_t,
         .n_context = g->gcontext ? c->n * block->o.context_row : 0,
@@ -330,15 +308,28 @@ static void ode_destroy(cst_module *m)
 static const cst_module_ops ode_ops = {
     .name = "ode", .plan = ode_plan, .forward = ode_forward, .vjp = ode_vjp, .init = ode_init, .destroy = ode_destroy};
 
+static cst_status check_integrals(const cst_module *field, const cst_ode_options *o, cst_error *error)
+{
+    CST_TRY(cst_field_check(field, o->n_integrals, error));
+    for (size_t i = 0; i < o->n_integrals; i++) {
+        const double weight = o->integral_weights[i];
+        if (!(weight >= 0) || !isfinite(weight))
+            return cst_fail(error, CST_EARG, "expected a weight of at least 0 for %s, got %g", o->integrals[i].name,
+                            weight);
+        if (weight == 0 && o->n_times > 2)
+            return cst_fail(error, CST_EUNSUPPORTED,
+                            "integral %s with weight 0 is known at the last time alone: expected two times, got %zu",
+                            o->integrals[i].name, o->n_times);
+    }
+    return CST_OK;
+}
+
 static cst_status check(const cst_module *field, const cst_ode_options *o, cst_error *error)
 {
-    char in[CST_SHAPE_TEXT], out[CST_SHAPE_TEXT];
-    if (!cst_shape_equal(&field->x, &field->y))
-        return cst_fail(error, CST_ESHAPE, "expected a field that keeps the shape of its state, got %s -> %s",
-                        cst_shape_text(&field->x, in), cst_shape_text(&field->y, out));
+    CST_TRY(check_integrals(field, o, error));
     if (o->n_times < 2) return cst_fail(error, CST_EARG, "expected at least 2 times, got %zu", o->n_times);
     CST_TRY(check_times(o->times, o->n_times, error));
-    if (o->output_all && field->x.rank == CST_MAX_RANK)
+    if (o->output_all && field->y.rank == CST_MAX_RANK)
         return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output",
                         CST_MAX_RANK);
     CST_TRY(cst_solve_options_check(&o->forward, error));
@@ -373,7 +364,8 @@ void cst_ode_options_init(cst_ode_options *options)
     *options = (cst_ode_options){.times = unit, .n_times = 2, .checkpoints = 64};
     cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
     cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
-    options->norm = (cst_adjoint_norm){.weight = {1, 1, 0, 0}}; /* the seminorm */
+    if (cst_adjoint_norm_init(&options->norm, "seminorm", NULL) != CST_OK) return; /* there is one */
+    for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) options->integral_weights[i] = 1;
 }
 
 cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m, cst_error *error)
@@ -397,7 +389,7 @@ cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_mo
         *m = NULL;
         return status;
     }
-    if (options->output_all) (*m)->y = with_times(field->x, options->n_times);
+    (*m)->y = options->output_all ? with_times(field->y, options->n_times) : field->y;
     (*m)->rows_independent = false;
     return CST_OK;
 }

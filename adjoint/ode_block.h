@@ -6,6 +6,11 @@
  * span, if it has one, says other times, as many, unless they are learnt; its context is the field's.
  * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut
  * here: the field's passes cut it.
+ *
+ * A field with M integrals q' = g(t, z) beside its state (adjoint/field.h), q(t_0) = 0: rows of y are [z | q], (D + M) or (T, D +
+ * M). An integral is a block of the forward solve's state and its norm, with its weight; one of weight 0 is a quadrature,
+ * summed over accepted steps, of which the value at the last time alone is known: then there are two times. Backwards the
+ * adjoint's norm has weights of its own.
  * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
@@ -39,6 +44,9 @@ typedef struct cst_ode_options {
     cst_adjoint_norm norm; /* of a method that solves */
     bool fresh_solves;     /* backwards, a solve of its own each interval (profile torchdiffeq) */
     size_t context_row;    /* reals a row of the gradient of the call's context: room for what grads.gcontext asks */
+    cst_integral integrals[CST_MAX_INTEGRALS];  /* of the field */
+    double integral_weights[CST_MAX_INTEGRALS]; /* in the forward solve's norm: the largest of w_b RMS_b, 1 for z */
+    size_t n_integrals;
 } cst_ode_options;
 
 /* Times 0 and 1, dopri5 under profile costate, backsolve under the seminorm, 64 checkpoints. */

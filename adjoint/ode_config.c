@@ -60,7 +60,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
 {
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
-    CST_TRY(cst_adjoint_norm_read(g.norm, &o->norm, error));
+    CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
     o->gradient = (cst_gradient_method)g.method;
     o->store = (cst_store)g.store;
     o->checkpoints = g.checkpoints;
@@ -73,13 +73,21 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     return CST_OK;
 }
 
-cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options, cst_error *error)
+cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient, const cst_integral *integrals,
+                                          size_t n_integrals, cst_ode_options *options, cst_error *error)
 {
     cst_ode_options_init(options);
+    options->n_integrals = n_integrals;
+    for (size_t i = 0; i < n_integrals && i < CST_MAX_INTEGRALS; i++) options->integrals[i] = integrals[i];
     cst_status status = cst_solve_options_read(solver, &options->forward, error);
     if (status == CST_OK) status = read_gradient(gradient, options, error);
     if (status != CST_OK) cst_ode_options_clear(options);
     return status;
+}
+
+cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options, cst_error *error)
+{
+    return cst_ode_options_read_integrals(solver, gradient, NULL, 0, options, error);
 }
 
 void cst_ode_options_clear(cst_ode_options *options)

@@ -17,6 +17,10 @@ extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `cos
  * which arrays are allocated, for cst_ode_options_clear. On failure there is nothing to clear. */
 CST_MUST_CHECK cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options,
                                                cst_error *error);
+/* The same for a field with integrals, whose blocks a norm may then name. */
+CST_MUST_CHECK cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient,
+                                                         const cst_integral *integrals, size_t n_integrals,
+                                                         cst_ode_options *options, cst_error *error);
 void cst_ode_options_clear(cst_ode_options *options);
 
 #ifdef __cplusplus

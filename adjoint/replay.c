@@ -1,5 +1,6 @@
 #include "adjoint/replay.h"
 
+#include "adjoint/field.h"
 #include "core/arena.h"
 #include "ode/combine.h"
 
@@ -15,7 +16,7 @@ size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst
 {
     const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
     cst_plan plan;
-    cst_module_plan(field, n, 0, threads, &plan);
+    cst_field_plan(field, n, threads, &plan);
     const size_t cache = cst_size_mul(caches ? stages : 1, cst_size_align(plan.cache));
     return cst_size_add(cst_size_align(plan.work), cst_size_add(cst_size_mul(1 + stages, nz), cache));
 }
@@ -24,7 +25,7 @@ cst_replay cst_replay_init(const cst_trajectory *t, const cst_call *call, bool c
                            real **work)
 {
     cst_plan plan;
-    cst_module_plan(t->field, call->n, 0, call->threads, &plan);
+    cst_field_plan(t->field, call->n, call->threads, &plan);
     cst_replay r = {.trajectory = t, .call = *call, .stats = stats};
     r.call.work = cst_take(work, plan.work);
     r.x = cst_take(work, t->nz);
@@ -45,13 +46,13 @@ void cst_replay_input(const cst_replay *r, size_t step, const real *y, size_t i,
 
 cst_status cst_replay_stages(cst_replay *r, size_t step, const real *y, size_t n, bool keep)
 {
-    cst_status (*const evaluate)(const cst_module *, const cst_call *, const real *, real *, real *) =
-        keep ? cst_module_forward : cst_module_evaluate;
+    cst_status (*const evaluate)(const cst_module *, const cst_call *, const real *, real *, real *, real *) =
+        keep ? cst_field_forward : cst_field_evaluate;
     for (size_t i = 0; i < n; i++) {
         if (i > 0) cst_replay_input(r, step, y, i, (const real *const *)r->k, r->x);
         r->call.t = cst_trajectory_stage_time(r->trajectory, step, i);
         r->stats->nfe++;
-        CST_TRY(evaluate(r->trajectory->field, &r->call, i > 0 ? r->x : y, r->k[i], r->cache[i]));
+        CST_TRY(evaluate(r->trajectory->field, &r->call, i > 0 ? r->x : y, r->k[i], NULL, r->cache[i]));
     }
     return CST_OK;
 }

@@ -14,7 +14,7 @@ typedef struct cst_replay {
     cst_solve_stats *stats;
     real *x;                     /* a stage's input (N, D) */
     real *k[CST_MAX_STAGES];     /* stages (N, D) */
-    real *cache[CST_MAX_STAGES]; /* the field's, one a stage; all the same one where `caches` is false */
+    real *cache[CST_MAX_STAGES]; /* of cst_field_plan, one a stage; all the same one where `caches` is false */
 } cst_replay;
 
 /* CST_EUNSUPPORTED, for the gradient method of this name, where a step is more than its record and its start: its first stage

@@ -1,5 +1,7 @@
 #include "adjoint/trajectory.h"
 
+#include "adjoint/field.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -43,7 +45,7 @@ static cst_trajectory describe(const cst_module *field, size_t n, int threads, c
                                cst_keep keep, size_t n_slots)
 {
     cst_plan plan;
-    cst_module_plan(field, n, 0, threads, &plan);
+    cst_field_plan(field, n, threads, &plan);
     return (cst_trajectory){.field = field,
                             .options = options,
                             .keep = keep,

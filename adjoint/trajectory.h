@@ -3,7 +3,8 @@
  * A step can be made again from its start, bit for bit (adjoint/replay.h, which checks that it can), so that any state
  * can be had from those that are kept. There are n_slots slots: every stride-th step is kept, and when they are full,
  * every second one is dropped and the stride doubles. Depending on `keep` a slot also holds the step's stages k_i (for
- * its dense output), and the field's caches at them (so that the field's VJP needs no evaluation).
+ * its dense output), and the field's caches at them (so that the field's VJP needs no evaluation). Of a field with integrals
+ * (adjoint/field.h) a state is z alone, and stages are those of z: all else follows from them.
  *
  * All of it lives in reals of the ODE block's cache, without pointers. */
 #ifndef CST_ADJOINT_TRAJECTORY_H

@@ -41,8 +41,11 @@ static int print_all(const cst_experiment *e, cst_document *document)
     const cst_learner_options learner = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
     if (cst_learner_plan(e->model, &learner, &plan, &error) != CST_OK) return cli_refuse(&error);
     printf("%s is valid\n\ndata: rows of %s, ", cst_document_name(document), cst_shape_text(&e->data.x, shape));
-    printf(e->data.n_classes > 0 ? "%zu classes" : "%zu targets",
-           e->data.n_classes > 0 ? e->data.n_classes : e->data.n_targets / cst_dataset_labels(&e->data));
+    if (e->data.n_classes + e->data.n_targets == 0)
+        printf("no labels");
+    else
+        printf(e->data.n_classes > 0 ? "%zu classes" : "%zu targets",
+               e->data.n_classes > 0 ? e->data.n_classes : e->data.n_targets / cst_dataset_labels(&e->data));
     if (e->data.steps > 0) printf(" at each of %zu times", e->data.steps);
     print_part("train", &e->data.train);
     print_part("validate", &e->data.validation);

@@ -19,6 +19,8 @@ static int evaluate(cst_run *run, const char *name, const cst_part *part)
     cst_error error;
     if (cst_trainer_evaluate(&run->trainer, part, &r, &error) != CST_OK) return cli_fail(&error);
     printf("%-10s  %llu rows  loss %.6g", name, (unsigned long long)r.rows, r.loss);
+    const double bits = cst_experiment_bits(&run->experiment, r.loss);
+    if (isfinite(bits)) printf("  %.4f bits/dim", bits);
     if (isfinite(r.accuracy)) printf("  accuracy %.2f %%", 100 * r.accuracy);
     if (r.nfe > 0) printf("  nfe %.1f a batch", r.nfe);
     if (r.skipped > 0) printf("  %llu rows skipped", (unsigned long long)r.skipped);

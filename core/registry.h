@@ -12,10 +12,13 @@ extern "C" {
 
 typedef struct cst_registry cst_registry;
 
-/* A configuration that the conformance suite tests: the section's JSON and the shape of a row of x. */
+/* A configuration that the conformance suite tests: the section's JSON, the shape of a row of x, between what its entries have
+ * to lie where not any number will do, and whether rows draw random numbers, by their index, in evaluation too. */
 typedef struct cst_module_example {
     const char *json;
     cst_shape x;
+    double low, high; /* both 0: anywhere */
+    bool random;
 } cst_module_example;
 
 typedef struct cst_module_type {

@@ -3,6 +3,7 @@
 #include "core/rng.h"
 #include "datasets/cifar10.h"
 #include "datasets/csv_dataset.h"
+#include "datasets/densities.h"
 #include "datasets/double_pendulum.h"
 #include "datasets/generated.h"
 #include "datasets/idx.h"
@@ -37,6 +38,7 @@ const cst_dataset_type *const cst_dataset_types[] = {
     &cst_wav_dataset_type,
     &cst_spirals_type,
     &cst_circles_type,
+    &cst_density_type,
     &cst_double_pendulum_type,
     &cst_pendulum_type,
     &cst_mass_spring_type,

@@ -36,7 +36,7 @@ typedef struct cst_part {
 typedef struct cst_dataset {
     cst_shape x;      /* shape of a row */
     size_t n_classes; /* 0 for regression */
-    size_t n_targets; /* length of a target row, 0 for classification */
+    size_t n_targets; /* length of a target row, 0 for classification; without either there is nothing but x */
     size_t steps; /* where each of a row's steps has a label, or n_targets / steps targets, of its own; 0: a row has */
     size_t n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte/255 */
     bool channels_last;       /* x (..., n_channels) of values, and NaN for what is not there: datasets/series.h */

@@ -24,6 +24,7 @@ static size_t count_values(const real *values, size_t n)
 cst_there cst_loss_there(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
 {
     cst_there there = {0};
+    if (loss->alone) return (cst_there){n, n};
     if (loss->labels) {
         there.rows = count_labels(targets.labels, n);
         there.terms = there.rows;
@@ -172,6 +173,21 @@ static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets tar
     return correct;
 }
 
+/* ---- nll ----------------------------------------------------------------------------------------------------- */
+
+static void nll(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const double scale = scale_of(n);
+    double sum = 0;
+    (void)targets;
+    for (size_t i = 0; i < n * d; i++) {
+        const bool likelihood = i % d == 0;
+        sum += likelihood ? -(double)x[i] : (double)x[i];
+        if (gx) gx[i] = (real)(likelihood ? -scale : scale);
+    }
+    *value = scale * sum;
+}
+
 /* ---- the list ------------------------------------------------------------------------------------------------ */
 
 static const cst_loss cross_entropy_loss = {"cross_entropy", true, cross_entropy, largest_is_label,
@@ -182,7 +198,12 @@ static const cst_loss bce_with_logits_loss = {
     "bce_with_logits", false, bce_with_logits, signs_are_right,
     "one output, whose sigmoid is the probability of the second of two classes; or one a target from 0 to 1"};
 
-const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, NULL};
+static const cst_loss nll_loss = {.name = "nll",
+                                  .evaluate = nll,
+                                  .summary = "of a flow: minus the log-likelihood of a row, in nats, and penalties",
+                                  .alone = true};
+
+const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, &nll_loss, NULL};
 
 const cst_loss *cst_loss_find(const char *name)
 {

@@ -10,6 +10,9 @@
  *   bce_with_logits   -target log sigmoid(x) - (1 - target) log(1 - sigmoid(x)), mean over entries; correct: rows all
  *                     of whose logits are positive where the target is at least 1/2, and not elsewhere
  *
+ *   nll               no targets: x is the model's log-likelihood of a row, in nats, and penalties behind it if it has any
+ *                     (models/flow.h): -x_0 + x_1 + ..., mean over rows
+ *
  * A row with a NaN score is never correct, and neither is one of whose targets none is there. */
 #ifndef CST_MODELS_LOSS_H
 #define CST_MODELS_LOSS_H
@@ -43,6 +46,7 @@ typedef struct cst_loss {
     /* Rows that the scores get right (largest score is the label's; sign of the logit); NULL: no accuracy. */
     size_t (*count_correct)(size_t n, size_t d, const real *x, cst_targets targets);
     const char *summary; /* one line for `costate list` */
+    bool alone;          /* wants no targets at all */
 } cst_loss;
 
 extern const cst_loss *const cst_losses[];       /* ended by NULL */

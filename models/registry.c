@@ -6,15 +6,21 @@
 #include "layers/concat_time.h"
 #include "layers/conv2d.h"
 #include "layers/conv_transpose2d.h"
+#include "layers/dequantize.h"
 #include "layers/dropout.h"
 #include "layers/flatten.h"
 #include "layers/group_norm.h"
 #include "layers/layer_norm.h"
 #include "layers/linear.h"
+#include "layers/logit.h"
 #include "layers/pool2d.h"
 #include "layers/residual.h"
 #include "layers/sequential.h"
+#include "layers/squeeze.h"
 #include "models/cde.h"
+#include "models/cnf.h"
+#include "models/field_net.h"
+#include "models/flow.h"
 #include "models/gru.h"
 #include "models/hamiltonian.h"
 #include "models/ode_rnn.h"
@@ -41,6 +47,9 @@ static const cst_module_type *const types[] = {
     &cst_max_pool2d_type,
     &cst_global_avg_pool2d_type,
     &cst_flatten_type,
+    &cst_squeeze_type,
+    &cst_logit_type,
+    &cst_dequantize_type,
     &cst_dropout_type,
     &cst_concat_time_type,
     &cst_concat_squash_linear_type,
@@ -49,6 +58,9 @@ static const cst_module_type *const types[] = {
     &cst_residual_type,
     &cst_ode_type,
     &cst_cde_type,
+    &cst_field_net_type,
+    &cst_cnf_type,
+    &cst_flow_type,
     &cst_gru_type,
     &cst_ode_rnn_type,
     &cst_hamiltonian_type,

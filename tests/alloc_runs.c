@@ -6,6 +6,7 @@
 #include "tests/helpers.h"
 
 #include "core/file.h"
+#include "models/registry.h"
 #include "train/comparison.h"
 #include "train/plot.h"
 #include "train/run.h"
@@ -109,6 +110,33 @@ static void check_resumed(cst_status status)
     test_same_run(run_folder, reference);
 }
 
+/* ---- flows --------------------------------------------------------------------------------------------------------- */
+
+/* A block twice, for training and for evaluation; scales of images. */
+static cst_status run_flows(cst_error *error)
+{
+    static const char learnt[] =
+        "{\"name\": \"flow\", \"threads\": 1, \"epochs\": 1, \"loss\": \"nll\",\n"
+        " \"data\": {\"type\": \"density\", \"name\": \"moons\", \"train_size\": 4, \"test_size\": 2},\n"
+        " \"model\": {\"type\": \"flow\", \"layers\": [{\"type\": \"cnf\", \"kinetic\": 0.1, \"field\":\n"
+        "  {\"type\": \"field_net\", \"hidden\": [2]}, \"evaluation\": {\"divergence\": \"exact\"}}]}}";
+    static const char scales[] = "{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": "
+                                 "\"logit\"}], \"blocks\": [[1, 1], [1]], "
+                                 "\"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": \"field_net\", \"hidden\": [2]}}}";
+    const cst_shape image = cst_shape_3d(1, 4, 4);
+    cst_document *document;
+    cst_experiment e;
+    cst_module *m;
+    CST_TRY(cst_document_parse("config", learnt, sizeof learnt - 1, &document, error));
+    cst_status status = cst_experiment_new(document, &e, error);
+    if (status == CST_OK) cst_experiment_clear(&e);
+    cst_document_free(document);
+    CST_TRY(status);
+    CST_TRY(cst_module_from_json(&cst_all_modules, scales, &image, &m, error));
+    cst_module_free(m);
+    return CST_OK;
+}
+
 /* ---- a comparison, drawn --------------------------------------------------------------------------------------- */
 
 static void no_comparison(void)
@@ -198,6 +226,7 @@ const alloc_scenario alloc_run_scenarios[] = {
     {"a run resumed in the midst of an epoch", CST_OK, copy_parts, run_resumed, check_resumed},
     {"a run resumed after its end", CST_OK, copy_reference, run_resumed, check_resumed},
     {"a run evaluated", CST_OK, NULL, run_evaluated, NULL},
+    {"flows", CST_OK, NULL, run_flows, NULL},
     {"a comparison", CST_OK, no_comparison, run_comparison, check_comparison},
     {"a plot's script", CST_EUNSUPPORTED, NULL, run_plot, check_plot},
     {"a script of solver steps", CST_EUNSUPPORTED, NULL, run_steps_plot, check_plot},

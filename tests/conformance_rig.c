@@ -1,5 +1,6 @@
 #include "tests/conformance_rig.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ void rig_init(rig *r, const cst_module_type *type, size_t example)
     r->gy = rig_take(r, r->n * r->out);
     r->gydot = rig_take(r, r->k * r->n * r->out);
     test_module_theta(r->m, example, r->theta);
-    test_random(1, r->x, r->n * r->in, 1);
+    rig_draw_x(r, 1, r->x, r->n, 1);
     test_random(2, r->xdot, r->k * r->n * r->in, 1);
     test_random(3, r->gy, r->n * r->out, 1);
     test_random(4, r->gydot, r->k * r->n * r->out, 1);
@@ -34,6 +35,13 @@ void rig_clear(rig *r)
 {
     cst_module_free(r->m);
     test_pool_cut(&r->pool, 0);
+}
+
+void rig_draw_x(const rig *r, uint64_t tag, real *x, size_t n, double deviation)
+{
+    const double middle = (r->example->low + r->example->high) / 2, half = (r->example->high - r->example->low) / 2;
+    test_random(tag, x, n * r->in, deviation);
+    for (size_t i = 0; half > 0 && i < n * r->in; i++) x[i] = (real)(middle + half * 0.95 * tanh((double)x[i]));
 }
 
 real *rig_take(rig *r, size_t n)

@@ -37,6 +37,9 @@ void rig_init(rig *r, const cst_module_type *type, size_t example);
 void rig_clear(rig *r);
 real *rig_take(rig *r, size_t n); /* from the pool, poisoned */
 
+/* n rows of x: normal numbers, or as many between the example's bounds. */
+void rig_draw_x(const rig *r, uint64_t tag, real *x, size_t n, double deviation);
+
 /* The rig's arguments, train mode, nothing wanted; y is a new array. */
 job rig_job(rig *r);
 

@@ -85,6 +85,22 @@ bool golden_compare_count(golden *g, const char *what, size_t got, double expect
 /* The record of solves, attempt by attempt. `sign` is -1 where the solver's own time is the negative one. */
 bool golden_compare_solves(golden *g, const char *what, const cst_solve_stats *stats, double sign, cst_config solves);
 
+/* ---- blocks that integrate ----------------------------------------------------------------------------------- */
+
+/* Their solves, copied as they are reported: forward, backward. */
+typedef struct golden_record {
+    golden *g;
+    cst_solve_stats stats[2];
+    size_t reports[2];
+} golden_record;
+
+/* An observer's `solved` with a golden_record. */
+void golden_solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
+/* One solve's report against the case's "forward" or "backward". */
+bool golden_compare_record(golden *g, const golden_record *r, size_t backward, double sign);
+/* The case's times, field, solver and gradient as a section with these keys before them; NULL after a failure. */
+const char *golden_section(golden *g, const char *keys);
+
 /* An optimizer, and an update of n parameters with its slots; skips the case for one that is not there. */
 bool golden_read_optimizer(golden *g, cst_config section, size_t n, cst_optimizer *o, cst_update *u);
 
@@ -95,6 +111,7 @@ void golden_solve(golden *g);
 void golden_adjoint(golden *g);
 void golden_symoden(golden *g);
 void golden_cde(golden *g);
+void golden_cnf(golden *g);
 void golden_loss(golden *g);
 void golden_optimizer(golden *g);
 void golden_clip_grad_norm(golden *g);

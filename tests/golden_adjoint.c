@@ -6,22 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The block's solves, copied as they are reported. */
-typedef struct record {
-    golden *g;
-    cst_solve_stats stats[2]; /* forward, backward */
-    size_t reports[2];
-} record;
-
 static void *copy(golden *g, const void *from, size_t bytes)
 {
     void *to = golden_keep(g, malloc(bytes + 1));
     return bytes ? memcpy(to, from, bytes) : to;
 }
 
-static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
+void golden_solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
 {
-    record *r = context;
+    golden_record *r = context;
     (void)block;
     r->reports[backward]++;
     r->stats[backward] = *stats;
@@ -29,8 +22,8 @@ static void solved(void *context, const cst_module *block, bool backward, const 
     r->stats[backward].starts = copy(r->g, stats->starts, stats->n_starts * sizeof *stats->starts);
 }
 
-/* The block's section as a config would have it. */
-static char *section_of(golden *g)
+/* Solver, gradient and field as a config would have them; false after a failure. */
+static bool put_sections(golden *g, cst_text *text)
 {
     const cst_config root = g->root, options = cst_config_get(root, "options");
     double rtol = 0, atol = 0, adjoint_rtol = 0, adjoint_atol = 0;
@@ -38,23 +31,30 @@ static char *section_of(golden *g)
     if (!method || !profile || !golden_read_number(g, root, "rtol", &rtol) ||
         !golden_read_number(g, root, "atol", &atol) || !golden_read_number(g, root, "adjoint_rtol", &adjoint_rtol) ||
         !golden_read_number(g, root, "adjoint_atol", &adjoint_atol))
-        return NULL;
-    cst_text text = {0};
-    cst_text_printf(&text, "{\"type\": \"ode\", \"output\": \"all\", \"learn_t\": %s, \"t\": %s, \"field\": %s",
-                    cst_config_present(cst_config_get(root, "gt")) ? "true" : "false",
+        return false;
+    cst_text_printf(text, "\"t\": %s, \"field\": %s",
                     (char *)golden_keep(g, cst_config_print(cst_config_get(root, "t"))),
                     (char *)golden_keep(g, cst_config_print(cst_config_get(root, "field"))));
-    cst_text_printf(&text, ", \"solver\": {\"method\": \"%s\", \"rtol\": %.17g, \"atol\": %.17g, \"profile\": \"%s\"",
+    cst_text_printf(text, ", \"solver\": {\"method\": \"%s\", \"rtol\": %.17g, \"atol\": %.17g, \"profile\": \"%s\"",
                     method, rtol, atol, profile);
     for (size_t i = 0; i < cst_config_length(options); i++) {
         const cst_config option = cst_config_item(options, i);
-        cst_text_printf(&text, ", \"%s\": %s", cst_config_key(option),
-                        (char *)golden_keep(g, cst_config_print(option)));
+        cst_text_printf(text, ", \"%s\": %s", cst_config_key(option), (char *)golden_keep(g, cst_config_print(option)));
     }
-    cst_text_printf(&text,
-                    "}, \"gradient\": {\"method\": \"backsolve\", \"norm\": %s, \"rtol\": %.17g, \"atol\": %.17g}}",
+    cst_text_printf(text,
+                    "}, \"gradient\": {\"method\": \"backsolve\", \"norm\": %s, \"rtol\": %.17g, \"atol\": %.17g}",
                     (char *)golden_keep(g, cst_config_print(cst_config_get(root, "norm"))), adjoint_rtol, adjoint_atol);
-    return golden_keep(g, text.data);
+    return true;
+}
+
+const char *golden_section(golden *g, const char *keys)
+{
+    cst_text text = {0};
+    cst_text_printf(&text, "{%s, ", keys);
+    const bool whole = put_sections(g, &text);
+    cst_text_puts(&text, "}");
+    const char *section = golden_keep(g, text.data);
+    return whole ? section : NULL;
 }
 
 /* (A, B, D) -> (B, A, D): the cases have the times first, the block the batch. */
@@ -66,7 +66,7 @@ static real *swapped(golden *g, const real *from, size_t a, size_t b, size_t d)
     return to;
 }
 
-static bool compare_record(golden *g, const record *r, size_t backward, double sign)
+bool golden_compare_record(golden *g, const golden_record *r, size_t backward, double sign)
 {
     const char *what = backward ? "backward" : "forward";
     const cst_config expected = cst_config_get(g->root, what);
@@ -88,8 +88,8 @@ static bool compare_block(golden *g, cst_module *m, const golden_tensor *y0, con
     if (cotangent.n != n_times * n * d) return golden_fail(g, "the cotangent has another size than y");
     cst_plan plan = {0};
     cst_module_plan(m, n, 0, 1, &plan);
-    record r = {.g = g};
-    const cst_observer observer = {.context = &r, .trace = true, .solved = solved};
+    golden_record r = {.g = g};
+    const cst_observer observer = {.context = &r, .trace = true, .solved = golden_solved};
     real *theta = golden_reals(g, m->n_params), *cache = golden_reals(g, plan.cache),
          *y = golden_reals(g, n * m->y.dim[0] * d);
     for (size_t i = 0; cst_config_present(gt) && i < n_times; i++) theta[i] = (real)times[i];
@@ -106,7 +106,8 @@ static bool compare_block(golden *g, cst_module *m, const golden_tensor *y0, con
     const real *gy = swapped(g, golden_to_reals(g, &cotangent), n_times, n, d);
     const double sign = times[1] > times[0] ? 1 : -1;
     if (!golden_read_params(g, m, g->field, cst_config_get(root, "params"), theta) ||
-        !golden_ok(g, "forward", cst_module_forward(m, &call, point.x, y, cache)) || !compare_record(g, &r, 0, sign) ||
+        !golden_ok(g, "forward", cst_module_forward(m, &call, point.x, y, cache)) ||
+        !golden_compare_record(g, &r, 0, sign) ||
         !golden_compare_tensor(g, "y", swapped(g, y, n, n_times, d), cst_config_get(cst_config_get(root, "y"), "z"),
                                1000 * golden_noise(g, "y") + 1e-12))
         return false;
@@ -115,7 +116,8 @@ static bool compare_block(golden *g, cst_module *m, const golden_tensor *y0, con
     if (cst_config_present(gt) && !golden_read_numbers(g, gt, "gt", &expected, &n_expected)) return false;
     if (expected && n_expected != n_times)
         return golden_fail(g, "%zu times and %zu gradients of them", n_times, n_expected);
-    return golden_ok(g, "vjp", cst_module_vjp(m, &call, &point, gy, &grads)) && compare_record(g, &r, 1, -sign) &&
+    return golden_ok(g, "vjp", cst_module_vjp(m, &call, &point, gy, &grads)) &&
+           golden_compare_record(g, &r, 1, -sign) &&
            golden_compare_tensor(g, "gy0", grads.gx, cst_config_get(cst_config_get(root, "gy0"), "z"),
                                  1000 * golden_noise(g, "gy0") + 1e-12) &&
            golden_compare_params(g, "gparams", m, g->field, cst_config_get(root, "gparams"), grads.gtheta,
@@ -135,7 +137,9 @@ void golden_adjoint(golden *g)
         golden_fail(g, "y0 has no batch dimension, or there are fewer than two times");
         return;
     }
-    const char *section = section_of(g);
+    const char *section = golden_section(g, cst_config_present(cst_config_get(g->root, "gt"))
+                                                ? "\"type\": \"ode\", \"output\": \"all\", \"learn_t\": true"
+                                                : "\"type\": \"ode\", \"output\": \"all\"");
     const cst_shape row = golden_row_shape(&y0, 1);
     if (!section || !golden_types_known(g, cst_config_get(g->root, "field"))) return;
     cst_module *m = golden_module_of_text(g, section, &row);

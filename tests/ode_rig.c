@@ -13,20 +13,16 @@ static void watch(void *context, const cst_module *block, bool backward, const c
     s->accepted[backward] += stats->accepted;
     s->rejected[backward] += stats->rejected;
     s->failure = stats->failure;
-    if (backward) s->products += stats->products;
+    s->products[backward] += stats->products;
     for (size_t i = 0; i < stats->n_attempts && s->n_attempts[backward] < ODE_RIG_ATTEMPTS; i++)
         s->attempts[backward][s->n_attempts[backward]++] = stats->attempts[i];
 }
 
-cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads)
+/* The module is there: memory for it, and numbers in that. */
+static cst_status fill(ode_rig *r)
 {
-    memset(r, 0, sizeof *r);
-    r->n = n;
-    r->threads = threads;
-    cst_status status = cst_document_parse("test", json, strlen(json), &r->document, &r->error);
-    if (status == CST_OK)
-        status = cst_module_from_config(&cst_all_modules, cst_document_root(r->document), &x, &r->m, &r->error);
-    if (status != CST_OK) return status;
+    const size_t n = r->n;
+    const int threads = r->threads;
     r->in = n * cst_shape_size(&r->m->x);
     r->out = n * cst_shape_size(&r->m->y);
     cst_plan plan;
@@ -35,13 +31,37 @@ cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, in
     real **arrays[] = {&r->theta, &r->x, &r->y, &r->gy, &r->gx, &r->gtheta, &r->cache, &r->work};
     size_t total = 0;
     for (size_t i = 0; i < 8; i++) total += cst_size_align(sizes[i]);
-    status = cst_arena_init(&r->arena, total, &r->error);
+    cst_status status = cst_arena_init(&r->arena, total, &r->error);
     for (size_t i = 0; status == CST_OK && i < 8; i++) *arrays[i] = cst_arena_take(&r->arena, sizes[i]);
     if (status != CST_OK) return status;
     cst_module_init(r->m, cst_rng_new(1, CST_RNG_TEST), r->theta);
     cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), r->x, r->in, 1);
     cst_rng_fill_normal(cst_rng_new(3, CST_RNG_TEST), r->gy, r->out, 1);
     return CST_OK;
+}
+
+static cst_status build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads, cst_module **m)
+{
+    memset(r, 0, sizeof *r);
+    r->n = n;
+    r->threads = threads;
+    CST_TRY(cst_document_parse("test", json, strlen(json), &r->document, &r->error));
+    return cst_module_from_config(&cst_all_modules, cst_document_root(r->document), &x, m, &r->error);
+}
+
+cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads)
+{
+    CST_TRY(build(r, json, x, n, threads, &r->m));
+    return fill(r);
+}
+
+cst_status ode_rig_build_block(ode_rig *r, const char *field, const cst_ode_options *options, cst_shape x, size_t n,
+                               int threads)
+{
+    cst_module *m = NULL;
+    CST_TRY(build(r, field, x, n, threads, &m));
+    CST_TRY(cst_ode_new(m, options, &r->m, &r->error));
+    return fill(r);
 }
 
 void ode_rig_clear(ode_rig *r)

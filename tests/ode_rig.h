@@ -4,6 +4,7 @@
 
 #include "tests/helpers.h"
 
+#include "adjoint/ode_block.h"
 #include "core/arena.h"
 #include "core/config.h"
 #include "ode/stats.h"
@@ -12,7 +13,7 @@ enum { ODE_RIG_ATTEMPTS = 4096 };
 
 /* What an observer saw of one forward pass (0) and one backward pass (1). */
 typedef struct ode_rig_seen {
-    size_t nfe[2], accepted[2], rejected[2], products, n_attempts[2];
+    size_t nfe[2], accepted[2], rejected[2], products[2], n_attempts[2];
     cst_status failure;
     cst_attempt attempts[2][ODE_RIG_ATTEMPTS];
 } ode_rig_seen;
@@ -31,6 +32,9 @@ typedef struct ode_rig {
 
 /* n rows of shape x; parameters, x and the cotangent are random and the same for every module of the same sizes. */
 cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads);
+/* The same of an ODE block with these options whose field the JSON text describes. */
+cst_status ode_rig_build_block(ode_rig *r, const char *field, const cst_ode_options *options, cst_shape x, size_t n,
+                               int threads);
 void ode_rig_clear(ode_rig *r);
 
 cst_status ode_rig_forward(ode_rig *r);

@@ -156,7 +156,7 @@ static const mistake model_mistakes[] = {
     {{{"model.layers[2].out_features", "3"}},
      "test.json: model: expected 2 outputs, one a class, got rows of shape (3)"},
     {{{"loss", "'cross-entropy'"}},
-     "test.json: loss: expected one of cross_entropy, mse, l1, bce_with_logits, got "
+     "test.json: loss: expected one of cross_entropy, mse, l1, bce_with_logits, nll, got "
      "\"cross-entropy\""},
     {{{"loss", "1"}}, "test.json: loss: expected a string, got 1"},
     {{{"loss", "'mse'"}}, "test.json: loss: mse needs data with values to compare with; these have 2 classes"},

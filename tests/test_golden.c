@@ -82,12 +82,12 @@ static const struct {
     {"adjoint", golden_adjoint},
     {"symoden", golden_symoden},
     {"cde", golden_cde},
+    {"cnf", golden_cnf},
     {"loss", golden_loss},
     {"optimizer", golden_optimizer},
     {"clip_grad_norm", golden_clip_grad_norm},
     {"schedule", golden_schedule},
     {"train", golden_train},
-    {"cnf", NULL},
     {"mfcc", golden_mfcc, true},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };

@@ -4,6 +4,7 @@
 #include "adjoint/ode_config.h"
 #include "core/text.h"
 #include "datasets/dataset.h"
+#include "models/cnf.h"
 #include "models/loss.h"
 #include "models/registry.h"
 #include "ode/solve_config.h"
@@ -32,6 +33,10 @@ const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
 
 const cst_catalog_shape cst_catalog_shapes[] = {
     {"numbers", "a list of numbers", 0, 0, NULL},
+    {"sizes", "a list of positive whole numbers", 0, 0, ARRAY("{\"type\": \"integer\", \"minimum\": 1}", "")},
+    {"counts", "a list of lists of whole numbers from 0 to 64", 0, 0,
+     ARRAY(ARRAY("{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 64}", ", \"minItems\": 1"),
+           ", \"minItems\": 1")},
     {"two_numbers", "a list of two numbers", 2, 2, NULL},
     {"times", "a list of two or more numbers", 2, 0, NULL},
     {"pairs", "a list of lists of two numbers", 0, 0,
@@ -77,6 +82,12 @@ static const char *const blocks[CST_N_BLOCKS] = {
     [CST_BLOCK_A_T] = "the gradient of the time",
 };
 
+static const char *const integrals[CST_N_CNF_INTEGRALS] = {
+    [CST_CNF_LOGP] = "the log-density of a cnf",
+    [CST_CNF_KINETIC] = "the integral of |f|^2 of one that has it",
+    [CST_CNF_JACOBIAN] = "the integral of |df/dz|^2 of one that has it",
+};
+
 /* Whoever looks, and at which group. */
 typedef struct walk {
     cst_catalog_visitor visit;
@@ -96,6 +107,8 @@ static void show_sections(const walk *w)
     show(w, "early_stopping", "of the root", cst_early_stopping_keys, NULL);
     show(w, "solver", "of an ode block", cst_solver_keys, NULL);
     show(w, "gradient", "of an ode block", cst_gradient_keys, NULL);
+    show(w, "integrals", "of a cnf", cst_cnf_integral_keys, NULL);
+    show(w, "evaluation", "of a cnf", cst_cnf_evaluation_keys, NULL);
     show(w, "weighted_norm", "an adjoint norm of weighted blocks", cst_adjoint_norm_keys, NULL);
 }
 
@@ -165,6 +178,10 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
         if (w.group == NORMS) show_norms(&w);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_BLOCKS; i++)
             show(&w, cst_adjoint_block_names[i], blocks[i], NULL, NULL);
+        for (size_t i = 0; w.group == BLOCKS && i < CST_N_CNF_INTEGRALS; i++) {
+            show(&w, cst_cnf_integrals[i].name, integrals[i], NULL, NULL);
+            show(&w, cst_cnf_integrals[i].adjoint, "its adjoint", NULL, NULL);
+        }
     }
 }
 

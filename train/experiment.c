@@ -1,8 +1,11 @@
 #include "train/experiment.h"
 
 #include "core/parallel.h"
+#include "models/flow.h"
 #include "models/registry.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
@@ -94,11 +97,53 @@ static cst_status check_outputs(const cst_experiment *e, cst_config model, size_
                            e->data.steps, wanted, what, shape);
 }
 
+/* Whether a row of the data has a number outside of [0, 1]; which. */
+static cst_status check_unit_interval(const cst_experiment *e, const cst_part *part, real *row, cst_config model,
+                                      cst_error *error)
+{
+    static const double slack = 4 * (double)CST_REAL_EPSILON; /* bytes are multiplied by a rounded 1 / 255 */
+    const size_t d = cst_shape_size(&e->data.x);
+    for (size_t i = 0; i < part->n; i++) {
+        cst_dataset_gather(&e->data, part, &i, 1, row, NULL, NULL);
+        for (size_t j = 0; j < d; j++) {
+            if ((double)row[j] >= -slack && (double)row[j] <= 1 + slack) continue;
+            return cst_config_fail(model, error,
+                                   "a flow that begins with pixels expects numbers from 0 to 1, got %g in row %zu of "
+                                   "the data, entry %zu: see data.normalize",
+                                   (double)row[j], i, j);
+        }
+    }
+    return CST_OK;
+}
+
+static cst_status check_pixels(const cst_experiment *e, cst_config model, cst_error *error)
+{
+    const cst_part *const parts[] = {&e->data.train, &e->data.validation, &e->data.test};
+    if (!cst_flow_wants_unit_interval(e->model)) return CST_OK;
+    real *row = malloc(cst_shape_size(&e->data.x) * sizeof *row);
+    cst_status status = row ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+    for (size_t i = 0; i < 3 && status == CST_OK; i++) status = check_unit_interval(e, parts[i], row, model, error);
+    free(row);
+    return status;
+}
+
+double cst_experiment_bits(const cst_experiment *e, double loss)
+{
+    static const double nat = 0.69314718055994530942; /* bits are its multiples */
+    return e->loss->alone ? loss / (nat * (double)cst_shape_size(&e->data.x)) : (double)NAN;
+}
+
 /* That the model's output is what the loss compares with the data's targets. */
 static cst_status check_loss(const cst_experiment *e, cst_config model, cst_error *error)
 {
     const size_t classes = e->data.n_classes, targets = e->data.n_targets;
     char shape[CST_SHAPE_TEXT];
+    if (e->loss->alone) {
+        if (cst_shape_size(&e->model->y) <= 2) return check_pixels(e, model, error);
+        return cst_config_fail(model, error,
+                               "%s expects a log-likelihood and at most one penalty, got rows of shape %s",
+                               e->loss->name, cst_shape_text(&e->model->y, shape));
+    }
     if (e->loss->labels && classes == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
                                "%s needs data with classes; these have %zu values a row", e->loss->name, targets);

@@ -70,6 +70,9 @@ size_t cst_experiment_rows(const cst_experiment *e, size_t rows[CST_BATCH_SIZES]
 /* Options for the learner; `rows` as from cst_experiment_rows, and must live until it is made. */
 cst_learner_options cst_experiment_learner(const cst_experiment *e, const size_t *rows, size_t n_rows);
 
+/* Bits a dimension, where the loss is a negative log-likelihood in nats; otherwise NaN. */
+double cst_experiment_bits(const cst_experiment *e, double loss);
+
 size_t cst_experiment_iterations(const cst_experiment *e); /* in an epoch */
 
 #ifdef __cplusplus

@@ -26,13 +26,22 @@ typedef struct bench {
 
 /* ---- configs ------------------------------------------------------------------------------------------------- */
 
-/* Sections {"type": "ode"} or "cde", which have one block each, below a place, in the order of the text, which is that of the modules. Adds their number to *n;
- * `visit` may be NULL. */
+/* Whether a section has one block, with its own "solver" and "gradient". */
+static bool is_block(cst_config section)
+{
+    static const char *const types[] = {"ode", "cde", "cnf"};
+    const char *type = cst_config_string(cst_config_get(section, "type"));
+    for (size_t i = 0; type && i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(type, types[i]) == 0) return true;
+    return false;
+}
+
+/* Such sections below a place, in the order of the text, which is that of the modules. Adds their number to *n; `visit` may be
+ * NULL. */
 static void visit_blocks(cst_config at, void (*visit)(void *context, cst_config block, size_t i), void *context,
                          size_t *n)
 {
-    const char *type = cst_config_string(cst_config_get(at, "type"));
-    if (type && (strcmp(type, "ode") == 0 || strcmp(type, "cde") == 0)) {
+    if (is_block(at)) {
         if (visit) visit(context, at, *n);
         (*n)++;
     }
@@ -245,7 +254,7 @@ static cst_status try_differences(bench *b, cst_gradient_row *row, cst_error *er
         cst_step step;
         for (size_t i = 0; i < b->n_params; i++)
             l.theta[i] = (real)((double)b->theta[i] + (up ? h : -h) * (double)b->direction[i]);
-        status = cst_learner_evaluate(&l, &b->batch, &step, error);
+        status = cst_learner_forward(&l, &b->batch, true, &step, error);
         loss[up] = step.loss;
         row->nfe[CST_FORWARD] += (double)step.counts[CST_FORWARD].nfe;
     }

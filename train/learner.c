@@ -98,7 +98,7 @@ static cst_call make_call(const cst_learner *l, const cst_batch *batch, bool tra
                       .error = error};
 }
 
-/* What the loss sees: each step a row of its own, and the targets in the form that it wants. */
+/* What the loss sees: each step a row of its own, if it has targets, and these in the form that it wants. */
 typedef struct view {
     size_t rows, d;
     cst_targets targets;
@@ -106,9 +106,9 @@ typedef struct view {
 
 static view view_of(const cst_learner *l, const cst_batch *batch)
 {
-    const size_t steps = batch->steps > 0 ? batch->steps : 1;
+    const size_t steps = batch->steps > 0 && !l->loss->alone ? batch->steps : 1;
     view v = {batch->n * steps, cst_shape_size(&l->model->y) / steps, batch->targets};
-    if (l->loss->labels || v.targets.values) return v;
+    if (l->loss->labels || l->loss->alone || v.targets.values) return v;
     for (size_t i = 0; i < v.rows; i++) {
         const int32_t label = v.targets.labels[i];
         l->targets[i] = label < 0 ? (real)NAN : (real)label;
@@ -122,7 +122,8 @@ static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call
     const view v = view_of(l, batch);
     const cst_there there = cst_loss_there(l->loss, v.rows, v.d, v.targets);
     /* As exact as a number of rows where everything is there. */
-    step->weight = (double)there.terms / ((double)(v.rows * (l->loss->labels ? 1 : v.d)) / (double)batch->n);
+    const size_t terms = l->loss->labels || l->loss->alone ? v.rows : v.rows * v.d;
+    step->weight = (double)there.terms / ((double)terms / (double)batch->n);
     step->targeted = there.rows;
     const double start = cst_clock();
     const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);
@@ -180,15 +181,20 @@ cst_status cst_learner_step(cst_learner *l, const cst_batch *batch, double lr, c
     return CST_OK;
 }
 
-cst_status cst_learner_evaluate(cst_learner *l, const cst_batch *batch, cst_step *step, cst_error *error)
+cst_status cst_learner_forward(cst_learner *l, const cst_batch *batch, bool train, cst_step *step, cst_error *error)
 {
     *step = (cst_step){0};
     CST_TRY(check_batch(l, batch, error));
     cst_counts before[CST_N_DIRECTIONS];
     memcpy(before, l->evaluation.total, sizeof before);
     const cst_observer observer = cst_tally_observer(&l->evaluation);
-    const cst_call call = make_call(l, batch, false, &observer, error);
+    const cst_call call = make_call(l, batch, train, &observer, error);
     const cst_status status = forward(l, batch, &call, NULL, step);
     count(&l->evaluation, before, step);
     return status;
+}
+
+cst_status cst_learner_evaluate(cst_learner *l, const cst_batch *batch, cst_step *step, cst_error *error)
+{
+    return cst_learner_forward(l, batch, false, step, error);
 }

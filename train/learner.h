@@ -55,7 +55,7 @@ typedef struct cst_batch {
     size_t n, steps; /* steps 0: one thing a row */
     const real *x;
     cst_targets targets;
-    cst_rng rng; /* dropout's stream */
+    cst_rng rng; /* of dropout and noise */
 } cst_batch;
 
 typedef struct cst_step {
@@ -81,7 +81,11 @@ void cst_learner_clear(cst_learner *learner);
 CST_MUST_CHECK cst_status cst_learner_step(cst_learner *learner, const cst_batch *batch, double lr, cst_step *step,
                                            cst_error *error);
 
-/* Loss and correct rows without learning, in evaluation mode. */
+/* Loss and correct rows without learning, in training or in evaluation mode. */
+CST_MUST_CHECK cst_status cst_learner_forward(cst_learner *learner, const cst_batch *batch, bool train, cst_step *step,
+                                              cst_error *error);
+
+/* The same in evaluation mode. */
 CST_MUST_CHECK cst_status cst_learner_evaluate(cst_learner *learner, const cst_batch *batch, cst_step *step,
                                                cst_error *error);
 

@@ -110,7 +110,8 @@ static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t fi
 {
     cst_step step;
     cst_error cause = {0};
-    const cst_batch batch = gather(t, part, t->order + first, n);
+    cst_batch batch = gather(t, part, t->order + first, n);
+    batch.rng = cst_rng_split(cst_rng_new(t->experiment->seed, CST_RNG_NOISE), first);
     const cst_status status = cst_learner_evaluate(&t->learner, &batch, &step, &cause);
     r->nfe += (double)step.counts[CST_FORWARD].nfe;
     r->rows += n;

@@ -1,0 +1,110 @@
+#include "layers/dequantize.h"
+
+#include <math.h>
+
+enum { MOST_LEVELS = 65536 };
+
+typedef struct dequantize {
+    cst_module base;
+    double levels;
+} dequantize;
+
+static double levels_of(const cst_module *m)
+{
+    return ((const dequantize *)(const void *)m)->levels;
+}
+
+/* Bytes are multiplied by a rounded 1 / 255. */
+static const double slack = 4 * (double)CST_REAL_EPSILON;
+
+static cst_status dequantize_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    const size_t d = cst_shape_size(&m->x);
+    const double levels = levels_of(m), top = levels - 1;
+    const uint64_t first = (uint64_t)c->row * d;
+    (void)cache;
+    for (size_t i = 0; i < c->n * d; i++) {
+        const double v = (double)x[i];
+        if (!(v >= -slack && v <= 1 + slack))
+            return cst_fail(c->error, CST_EARG,
+                            "dequantize: expected pixels from 0 to 1, got %g in row %zu of the batch, entry %zu", v,
+                            c->row + i / d, i % d);
+        const double b = v < 0 ? 0 : v > 1 ? top : top * v;
+        y[i] = (real)((b + cst_rng_uniform(c->rng, first + i)) / levels);
+    }
+    return CST_OK;
+}
+
+/* y = ((L - 1) x + u) / L */
+static cst_status dequantize_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+                                 const cst_grads *g)
+{
+    const double levels = levels_of(m);
+    const real slope = (real)((levels - 1) / levels);
+    (void)p;
+    for (size_t i = 0; g->gx && i < c->n * cst_shape_size(&m->x); i++) g->gx[i] = slope * gy[i];
+    return CST_OK;
+}
+
+static void dequantize_logdet(const cst_module *m, size_t n, const real *x, double *logdet)
+{
+    const double constant = (double)cst_shape_size(&m->x) * log(levels_of(m));
+    (void)x;
+    for (size_t i = 0; i < n; i++) logdet[i] -= constant;
+}
+
+static void dequantize_inverse(const cst_module *m, size_t n, const real *y, real *x)
+{
+    const double levels = levels_of(m), top = levels - 1;
+    for (size_t i = 0; i < n * cst_shape_size(&m->x); i++) {
+        const double b = floor(levels * (double)y[i]);
+        x[i] = (real)((b > 0 ? b < top ? b : top : 0) / top);
+    }
+}
+
+static const cst_module_ops dequantize_ops = {
+    .name = "dequantize", .forward = dequantize_forward, .vjp = dequantize_vjp};
+
+const cst_bijection cst_dequantize_bijection = {
+    .ops = &dequantize_ops, .logdet = dequantize_logdet, .inverse = dequantize_inverse};
+
+cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *options, cst_module **m,
+                              cst_error *error)
+{
+    *m = NULL;
+    if (options->levels < 2 || options->levels > MOST_LEVELS)
+        return cst_fail(error, CST_EARG, "expected 2 to %d levels, got %zu", MOST_LEVELS, options->levels);
+    CST_TRY(cst_module_new(sizeof(dequantize), &dequantize_ops, x, m, error));
+    ((dequantize *)(void *)*m)->levels = (double)options->levels;
+    (*m)->cost = 100 * (double)cst_shape_size(x); /* ten rounds of integer work a draw */
+    return CST_OK;
+}
+
+static const cst_key dequantize_keys[] = {
+    {"levels", CST_KEY_SIZE, offsetof(cst_dequantize_options, levels), "256", 2, MOST_LEVELS, NULL,
+     "values that a pixel can have, from 0 to 1"},
+    {0},
+};
+
+static cst_status dequantize_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                                  cst_error *error)
+{
+    (void)registry;
+    cst_dequantize_options options = {0};
+    CST_TRY(cst_config_read(section, dequantize_keys, true, &options, error));
+    return cst_dequantize_new(x, &options, m, error);
+}
+
+static const cst_module_example dequantize_examples[] = {
+    {"{\"type\": \"dequantize\"}", {1, {5}}, .low = 0.1, .high = 0.9, .random = true},
+    {"{\"type\": \"dequantize\", \"levels\": 2}", {3, {1, 2, 3}}, .low = 0.1, .high = 0.9, .random = true},
+};
+
+const cst_module_type cst_dequantize_type = {
+    .name = "dequantize",
+    .summary = "pixels from 0 to 1 become real numbers by noise as large as a level",
+    .keys = dequantize_keys,
+    .make = dequantize_make,
+    .n_examples = sizeof dequantize_examples / sizeof *dequantize_examples,
+    .examples = dequantize_examples,
+};

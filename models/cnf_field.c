@@ -1,0 +1,281 @@
+#include "models/cnf_field.h"
+
+#include "core/arena.h"
+
+#include <string.h>
+
+/* Reals of tangents a row that one batch of JVPs may take: 128 MiB for 512 rows in single precision. */
+static const size_t most_tangents = 65536;
+
+typedef struct cnf_field {
+    cst_module base;
+    cst_cnf_field_options o;
+    size_t width; /* D */
+    size_t k;     /* tangents at a time */
+} cnf_field;
+
+static const cnf_field *field_of(const cst_module *m)
+{
+    return (const cnf_field *)(const void *)m;
+}
+
+static const cst_module *network_of(const cst_module *m)
+{
+    return m->children[0].module;
+}
+
+/* Tangents in all: one unit vector a dimension, or the noise. */
+static size_t directions(const cnf_field *f)
+{
+    return f->o.divergence == CST_DIVERGENCE_EXACT ? f->width : 1;
+}
+
+/* ---- where things are ------------------------------------------------------------------------------------------- */
+
+/* cache = [f (N, D) | the network's | and if all tangents are made at once: (df/dz) e (K, N, D) | theirs] */
+typedef struct kept {
+    real *f, *network, *slope, *tangent;
+    size_t size;
+} kept;
+
+/* work = [unit vectors (K, N, D) | the trace (N), the squares (N) | cotangent of f (N, D) | of (df/dz) e (K, N, D) | the
+ * network's | and if tangents are made in turn: (df/dz) e (K, N, D) | their cache | a part of gx (N, D)] */
+typedef struct scratch {
+    real *unit, *trace, *squares, *gf, *gslope, *network, *slope, *tangent, *gx;
+    size_t size;
+} scratch;
+
+static bool at_once(const cnf_field *f)
+{
+    return f->k == directions(f);
+}
+
+static cst_plan plan_network(const cst_module *m, size_t rows)
+{
+    cst_plan plan;
+    cst_module_plan(network_of(m), rows, field_of(m)->k, 1, &plan);
+    return plan;
+}
+
+static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+{
+    const cnf_field *f = field_of(m);
+    const cst_plan network = plan_network(m, rows);
+    const size_t nd = cst_size_mul(rows, f->width);
+    kept k = {0};
+    k.f = cst_cut(cache, &k.size, nd);
+    k.network = cst_cut(cache, &k.size, network.cache);
+    if (!at_once(f)) return k;
+    k.slope = cst_cut(cache, &k.size, cst_size_mul(f->k, nd));
+    k.tangent = cst_cut(cache, &k.size, network.tangent);
+    return k;
+}
+
+static scratch cut_work(const cst_module *m, size_t rows, real *work)
+{
+    const cnf_field *f = field_of(m);
+    const cst_plan network = plan_network(m, rows);
+    const size_t nd = cst_size_mul(rows, f->width), all = cst_size_mul(f->k, nd);
+    scratch s = {0};
+    s.unit = cst_cut(work, &s.size, f->o.divergence == CST_DIVERGENCE_EXACT ? all : 0);
+    s.trace = cst_cut(work, &s.size, rows);
+    s.squares = cst_cut(work, &s.size, rows);
+    s.gf = cst_cut(work, &s.size, nd);
+    s.gslope = cst_cut(work, &s.size, all);
+    s.network = cst_cut(work, &s.size, network.work);
+    if (at_once(f)) return s;
+    s.slope = cst_cut(work, &s.size, all);
+    s.tangent = cst_cut(work, &s.size, network.tangent);
+    s.gx = cst_cut(work, &s.size, nd);
+    return s;
+}
+
+static void cnf_field_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
+{
+    (void)k, (void)threads; /* the network runs in the calling thread: the field is cut as a whole */
+    plan->cache = cut_cache(m, n, NULL).size;
+    plan->work = cut_work(m, n, NULL).size;
+}
+
+/* ---- tangents --------------------------------------------------------------------------------------------------- */
+
+/* What a pass works with. */
+typedef struct pass {
+    const cst_module *m;
+    const cnf_field *f;
+    cst_call network; /* its call */
+    const real *noise;
+    cst_point point; /* of the network */
+    kept k;
+    scratch s;
+} pass;
+
+static cst_status begin(const cst_module *m, const cst_call *c, const real *x, real *cache, pass *p)
+{
+    *p = (pass){.m = m, .f = field_of(m), .k = cut_cache(m, c->n, cache), .s = cut_work(m, c->n, c->work)};
+    p->network = cst_call_child_alone(m, c, 0, p->s.network);
+    p->point = (cst_point){x, p->k.f, p->k.network};
+    if (p->f->o.divergence == CST_DIVERGENCE_EXACT) return CST_OK;
+    const cst_cnf_noise *noise = c->context;
+    if (!noise) return cst_fail(c->error, CST_EARG, "a cnf field without the noise for its divergence");
+    p->noise = noise->e + (c->row - noise->row) * p->f->width;
+    return CST_OK;
+}
+
+/* Number first .. of the directions, K of them or what is left: e and room for (df/dz) e. */
+static cst_tangents tangents_from(const pass *p, size_t first)
+{
+    const size_t left = directions(p->f) - first, count = left < p->f->k ? left : p->f->k;
+    const size_t n = p->network.n, d = p->f->width;
+    real *unit = p->s.unit;
+    if (!p->noise) {
+        memset(unit, 0, count * n * d * sizeof *unit);
+        for (size_t i = 0; i < count * n; i++) unit[i * d + first + i / n] = 1;
+    }
+    const bool once = at_once(p->f);
+    return (cst_tangents){.capacity = count,
+                          .count = count,
+                          .xdot = p->noise ? p->noise : unit,
+                          .ydot = once ? p->k.slope : p->s.slope,
+                          .cache = once ? p->k.tangent : p->s.tangent};
+}
+
+/* trace (N) += sum_k e_k . (df/dz) e_k, squares (N) += sum_k |(df/dz) e_k|^2 */
+static void add_products(const pass *p, const cst_tangents *t)
+{
+    const size_t n = p->network.n, d = p->f->width;
+    for (size_t i = 0; i < t->count * n; i++) {
+        const real *restrict e = t->xdot + i * d, *restrict slope = t->ydot + i * d;
+        real product = 0, square = 0;
+#pragma omp simd reduction(+ : product, square)
+        for (size_t j = 0; j < d; j++) {
+            product += e[j] * slope[j];
+            square += slope[j] * slope[j];
+        }
+        p->s.trace[i % n] += product;
+        p->s.squares[i % n] += square;
+    }
+}
+
+/* ---- passes ----------------------------------------------------------------------------------------------------- */
+
+static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+{
+    pass p;
+    CST_TRY(begin(m, c, x, cache, &p));
+    const size_t n = c->n, d = p.f->width;
+    CST_TRY(cst_module_forward(network_of(m), &p.network, x, p.k.f, p.k.network));
+    memset(p.s.trace, 0, n * sizeof(real));
+    memset(p.s.squares, 0, n * sizeof(real));
+    for (size_t first = 0; first < directions(p.f); first += p.f->k) {
+        const cst_tangents t = tangents_from(&p, first);
+        CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
+        add_products(&p, &t);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const real *f = p.k.f + i * d;
+        real square = 0;
+        for (size_t j = 0; j < d; j++) square += f[j] * f[j];
+        memcpy(y, f, d * sizeof *y);
+        y += d;
+        *y++ = -p.s.trace[i];
+        if (p.f->o.kinetic) *y++ = square;
+        if (p.f->o.jacobian) *y++ = p.s.squares[i];
+    }
+    return CST_OK;
+}
+
+/* y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e, so gf = a + 2 c_kinetic f */
+static void network_cotangent(const pass *p, const real *gy)
+{
+    const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
+    for (size_t i = 0; i < n; i++, gy += width) {
+        const real *restrict f = p->k.f + i * d;
+        real *restrict gf = p->s.gf + i * d;
+        const real c = p->f->o.kinetic ? 2 * gy[d + 1] : 0;
+#pragma omp simd
+        for (size_t j = 0; j < d; j++) gf[j] = gy[j] + c * f[j];
+    }
+}
+
+/* gs_k = -c e_k + 2 c_jacobian s_k */
+static void slope_cotangent(const pass *p, const real *gy, const cst_tangents *t)
+{
+    const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
+    for (size_t i = 0; i < t->count * n; i++) {
+        const real *row = gy + i % n * width;
+        const real *restrict e = t->xdot + i * d, *restrict slope = t->ydot + i * d;
+        real *restrict gslope = p->s.gslope + i * d;
+        const real c = row[d], square = p->f->o.jacobian ? 2 * row[width - 1] : 0;
+#pragma omp simd
+        for (size_t j = 0; j < d; j++) gslope[j] = square * slope[j] - c * e[j];
+    }
+}
+
+static cst_status cnf_field_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
+                                const cst_grads *g)
+{
+    pass p;
+    CST_TRY(begin(m, c, point->x, cst_view(point->cache), &p));
+    const size_t nd = c->n * p.f->width;
+    network_cotangent(&p, gy);
+    for (size_t first = 0; first < directions(p.f); first += p.f->k) {
+        const cst_tangents t = tangents_from(&p, first);
+        if (!at_once(p.f)) CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
+        slope_cotangent(&p, gy, &t);
+        cst_grads grads = *g;
+        if (first > 0 && g->gx) grads.gx = p.s.gx;
+        CST_TRY(cst_module_jvp_vjp(network_of(m), &p.network, &p.point, &t, first == 0 ? p.s.gf : NULL, p.s.gslope,
+                                   &grads));
+        for (size_t i = 0; first > 0 && g->gx && i < nd; i++) g->gx[i] += p.s.gx[i];
+    }
+    return CST_OK;
+}
+
+static const cst_module_ops cnf_field_ops = {
+    .name = "cnf_field", .plan = cnf_field_plan, .forward = cnf_field_forward, .vjp = cnf_field_vjp};
+
+/* ---- construction ------------------------------------------------------------------------------------------------ */
+
+static cst_status check(const cst_module *network, cst_error *error)
+{
+    char in[CST_SHAPE_TEXT], out[CST_SHAPE_TEXT];
+    if (!cst_shape_equal(&network->x, &network->y) || cst_shape_size(&network->x) == 0)
+        return cst_fail(error, CST_ESHAPE, "expected a field that keeps the shape of its state, got %s -> %s",
+                        cst_shape_text(&network->x, in), cst_shape_text(&network->y, out));
+    return cst_module_require(network, CST_PASS_JVP | CST_PASS_JVP_VJP, "a cnf field", error);
+}
+
+/* As many tangents as fit, whatever the batch: larger batches must not need less memory. */
+static size_t tangents_at_a_time(const cst_module *network, size_t directions)
+{
+    cst_plan one;
+    cst_module_plan(network, 1, 1, 1, &one);
+    const size_t row = cst_size_add(one.tangent, 3 * cst_shape_size(&network->x)), fit = most_tangents / row;
+    return fit < 1 ? 1 : fit < directions ? fit : directions;
+}
+
+cst_status cst_cnf_field_new(cst_module *network, const cst_cnf_field_options *options, cst_module **m,
+                             cst_error *error)
+{
+    cst_module *made = NULL;
+    *m = NULL;
+    cst_status status = check(network, error);
+    if (status == CST_OK) status = cst_module_new(sizeof(cnf_field), &cnf_field_ops, &network->x, &made, error);
+    if (status != CST_OK) {
+        cst_module_free(network);
+        return status;
+    }
+    cnf_field *f = (cnf_field *)(void *)made;
+    f->o = *options;
+    f->width = cst_shape_size(&network->x);
+    f->k = tangents_at_a_time(network, directions(f));
+    made->y = cst_shape_1d(f->width + 1 + options->kinetic + options->jacobian);
+    made->cost = (double)directions(f) * network->cost;
+    status = cst_module_add_child(made, "network", network, error);
+    if (status == CST_OK)
+        *m = made;
+    else
+        cst_module_free(made);
+    return status;
+}

@@ -1,0 +1,343 @@
+/* Normalizing flows: densities in closed form, densities that integrate to one, the way back, scales, refusals. */
+#include "layers/squeeze.h"
+#include "models/flow.h"
+
+#include "tests/ode_rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef CST_DOUBLE
+static const bool exact = true;
+#define SOLVER "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}"
+#else
+static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
+#define SOLVER "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#endif
+
+#define CNF(keys, hidden) "{\"type\": \"cnf\", " keys SOLVER ", \"field\": {\"type\": \"field_net\", " hidden "}}"
+#define IMAGES                                                                                                         \
+    "{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": \"logit\", \"alpha\": 0.05}], "          \
+    "\"blocks\": [[1, 1], [0, 1], [2]], \"cnf\": " CNF("\"kinetic\": 0.1, ", "\"hidden\": [4]") "}"
+
+static const double log_two_pi = 1.8378770664093454836;
+
+/* ---- closed form ------------------------------------------------------------------------------------------------- */
+
+/* e^A of a 2 x 2 matrix, by the power series of A / 2^10, squared ten times. */
+static void matrix_exponential(const double a[4], double e[4])
+{
+    double term[4] = {1, 0, 0, 1};
+    memcpy(e, term, sizeof term);
+    for (int k = 1; k < 12; k++) {
+        const double x[4] = {a[0] / 1024, a[1] / 1024, a[2] / 1024, a[3] / 1024};
+        const double next[4] = {(term[0] * x[0] + term[1] * x[2]) / k, (term[0] * x[1] + term[1] * x[3]) / k,
+                                (term[2] * x[0] + term[3] * x[2]) / k, (term[2] * x[1] + term[3] * x[3]) / k};
+        memcpy(term, next, sizeof term);
+        for (int i = 0; i < 4; i++) e[i] += term[i];
+    }
+    for (int k = 0; k < 10; k++) {
+        const double s[4] = {e[0] * e[0] + e[1] * e[2], e[0] * e[1] + e[1] * e[3], e[2] * e[0] + e[3] * e[2],
+                             e[2] * e[1] + e[3] * e[3]};
+        memcpy(e, s, sizeof s);
+    }
+}
+
+/* z = e^A x: log p(x) = log N(e^A x; 0, I) + log det e^A, with that determinant computed from e^A. */
+static void linear_flow_has_its_closed_form(void **state)
+{
+    (void)state;
+    enum { N = 3 };
+    ode_rig r;
+    test_assert_ok("flow",
+                   ode_rig_build(&r,
+                                 "{\"type\": \"flow\", \"layers\": [" CNF("\"divergence\": \"exact\", ",
+                                                                          "\"hidden\": [], \"time\": \"none\"") "]}",
+                                 cst_shape_1d(2), N, 1),
+                   &r.error);
+    assert_int_equal(r.m->n_params, 6);
+    const double a[4] = {-0.3, 1.4, -1.1, 0.9};
+    for (int i = 0; i < 4; i++) r.theta[i] = (real)a[i];
+    r.theta[4] = r.theta[5] = 0;
+    ode_rig_run(&r);
+    double e[4];
+    matrix_exponential(a, e);
+    for (size_t i = 0; i < N; i++) {
+        const double x[2] = {(double)r.x[2 * i], (double)r.x[2 * i + 1]};
+        const double z[2] = {e[0] * x[0] + e[1] * x[1], e[2] * x[0] + e[3] * x[1]};
+        const double expected = -log_two_pi - (z[0] * z[0] + z[1] * z[1]) / 2 + log(fabs(e[0] * e[3] - e[1] * e[2]));
+        if (!(fabs((double)r.y[i] - expected) < (exact ? 1e-9 : 1e-4)))
+            fail_msg("row %zu: log p = %.12g, expected %.12g", i, (double)r.y[i], expected);
+        /* d log p / dx = -(e^A)^T z */
+        for (size_t k = 0; k < 2; k++) {
+            const double slope = -(double)r.gy[i] * (e[k] * z[0] + e[2 + k] * z[1]);
+            if (!(fabs((double)r.gx[2 * i + k] - slope) < (exact ? 1e-8 : 1e-3)))
+                fail_msg("row %zu: gradient %.10g, expected %.10g", i, (double)r.gx[2 * i + k], slope);
+        }
+    }
+    ode_rig_clear(&r);
+}
+
+/* Two cnfs, far from the identity: p sums to one over a grid of squares with side 0.2. */
+static void densities_integrate_to_one(void **state)
+{
+    (void)state;
+    enum { SIDE = 80, N = SIDE * SIDE };
+    ode_rig r;
+    test_assert_ok(
+        "flow",
+        ode_rig_build(&r,
+                      "{\"type\": \"flow\", \"layers\": ["
+                      "{\"type\": \"cnf\", \"divergence\": \"exact\", \"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4}, "
+                      "\"field\": {\"type\": \"field_net\", \"hidden\": [6], \"time\": \"concat_squash\"}}, "
+                      "{\"type\": \"cnf\", \"t\": [1, 0.5], \"divergence\": \"exact\", \"solver\": {\"rtol\": 1e-4, "
+                      "\"atol\": 1e-4}, "
+                      "\"field\": {\"type\": \"field_net\", \"hidden\": [6]}}]}",
+                      cst_shape_1d(2), N, 2),
+        &r.error);
+    for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= (real)1.5;
+    for (size_t i = 0; i < N; i++) {
+        r.x[2 * i] = (real)(0.2 * ((double)(i / SIDE) - SIDE / 2 + 0.5));
+        r.x[2 * i + 1] = (real)(0.2 * ((double)(i % SIDE) - SIDE / 2 + 0.5));
+    }
+    if (ode_rig_forward(&r) != CST_OK) fail_msg("%s", r.error.message);
+    double sum = 0, normal = 0;
+    for (size_t i = 0; i < N; i++) {
+        const double x = (double)r.x[2 * i], y = (double)r.x[2 * i + 1];
+        sum += 0.04 * exp((double)r.y[i]);
+        normal += 0.04 * fabs(exp((double)r.y[i]) - exp(-log_two_pi - (x * x + y * y) / 2));
+    }
+    if (!(fabs(sum - 1) < 2e-3)) fail_msg("the density sums to %g", sum);
+    assert_true(normal > 0.1); /* it is not the base's */
+    ode_rig_clear(&r);
+}
+
+/* ---- there and back ---------------------------------------------------------------------------------------------- */
+
+/* z of x, and x and its density again. */
+static void round_trip(const char *json, cst_shape x, size_t n, bool pixels)
+{
+    ode_rig r;
+    test_assert_ok("flow", ode_rig_build(&r, json, x, n, 1), &r.error);
+    for (size_t i = 0; pixels && i < r.in; i++) r.x[i] = (real)((double)(i * 37 % 256) / 255);
+    for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= (real)1.5;
+    const size_t width = r.out / n;
+    test_pool pool = {0};
+    real *z = test_pool_take(&pool, r.in, TEST_NAN), *back = test_pool_take(&pool, r.in, TEST_NAN),
+         *logp = test_pool_take(&pool, n, TEST_NAN), *first = test_pool_take(&pool, n, TEST_NAN);
+    cst_call call = {.n = n, .threads = 1, .rng = 42, .theta = r.theta, .work = r.work, .error = &r.error};
+    test_assert_ok("there", cst_module_forward(r.m, &call, r.x, r.y, r.cache), &r.error);
+    cst_flow_latent(r.m, n, 1, r.x, r.cache, z);
+    for (size_t i = 0; i < n; i++) first[i] = r.y[i * width];
+    call.work = test_pool_take(&pool, cst_flow_inverse_work(r.m, n, 1), TEST_NAN);
+    test_assert_ok("back", cst_flow_inverse(r.m, &call, z, back, logp), &r.error);
+    test_assert_close("x", back, r.x, r.in, exact ? 1e-8 : 1e-3);
+    /* What was added to pixels does not come back, and through the logit that moves the density. */
+    if (!pixels) test_assert_close("log p(x)", logp, first, n, exact ? 1e-8 : 1e-3);
+    for (size_t i = 0; pixels && i < n; i++)
+        assert_true(fabs((double)(logp[i] - first[i])) < 1e-2 * fabs((double)first[i]));
+    test_assert_ok("back without a density", cst_flow_inverse(r.m, &call, z, back, NULL), &r.error);
+    test_assert_close("x again", back, r.x, r.in, exact ? 1e-8 : 1e-3);
+    test_pool_check(&pool, json);
+    test_pool_cut(&pool, 0);
+    ode_rig_clear(&r);
+}
+
+static void flows_go_back(void **state)
+{
+    (void)state;
+    round_trip("{\"type\": \"flow\", \"layers\": [" CNF("", "\"hidden\": [6]") ", " CNF(
+                   "\"noise\": \"normal\", ", "\"hidden\": [5], \"time\": \"concat_squash\"") "]}",
+               cst_shape_1d(3), 4, false);
+    round_trip("{\"type\": \"flow\", \"blocks\": [[1, 1], [0, 1], [2]], \"cnf\": " CNF("", "\"hidden\": [4]") "}",
+               cst_shape_3d(1, 8, 4), 2, false);
+    round_trip(IMAGES, cst_shape_3d(1, 8, 4), 2, true);
+}
+
+/* ---- scales ------------------------------------------------------------------------------------------------------ */
+
+/* The paper's: after two cnfs, a squeeze and two more half of the channels go out, and the last scale has four. */
+static void blocks_make_scales(void **state)
+{
+    (void)state;
+    const cst_shape x = cst_shape_3d(1, 28, 28);
+    cst_module *m = NULL;
+    cst_error error;
+    test_assert_ok(
+        "flow",
+        test_module_new("{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": \"logit\"}], "
+                        "\"blocks\": [[2, 2], [2, 2], [4]], \"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": "
+                        "\"field_net\", \"hidden\": [8, 8, 8], \"activation\": {\"type\": \"softplus\"}}}}",
+                        &x, &m, &error),
+        &error);
+    static const struct {
+        const char *name;
+        cst_shape x;
+    } layers[] = {{"dequantize", {3, {1, 28, 28}}}, {"logit", {3, {1, 28, 28}}},   {"cnf", {3, {1, 28, 28}}},
+                  {"cnf", {3, {1, 28, 28}}},        {"squeeze", {3, {1, 28, 28}}}, {"cnf", {3, {4, 14, 14}}},
+                  {"cnf", {3, {4, 14, 14}}},        {"cnf", {3, {2, 14, 14}}},     {"cnf", {3, {2, 14, 14}}},
+                  {"squeeze", {3, {2, 14, 14}}},    {"cnf", {3, {8, 7, 7}}},       {"cnf", {3, {8, 7, 7}}},
+                  {"cnf", {3, {4, 7, 7}}},          {"cnf", {3, {4, 7, 7}}},       {"cnf", {3, {4, 7, 7}}},
+                  {"cnf", {3, {4, 7, 7}}}};
+    assert_int_equal(m->n_children, sizeof layers / sizeof layers[0]);
+    for (size_t i = 0; i < m->n_children; i++) {
+        assert_string_equal(m->children[i].module->ops->name, layers[i].name);
+        assert_true(cst_shape_equal(&m->children[i].module->x, &layers[i].x));
+    }
+    const cst_shape end = cst_flow_shape(m), seven = cst_shape_3d(4, 7, 7), likelihood = cst_shape_1d(1);
+    assert_true(cst_shape_equal(&end, &seven) && cst_shape_equal(&m->y, &likelihood));
+    assert_true(cst_flow_wants_unit_interval(m));
+    cst_module_free(m);
+}
+
+/* Nothing but layers without parameters: log p in closed form, half of it of what went out. */
+static void what_goes_out_counts(void **state)
+{
+    (void)state;
+    enum { N = 2, D = 8 };
+    ode_rig r;
+    cst_error error;
+    cst_module *squeeze = NULL;
+    const cst_shape x = cst_shape_3d(1, 2, 4);
+    memset(&r, 0, sizeof r);
+    test_assert_ok("flow", cst_flow_new(&x, &r.m, &error), &error);
+    assert_int_equal(cst_flow_factor_out(r.m, &error), CST_ESHAPE);
+    test_assert_ok("squeeze", cst_squeeze_new(&x, &squeeze, &error), &error);
+    test_assert_ok("add", cst_flow_add(r.m, squeeze, &error), &error);
+    test_assert_ok("out", cst_flow_factor_out(r.m, &error), &error);
+    assert_int_equal(cst_flow_factor_out(r.m, &error), CST_ESHAPE);
+    const cst_shape left = cst_flow_shape(r.m), expected_left = cst_shape_3d(2, 1, 2);
+    assert_true(cst_shape_equal(&left, &expected_left));
+    real data[N * D], y[N], z[N * D], gx[N * D], cache[256], work[256];
+    test_random(1, data, N * D, 1);
+    cst_plan plan;
+    cst_module_plan(r.m, N, 0, 1, &plan);
+    assert_true(plan.cache <= 256 && plan.work <= 256 && cst_flow_inverse_work(r.m, N, 1) <= 256);
+    const cst_call call = {.n = N, .threads = 1, .work = work, .error = &error};
+    test_assert_ok("forward", cst_module_forward(r.m, &call, data, y, cache), &error);
+    const real gy[N] = {2, -3};
+    test_assert_ok("vjp",
+                   cst_module_vjp(r.m, &call, &(cst_point){data, y, cache}, gy, &(cst_grads){.scale = 1, .gx = gx}),
+                   &error);
+    cst_flow_latent(r.m, N, 1, data, cache, z);
+    for (size_t i = 0; i < N; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < D; k++) {
+            sum += (double)data[i * D + k] * (double)data[i * D + k];
+            assert_true(fabs((double)(gx[i * D + k] + gy[i] * data[i * D + k])) < 1e-6);
+        }
+        assert_true(fabs((double)y[i] + sum / 2 + 4 * log_two_pi) < 1e-5);
+        /* Channels 2 and 3, the second rows, went out. */
+        const real *row = data + i * D;
+        const real expected[D] = {row[4], row[6], row[5], row[7], row[0], row[2], row[1], row[3]};
+        assert_memory_equal(z + i * D, expected, sizeof expected);
+    }
+    real back[N * D], logp[N];
+    test_assert_ok("back", cst_flow_inverse(r.m, &call, z, back, logp), &error);
+    assert_memory_equal(back, data, sizeof data);
+    test_assert_close("log p", logp, y, N, 10 * (double)CST_REAL_EPSILON);
+    cst_module_free(r.m);
+}
+
+/* The penalty is that of training. */
+static void evaluation_has_no_penalty(void **state)
+{
+    (void)state;
+    enum { N = 2 };
+    ode_rig r;
+    test_assert_ok(
+        "flow",
+        ode_rig_build(&r,
+                      "{\"type\": \"flow\", \"layers\": [" CNF("\"kinetic\": 0.5, \"divergence\": \"exact\", ",
+                                                               "\"hidden\": [], \"time\": \"none\"") "]}",
+                      cst_shape_1d(2), N, 1),
+        &r.error);
+    for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] = i < 4 ? 0 : (real)i;
+    cst_call call = {.n = N, .threads = 1, .train = true, .theta = r.theta, .work = r.work, .error = &r.error};
+    for (int train = 0; train < 2; train++) {
+        call.train = train != 0;
+        test_assert_ok("forward", cst_module_forward(r.m, &call, r.x, r.y, r.cache), &r.error);
+        for (size_t i = 0; i < N; i++) /* |f|^2 = 4^2 + 5^2 all the way */
+            assert_true(fabs((double)r.y[2 * i + 1] - (train ? 0.5 * 41 : 0)) < 1e-3);
+    }
+    ode_rig_clear(&r);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+static void bad_sections_are_refused(void **state)
+{
+    (void)state;
+#define NET "\"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": \"field_net\", \"hidden\": [2]}}"
+    static const struct {
+        const char *json, *message;
+    } cases[] = {
+        {"{\"type\": \"flow\"}", "model: expected at least one layer"},
+        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"tanh\"}]}",
+         "model: layers[0]: tanh has no inverse and no log-determinant: expected a cnf, squeeze, logit or dequantize"},
+        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\", \"alpha\": 0.5}]}",
+         "model: layers[0].alpha: expected"},
+        {"{\"type\": \"flow\", \"blocks\": [[1]]}", "expected \"blocks\" and \"cnf\" together"},
+        {"{\"type\": \"flow\", " NET "}", "expected \"blocks\" and \"cnf\" together"},
+        {"{\"type\": \"flow\", \"blocks\": [[1, 1, 1]], " NET "}",
+         "model: blocks[0][2]: expected images (C, H, W) with H and W even to squeeze, got (12, 2, 3)"},
+        {"{\"type\": \"flow\", \"blocks\": [[1], [1]], " NET "}",
+         "model: blocks[0]: expected a layer, and behind it an even number of channels to divide, got (3, 4, 6)"},
+        {"{\"type\": \"flow\", \"blocks\": [[1.5]], " NET "}", "model: blocks[0][0]: expected a whole number"},
+        {"{\"type\": \"flow\", \"blocks\": [2], " NET "}", "model: blocks[0]: expected a list"},
+        {"{\"type\": \"flow\", \"blocks\": [[1]], \"cnf\": {\"type\": \"squeeze\"}}", "expected a section of type cnf"},
+        {"{\"type\": \"field_net\", \"hidden\": [0]}", "model: hidden[0]: expected"},
+        {"{\"type\": \"field_net\", \"hidden\": [4], \"kernel\": 2}", "model: kernel: expected an odd number"},
+    };
+    const cst_shape x = cst_shape_3d(3, 4, 6);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cst_module *m = NULL;
+        cst_error error;
+        const cst_status status = test_module_new(cases[i].json, &x, &m, &error);
+        if (status != CST_ECONFIG || !strstr(error.message, cases[i].message))
+            fail_msg("case %zu: %s: %s", i, cst_status_name(status), status == CST_OK ? "" : error.message);
+    }
+    /* A layer that was made for other rows. */
+    cst_module *m = NULL, *layer = NULL;
+    cst_error error;
+    const cst_shape other = cst_shape_3d(1, 2, 2), none = {.rank = 1, .dim = {0}};
+    test_assert_ok("flow", cst_flow_new(&x, &m, &error), &error);
+    test_assert_ok("squeeze", cst_squeeze_new(&other, &layer, &error), &error);
+    test_assert_error(cst_flow_add(m, layer, &error), CST_ESHAPE, &error,
+                      "layer 0 of a flow: expected one for rows (3, 4, 6), got one for (1, 2, 2)");
+    cst_module_free(m);
+    assert_int_equal(cst_flow_new(&none, &m, &error), CST_ESHAPE);
+}
+
+/* Data that are no pixels are found before anything is learnt. */
+static void data_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    cst_document *document = test_parse(
+        "{'name': 'a', 'epochs': 1, 'loss': 'nll', 'data': {'type': 'circles', 'train_size': 8, 'test_size': 4}, "
+        "'model': {'type': 'flow', 'layers': [{'type': 'logit'}, {'type': 'cnf', 'field': {'type': 'field_net', "
+        "'hidden': [2]}}]}}");
+    cst_experiment e;
+    cst_error error;
+    assert_int_equal(cst_experiment_new(document, &e, &error), CST_ECONFIG);
+    if (!strstr(error.message, "model: a flow that begins with pixels expects numbers from 0 to 1, got -") ||
+        !strstr(error.message, "data.normalize"))
+        fail_msg("%s", error.message);
+    cst_document_free(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(linear_flow_has_its_closed_form),
+        cmocka_unit_test(densities_integrate_to_one),
+        cmocka_unit_test(flows_go_back),
+        cmocka_unit_test(blocks_make_scales),
+        cmocka_unit_test(what_goes_out_counts),
+        cmocka_unit_test(evaluation_has_no_penalty),
+        cmocka_unit_test(bad_sections_are_refused),
+        cmocka_unit_test(data_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
