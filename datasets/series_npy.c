@@ -81,12 +81,12 @@ static cst_status check_y(pair *p, cst_series *s)
 
 /* ---- series -------------------------------------------------------------------------------------------------- */
 
-/* Whether one of `count` numbers is there; of labels, one that is not negative. */
+/* Whether one of `count` numbers is there; of labels, one that is not -1. */
 static bool any(const cst_npy *array, size_t first, size_t count, bool labels)
 {
     for (size_t i = first; i < first + count; i++) {
         const double value = cst_npy_get(array, i);
-        if (labels ? value >= 0 : !isnan(value)) return true;
+        if (labels ? value != -1 : !isnan(value)) return true;
     }
     return false;
 }
@@ -107,8 +107,10 @@ static cst_status put_label(const pair *p, size_t n_classes, size_t from, int32_
 {
     const double value = cst_npy_get(&p->y, from), least = stepwise ? -1 : 0;
     const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
-    *label = (int32_t)value;
-    if (value >= least && value <= largest) return CST_OK;
+    if (value >= least && value <= largest) {
+        *label = (int32_t)value;
+        return CST_OK;
+    }
     return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected a label from %.0f to %.0f, found %.0f", p->y_path,
                     stepwise ? from / p->steps : from, least, largest, value);
 }

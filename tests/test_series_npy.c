@@ -164,6 +164,9 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("minus", CST_NPY_I4, SHAPE(2), (int32_t[]){0, -1});
     write_array("times", CST_NPY_I4, SHAPE(2, 3), (int32_t[]){0, -1, 0, 0, 0, 0});
     write_array("below", CST_NPY_I4, SHAPE(2, 2), (int32_t[]){0, -1, -2, 0});
+    write_array("behind", CST_NPY_I4, SHAPE(2, 3), (int32_t[]){0, -1, -1, 0, 1, -7});
+    write_array("ends", CST_NPY_F4, SHAPE(2, 3), (float[]){1, 2, GAP, 3, 4, GAP});
+    write_array("huge", CST_NPY_I8, SHAPE(2), (int64_t[]){0, (int64_t)1 << 40});
     write_array("deep", CST_NPY_I4, SHAPE(2, 2, 1), (int32_t[]){0, -1, -2, 0});
     write_array("t", CST_NPY_F8, SHAPE(2), (double[]){0, (double)NAN});
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
@@ -193,6 +196,10 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/times: expected 2 times as in", "/x", "shape (2, 3)"));
     test_load_fails(SET("x", "below") "}", CST_EFORMAT,
                     TEST_WORDS("/below: series 1: expected a label from -1", "found -2"));
+    test_load_fails(SET("ends", "behind") "}", CST_EFORMAT, /* where nothing else is left */
+                    TEST_WORDS("/behind: series 1: expected a label from -1", "found -7"));
+    test_load_fails(SET("x", "huge") "}", CST_EFORMAT,
+                    TEST_WORDS("/huge: series 1: expected a label from 0 to 2147483646, found 1099511627776"));
     test_load_fails(SET("x", "deep") "}", CST_EFORMAT, TEST_WORDS("/deep: expected labels (n) or (n, T), found i4"));
     test_load_fails(SET("x", "t") "}", CST_EFORMAT, TEST_WORDS("/t: series 1: expected finite numbers", "found nan"));
     test_load_fails(SET("x", "t4") "}", CST_EFORMAT, TEST_WORDS("/t4: expected targets (n), (n, k) or (n, T, k)"));
