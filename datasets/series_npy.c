@@ -115,6 +115,17 @@ static cst_status put_label(const pair *p, size_t n_classes, size_t from, int32_
                     stepwise ? from / p->steps : from, least, largest, value);
 }
 
+/* Who leaves gaps in targets (n, T) means those at each time. */
+static cst_status fail_target(const pair *p, size_t from, bool stepwise, double value)
+{
+    const bool per_time = !stepwise && isnan(value) && p->y.shape.rank == 2 && p->k == p->steps;
+    return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected %s, found %g%s", p->y_path,
+                    stepwise ? from / p->steps : from,
+                    stepwise ? "numbers in the range of a " CST_REAL_NAME ", or NaN"
+                             : "finite numbers in the range of a " CST_REAL_NAME,
+                    value, per_time ? "; targets at each time are (n, T, k)" : "");
+}
+
 /* The label or the targets at `from` of y go to `to` of the series. */
 static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_t to, cst_series *s)
 {
@@ -122,12 +133,7 @@ static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_
     for (size_t j = 0; j < p->k; j++) {
         const double value = cst_npy_get(&p->y, from * p->k + j);
         s->targets[to * p->k + j] = (real)value;
-        if (isfinite((real)value) || (s->stepwise && isnan(value))) continue;
-        return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected %s, found %g", p->y_path,
-                        s->stepwise ? from / p->steps : from,
-                        s->stepwise ? "numbers in the range of a " CST_REAL_NAME ", or NaN"
-                                    : "finite numbers in the range of a " CST_REAL_NAME,
-                        value);
+        if (!isfinite((real)value) && !(s->stepwise && isnan(value))) return fail_target(p, from, s->stepwise, value);
     }
     return CST_OK;
 }

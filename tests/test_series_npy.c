@@ -169,6 +169,7 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("huge", CST_NPY_I8, SHAPE(2), (int64_t[]){0, (int64_t)1 << 40});
     write_array("deep", CST_NPY_I4, SHAPE(2, 2, 1), (int32_t[]){0, -1, -2, 0});
     write_array("t", CST_NPY_F8, SHAPE(2), (double[]){0, (double)NAN});
+    write_array("each", CST_NPY_F8, SHAPE(2, 2), (double[]){0, (double)NAN, 2, 3});
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
@@ -202,6 +203,9 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/huge: series 1: expected a label from 0 to 2147483646, found 1099511627776"));
     test_load_fails(SET("x", "deep") "}", CST_EFORMAT, TEST_WORDS("/deep: expected labels (n) or (n, T), found i4"));
     test_load_fails(SET("x", "t") "}", CST_EFORMAT, TEST_WORDS("/t: series 1: expected finite numbers", "found nan"));
+    test_load_fails(SET("x", "each") "}", CST_EFORMAT,
+                    TEST_WORDS("/each: series 0: expected finite numbers in the range of a " CST_REAL_NAME
+                               ", found nan; targets at each time are (n, T, k)"));
     test_load_fails(SET("x", "t4") "}", CST_EFORMAT, TEST_WORDS("/t4: expected targets (n), (n, k) or (n, T, k)"));
     test_load_fails(SET("x", "t0") "}", CST_EFORMAT, TEST_WORDS("/t0: expected targets", "(2, 2, 0)"));
     test_load_fails(SET("x", "tinf") "}", CST_EFORMAT,
