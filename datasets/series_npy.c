@@ -141,7 +141,7 @@ static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_
 static void put_step(const pair *p, size_t from, size_t to, cst_series *s)
 {
     const size_t first = s->timed ? 1 : 0;
-    if (s->timed) s->times[to] = (real)cst_npy_get(&p->x, from * p->width);
+    if (s->timed) s->times[to] = cst_npy_get(&p->x, from * p->width);
     for (size_t c = 0; c < s->channels; c++)
         s->values[to * s->channels + c] = (real)cst_npy_get(&p->x, from * p->width + first + c);
 }
