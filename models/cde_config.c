@@ -90,7 +90,7 @@ static const cst_module_example examples[] = {
     {"{\"type\": \"cde\", \"hidden\": 4, " FIELD("12", TANH) ", " FIXED "}", {2, {4, 3}}},
     {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"cubic\", \"output\": \"all\", " FIELD("6", "") ", " FIXED "}",
      {2, {4, 2}}},
-    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"hermite\", " FIELD("6", TANH) ", " TIGHT "}", {2, {3, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"hermite\", " FIELD("6", TANH) ", " FIXED "}", {2, {3, 2}}},
     {"{\"type\": \"cde\", \"hidden\": 2, \"path\": \"rectilinear\", \"output\": \"all\", " FIELD("4", TANH) ", " FIXED
                                                                                                             "}",
      {2, {3, 2}}},
