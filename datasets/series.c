@@ -62,6 +62,7 @@ typedef struct layout {
     size_t time;            /* channels of time, 0 or 1, and behind them: */
     size_t values;          /* those of a file's values */
     bool from_file;         /* the time is the file's */
+    double origin;          /* what it is counted from */
     cst_rng rng;            /* of what is dropped; the part's */
     size_t *order;          /* (T), scratch */
     bool *dropped;          /* (T) of the series at hand */
@@ -87,6 +88,29 @@ static cst_status check_alike(const cst_series *s, const cst_series *train, cst_
     return CST_OK;
 }
 
+/* Whether the step between two of the file's times may be off by more than 1 % as reals have it. It need not be: what is
+ * exact, such as whole numbers, is rounded once it is normalized. */
+static bool is_coarse(const cst_series *s)
+{
+    const double *t = s->times;
+    for (size_t i = 0; i < s->n; t += s->lengths[i++]) {
+        for (size_t k = 1; k < s->lengths[i]; k++) {
+            if (fabs(t[k]) * (double)CST_REAL_EPSILON > 0.01 * (t[k] - t[k - 1])) return true;
+        }
+    }
+    return false;
+}
+
+/* What the file's times are counted from: 0, or the training part's earliest. */
+static double find_origin(const cst_series parts[3])
+{
+    if (!is_coarse(&parts[0]) && !is_coarse(&parts[1]) && !is_coarse(&parts[2])) return 0;
+    double earliest = (double)INFINITY;
+    for (size_t i = 0, first = 0; i < parts[0].n; first += parts[0].lengths[i++])
+        earliest = fmin(earliest, parts[0].times[first]);
+    return isfinite(earliest) ? earliest : 0;
+}
+
 static cst_status measure(layout *l, cst_config section, const cst_series parts[3], cst_error *error)
 {
     const cst_series *train = &parts[0];
@@ -105,6 +129,7 @@ static cst_status measure(layout *l, cst_config section, const cst_series parts[
                                train->path);
     l->time = l->o->time == CST_SERIES_TIME_NONE ? 0 : 1;
     l->from_file = l->time > 0 && train->timed && l->o->time != CST_SERIES_TIME_INDEX;
+    if (l->from_file) l->origin = find_origin(parts);
     l->values = train->channels;
     l->channels = cst_size_add(l->time, cst_size_mul(l->values, l->o->intensity ? 2 : 1));
     return CST_OK;
@@ -121,21 +146,26 @@ static void choose_dropped(const layout *l, size_t series, size_t steps)
     for (size_t i = 0; i < share && i + 1 < steps; i++) l->dropped[l->order[i]] = true;
 }
 
+static real time_of(const layout *l, const cst_series *s, size_t place)
+{
+    return (real)(s->times[place] - l->origin);
+}
+
 /* The file's times, which increase within each series as reals do. */
 static cst_status check_times(const layout *l, const cst_series *s)
 {
-    const real *t = s->times;
-    for (size_t i = 0; i < s->n; t += s->lengths[i++]) {
-        for (size_t k = 0; k < s->lengths[i]; k++) {
-            if (!isfinite(t[k]))
-                return cst_fail(l->error, CST_EFORMAT, "%s: series %zu, time %zu: expected a finite number, found %g",
-                                s->path, i, k, (double)t[k]);
-            if (k > 0 && !(t[k] > t[k - 1]))
-                return cst_fail(
-                    l->error, CST_EFORMAT,
-                    "%s: series %zu, time %zu: expected times that increase, found %.9g after %.9g in a " CST_REAL_NAME
-                    "'s precision",
-                    s->path, i, k, (double)t[k], (double)t[k - 1]);
+    for (size_t i = 0, place = 0; i < s->n; i++) {
+        for (size_t k = 0; k < s->lengths[i]; k++, place++) {
+            if (!isfinite(time_of(l, s, place)))
+                return cst_fail(l->error, CST_EFORMAT,
+                                "%s: series %zu, time %zu: expected a finite number in the range of a " CST_REAL_NAME
+                                ", found %g",
+                                s->path, i, k, s->times[place]);
+            if (k > 0 && !(time_of(l, s, place) > time_of(l, s, place - 1)))
+                return cst_fail(l->error, CST_EFORMAT,
+                                "%s: series %zu, time %zu: expected times that increase, found %.15g after %.15g "
+                                "in a " CST_REAL_NAME "'s precision",
+                                s->path, i, k, s->times[place], s->times[place - 1]);
         }
     }
     return CST_OK;
@@ -147,7 +177,7 @@ static cst_status put_step(const layout *l, const cst_series *s, size_t series, 
                            real *x)
 {
     real *values = x + l->time, *counts = values + l->values;
-    if (l->time > 0) *x = l->from_file ? s->times[place] : (real)at;
+    if (l->time > 0) *x = l->from_file ? time_of(l, s, place) : (real)at;
     for (size_t c = 0; c < l->values; c++) {
         const real value = s->values[place * l->values + c];
         if (isinf(value))

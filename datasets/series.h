@@ -10,7 +10,9 @@
  *   drop       of the n times left floor(drop n), drawn anew for each series, lose their values, all at once; the first one
  *              may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
- *   time       what the file says, or the index a time has in the file, before `every`
+ *   time       what the file says, or the index a time has in the file, before `every`. Where reals lie so far apart at the
+ *              file's times that a step from one to the next could be off by more than 1 %, such as seconds since 1970 as
+ *              floats, the times of all parts are counted from the earliest one of the training part
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
  *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part, of each channel, the time
  *              and the counts too (in the published code of that paper, and of "Hey, that's not an ODE", only the values) */
@@ -106,7 +108,7 @@ typedef struct cst_series {
     bool stepwise;    /* labels or targets are those of a time, not of a series */
     size_t n;         /* series; 0: no such part */
     size_t *lengths;  /* (n), times of each */
-    real *times;      /* (S), increasing within a series, or NULL */
+    double *times;    /* (S), increasing within a series, or NULL */
     real *values;     /* (S, channels); NaN: not observed */
     int32_t *labels;  /* (n) or (S), or NULL; of a time -1: none */
     real *targets;    /* (n, n_targets) or (S, n_targets), or NULL; NaN: none */
@@ -121,7 +123,7 @@ void cst_series_clear(cst_series *series); /* one that is zero-initialized is fi
 /* The end of a loader: make the rows of data from `parts` (train, validation, test), each of which is cleared once it has been
  * used; where they are labelled the caller has set n_classes. Then cut the parts to the sizes asked for, and normalize.
  * Errors: CST_EFORMAT naming the file, the series and the time where a part is unlike the training part, a series has no
- * times, times do not increase or numbers are infinite, and for a channel without a value in the training part;
+ * times, times do not increase, as reals, or numbers are infinite, and for a channel without a value in the training part;
  * CST_ECONFIG at the section's keys; CST_ENOMEM. Whatever happens, the caller clears the parts and the data. */
 CST_MUST_CHECK cst_status cst_series_finish(cst_config section, const cst_series_options *options, uint64_t seed,
                                             cst_series parts[3], cst_dataset *data, cst_error *error);

@@ -105,8 +105,9 @@ static cst_status read_number(const reader *r, size_t column, real *value)
 static cst_status read_time(reader *r, bool first)
 {
     const size_t column = r->roles[TIME].column;
-    real *time = r->s->times + r->total;
-    CST_TRY(cst_table_number(r->t, &r->csv, column, time, r->error));
+    double *time = r->s->times + r->total;
+    if (!cst_csv_number(field(r, column), time)) return cst_table_fail(r->t, &r->csv, column, "a number", r->error);
+    if (!isfinite(*time)) return cst_table_fail(r->t, &r->csv, column, "a number in the range of a double", r->error);
     if (first || *time > time[-1]) return CST_OK;
     return cst_table_fail(r->t, &r->csv, column, "a time after that of the series' line before", r->error);
 }

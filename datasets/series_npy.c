@@ -81,12 +81,12 @@ static cst_status check_y(pair *p, cst_series *s)
 
 /* ---- series -------------------------------------------------------------------------------------------------- */
 
-/* Whether one of `count` numbers is there; of labels, one that is not negative. */
+/* Whether one of `count` numbers is there; of labels, one that is not -1. */
 static bool any(const cst_npy *array, size_t first, size_t count, bool labels)
 {
     for (size_t i = first; i < first + count; i++) {
         const double value = cst_npy_get(array, i);
-        if (labels ? value >= 0 : !isnan(value)) return true;
+        if (labels ? value != -1 : !isnan(value)) return true;
     }
     return false;
 }
@@ -107,10 +107,23 @@ static cst_status put_label(const pair *p, size_t n_classes, size_t from, int32_
 {
     const double value = cst_npy_get(&p->y, from), least = stepwise ? -1 : 0;
     const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
-    *label = (int32_t)value;
-    if (value >= least && value <= largest) return CST_OK;
+    if (value >= least && value <= largest) {
+        *label = (int32_t)value;
+        return CST_OK;
+    }
     return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected a label from %.0f to %.0f, found %.0f", p->y_path,
                     stepwise ? from / p->steps : from, least, largest, value);
+}
+
+/* Who leaves gaps in targets (n, T) means those at each time. */
+static cst_status fail_target(const pair *p, size_t from, bool stepwise, double value)
+{
+    const bool per_time = !stepwise && isnan(value) && p->y.shape.rank == 2 && p->k == p->steps;
+    return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected %s, found %g%s", p->y_path,
+                    stepwise ? from / p->steps : from,
+                    stepwise ? "numbers in the range of a " CST_REAL_NAME ", or NaN"
+                             : "finite numbers in the range of a " CST_REAL_NAME,
+                    value, per_time ? "; targets at each time are (n, T, k)" : "");
 }
 
 /* The label or the targets at `from` of y go to `to` of the series. */
@@ -120,12 +133,7 @@ static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_
     for (size_t j = 0; j < p->k; j++) {
         const double value = cst_npy_get(&p->y, from * p->k + j);
         s->targets[to * p->k + j] = (real)value;
-        if (isfinite((real)value) || (s->stepwise && isnan(value))) continue;
-        return cst_fail(p->error, CST_EFORMAT, "%s: series %zu: expected %s, found %g", p->y_path,
-                        s->stepwise ? from / p->steps : from,
-                        s->stepwise ? "numbers in the range of a " CST_REAL_NAME ", or NaN"
-                                    : "finite numbers in the range of a " CST_REAL_NAME,
-                        value);
+        if (!isfinite((real)value) && !(s->stepwise && isnan(value))) return fail_target(p, from, s->stepwise, value);
     }
     return CST_OK;
 }
@@ -133,7 +141,7 @@ static cst_status put_answer(const pair *p, size_t n_classes, size_t from, size_
 static void put_step(const pair *p, size_t from, size_t to, cst_series *s)
 {
     const size_t first = s->timed ? 1 : 0;
-    if (s->timed) s->times[to] = (real)cst_npy_get(&p->x, from * p->width);
+    if (s->timed) s->times[to] = cst_npy_get(&p->x, from * p->width);
     for (size_t c = 0; c < s->channels; c++)
         s->values[to * s->channels + c] = (real)cst_npy_get(&p->x, from * p->width + first + c);
 }

@@ -390,7 +390,7 @@ static cst_status merge(reader *r, cst_series *s)
     for (; next_time(r, &time); length++) {
         const size_t place = r->total + length;
         CST_TRY(cst_series_reserve(s, s->n + 1, place + 1, r->error));
-        if (s->timed) s->times[place] = (real)(time - origin);
+        if (s->timed) s->times[place] = time - origin;
         for (size_t d = 0; d < r->dimensions; d++) {
             const size_t head = r->heads[d];
             const bool there = head < r->starts[d + 1] && r->times[head] == time;

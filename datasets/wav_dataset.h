@@ -5,7 +5,8 @@
  * After Kidger, Chen and Lyons, "Hey, that's not an ODE": Faster ODE Adjoints via Seminorms (2021), section 4.1: of Google's
  * Speech Commands the clips of ten words that have 16,000 samples, 161 frames of 20 coefficients each.
  *
- * Clips are read on all processors. But as FFTW plans for one thread at a time, so does a process load this data set. */
+ * Clips are read on all processors, whatever number of threads a config asks for: that one is the model's, and does not reach
+ * loaders. But as FFTW plans for one thread at a time, so does a process load this data set. */
 #ifndef CST_DATASETS_WAV_DATASET_H
 #define CST_DATASETS_WAV_DATASET_H
 

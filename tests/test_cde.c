@@ -335,7 +335,7 @@ static void memory_grows_with_the_data_alone(void **state)
     ode_rig r[2];
     cst_plan plan[2];
     for (size_t i = 0; i < 2; i++) {
-        build_or_fail(&r[i], "", 500 << i, C, N);
+        build_or_fail(&r[i], "", (size_t)500 << i, C, N);
         cst_module_plan(r[i].m, N, 0, 1, &plan[i]);
     }
     const size_t data = 500 * C * N, doubles = 500 * 5 * (sizeof(double) / sizeof(real));

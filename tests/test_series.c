@@ -8,7 +8,7 @@
 
 /* ---- series in memory ---------------------------------------------------------------------------------------- */
 
-static void add(cst_series *s, size_t length, const real *times, const real *values)
+static void add(cst_series *s, size_t length, const double *times, const real *values)
 {
     size_t first = 0;
     for (size_t i = 0; i < s->n; i++) first += s->lengths[i];
@@ -21,7 +21,7 @@ static void add(cst_series *s, size_t length, const real *times, const real *val
 /* Two series of two channels, five times and three, with times of their own; labels 1 and 0. */
 static cst_series pair(void)
 {
-    static const real times[] = {10, 11, 13, 16, 20}, more_times[] = {-1, 0, 5};
+    static const double times[] = {10, 11, 13, 16, 20}, more_times[] = {-1, 0, 5};
     static const real values[] = {1, 10, GAP, 20, 3, GAP, GAP, GAP, 5, 50}, more[] = {7, 70, 8, GAP, 9, 90};
     cst_series s = {.path = "a.ts", .channels = 2, .timed = true, .labelled = true};
     add(&s, 5, times, values);
@@ -120,6 +120,81 @@ static void test_every(void **state)
     cst_dataset_clear(&data);
 }
 
+/* ---- times that a float lacks --------------------------------------------------------------------------------- */
+
+enum { STEPS = 100 };
+
+/* Times first, first + step, ... of one channel. */
+static cst_series steady(double first, double step)
+{
+    double times[STEPS];
+    real values[STEPS];
+    cst_series s = {.path = "t.ts", .channels = 1, .timed = true, .labelled = true};
+    for (size_t k = 0; k < STEPS; k++) {
+        times[k] = first + step * (double)k;
+        values[k] = (real)k;
+    }
+    add(&s, STEPS, times, values);
+    s.labels[0] = 0;
+    return s;
+}
+
+/* Each step between a row's times, normalized or not, is as the file has it, to 2 %. */
+static void assert_steps(const cst_dataset *data, const cst_part *part, double step)
+{
+    real x[2 * STEPS];
+    int32_t label;
+    cst_dataset_gather(data, part, (const size_t[]){0}, 1, x, &label, NULL);
+    for (size_t k = 1; k < STEPS; k++)
+        test_assert_near("step", (double)(x[2 * k] - x[2 * k - 2]), step / data->deviation[0],
+                         0.02 * step / data->deviation[0]);
+}
+
+static void test_times_far_from_0(void **state)
+{
+    (void)state;
+    static const struct {
+        double first, step;
+        bool lost; /* in float */
+    } cases[] = {{1.6e9, 1000, true}, {1.6e9, 30, true}, {1.6e9, 1e5, false},
+                 {-1.6e9, 1, true},   {1e7, 1, true}, /* exact, but not once it is normalized */
+                 {2000, 0.002, true}, {50000, 1, false}, {1, 0.1, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const double first = cases[i].first, step = cases[i].step;
+        const double origin = cases[i].lost && sizeof(real) == sizeof(float) ? first : 0;
+        for (size_t normalize = 0; normalize < 2; normalize++) {
+            cst_dataset data;
+            cst_error error = {0};
+            /* Other parts are counted from the training part's first time, too. */
+            cst_series parts[3] = {steady(first, step), steady(first - 50 * step, step), steady(first + step, step)};
+            const char *json = normalize ? "{}" : "{\"normalize\": false}";
+            if (finish(json, 0, parts, &data, &error) != CST_OK) fail_msg("from %g: %s", first, error.message);
+            assert_true(data.train.values[0] == (real)(first - origin));
+            assert_true(data.validation.values[0] == (real)(first - 50 * step - origin));
+            assert_true(data.test.values[0] == (real)(first + step - origin));
+            assert_steps(&data, &data.train, step);
+            assert_steps(&data, &data.validation, step);
+            cst_dataset_clear(&data);
+        }
+    }
+}
+
+static void test_origin(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    cst_series s = steady(1.6e9 + 1000, 1); /* the earliest is another series' first */
+    const double times[] = {1.6e9, 1.6e9 + 10};
+    add(&s, 2, times, (const real[]){1, 2});
+    s.labels[1] = 0;
+    finish_ok("{\"normalize\": false}", s, &data);
+    const double origin = sizeof(real) == sizeof(float) ? 1.6e9 : 0;
+    assert_true(data.train.values[0] == (real)(1.6e9 + 1000 - origin));
+    assert_true(data.train.values[2 * STEPS] == (real)(1.6e9 - origin));
+    assert_true(data.train.values[2 * STEPS + 2] == (real)(1.6e9 + 10 - origin));
+    cst_dataset_clear(&data);
+}
+
 /* ---- normalization ------------------------------------------------------------------------------------------- */
 
 static void test_normalization(void **state)
@@ -128,7 +203,7 @@ static void test_normalization(void **state)
     cst_dataset data;
     cst_series parts[3] = {pair(), {0}, {.path = "b.ts", .channels = 2, .timed = true, .labelled = true}};
     cst_error error;
-    add(&parts[2], 2, (const real[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
+    add(&parts[2], 2, (const double[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
     parts[2].labels[0] = 0;
     assert_int_equal(finish("{\"intensity\": true}", 0, parts, &data, &error), CST_OK);
     /* Of the training part alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and how many of these there were. */
@@ -274,7 +349,7 @@ static void test_targets_at_every_time(void **state)
 
 /* ---- what is wrong ------------------------------------------------------------------------------------------- */
 
-static cst_series one(size_t channels, bool timed, size_t length, const real *times, const real *values)
+static cst_series one(size_t channels, bool timed, size_t length, const double *times, const real *values)
 {
     cst_series s = {.path = "x.ts", .channels = channels, .timed = timed, .labelled = true};
     add(&s, length, times, values);
@@ -285,12 +360,23 @@ static cst_series one(size_t channels, bool timed, size_t length, const real *ti
 static void test_series_that_are_wrong(void **state)
 {
     (void)state;
-    const real t[] = {1, 2, 2}, v[] = {1, 2, 3, 4, 5, 6}, none[] = {1, GAP, 2, GAP}, inf[] = {1, 2, (real)INFINITY, 3};
+    const double t[] = {1, 2, 2}, far[] = {0, 1e9, 1e9 + 1}, huge[] = {0, 1e39};
+    const real v[] = {1, 2, 3, 4, 5, 6}, none[] = {1, GAP, 2, GAP}, inf[] = {1, 2, (real)INFINITY, 3};
     const cst_series nothing = {0};
     finish_fails("{}", one(1, true, 3, t, v), nothing, CST_EFORMAT,
                  TEST_WORDS("x.ts: series 0, time 2: expected times that increase, found 2 after 2"));
-    finish_fails("{}", one(1, true, 2, (const real[]){0, GAP}, v), nothing, CST_EFORMAT,
-                 TEST_WORDS("x.ts: series 0, time 1: expected a finite number, found nan"));
+    finish_fails(
+        "{}", one(1, true, 2, (const double[]){0, (double)NAN}, v), nothing, CST_EFORMAT,
+        TEST_WORDS("x.ts: series 0, time 1: expected a finite number in the range of a " CST_REAL_NAME ", found nan"));
+    finish_fails("{}", one(1, true, 2, (const double[]){-(double)INFINITY, 0}, v), nothing, CST_EFORMAT,
+                 TEST_WORDS("x.ts: series 0, time 0: expected a finite number", "found -inf"));
+    if (sizeof(real) == sizeof(float)) {
+        finish_fails("{}", one(1, true, 3, far, v), nothing, CST_EFORMAT,
+                     TEST_WORDS("x.ts: series 0, time 2: expected times that increase, found 1000000001 after "
+                                "1000000000 in a float's precision"));
+        finish_fails("{}", one(1, true, 2, huge, v), nothing, CST_EFORMAT,
+                     TEST_WORDS("series 0, time 1: expected a finite number in the range of a float, found 1e+39"));
+    }
     finish_fails("{}", one(1, false, 0, t, v), nothing, CST_EFORMAT,
                  TEST_WORDS("x.ts: series 0: expected at least one time, found none"));
     finish_fails("{}", one(2, false, 2, t, none), nothing, CST_EFORMAT,
@@ -316,6 +402,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_every),
+        cmocka_unit_test(test_times_far_from_0),
+        cmocka_unit_test(test_origin),
         cmocka_unit_test(test_normalization),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_labels_at_every_time),

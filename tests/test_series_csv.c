@@ -101,6 +101,17 @@ static void test_target_per_time(void **state)
     cst_dataset_clear(&data);
 }
 
+/* A float has every 128th of such seconds: there they count from the earliest one. */
+static void test_unix_times(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    const double first = sizeof(real) == sizeof(float) ? 1599999000 : 0, t = 1.6e9 - first;
+    reads("who,t,x,y\na,1600000001.5,1,u\na,1600000031,2,u\na,1600001031,3,u\nb,1599999000,4,v\n", "\"y\"", 2, 3, 2,
+          (double[]){t + 1.5, 1, t + 31, 2, t + 1031, 3, 1599999000 - first, 4, gap, gap, gap, gap}, &data);
+    cst_dataset_clear(&data);
+}
+
 static void test_parts(void **state)
 {
     (void)state;
@@ -135,8 +146,11 @@ static void test_lines_that_are_wrong(void **state)
     refuses(HEAD "a,0,1,u\na,0,2,u\n", "\"y\"",
             TEST_WORDS("line 3, column \"t\": expected a time after that of the series' line before, got \"0\""));
     refuses(HEAD "a,1,1,u\na,0.5,2,u\n", "\"y\"", TEST_WORDS("line 3, column \"t\": expected a time after"));
+    refuses(HEAD "a,0,1,u\na,1e999,2,u\n", "\"y\"", TEST_WORDS("line 3, column \"t\": expected a number in the range"));
 #ifndef CST_DOUBLE
-    refuses(HEAD "a,1600000000,1,u\na,1600000001,2,u\n", "\"y\"", TEST_WORDS("line 3, column \"t\": expected a time"));
+    refuses(HEAD "a,0,1,u\na,1600000000,1,u\na,1600000001,2,u\n", "\"y\"",
+            TEST_WORDS("/a.csv: series 0, time 2: expected times that increase, found 1600000001 after 1600000000 in a "
+                       "float's precision"));
 #endif
     refuses(
         HEAD "b,0,1,u\na,0,2,u\nb,1,3,u\n", "\"y\"",
@@ -206,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_target_per_time),
+        cmocka_unit_test(test_unix_times),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_lines_that_are_wrong),
         cmocka_unit_test(test_configs_that_are_wrong),

@@ -145,6 +145,19 @@ static void test_every_time(void **state)
     cst_dataset_clear(&data);
 }
 
+/* A float has every 128th of such seconds: there they count from the first one. */
+static void test_unix_times(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    const double first = sizeof(real) == sizeof(float) ? 1.6e9 : 0;
+    write_array("seconds", CST_NPY_F8, SHAPE(1, 3, 2), (double[]){1.6e9, 1, 1.6e9 + 30, 2, 1.6e9 + 60.5, 3});
+    write_array("y", CST_NPY_U1, SHAPE(1), "\1");
+    test_load_ok(SET("seconds", "y") ", \"normalize\": false, \"time\": \"file\"}", 0, &data);
+    assert_numbers(data.train.values, (double[]){1.6e9 - first, 1, 1.6e9 + 30 - first, 2, 1.6e9 + 60.5 - first, 3}, 6);
+    cst_dataset_clear(&data);
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------------------------- */
 
 static void test_arrays_that_do_not_fit(void **state)
@@ -164,8 +177,12 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("minus", CST_NPY_I4, SHAPE(2), (int32_t[]){0, -1});
     write_array("times", CST_NPY_I4, SHAPE(2, 3), (int32_t[]){0, -1, 0, 0, 0, 0});
     write_array("below", CST_NPY_I4, SHAPE(2, 2), (int32_t[]){0, -1, -2, 0});
+    write_array("behind", CST_NPY_I4, SHAPE(2, 3), (int32_t[]){0, -1, -1, 0, 1, -7});
+    write_array("ends", CST_NPY_F4, SHAPE(2, 3), (float[]){1, 2, GAP, 3, 4, GAP});
+    write_array("huge", CST_NPY_I8, SHAPE(2), (int64_t[]){0, (int64_t)1 << 40});
     write_array("deep", CST_NPY_I4, SHAPE(2, 2, 1), (int32_t[]){0, -1, -2, 0});
     write_array("t", CST_NPY_F8, SHAPE(2), (double[]){0, (double)NAN});
+    write_array("each", CST_NPY_F8, SHAPE(2, 2), (double[]){0, (double)NAN, 2, 3});
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
@@ -181,7 +198,7 @@ static void test_arrays_that_do_not_fit(void **state)
     test_load_fails(SET("back", "y") ", \"time\": \"file\"}", CST_EFORMAT,
                     TEST_WORDS("/back: series 1, time 1: expected times that increase, found 3 after 4"));
     test_load_fails(SET("gap", "y") ", \"time\": \"file\"}", CST_EFORMAT,
-                    TEST_WORDS("/gap: series 1, time 0: expected a finite number, found nan"));
+                    TEST_WORDS("/gap: series 1, time 0: expected a finite number in the range", "found nan"));
     test_load_fails(SET("x1", "y") ", \"time\": \"file\"}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected a channel beside that of the time", "(2, 4)"));
     test_load_fails(SET("x", "y3") "}", CST_EFORMAT, TEST_WORDS("/y3: expected", "2 series", "/x has", "shape (3)"));
@@ -193,8 +210,15 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/times: expected 2 times as in", "/x", "shape (2, 3)"));
     test_load_fails(SET("x", "below") "}", CST_EFORMAT,
                     TEST_WORDS("/below: series 1: expected a label from -1", "found -2"));
+    test_load_fails(SET("ends", "behind") "}", CST_EFORMAT, /* where nothing else is left */
+                    TEST_WORDS("/behind: series 1: expected a label from -1", "found -7"));
+    test_load_fails(SET("x", "huge") "}", CST_EFORMAT,
+                    TEST_WORDS("/huge: series 1: expected a label from 0 to 2147483646, found 1099511627776"));
     test_load_fails(SET("x", "deep") "}", CST_EFORMAT, TEST_WORDS("/deep: expected labels (n) or (n, T), found i4"));
     test_load_fails(SET("x", "t") "}", CST_EFORMAT, TEST_WORDS("/t: series 1: expected finite numbers", "found nan"));
+    test_load_fails(SET("x", "each") "}", CST_EFORMAT,
+                    TEST_WORDS("/each: series 0: expected finite numbers in the range of a " CST_REAL_NAME
+                               ", found nan; targets at each time are (n, T, k)"));
     test_load_fails(SET("x", "t4") "}", CST_EFORMAT, TEST_WORDS("/t4: expected targets (n), (n, k) or (n, T, k)"));
     test_load_fails(SET("x", "t0") "}", CST_EFORMAT, TEST_WORDS("/t0: expected targets", "(2, 2, 0)"));
     test_load_fails(SET("x", "tinf") "}", CST_EFORMAT,
@@ -245,11 +269,9 @@ static void test_speech_commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaps_and_ends),
-        cmocka_unit_test(test_types_and_parts),
-        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_every_time),
-        cmocka_unit_test(test_arrays_that_do_not_fit),
+        cmocka_unit_test(test_gaps_and_ends),   cmocka_unit_test(test_types_and_parts),
+        cmocka_unit_test(test_targets),         cmocka_unit_test(test_every_time),
+        cmocka_unit_test(test_unix_times),      cmocka_unit_test(test_arrays_that_do_not_fit),
         cmocka_unit_test(test_speech_commands),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);

@@ -1,0 +1,109 @@
+/* A neural CDE's section of a config. */
+#include "adjoint/ode_config.h"
+#include "layers/linear.h"
+#include "models/cde.h"
+
+typedef struct cde_section {
+    size_t hidden;
+    int path, times, output;
+    cst_config field, initial, solver, gradient;
+} cde_section;
+
+enum { RECTILINEAR = CST_PATH_HERMITE + 1 };
+static const char *const paths[] = {[CST_PATH_LINEAR] = "linear",
+                                    [CST_PATH_CUBIC] = "cubic",
+                                    [CST_PATH_HERMITE] = "hermite",
+                                    [RECTILINEAR] = "rectilinear",
+                                    NULL};
+static const char *const times[] = {"index", "channel", NULL};
+static const char *const outputs[] = {"last", "all", NULL};
+
+static const cst_key cde_keys[] = {
+    {"hidden", CST_KEY_SIZE, offsetof(cde_section, hidden), NULL, 1, 1e9, NULL, "numbers of the state z"},
+    {"field", CST_KEY_SECTION, offsetof(cde_section, field), NULL, 0, 0, NULL,
+     "F: a module for rows of `hidden` numbers, giving hidden times as many as x has channels", "module"},
+    {"initial", CST_KEY_SECTION, offsetof(cde_section, initial), "", 0, 0, NULL,
+     "z at the first time, from the channels there; a linear map if absent", "module"},
+    {"path", CST_KEY_CHOICE, offsetof(cde_section, path), "\"linear\"", 0, 0, paths,
+     "how x is interpolated; rectilinear: the time, channel 0, moves first"},
+    {"times", CST_KEY_CHOICE, offsetof(cde_section, times), "\"index\"", 0, 0, times,
+     "times of x: 0, 1, ..., or those in channel 0"},
+    {"output", CST_KEY_CHOICE, offsetof(cde_section, output), "\"last\"", 0, 0, outputs,
+     "the last state, or all of them"},
+    {"solver", CST_KEY_SECTION, offsetof(cde_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
+    {"gradient", CST_KEY_SECTION, offsetof(cde_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
+     "gradient"},
+    {0},
+};
+
+static cst_status make_initial(const cst_registry *registry, const cde_section *s, const cst_shape *x, cst_module **m,
+                               cst_error *error)
+{
+    const cst_shape channels = cst_shape_1d(x->dim[1]);
+    if (!cst_config_present(s->initial))
+        return cst_linear_new(&channels, &(cst_linear_options){.out_features = s->hidden, .bias = true}, m, error);
+    CST_TRY(cst_module_from_config(registry, s->initial, &channels, m, error));
+    if ((*m)->y.rank == 1 && (*m)->y.dim[0] == s->hidden) return CST_OK;
+    char got[CST_SHAPE_TEXT];
+    const cst_status status = cst_config_fail(s->initial, error, "expected a module that gives (%zu), got one for %s",
+                                              s->hidden, cst_shape_text(&(*m)->y, got));
+    cst_module_free(*m);
+    return status;
+}
+
+static cst_status cde_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
+                           cst_error *error)
+{
+    cde_section s = {0};
+    cst_cde_options o = {0};
+    *m = NULL;
+    CST_TRY(cst_config_read(section, cde_keys, true, &s, error));
+    CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    o.rectilinear = s.path == RECTILINEAR;
+    o.path = o.rectilinear ? CST_PATH_LINEAR : (cst_path_kind)s.path;
+    o.channel_times = s.times == 1;
+    o.output_all = s.output == 1;
+    CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o.ode, error));
+    cst_module *initial = NULL, *network = NULL;
+    const cst_shape hidden = cst_shape_1d(s.hidden);
+    cst_status status = make_initial(registry, &s, x, &initial, error);
+    if (status == CST_OK) {
+        status = cst_module_from_config(registry, s.field, &hidden, &network, error);
+        if (status != CST_OK) cst_module_free(initial);
+    }
+    if (status == CST_OK) status = cst_cde_new(x, initial, network, &o, m, error);
+    cst_ode_options_clear(&o.ode);
+    return status;
+}
+
+#define FIXED "\"solver\": {\"method\": \"rk4\", \"step_size\": 0.5}, \"gradient\": {\"method\": \"checkpointed\"}"
+#define FIELD(out, last)                                                                                               \
+    "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, "                 \
+    "{\"type\": \"softplus\"}, {\"type\": \"linear\", \"out_features\": " out "}" last "]}"
+#define TANH ", {\"type\": \"tanh\"}"
+#ifdef CST_DOUBLE
+#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
+#else
+#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#endif
+static const cst_module_example examples[] = {
+    {"{\"type\": \"cde\", \"hidden\": 4, " FIELD("12", TANH) ", " FIXED "}", {2, {4, 3}}},
+    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"cubic\", \"output\": \"all\", " FIELD("6", "") ", " FIXED "}",
+     {2, {4, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"hermite\", " FIELD("6", TANH) ", " FIXED "}", {2, {3, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 2, \"path\": \"rectilinear\", \"output\": \"all\", " FIELD("4", TANH) ", " FIXED
+                                                                                                            "}",
+     {2, {3, 2}}},
+    {"{\"type\": \"cde\", \"hidden\": 2, " FIELD(
+         "4", TANH) ", " TIGHT ", \"initial\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}}",
+     {2, {3, 2}}},
+};
+
+const cst_module_type cst_cde_type = {
+    .name = "cde",
+    .summary = "neural CDE on series (times, channels): z' = F(z) X'(t) along the path X of a row",
+    .keys = cde_keys,
+    .make = cde_make,
+    .n_examples = sizeof examples / sizeof examples[0],
+    .examples = examples,
+};
