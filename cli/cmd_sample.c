@@ -92,7 +92,7 @@ static int sample_run(const cli_line *line, cst_run *run, size_t n)
     const char *out = cli_value(line, "--out");
     const cst_dataset *data = &run->experiment.data;
     size_t seed;
-    parts chosen;
+    parts chosen = {0};
     cst_error error;
     if (!cli_number(line, "--seed", 0, 999999999, (size_t)run->experiment.seed, &seed)) return CLI_WRONG;
     if (cst_sample_check(run, &error) != CST_OK) return cli_refuse(&error);
