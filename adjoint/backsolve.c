@@ -377,13 +377,6 @@ static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_
     return CST_OK;
 }
 
-/* to += scale from */
-static void add_scaled(size_t n, real scale, const real *restrict from, real *restrict to)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) to[i] += scale * from[i];
-}
-
 static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *result, interpolant *from,
                       cst_solve_stats *stats)
 {
@@ -394,8 +387,9 @@ static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *
 
     observe(&s, 0); /* a loss may read z(t_0) too */
     if (result->gz0) memcpy(result->gz0, s.y + s.a_at, s.nz * sizeof(real));
-    if (result->gtheta && s.theta) add_scaled(b->field->n_params, result->scale, s.theta, result->gtheta);
-    if (b->n_context > 0) add_scaled(b->n_context, result->context_scale, s.q + s.context_at, result->gcontext);
+    if (result->gtheta && s.theta) cst_add_scaled(b->field->n_params, (double)result->scale, s.theta, result->gtheta);
+    if (b->n_context > 0)
+        cst_add_scaled(b->n_context, (double)result->context_scale, s.q + s.context_at, result->gcontext);
     return CST_OK;
 }
 

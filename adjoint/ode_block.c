@@ -337,15 +337,6 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
     return check_gradient(o, field, error);
 }
 
-/* (D...) -> (T, D...) */
-static cst_shape with_times(cst_shape shape, size_t n_times)
-{
-    memmove(shape.dim + 1, shape.dim, shape.rank * sizeof shape.dim[0]);
-    shape.dim[0] = n_times;
-    shape.rank++;
-    return shape;
-}
-
 static cst_status copy_options(ode_block *block, const cst_ode_options *options, cst_error *error)
 {
     block->o = *options;
@@ -389,7 +380,7 @@ cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_mo
         *m = NULL;
         return status;
     }
-    (*m)->y = options->output_all ? with_times(field->y, options->n_times) : field->y;
+    (*m)->y = options->output_all ? cst_shape_rows(options->n_times, &field->y) : field->y;
     (*m)->rows_independent = false;
     return CST_OK;
 }

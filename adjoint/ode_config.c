@@ -118,32 +118,26 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
     return status;
 }
 
-/* Tight tolerances, for backsolve's gradient is that of the ODE and not of the steps taken. */
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
 #define MLP                                                                                                            \
     "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
     "5}, "                                                                                                             \
     "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
 static const cst_module_example examples[] = {
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP "}", {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " TIGHT ", \"field\": " MLP
-     ", \"gradient\": {\"norm\": \"default\"}}",
+    {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP "}", {1, {3}}},
+    {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " CST_TIGHT_SOLVER
+     ", \"field\": " MLP ", \"gradient\": {\"norm\": \"default\"}}",
      {1, {3}}},
-    {"{\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " TIGHT
-     ", \"field\": " MLP "}}",
+    {"{\"type\": \"ode\", \"t\": [0, 0.5], " CST_TIGHT_SOLVER
+     ", \"field\": {\"type\": \"ode\", \"t\": [0, 0.5], " CST_TIGHT_SOLVER ", \"field\": " MLP "}}",
      {1, {3}}},
     {"{\"type\": \"ode\", \"t\": [0, 0.3, 1], \"output\": \"all\", \"solver\": {\"method\": \"rk4\", \"step_size\": "
      "0.25}, "
      "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
      {1, {3}}},
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+    {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
      ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
      {1, {3}}},
-    {"{\"type\": \"ode\", " TIGHT ", \"field\": " MLP
+    {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
      ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
      {1, {3}}},
 };

@@ -13,6 +13,14 @@ extern "C" {
 extern const cst_module_type cst_ode_type;
 extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `costate list` */
 
+/* Of examples for the conformance suite: tight tolerances, for rows share their steps, and the gradient of a method that solves
+ * is that of the ODE and not of the steps taken. */
+#ifdef CST_DOUBLE
+#define CST_TIGHT_SOLVER "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
+#else
+#define CST_TIGHT_SOLVER "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#endif
+
 /* The sections "solver" and "gradient" of a module that makes an ODE block: options with one time interval, [0, 1], of
  * which arrays are allocated, for cst_ode_options_clear. On failure there is nothing to clear. */
 CST_MUST_CHECK cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options,

@@ -293,13 +293,6 @@ static cst_status export_tensor(void *context, const char *name, const cst_shape
     return CST_OK;
 }
 
-static cst_shape of_rows(size_t n, const cst_shape *row)
-{
-    cst_shape shape = {row->rank + 1, {n}};
-    memcpy(shape.dim + 1, row->dim, row->rank * sizeof row->dim[0]);
-    return shape;
-}
-
 static void export_batch(const char *folder, const item *it, const cst_learner *l, const cst_batch *batch)
 {
     exporter e = {.theta = l->theta};
@@ -308,12 +301,13 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     char name[32];
     const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
     if (cst_module_visit_tensors(l->model, export_tensor, &e) != CST_OK) stop("cannot export");
-    e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, of_rows(batch->n, &it->of->x), batch->x};
+    e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, cst_shape_rows(batch->n, &it->of->x), batch->x};
     for (size_t i = 0; batch->targets.labels && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
     if (batch->targets.labels)
         e.tensors[e.n++] = (cst_save_tensor){"batch.labels", CST_U64, cst_shape_1d(batch->n), labels};
     else
-        e.tensors[e.n++] = (cst_save_tensor){"batch.y", dtype, of_rows(batch->n, &it->of->y), batch->targets.values};
+        e.tensors[e.n++] =
+            (cst_save_tensor){"batch.y", dtype, cst_shape_rows(batch->n, &it->of->y), batch->targets.values};
     snprintf(name, sizeof name, "%s.safetensors", it->of->name);
     char *path = cst_path_join(folder, name);
     if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");

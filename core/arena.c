@@ -54,6 +54,11 @@ real *cst_cut(real *base, size_t *size, size_t n)
     return at;
 }
 
+double *cst_cut_doubles(real *base, size_t *size, size_t n)
+{
+    return (double *)(void *)cst_cut(base, size, cst_reals_for_doubles(n));
+}
+
 real *cst_view(const real *memory)
 {
     real *view;

@@ -30,8 +30,9 @@ real *cst_take(real **work, size_t n);
 double *cst_take_doubles(real **work, size_t n);
 size_t cst_reals_for_doubles(size_t n); /* what n doubles move it by; saturates */
 
-/* For a plan and its use in one: the n reals *size behind `base`, NULL where only the size is asked for; adds to *size. */
+/* For a plan and its use in one: n reals or doubles, *size behind `base`, NULL where only the size is asked for; adds to *size. */
 real *cst_cut(real *base, size_t *size, size_t n);
+double *cst_cut_doubles(real *base, size_t *size, size_t n);
 
 /* The same layout of what another pass has written and this one only reads, const. */
 real *cst_view(const real *memory);

@@ -37,6 +37,13 @@ cst_shape cst_shape_4d(size_t a, size_t b, size_t c, size_t d)
     return (cst_shape){.rank = 4, .dim = {a, b, c, d}};
 }
 
+cst_shape cst_shape_rows(size_t n, const cst_shape *row)
+{
+    cst_shape shape = {.rank = row->rank + 1, .dim = {n}};
+    memcpy(shape.dim + 1, row->dim, row->rank * sizeof row->dim[0]);
+    return shape;
+}
+
 size_t cst_shape_size(const cst_shape *shape)
 {
     size_t size = 1;

@@ -31,13 +31,19 @@ static inline size_t cst_size_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static inline size_t cst_size_most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* n rounded up so that the next array of reals starts on a 64-byte line again. Saturates. */
 size_t cst_size_align(size_t n);
 
 cst_shape cst_shape_1d(size_t d);
 cst_shape cst_shape_3d(size_t c, size_t h, size_t w);
 cst_shape cst_shape_4d(size_t a, size_t b, size_t c, size_t d);
-size_t cst_shape_size(const cst_shape *shape); /* product of its dimensions, 1 for rank 0; saturates */
+cst_shape cst_shape_rows(size_t n, const cst_shape *row); /* (n, row...); row has fewer than CST_MAX_RANK dimensions */
+size_t cst_shape_size(const cst_shape *shape);            /* product of its dimensions, 1 for rank 0; saturates */
 bool cst_shape_equal(const cst_shape *a, const cst_shape *b);
 
 /* "(64, 6, 6)" into text[CST_SHAPE_TEXT]; returns text. */

@@ -18,11 +18,10 @@ static cst_status write_array(const writer *w, const char *part, const char *wha
 {
     if (!array) return CST_OK;
     char name[64];
-    cst_shape shape = {.rank = 1 + row->rank, .dim = {n}};
-    if (shape.rank > CST_MAX_RANK)
+    if (row->rank >= CST_MAX_RANK)
         return cst_fail(w->error, CST_EUNSUPPORTED, "expected rows of at most %d dimensions, got %zu", CST_MAX_RANK - 1,
                         row->rank);
-    for (size_t i = 0; i < row->rank; i++) shape.dim[1 + i] = row->dim[i];
+    const cst_shape shape = cst_shape_rows(n, row);
     snprintf(name, sizeof name, "%s_%s.npy", part, what);
     char *path = cst_path_join(w->folder, name);
     if (!path) return cst_fail(w->error, CST_ENOMEM, "out of memory");

@@ -33,11 +33,6 @@ typedef struct layout {
     size_t cache, tangent, y, ydot, work;
 } layout;
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
 {
     layout all = {0};
@@ -45,9 +40,9 @@ static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
         const extent e = extent_of(m, i, n, k, threads);
         all.cache = cst_size_add(all.cache, cst_size_add(e.cache, e.y));
         all.tangent = cst_size_add(all.tangent, cst_size_add(e.tangent, e.ydot));
-        all.y = larger(all.y, e.y);
-        all.ydot = larger(all.ydot, e.ydot);
-        all.work = larger(all.work, e.work);
+        all.y = cst_size_most(all.y, e.y);
+        all.ydot = cst_size_most(all.ydot, e.ydot);
+        all.work = cst_size_most(all.work, e.work);
     }
     return all;
 }

@@ -26,11 +26,6 @@ static const cst_module *child(const cst_module *m, size_t i)
     return m->children[i].module;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* Whether series may have times of their own: a cubic would swing through one that has ended. */
@@ -54,11 +49,6 @@ typedef struct kept {
     size_t size;
 } kept;
 
-static double *cut_doubles(real *base, size_t *size, size_t n)
-{
-    return (double *)(void *)cst_cut(base, size, cst_reals_for_doubles(n));
-}
-
 static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
 {
     const cde *d = cde_of(m);
@@ -68,11 +58,11 @@ static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
     kept k = {0};
-    k.index = cut_doubles(cache, &k.size, d->length);
-    k.t = cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
-    k.n_jumps = cut_doubles(cache, &k.size, 1);
-    k.jumps = cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
-    k.knot_t = cut_doubles(cache, &k.size, d->rectilinear ? s.length : 0);
+    k.index = cst_cut_doubles(cache, &k.size, d->length);
+    k.t = cst_cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
+    k.n_jumps = cst_cut_doubles(cache, &k.size, 1);
+    k.jumps = cst_cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
+    k.knot_t = cst_cut_doubles(cache, &k.size, d->rectilinear ? s.length : 0);
     k.knots = cst_cut(cache, &k.size, d->rectilinear ? cst_size_mul(n, cst_size_mul(s.length, s.channels)) : 0);
     k.path = cst_cut(cache, &k.size, cst_path_memory(d->kind, &s));
     k.x0 = cst_cut(cache, &k.size, cst_size_mul(n, d->channels));
@@ -110,7 +100,7 @@ static void cde_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
     plan->cache = cut_cache(m, n, threads, NULL).size;
-    plan->work = cst_size_add(cut_work(m, n, NULL).size, larger(initial.work, ode.work));
+    plan->work = cst_size_add(cut_work(m, n, NULL).size, cst_size_most(initial.work, ode.work));
 }
 
 /* ---- the path of a batch ---------------------------------------------------------------------------------------- */
@@ -172,22 +162,13 @@ static void read_times(const cde *d, size_t n, const real *x, const kept *k)
     }
 }
 
-static int compare_times(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Times strictly between begin and end, each once, sorted in place; returns how many. */
+/* Of times those strictly between begin and end, sorted in place, each once; returns how many. */
 static size_t sort_inside(const cst_path *path, double *t, size_t n)
 {
-    size_t n_kept = 0, inside = 0;
-    qsort(t, n, sizeof *t, compare_times);
+    size_t inside = 0;
     for (size_t i = 0; i < n; i++)
         if (t[i] > path->begin && t[i] < path->end) t[inside++] = t[i];
-    for (size_t i = 0; i < inside; i++)
-        if (n_kept == 0 || t[i] != t[n_kept - 1]) t[n_kept++] = t[i];
-    return n_kept;
+    return cst_sort_times(t, inside);
 }
 
 /* Where X' jumps: at knots of lines; of cubics where a series begins or ends while others go on. */

@@ -81,11 +81,6 @@ static cst_status cde_make(const cst_registry *registry, cst_config section, con
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, "                 \
     "{\"type\": \"softplus\"}, {\"type\": \"linear\", \"out_features\": " out "}" last "]}"
 #define TANH ", {\"type\": \"tanh\"}"
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
 static const cst_module_example examples[] = {
     {"{\"type\": \"cde\", \"hidden\": 4, " FIELD("12", TANH) ", " FIXED "}", {2, {4, 3}}},
     {"{\"type\": \"cde\", \"hidden\": 3, \"path\": \"cubic\", \"output\": \"all\", " FIELD("6", "") ", " FIXED "}",
@@ -95,7 +90,8 @@ static const cst_module_example examples[] = {
                                                                                                             "}",
      {2, {3, 2}}},
     {"{\"type\": \"cde\", \"hidden\": 2, " FIELD(
-         "4", TANH) ", " TIGHT ", \"initial\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}}",
+         "4", TANH) ", " CST_TIGHT_SOLVER
+                    ", \"initial\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}}",
      {2, {3, 2}}},
 };
 

@@ -344,12 +344,6 @@ static cst_status cnf_make(const cst_registry *registry, cst_config section, con
     return status;
 }
 
-/* Tight tolerances, for rows share their steps and backsolve's gradient is that of the ODE. */
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
 #define MLP                                                                                                            \
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_squash_linear\", \"out_features\": 4}, "   \
     "{\"type\": \"tanh\"}, {\"type\": \"concat_squash_linear\", \"out_features\": 2}]}"
@@ -358,14 +352,14 @@ static cst_status cnf_make(const cst_registry *registry, cst_config section, con
     "\"out_channels\": 2, \"kernel\": 3, \"padding\": 1}, {\"type\": \"softplus\"}, {\"type\": \"conv2d\", "           \
     "\"out_channels\": 1, \"kernel\": 1}]}"
 static const cst_module_example cnf_examples[] = {
-    {"{\"type\": \"cnf\", \"divergence\": \"exact\", " TIGHT ", " MLP "}", {1, {2}}},
+    {"{\"type\": \"cnf\", \"divergence\": \"exact\", " CST_TIGHT_SOLVER ", " MLP "}", {1, {2}}},
     {"{\"type\": \"cnf\", \"t\": [1, 0.2], \"noise\": \"normal\", \"kinetic\": 0.1, \"jacobian\": 0.2, \"integrals\": "
-     "{\"logp\": 0, \"kinetic\": 0, \"jacobian\": 0}, " TIGHT ", " MLP
+     "{\"logp\": 0, \"kinetic\": 0, \"jacobian\": 0}, " CST_TIGHT_SOLVER ", " MLP
      ", \"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"logp\": 0, \"a_logp\": 0, \"kinetic\": 0, \"jacobian\": "
      "0}}}",
      {1, {2}}},
-    {"{\"type\": \"cnf\", \"jacobian\": 0.5, \"evaluation\": {\"divergence\": \"exact\"}, " TIGHT ", " CONVOLUTION
-     ", \"gradient\": {\"method\": \"checkpointed\"}}",
+    {"{\"type\": \"cnf\", \"jacobian\": 0.5, \"evaluation\": {\"divergence\": \"exact\"}, " CST_TIGHT_SOLVER
+     ", " CONVOLUTION ", \"gradient\": {\"method\": \"checkpointed\"}}",
      {3, {1, 2, 3}}},
 };
 

@@ -94,7 +94,7 @@ static scratch cut_work(const cst_module *m, size_t n, int threads, real *work, 
         if (inverse && plan.cache > most.cache) most.cache = plan.cache;
     }
     scratch s = {0};
-    s.sum = (double *)(void *)cst_cut(work, &s.size, cst_reals_for_doubles(n));
+    s.sum = cst_cut_doubles(work, &s.size, n);
     s.row = cst_cut(work, &s.size, n);
     s.rows = cst_cut(work, &s.size, cst_size_mul(n, widest));
     for (size_t i = 0; i < 2; i++) s.z[i] = cst_cut(work, &s.size, cst_size_mul(n, widest));
@@ -152,6 +152,13 @@ static double square_sum(const real *z, size_t n)
     return sum;
 }
 
+/* sum (N) = the log-density of N(0, I) in d dimensions where z = 0 */
+static void begin_base(size_t n, size_t d, double *sum)
+{
+    static const double half_log_two_pi = 0.91893853320467274178;
+    for (size_t i = 0; i < n; i++) sum[i] = -half_log_two_pi * (double)d;
+}
+
 /* sum (N) -= |z|^2 / 2 over columns first .. first + width - 1 of rows with `all` of them: the base's log-density */
 static void add_base(size_t n, size_t all, size_t first, size_t width, const real *rows, double *sum)
 {
@@ -160,13 +167,12 @@ static void add_base(size_t n, size_t all, size_t first, size_t width, const rea
 
 static cst_status flow_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
-    static const double half_log_two_pi = 0.91893853320467274178;
     const flow *f = flow_of(m);
     const scratch s = cut_work(m, c->n, c->threads, c->work, false);
     kept k[MAX_LAYERS];
     cut_cache(m, c->n, c->threads, cache, k);
     memset(s.row, 0, c->n * sizeof *s.row);
-    for (size_t i = 0; i < c->n; i++) s.sum[i] = -half_log_two_pi * (double)cst_shape_size(&m->x);
+    begin_base(c->n, cst_shape_size(&m->x), s.sum);
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_module *layer = layer_of(m, i);
         const cst_call call = cst_call_child(m, c, i, s.layer);
@@ -287,11 +293,10 @@ static cst_status invert_layer(const cst_module *m, size_t i, const cst_call *c,
 
 cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *z, real *x, real *logp)
 {
-    static const double half_log_two_pi = 0.91893853320467274178;
     const scratch s = cut_work(m, c->n, c->threads, c->work, true);
     const size_t all = cst_shape_size(&m->x), last = m->n_children, left = width_before(m, last);
     size_t at = all - left;
-    for (size_t i = 0; i < c->n; i++) s.sum[i] = -half_log_two_pi * (double)all;
+    begin_base(c->n, all, s.sum);
     add_base(c->n, all, 0, all, z, s.sum);
     real *here = s.z[0], *next = s.z[1];
     take(c->n, all, at, left, z, here);

@@ -1,4 +1,5 @@
 /* The flow's section of a config. */
+#include "adjoint/ode_config.h"
 #include "layers/squeeze.h"
 #include "models/cnf.h"
 #include "models/flow.h"
@@ -108,14 +109,9 @@ static cst_status flow_make(const cst_registry *registry, cst_config section, co
     return status;
 }
 
-/* Tight tolerances, for rows share their steps and backsolve's gradient is that of the ODE. */
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
 #define CNF(keys, time)                                                                                                \
-    "{\"type\": \"cnf\", " keys TIGHT ", \"field\": {\"type\": \"field_net\", \"hidden\": [3], \"time\": \"" time "\"" \
+    "{\"type\": \"cnf\", " keys CST_TIGHT_SOLVER                                                                       \
+    ", \"field\": {\"type\": \"field_net\", \"hidden\": [3], \"time\": \"" time "\""                                   \
     "}}"
 static const cst_module_example flow_examples[] = {
     {"{\"type\": \"flow\", \"layers\": [" CNF("\"divergence\": \"exact\", ", "concat_squash") ", " CNF(

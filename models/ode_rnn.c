@@ -48,7 +48,7 @@ static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
     cst_plan block;
     cst_module_plan(block_of(m), n, 0, threads, &block);
     kept k = {.stride = cst_size_align(block.cache)};
-    k.t = (double *)(void *)cst_cut(cache, &k.size, cst_reals_for_doubles(s->length));
+    k.t = cst_cut_doubles(cache, &k.size, s->length);
     k.input = cst_cut(cache, &k.size, cst_size_mul(rows, cst_steps_inputs(s)));
     k.sight = cst_cut(cache, &k.size, rows);
     k.gates = cst_cut(cache, &k.size, cst_size_mul(3, states));
@@ -333,12 +333,6 @@ static cst_status ode_rnn_make(const cst_registry *registry, cst_config section,
     return status;
 }
 
-/* Tight tolerances, for the gradient of a method that solves is that of the ODE and not of the steps taken. */
-#ifdef CST_DOUBLE
-#define TIGHT "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
-#else
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
-#endif
 #define FIELD                                                                                                          \
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", "          \
     "\"out_features\": 4}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
@@ -346,11 +340,13 @@ static const cst_module_example ode_rnn_examples[] = {
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", \"solver\": {\"method\": \"rk4\", \"step_size\": 0.5}, "
      "\"gradient\": {\"method\": \"checkpointed\"}}",
      {2, {4, 2}}},
-    {"{\"type\": \"ode_rnn\", \"hidden\": 3, \"output\": \"all\", \"mask\": true, " FIELD ", " TIGHT "}", {2, {3, 2}}},
-    {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " TIGHT
+    {"{\"type\": \"ode_rnn\", \"hidden\": 3, \"output\": \"all\", \"mask\": true, " FIELD ", " CST_TIGHT_SOLVER "}",
+     {2, {3, 2}}},
+    {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
      ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
      {2, {2, 1}}},
-    {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " TIGHT ", \"gradient\": {\"method\": \"interpolating\"}}",
+    {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
+     ", \"gradient\": {\"method\": \"interpolating\"}}",
      {2, {3, 1}}},
 };
 

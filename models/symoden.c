@@ -83,11 +83,6 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static scratch cut_work(const cst_module *m, size_t rows, real *work)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
@@ -105,7 +100,7 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
     s.gq = cst_cut(work, &s.size, cst_size_mul(rows, n));
     s.ggain = cst_cut(work, &s.size, cst_size_mul(rows, n * n));
     s.tangent = cst_cut(work, &s.size, net[MASS].tangent);
-    s.net = cst_cut(work, &s.size, larger(net[MASS].work, larger(net[POTENTIAL].work, net[INPUT].work)));
+    s.net = cst_cut(work, &s.size, cst_size_most(net[MASS].work, cst_size_most(net[POTENTIAL].work, net[INPUT].work)));
     return s;
 }
 

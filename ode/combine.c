@@ -98,6 +98,14 @@ static void combine_task_run(void *context, size_t chunk)
     combine_chunk(task->sum, task->y, first, left < CST_CHUNK ? left : CST_CHUNK, task->out + first);
 }
 
+void cst_add_scaled(size_t n, double scale, const real *restrict from, real *restrict to)
+{
+    const real a = (real)scale;
+    if (a == 0) return;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) to[i] += a * from[i];
+}
+
 void cst_combine(int threads, size_t n, const real *y, const cst_combination *sum, real *out)
 {
     combine_task task = {sum, y, out, n};

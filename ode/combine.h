@@ -26,6 +26,9 @@ typedef struct cst_combination {
 /* Append a term; what has coefficient 0 is not read. */
 void cst_combination_add(cst_combination *sum, double coefficient, const real *v);
 
+/* to += scale from; what has scale 0 is not read. */
+void cst_add_scaled(size_t n, double scale, const real *from, real *to);
+
 /* out = y + sum, all of length n; y NULL for 0. out is none of the inputs. */
 void cst_combine(int threads, size_t n, const real *y, const cst_combination *sum, real *out);
 

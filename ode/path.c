@@ -229,11 +229,11 @@ static layout cut_memory(cst_path_kind kind, const cst_knots *s, real *memory)
 {
     layout l = {0};
     const size_t values = cst_size_mul(s->n, cst_size_mul(s->length, s->channels));
-    const size_t doubles = cst_reals_for_doubles(cst_size_add(s->length, 2));
+    const size_t doubles = cst_size_add(s->length, 2);
     l.x = cst_cut(memory, &l.size, values);
     if (kind != CST_PATH_LINEAR) l.slopes = cst_cut(memory, &l.size, values);
     double **const arrays[] = {&l.k.t, &l.k.x, &l.k.slope, &l.k.factor};
-    for (size_t i = 0; i < 4; i++) *arrays[i] = (double *)(void *)cst_cut(memory, &l.size, doubles);
+    for (size_t i = 0; i < 4; i++) *arrays[i] = cst_cut_doubles(memory, &l.size, doubles);
     return l;
 }
 

@@ -41,8 +41,7 @@ static double next_stop(const cst_solver *s, const cst_stops *stops)
     return stops->t[s->direction > 0 ? stops->n - stops->left : stops->left - 1];
 }
 
-/* Times behind the solver are done with. */
-static void pass_stops(const cst_solver *s, cst_stops *stops)
+void cst_solver_pass_stops(const cst_solver *s, cst_stops *stops)
 {
     while (stops->left > 0 && !ahead(s, next_stop(s, stops))) stops->left--;
 }
@@ -167,8 +166,8 @@ static cst_status accept(cst_solver *s, const attempt *a)
     s->stepped = true;
     s->completed = 1;
     if (!a->clipped) s->previous_ratio = fmax(a->ratio, least_ratio);
-    pass_stops(s, &s->steps);
-    pass_stops(s, &s->jumps);
+    cst_solver_pass_stops(s, &s->steps);
+    cst_solver_pass_stops(s, &s->jumps);
     if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
     if (!a->jump) return CST_OK;
     s->anew_t = cst_solver_next_time(s, s->t, 1);

@@ -105,6 +105,9 @@ struct cst_solver {
     real *q, *q_step, *q_first, *q_next; /* sums; this attempt's; unscaled products of the first and the last stage */
 };
 
+/* Sort times into increasing order, each once, as step_t and jump_t are; returns how many are left. */
+size_t cst_sort_times(double *times, size_t n);
+
 /* Reals of work that a solver needs. Saturates. */
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options);
 

@@ -58,23 +58,13 @@ static int index_of(const cst_tableau *method)
     return i;
 }
 
-static int compare_times(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A list of times, in any order, sorted into memory of its own in the place of what was there, each once. */
 static cst_status read_times(cst_config list, const double **times, size_t *n, cst_error *error)
 {
     if (!cst_config_present(list)) return CST_OK;
     double *values = NULL;
     CST_TRY(cst_config_reals(list, &values, n, error));
-    if (*n > 0) qsort(values, *n, sizeof *values, compare_times);
-    size_t kept = 0;
-    for (size_t i = 0; i < *n; i++)
-        if (i == 0 || values[i] != values[i - 1]) values[kept++] = values[i];
-    *n = kept;
+    *n = cst_sort_times(values, *n);
     free((void *)(uintptr_t)*times);
     *times = values;
     return CST_OK;

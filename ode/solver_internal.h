@@ -23,6 +23,9 @@ cst_status cst_solver_stop(cst_solver *s, cst_status status, double h);
 /* Fail with the time, the step and the worst component: fills the statistics and the message. */
 cst_status cst_solver_fail(cst_solver *s, cst_status status, double h);
 
+/* Times behind the solver are done with. */
+void cst_solver_pass_stops(const cst_solver *s, cst_stops *stops);
+
 /* y_new from the stages of a step of size h from s->t to t1; this attempt's quadratures with the given weights, those of the
  * next step's first stage not if this step is the last. */
 CST_MUST_CHECK cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *weights, bool perturb,

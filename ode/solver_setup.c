@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
@@ -30,6 +31,21 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
         .refine_dense = costate,
         .limit_first_step = costate,
     };
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+size_t cst_sort_times(double *times, size_t n)
+{
+    size_t kept = 0;
+    if (n > 0) qsort(times, n, sizeof *times, compare_times);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || times[i] != times[kept - 1]) times[kept++] = times[i];
+    return kept;
 }
 
 static cst_status check_times(const double *times, size_t n, const char *name, cst_error *error)
@@ -79,16 +95,11 @@ size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *opti
     return cst_size_add(total, cst_reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
 }
 
-static bool is_ahead(const cst_solver *s, double t)
-{
-    return s->direction * (t - s->t) > 0;
-}
-
 /* Those of increasing times that lie ahead of the start. */
 static cst_stops stops_ahead(const cst_solver *s, const double *t, size_t n)
 {
     cst_stops stops = {.t = t, .n = n, .left = n};
-    while (stops.left > 0 && !is_ahead(s, t[s->direction > 0 ? n - stops.left : stops.left - 1])) stops.left--;
+    cst_solver_pass_stops(s, &stops);
     return stops;
 }
 

@@ -78,22 +78,13 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
     return CST_OK;
 }
 
-/* What has weight 0 may never have been computed. */
-static void add_scaled(size_t n, double scale, const real *restrict from, real *restrict to)
-{
-    const real a = (real)scale;
-    if (a == 0) return;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) to[i] += a * from[i];
-}
-
 void cst_solver_add_quadratures(cst_solver *s, double h, const double *weights)
 {
     const size_t n = s->q ? s->problem->n_quadratures : 0, end = s->options->method->stages - 1;
     if (n == 0) return;
-    add_scaled(n, 1, s->q_step, s->q);
-    add_scaled(n, h * weights[0], s->q_first, s->q);
-    if (end > 0 && keeps_last(s)) add_scaled(n, h * weights[end], s->q_next, s->q);
+    cst_add_scaled(n, 1, s->q_step, s->q); /* what has weight 0 may never have been computed */
+    cst_add_scaled(n, h * weights[0], s->q_first, s->q);
+    if (end > 0 && keeps_last(s)) cst_add_scaled(n, h * weights[end], s->q_next, s->q);
 }
 
 void cst_solver_interpolate(const cst_solver *s, double t, real *y_out)

@@ -7,11 +7,6 @@
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static size_t count_vectors(const cst_learner_options *o)
 {
     return o->optimizer ? 2 + cst_optimizer_slots(o->optimizer) : 1; /* theta, gradient, slots */
@@ -23,7 +18,7 @@ enum { N_OUTPUTS = 3 };
 static size_t most_rows(const cst_learner_options *o)
 {
     size_t most = 0;
-    for (size_t i = 0; i < o->n_rows; i++) most = larger(most, o->rows[i]);
+    for (size_t i = 0; i < o->n_rows; i++) most = cst_size_most(most, o->rows[i]);
     return most;
 }
 
@@ -39,8 +34,8 @@ cst_status cst_learner_plan(const cst_module *model, const cst_learner_options *
     for (size_t i = 0; i < o->n_rows; i++) {
         cst_plan one;
         cst_module_plan(model, o->rows[i], 0, o->threads, &one);
-        plan->cache = larger(plan->cache, cst_size_align(one.cache));
-        plan->work = larger(plan->work, cst_size_align(one.work));
+        plan->cache = cst_size_most(plan->cache, cst_size_align(one.cache));
+        plan->work = cst_size_most(plan->work, cst_size_align(one.work));
     }
     const size_t y = cst_size_align(cst_size_mul(most_rows(o), cst_shape_size(&model->y)));
     plan->state = cst_size_mul(N_OUTPUTS, y);

@@ -232,9 +232,9 @@ static cst_status write_rows(const char *path, const cst_shape *shape, bool byte
 cst_status cst_sample_write(const cst_sampler *s, size_t n, const real *x, const char *folder, cst_error *error)
 {
     const cst_dataset *data = data_of(s);
-    cst_shape shape = {.rank = 1 + data->x.rank, .dim = {n}};
-    if (shape.rank > CST_MAX_RANK) return cst_fail(error, CST_EUNSUPPORTED, "rows of too many dimensions for a file");
-    for (size_t i = 0; i < data->x.rank; i++) shape.dim[1 + i] = data->x.dim[i];
+    if (data->x.rank >= CST_MAX_RANK)
+        return cst_fail(error, CST_EUNSUPPORTED, "rows of too many dimensions for a file");
+    const cst_shape shape = cst_shape_rows(n, &data->x);
     char *path = cst_path_join(folder, "samples.npy");
     const cst_status status = path ? write_rows(path, &shape, data->train.bytes != NULL, x, error)
                                    : cst_fail(error, CST_ENOMEM, "out of memory");
