@@ -11,6 +11,9 @@
  *   W2  a neural CDE as the paper's on Speech Commands: 98 frames of time and 20 channels, hidden 90, width 40, batch 128,
  *       tolerances 1e-3 and 1e-6; W2L the same with batch 1024
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
+ *   W4a a flow of FFJORD's in the plane, gated layers 2-64-64-64-2, tanh, on 512 points of eight Gaussians, and
+ *   W4b one of its blocks on images at full size, three hidden convolutions of 64, softplus, 64 images in logit space; both
+ *       with Hutchinson's divergence, normal noise, the same at each iteration, and tolerances 1e-5
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
 #include "core/blas.h"
 #include "core/clock.h"
@@ -59,6 +62,13 @@
     "0.225225], \"output\": \"all\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"cube\"}, "        \
     "{\"type\": \"linear\", \"out_features\": 50}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": "    \
     "2}]}, \"solver\": {\"rtol\": 1e-7, \"atol\": 1e-9" solver "}, \"gradient\": {" gradient "}}"
+#define W4(field, solver, gradient)                                                                                    \
+    "{\"type\": \"flow\", \"layers\": [{\"type\": \"cnf\", \"noise\": \"normal\", \"field\": {\"type\": "              \
+    "\"field_net\", "                                                                                                  \
+    "\"hidden\": [64, 64, 64], " field "}, \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5" solver                         \
+    "}, \"gradient\": {" gradient "}}]}"
+#define W4A(solver, gradient) W4("\"time\": \"concat_squash\"", solver, gradient)
+#define W4B(solver, gradient) W4("\"activation\": {\"type\": \"softplus\"}", solver, gradient)
 #define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
 #define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
 
@@ -66,6 +76,8 @@ static void make_windows(cst_batch *batch);
 static void make_series(cst_batch *batch);
 static void make_more_series(cst_batch *batch);
 static void make_images(cst_batch *batch);
+static void make_points(cst_batch *batch);
+static void make_logits(cst_batch *batch);
 static void make_spirals(cst_batch *batch);
 
 /* Rows x; y the shape of a row's targets, of rank 0 for labels. */
@@ -79,6 +91,8 @@ static const workload w1 = {"W1", "mse", {1, {8}}, {2, {8, 8}}, make_windows};
 static const workload w2 = {"W2", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_series};
 static const workload w2l = {"W2L", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_more_series};
 static const workload w3 = {"W3", "cross_entropy", {3, {1, 28, 28}}, {0, {0}}, make_images};
+static const workload w4a = {"W4a", "nll", {1, {2}}, {0, {0}}, make_points};
+static const workload w4b = {"W4b", "nll", {3, {1, 28, 28}}, {0, {0}}, make_logits};
 static const workload w5 = {"W5", "l1", {1, {2}}, {2, {10, 2}}, make_spirals};
 
 typedef struct item {
@@ -107,6 +121,13 @@ static const item items[] = {
     {"W3 interpolating", W3("", "\"method\": \"interpolating\""), &w3},
     {"W3 exact, states", W3("", "\"method\": \"checkpointed\""), &w3},
     {"W3 exact, stages", W3("", EXACT), &w3},
+    {"W4a torchdiffeq", W4A(TORCHDIFFEQ, ""), &w4a},
+    {"W4a backsolve", W4A("", ""), &w4a},
+    {"W4a interpolating", W4A("", "\"method\": \"interpolating\""), &w4a},
+    {"W4a exact, states", W4A("", "\"method\": \"checkpointed\""), &w4a},
+    {"W4a exact, stages", W4A("", EXACT), &w4a},
+    {"W4b torchdiffeq", W4B(TORCHDIFFEQ, ""), &w4b},
+    {"W4b backsolve", W4B("", ""), &w4b},
     {"W5 torchdiffeq", W5(TORCHDIFFEQ, ""), &w5},
     {"W5 backsolve", W5("", ""), &w5},
     {"W5 interpolating", W5("", "\"method\": \"interpolating\""), &w5},
@@ -204,6 +225,35 @@ static void make_images(cst_batch *batch)
         }
     }
     *batch = (cst_batch){.n = N, .x = x, .targets = {.labels = labels}};
+}
+
+/* Rows of W4a: eight Gaussians on a circle. */
+static void make_points(cst_batch *batch)
+{
+    enum { N = 512 };
+    real *x = allocate(N * 2 * sizeof *x);
+    const cst_rng rng = cst_rng_new(3, CST_RNG_TEST);
+    cst_rng_fill_normal(rng, x, N * 2, 0.5 / 1.414);
+    for (size_t i = 0; i < N; i++) {
+        const double angle = 0.78539816339744831 * (double)cst_rng_below(rng, N * 2 + i, 8);
+        x[2 * i] += (real)(4 / 1.414 * cos(angle));
+        x[2 * i + 1] += (real)(4 / 1.414 * sin(angle));
+    }
+    *batch = (cst_batch){.n = N, .x = x};
+}
+
+/* Images of W4b: those of W3, dequantized, through the logit of 0.05 + 0.9 x. */
+static void make_logits(cst_batch *batch)
+{
+    enum { N = 64, SIZE = 28 * 28 };
+    make_images(batch);
+    real *x = allocate(N * SIZE * sizeof *x);
+    for (size_t i = 0; i < N * SIZE; i++) {
+        const double u = cst_rng_uniform(cst_rng_new(4, CST_RNG_TEST), i);
+        const double b = 0.05 + 0.9 * (floor(255 * (double)batch->x[i]) + u) / 256;
+        x[i] = (real)log(b / (1 - b));
+    }
+    *batch = (cst_batch){.n = N, .x = x};
 }
 
 /* Points of W5's true spiral, y' = y^3 A from (2, 0), by small steps of Euler's method: close enough to time it. */
@@ -305,13 +355,19 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     for (size_t i = 0; batch->targets.labels && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
     if (batch->targets.labels)
         e.tensors[e.n++] = (cst_save_tensor){"batch.labels", CST_U64, cst_shape_1d(batch->n), labels};
-    else
+    if (batch->targets.values)
         e.tensors[e.n++] =
             (cst_save_tensor){"batch.y", dtype, cst_shape_rows(batch->n, &it->of->y), batch->targets.values};
+    real *noise =
+        allocate(batch->n * cst_shape_size(&it->of->x) * sizeof *noise); /* as a flow's first layer draws it */
+    cst_rng_fill_normal(cst_rng_split(batch->rng, 0), noise, batch->n * cst_shape_size(&it->of->x), 1);
+    if (!batch->targets.labels && !batch->targets.values)
+        e.tensors[e.n++] = (cst_save_tensor){"batch.noise", dtype, cst_shape_rows(batch->n, &it->of->x), noise};
     snprintf(name, sizeof name, "%s.safetensors", it->of->name);
     char *path = cst_path_join(folder, name);
     if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");
     free(path);
+    free(noise);
 }
 
 static result run(const item *it, int threads, const char *folder)

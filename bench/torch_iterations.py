@@ -7,6 +7,7 @@ as its equations stand, derivatives by autograd (as the paper's code does), and 
 """
 
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -48,7 +49,10 @@ class Field(nn.Sequential):
     def forward(self, t, x):
         self.nfe += 1
         for layer in self:
-            x = torch.cat([torch.ones_like(x[:, :1]) * t, x], 1) if isinstance(layer, ConcatTime) else layer(x)
+            if isinstance(layer, ConcatTime):
+                x = torch.cat([torch.ones_like(x[:, :1]) * t, x], 1)
+            else:
+                x = layer(t, x) if isinstance(layer, Squash) else layer(x)
         return x
 
 
@@ -96,6 +100,65 @@ def w2():
     layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
     field = Field(*layers, nn.Linear(40, 1890), nn.Tanh())
     return nn.Sequential(Cde(90, 21, field), nn.Linear(90, 10)), field
+
+
+class Squash(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.layer, self.hyper_bias = nn.Linear(inputs, outputs), nn.Linear(1, outputs, bias=False)
+        self.hyper_gate = nn.Linear(1, outputs)
+
+    def forward(self, t, x):
+        t = t.view(1, 1)
+        return self.layer(x) * torch.sigmoid(self.hyper_gate(t)) + self.hyper_bias(t)
+
+
+class Flow(nn.Module):
+    """One block of FFJORD: the log-density in the state, its divergence by one vjp with noise."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field, self.noise = field, None
+
+    def forward(self, x):
+        field, noise = self.field, self.noise
+
+        class Along(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.field = field
+
+            def forward(self, t, state):
+                with torch.enable_grad():
+                    z = state[0] if state[0].requires_grad else state[0].detach().requires_grad_(True)
+                    f = field(t.detach().to(z.dtype), z)
+                    slope = torch.autograd.grad(f, z, noise, create_graph=True)[0]
+                    return f, -(slope * noise).flatten(1).sum(1, keepdim=True)
+
+        z, logp = odeint_adjoint(Along(), (x, torch.zeros(len(x), 1)), torch.tensor([0.0, 1.0]), rtol=1e-5, atol=1e-5,
+                                 method="dopri5", adjoint_options={"norm": flow_seminorm})
+        base = -0.5 * (z[-1] ** 2 + math.log(2 * math.pi)).flatten(1).sum(1)
+        return base - logp[-1][:, 0]
+
+
+def flow_seminorm(state):
+    """Of z, log p and their adjoints: the time's adjoint comes first, the parameters' last."""
+    return max(x.pow(2).mean().sqrt() for x in state[1:5])
+
+
+def w4a():
+    sizes = [2, 64, 64, 64, 2]
+    layers = [layer for a, b in zip(sizes, sizes[1:]) for layer in (Squash(a, b), nn.Tanh())]
+    field = Field(*layers[:-1])
+    return Flow(field), field
+
+
+def w4b():
+    sizes = [1, 64, 64, 64, 1]
+    layers = [layer for a, b in zip(sizes, sizes[1:])
+              for layer in (ConcatTime(), nn.Conv2d(a + 1, b, 3, 1, 1), nn.Softplus())]
+    field = Field(*layers[:-1])
+    return Flow(field), field
 
 
 def norm():
@@ -194,6 +257,9 @@ def measure(name, build, tensors):
     state = {k: v for k, v in tensors.items() if not k.startswith("batch.")}
     if name == "W3":  # the linear layer is one further along here, behind nn.Flatten
         state = {k.replace("11.", "12.") if k.startswith("11.") else k: v for k, v in state.items()}
+    if name in ("W4a", "W4b"):
+        model.noise = tensors["batch.noise"]
+        state = {k.removeprefix("0."): v for k, v in state.items()}
     state = {k.replace("ode.field.network.", "field."): v for k, v in state.items()}
     model.load_state_dict(state)
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
@@ -206,6 +272,8 @@ def measure(name, build, tensors):
         t0 = time.perf_counter()
         if name in ("W2", "W2L", "W3"):
             loss = nn.functional.cross_entropy(model(x), tensors["batch.labels"])
+        elif name in ("W4a", "W4b"):
+            loss = -model(x).mean()
         elif name == "W5":
             loss = (model(x) - tensors["batch.y"]).abs().mean()
         else:
@@ -227,7 +295,7 @@ def main():
     folder, threads, out = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(threads)
     builders = (("W1", lambda: w1(Symoden())), ("W1 lean", lambda: w1(LeanSymoden())), ("W2", w2),
-                ("W2L", w2), ("W3", w3), ("W5", w5))
+                ("W2L", w2), ("W3", w3), ("W4a", w4a), ("W4b", w4b), ("W5", w5))
     rows = [measure(name, build, load(folder / f"{name.split()[0]}.safetensors")) for name, build in builders
             if (folder / f"{name.split()[0]}.safetensors").exists()]
     pathlib.Path(out).write_text(json.dumps(rows, indent=1))

@@ -331,6 +331,15 @@ refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
 # ---- sample ----
 run train "$root/configs/cnf_moons.json" --set data.train_size=512 --set data.test_size=300 --set epochs=1 --out moons --quiet
 ok "a flow is learnt" [ "$code" -eq 0 ]
+bits=$(sed -n 's/^ *"test_bits": \([0-9.]*\),$/\1/p' moons/summary.json)
+ok "its summary has bits a dimension, half of the nats over log 2" \
+    awk -v bits="$bits" -F'[:,]' '/"test_loss"/ { off = $2 / 2 / log(2) - bits } END { exit !(bits > 0 && off * off < 1e-16) }' moons/summary.json
+run eval moons
+ok "eval tells the same" says "$(printf '%.4f bits/dim' "$bits")" out
+mkdir -p flows/epochs-1 && cp -r moons flows/epochs-1/seed-0
+run compare moons/config.json --vary epochs=1 --out flows
+ok "compare has them in its table" says "$(printf '%.4f' "$bits")" out
+ok "... by name" says 'test bits/dim' out
 if command -v gnuplot >/dev/null; then
     run sample moons --out drawn
     ok "samples of a flow" [ "$code" -eq 0 ]

@@ -22,6 +22,10 @@ static double test_loss(const cst_summary *s)
 {
     return s->test_loss;
 }
+static double test_bits(const cst_summary *s)
+{
+    return s->test_bits;
+}
 static double forward_nfe(const cst_summary *s)
 {
     return an_iteration(s, s->nfe[CST_FORWARD]);
@@ -59,6 +63,7 @@ static const struct {
 } columns[] = {
     {"test accuracy %", "test_accuracy_percent", test_accuracy, 2},
     {"test loss", "test_loss", test_loss, -4},
+    {"test bits/dim", "test_bits_a_dimension", test_bits, 4},
     {"forward NFE", "forward_nfe_an_iteration", forward_nfe, 1},
     {"backward NFE", "backward_nfe_an_iteration", backward_nfe, 1},
     {"forward rejected", "forward_rejected_an_iteration", forward_rejected, 2},

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,12 +376,13 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     CST_TRY(status);
     if (run->trainer.training.stopped)
         cst_run_say(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
-    char loss[48] = "", accuracy[48] = "";
+    char loss[48] = "", measure[48] = "";
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
-        snprintf(accuracy, sizeof accuracy, ", accuracy %.2f %%", 100 * summary->test_accuracy);
+        snprintf(measure, sizeof measure, ", accuracy %.2f %%", 100 * summary->test_accuracy);
+    if (isfinite(summary->test_bits)) snprintf(measure, sizeof measure, ", %.4f bits/dim", summary->test_bits);
     cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
-                summary->best_epoch, loss, accuracy, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
+                summary->best_epoch, loss, measure, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
                 cst_duration_text(summary->seconds, duration), summary->peak_memory);
     return CST_OK;
 }

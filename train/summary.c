@@ -26,6 +26,7 @@ static const struct {
     NUMBER(train_loss),
     NUMBER(test_loss),
     NUMBER(test_accuracy),
+    NUMBER(test_bits),
     NUMBER(validation_loss),
     NUMBER(validation_accuracy),
     {"forward_nfe", offsetof(cst_summary, nfe[CST_FORWARD])},
@@ -77,6 +78,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         .train_loss = training->n_metrics > 0 ? training->metrics[training->n_metrics - 1].train_loss : (double)NAN,
         .test_loss = test.loss,
         .test_accuracy = test.accuracy,
+        .test_bits = cst_experiment_bits(t->experiment, test.loss),
         .validation_loss = validation.loss,
         .validation_accuracy = validation.accuracy,
     };
