@@ -116,8 +116,9 @@ typedef struct npy_options {
 } npy_options;
 
 static const cst_key keys[] = {
-    CST_NPY_FILE_KEYS(npy_options, files, "rows (n, ...); bytes are scaled by 1/255",
-                      "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression"),
+    CST_NPY_FILE_KEYS(npy_options, files, "rows (n, ...); bytes are scaled by 1/255", "",
+                      "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression; none: rows alone, "
+                      "for models of densities"),
     {"classes", CST_KEY_SIZE, offsetof(npy_options, classes), "", 1, 1e9, NULL,
      "number of classes; the largest label and one if absent"},
     {0},
@@ -150,13 +151,14 @@ static cst_status load_files(cst_config section, const npy_options *o, char *con
         const size_t y = x + 1;
         if (!path[x]) continue;
         CST_TRY(read_x(path[x], &data->x, part, error));
+        if (!path[y]) continue;
         CST_TRY(read_y(path[y], path[x], o->classes, part, &data->n_targets, error));
         CST_TRY(check_kind(path, y, part, &data->train, error));
         if (part->labels && largest_label(part) > largest) largest = largest_label(part);
     }
     if (o->classes > 0 && !data->train.labels)
-        return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s has floats",
-                               path[1]);
+        return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s%s",
+                               path[1] ? path[1] : "there is no train_y", path[1] ? " has floats" : "");
     if (data->train.labels) data->n_classes = o->classes > 0 ? o->classes : 1 + largest;
     data->n_channels = data->x.rank == 1 || data->x.rank == 3 ? data->x.dim[0] : 1;
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
@@ -174,4 +176,5 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     return status;
 }
 
-const cst_dataset_type cst_npy_dataset_type = {"npy", "rows, and labels or targets, in NumPy's .npy files", keys, load};
+const cst_dataset_type cst_npy_dataset_type = {"npy", "rows, with labels, targets or neither, in NumPy's .npy files",
+                                               keys, load};

@@ -14,7 +14,7 @@ typedef struct options {
 } options;
 
 static const cst_key keys[] = {
-    CST_NPY_FILE_KEYS(options, files, "series (n, T, C), or (n, T) of one channel; NaN: not observed",
+    CST_NPY_FILE_KEYS(options, files, "series (n, T, C), or (n, T) of one channel; NaN: not observed", NULL,
                       "integers: labels (n) from 0, or (n, T), -1: none; floats: targets (n) or (n, k), or (n, T, k), "
                       "NaN: none"),
     {"classes", CST_KEY_SIZE, offsetof(options, classes), "", 1, 1e9, NULL,

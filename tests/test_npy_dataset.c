@@ -57,6 +57,25 @@ static void test_labels(void **state)
     cst_dataset_clear(&data);
 }
 
+/* Rows alone, for models of densities. */
+static void test_no_targets(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    write_array("alone.npy", CST_NPY_F8, SHAPE(4, 2), (double[]){1, 10, 3, 30, 5, 50, 7, 70});
+    write_array("more.npy", CST_NPY_F8, SHAPE(1, 2), (double[]){4, 40});
+    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"alone.npy\", \"test_x\": \"more.npy\", "
+                 "\"validation_size\": 1}",
+                 0, &data);
+    assert_true(data.n_classes == 0 && data.n_targets == 0 && !data.train.labels && !data.train.targets);
+    assert_true(data.train.n == 3 && data.validation.n == 1 && data.test.n == 1);
+    const size_t row = 0;
+    real x[2];
+    cst_dataset_gather(&data, &data.test, &row, 1, x, NULL, NULL);
+    test_assert_near("normalized", (double)x[1], (40 - data.mean[1]) / data.deviation[1], 1e-6);
+    cst_dataset_clear(&data);
+}
+
 static void test_targets_and_images(void **state)
 {
     (void)state;
@@ -121,7 +140,11 @@ static void test_sets_that_do_not_fit(void **state)
     write_array("t3", CST_NPY_F8, SHAPE(3, 2, 1), (double[]){0, 1, 2, 3, 4, 5});
     write_array("t0", CST_NPY_F8, SHAPE(3, 0), NULL);
     write_array("inf", CST_NPY_F8, SHAPE(3), (double[]){0, 1, (double)INFINITY});
-    set_fails("\"train_x\": \"x\"", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"train_y\": expected a string"));
+    set_fails("\"train_x\": \"x\"" TEST_SET("x", "y"), CST_ECONFIG,
+              TEST_WORDS("test.json", "missing key \"train_y\": expected a string beside \"test_y\""));
+    set_fails("\"train_y\": \"y\"", CST_ECONFIG, TEST_WORDS("missing key \"train_x\""));
+    set_fails("\"train_x\": \"x\", \"classes\": 2", CST_ECONFIG,
+              TEST_WORDS("test.json: classes: expected labels with it, but there is no train_y"));
     set_fails(SET("x", "y") ", \"test_x\": \"x\"", CST_ECONFIG,
               TEST_WORDS("missing key \"test_y\"", "beside \"test_x\""));
     set_fails(SET("x", "y") ", \"test_y\": \"y\"", CST_ECONFIG, TEST_WORDS("missing key \"test_x\""));
@@ -168,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_no_targets),
         cmocka_unit_test(test_targets_and_images),
         cmocka_unit_test(test_sets_that_do_not_fit),
     };
