@@ -150,7 +150,8 @@ static void check_tensors(cst_status status)
 
 /* ---- data sets ----------------------------------------------------------------------------------------------- */
 
-static const char idx_json[] = "{\"type\": \"idx\", \"path\": \"@/idx\", \"validation_size\": 2, \"train_size\": 3}";
+static const char idx_json[] =
+    "{\"type\": \"idx\", \"path\": \"@/idx\", \"validation_size\": 2, \"train_size\": 3, \"average\": 2}";
 static const char cifar_json[] = "{\"type\": \"cifar10\", \"path\": \"@/cifar\", \"validation_size\": 1}";
 static const char images_json[] = "{\"type\": \"images\", \"path\": \"@/images\", \"test_size\": 1}";
 static const char spirals_json[] =

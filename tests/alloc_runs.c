@@ -10,6 +10,7 @@
 #include "train/comparison.h"
 #include "train/plot.h"
 #include "train/run.h"
+#include "train/sample.h"
 
 /* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
 static const char config[] =
@@ -137,6 +138,53 @@ static cst_status run_flows(cst_error *error)
     return CST_OK;
 }
 
+/* Images, that is npy and png. */
+static cst_status draw(cst_run *run, cst_error *error)
+{
+    enum { N = 3 };
+    real *x, logp[2];
+    const cst_part *test = &run->experiment.data.test;
+    const cst_sampler s = {.run = run, .seed = 1};
+    CST_TRY(cst_sample_likelihood(&s, test, logp, error));
+    CST_TRY(cst_sample_draw(&s, N, &x, error));
+    cst_status status = cst_sample_write(&s, N, x, run_folder, error);
+    if (status == CST_OK) status = cst_sample_picture(&s, test, N, x, run_folder, error);
+    free(x);
+    return status;
+}
+
+static cst_status run_samples(cst_error *error)
+{
+    char text[2 * TEST_PATH];
+    const int n = snprintf(
+        text, sizeof text,
+        "{\"name\": \"images\", \"threads\": 1, \"epochs\": 1, \"loss\": \"nll\",\n"
+        " \"data\": {\"type\": \"npy\", \"path\": \"%s\", \"train_x\": \"images.npy\", \"test_size\": 2, "
+        "\"normalize\": false},\n"
+        " \"model\": {\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": \"logit\"}, {\"type\": "
+        "\"cnf\",\n"
+        "  \"solver\": {\"rtol\": 0.1, \"atol\": 0.1}, \"field\": {\"type\": \"field_net\", \"hidden\": [1]}}]}}",
+        test_root);
+    assert_in_range(n, 1, sizeof text - 1);
+    cst_document *document;
+    cst_run run;
+    cst_summary summary;
+    CST_TRY(cst_document_parse("config", text, (size_t)n, &document, error));
+    cst_status status = cst_run_init(&run, document, run_folder, CST_RUN_NEW, NULL, error);
+    if (status == CST_OK) {
+        status = cst_run_train(&run, &summary, error);
+        if (status == CST_OK) status = draw(&run, error);
+        cst_run_clear(&run);
+    }
+    cst_document_free(document);
+    return status;
+}
+
+static void check_samples(cst_status status)
+{
+    if (status == CST_OK) assert_true(test_has(run_folder, "samples.npy") && test_has(run_folder, "samples.png"));
+}
+
 /* ---- a comparison, drawn --------------------------------------------------------------------------------------- */
 
 static void no_comparison(void)
@@ -227,6 +275,7 @@ const alloc_scenario alloc_run_scenarios[] = {
     {"a run resumed after its end", CST_OK, copy_reference, run_resumed, check_resumed},
     {"a run evaluated", CST_OK, NULL, run_evaluated, NULL},
     {"flows", CST_OK, NULL, run_flows, NULL},
+    {"samples", CST_OK, no_folder, run_samples, check_samples},
     {"a comparison", CST_OK, no_comparison, run_comparison, check_comparison},
     {"a plot's script", CST_EUNSUPPORTED, NULL, run_plot, check_plot},
     {"a script of solver steps", CST_EUNSUPPORTED, NULL, run_steps_plot, check_plot},
@@ -243,6 +292,11 @@ void alloc_runs_set_up(void)
     test_path("comparison", comparison);
     test_path("plot", stem);
     assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
+    uint8_t pixels[4 * 4];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(16 * i);
+    char path[TEST_PATH];
+    const cst_shape images = {4, {4, 1, 2, 2}};
+    test_assert_ok("images", cst_npy_write(test_path("images.npy", path), CST_NPY_U1, &images, pixels, &error), &error);
     test_assert_ok("reference", run_in(reference, CST_RUN_NEW, false, &error), &error);
     assert_int_equal(run_in(parts, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
     test_assert_ok("comparison", run_comparison(&error), &error);
