@@ -25,6 +25,7 @@ typedef struct scratch {
     real *u, *gu; /* (16, M, C): transformed weights, and their cotangent */
     real *v, *m;  /* (16, C, tiles), (16, M, tiles) */
     real *grid;   /* (2 lines + 2, columns, lanes): pixels of a channel */
+    real *line;   /* (2 across + 2): of a padded plane */
     size_t size;
 } scratch;
 
@@ -79,6 +80,7 @@ static scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
     s.v = cst_cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->image_channels, tiles)));
     s.m = cst_cut(work, &s.size, cst_size_mul(ENTRIES, entry_step(l->map_channels, tiles)));
     s.grid = cst_cut(work, &s.size, (2 * t->lines + 2) * 4 * t->across * t->images);
+    s.line = cst_cut(work, &s.size, 2 * t->across + 2);
     return s;
 }
 
@@ -147,19 +149,6 @@ static planes planes_of_map(const cst_lowering *l, const block *b)
     return (planes){l->map_channels, l->oh, l->ow, 0, 2 * b->groups, 2 * b->lines};
 }
 
-/* The part of a grid's line and of a plane's that are the same pixels, at every second one of `from` from column x on. */
-typedef struct pixels {
-    size_t plane, grid, count;
-} pixels;
-
-static pixels pixels_of_column(const planes *p, const block *b, size_t x)
-{
-    const size_t first = x < p->padding ? (p->padding - x + 1) / 2 : 0;
-    const size_t end = p->w + p->padding > x ? (p->w + p->padding - x + 1) / 2 : 0;
-    if (cst_size_least(end, b->per) <= first) return (pixels){0};
-    return (pixels){2 * first + x - p->padding, x * b->lanes + first, cst_size_least(end, b->per) - first};
-}
-
 /* Whether line y of the grid lies inside the planes, and where it begins in them. */
 static bool find_line(const planes *p, const block *b, size_t image, size_t c, size_t y, size_t *at)
 {
@@ -169,8 +158,27 @@ static bool find_line(const planes *p, const block *b, size_t image, size_t c, s
     return true;
 }
 
-/* Channel c of the block's planes. Pixels outside stay what they are: zeros. */
-static void gather(const planes *p, const block *b, const real *all, size_t c, real *grid)
+/* (n, 2) apart, and together again: added. */
+static void split_pairs(size_t n, const real *restrict pairs, real *restrict even, real *restrict odd)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        even[i] = pairs[2 * i];
+        odd[i] = pairs[2 * i + 1];
+    }
+}
+
+static void add_pairs(size_t n, const real *restrict even, const real *restrict odd, real *restrict pairs)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        pairs[2 * i] += even[i];
+        pairs[2 * i + 1] += odd[i];
+    }
+}
+
+/* Channel c of the block's planes. Pixels outside stay what they are, in the grid as in the line: zeros. */
+static void gather(const planes *p, const block *b, const real *all, size_t c, real *grid, real *line)
 {
     for (size_t i = 0; i < b->images; i++) {
         for (size_t y = 0, at; y < p->lines; y++) {
@@ -182,16 +190,15 @@ static void gather(const planes *p, const block *b, const real *all, size_t c, r
                 for (size_t x = 0; x < p->w; x++) to[x * b->lanes] = from[x];
                 continue;
             }
-            for (size_t x = 0; x < p->columns; x++) {
-                const pixels s = pixels_of_column(p, b, x);
-                for (size_t j = 0; j < s.count; j++) to[s.grid + j] = from[s.plane + 2 * j];
-            }
+            memcpy(line + p->padding, from, p->w * sizeof *line);
+            for (size_t x = 0; x < p->columns; x += 2, to += 2 * b->lanes)
+                split_pairs(b->per, line + x, to, to + b->lanes);
         }
     }
 }
 
 /* Its adjoint: added to the planes. */
-static void scatter(const planes *p, const block *b, const real *grid, size_t c, real *all)
+static void scatter(const planes *p, const block *b, const real *grid, size_t c, real *all, real *line)
 {
     for (size_t i = 0; i < b->images; i++) {
         for (size_t y = 0, at; y < p->lines; y++) {
@@ -203,10 +210,10 @@ static void scatter(const planes *p, const block *b, const real *grid, size_t c,
                 for (size_t x = 0; x < p->w; x++) to[x] += from[x * b->lanes];
                 continue;
             }
-            for (size_t x = 0; x < p->columns; x++) {
-                const pixels s = pixels_of_column(p, b, x);
-                for (size_t j = 0; j < s.count; j++) to[s.plane + 2 * j] += from[s.grid + j];
-            }
+            memset(line, 0, (2 * b->per + 2) * sizeof *line);
+            for (size_t x = 0; x < p->columns; x += 2, from += 2 * b->lanes)
+                add_pairs(b->per, from, from + b->lanes, line + x);
+            for (size_t x = 0; x < p->w; x++) to[x] += line[p->padding + x];
         }
     }
 }
@@ -329,13 +336,15 @@ typedef enum direction { TRANSFORM_IMAGE, ADD_IMAGE, WIDEN_MAP, NARROW_MAP } dir
 
 /* read: planes to transform; write: planes to add to. */
 static void exchange(direction way, const planes *p, const block *b, const real *read, real *write, real *entries,
-                     real *grid)
+                     const scratch *s)
 {
+    real *grid = s->grid;
     const size_t line = p->columns * b->lanes, step = entry_step(p->channels, b->tiles);
     memset(grid, 0, p->lines * line * sizeof *grid);
+    memset(s->line, 0, (2 * b->groups * b->per + 2) * sizeof *s->line);
     for (size_t c = 0; c < p->channels; c++) {
         real *v = entries + c * b->tiles;
-        if (read) gather(p, b, read, c, grid);
+        if (read) gather(p, b, read, c, grid, s->line);
         if (way == ADD_IMAGE && c > 0) memset(grid, 0, p->lines * line * sizeof *grid);
         for (size_t i = 0; i < b->lines; i++) {
             for (size_t g = 0; g < b->groups; g++, v += b->lanes) {
@@ -346,7 +355,7 @@ static void exchange(direction way, const planes *p, const block *b, const real 
                 if (way == NARROW_MAP) narrow_tiles(b->lanes, v, step, x, line);
             }
         }
-        if (write) scatter(p, b, grid, c, write);
+        if (write) scatter(p, b, grid, c, write, s->line);
     }
 }
 
@@ -357,16 +366,16 @@ static void run_block(const cst_lowering *l, const block *b, const cst_lowered *
     const size_t c = l->image_channels, m = l->map_channels, n = b->tiles;
     const size_t v_step = entry_step(c, n), m_step = entry_step(m, n);
     const planes image = planes_of_image(l, b), map = planes_of_map(l, b);
-    if (a->to_map || a->gweight) exchange(TRANSFORM_IMAGE, &image, b, a->image, NULL, s->v, s->grid);
-    if (a->to_image || a->gweight) exchange(WIDEN_MAP, &map, b, a->map, NULL, s->m, s->grid);
+    if (a->to_map || a->gweight) exchange(TRANSFORM_IMAGE, &image, b, a->image, NULL, s->v, s);
+    if (a->to_image || a->gweight) exchange(WIDEN_MAP, &map, b, a->map, NULL, s->m, s);
     for (size_t e = 0; e < ENTRIES; e++) {
         real *u = s->u + e * m * c, *gu = s->gu + e * m * c, *v = s->v + e * v_step, *w = s->m + e * m_step;
         if (a->gweight) cst_gemm(false, true, m, c, n, 1, w, n, v, n, 1, gu, c);
         if (a->to_map) cst_gemm(false, false, m, n, c, 1, u, c, v, n, 0, w, n);
         if (a->to_image) cst_gemm(true, false, c, n, m, 1, u, c, w, n, 0, v, n);
     }
-    if (a->to_map) exchange(NARROW_MAP, &map, b, NULL, a->to_map, s->m, s->grid);
-    if (a->to_image) exchange(ADD_IMAGE, &image, b, NULL, a->to_image, s->v, s->grid);
+    if (a->to_map) exchange(NARROW_MAP, &map, b, NULL, a->to_map, s->m, s);
+    if (a->to_image) exchange(ADD_IMAGE, &image, b, NULL, a->to_image, s->v, s);
 }
 
 static void fill(size_t rows, size_t channels, size_t size, const real *bias, real *to)
