@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"--n", "N", "samples; 100, and 5000 of points in the plane"},
+    {"--n", "N", "samples; 100, and 5000 of points in the plane. RUN's data have to be there"},
     {"--out", "DIR", "folder for samples.npy and the pictures; RUN if not given"},
     {"--seed", "S", "of the samples; the run's if not given"},
     {"--part", "NAME",
@@ -80,10 +80,13 @@ static cst_status sample_into(const cst_sampler *s, size_t n, const parts *chose
     CST_TRY(cst_folder_create(folder, error));
     cst_status status = cst_sample_draw(s, n, &x, error);
     if (status == CST_OK) status = cst_sample_write(s, n, x, folder, error);
-    if (status == CST_OK) status = cst_sample_picture(s, chosen->part, n, x, folder, error);
     if (status == CST_OK && chosen->name) status = write_likelihood(s, chosen, folder, error);
+    const cst_status drawn = status == CST_OK ? cst_sample_picture(s, chosen->part, n, x, folder, error) : status;
     free(x);
-    return status;
+    if (status != CST_OK || drawn != CST_EUNSUPPORTED) return drawn;
+    cli_progress_clear_line(s->events->context);
+    cli_complain("no pictures: %s", error->message); /* all else is there */
+    return CST_OK;
 }
 
 static int sample_run(const cli_line *line, cst_run *run, size_t n)
@@ -94,7 +97,7 @@ static int sample_run(const cli_line *line, cst_run *run, size_t n)
     size_t seed;
     parts chosen = {0};
     cst_error error;
-    if (!cli_number(line, "--seed", 0, 999999999, (size_t)run->experiment.seed, &seed)) return CLI_WRONG;
+    if (!cli_number(line, "--seed", 0, (size_t)1 << 53, (size_t)run->experiment.seed, &seed)) return CLI_WRONG;
     if (cst_sample_check(run, &error) != CST_OK) return cli_refuse(&error);
     if (!choose(data, cli_value(line, "--part"), &chosen)) return CLI_WRONG;
     cli_progress_init(&progress, false);

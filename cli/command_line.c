@@ -36,7 +36,7 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
     const char *value = cli_value(line, name);
     *number = fallback;
     if (!value) return true;
-    if (*value && strlen(value) <= 9 && strspn(value, "0123456789") == strlen(value)) {
+    if (*value && strlen(value) <= 18 && strspn(value, "0123456789") == strlen(value)) {
         *number = (size_t)strtoul(value, NULL, 10);
         if (*number >= min && *number <= max) return true;
     }

@@ -28,14 +28,13 @@ static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int l
 #define STBI_WRITE_NO_STDIO
 #include <stb_image_write.h>
 
-enum { LONGEST_SIDE = 16384 }; /* as datasets/image.c reads them */
-
 static cst_status check(const char *path, size_t channels, size_t h, size_t w, cst_error *error)
 {
-    if ((channels == 1 || channels == 3) && h > 0 && w > 0 && h <= LONGEST_SIDE && w <= LONGEST_SIDE) return CST_OK;
+    if ((channels == 1 || channels == 3) && h > 0 && w > 0 && h <= CST_PNG_LONGEST_SIDE && w <= CST_PNG_LONGEST_SIDE)
+        return CST_OK;
     return cst_fail(error, CST_ESHAPE,
                     "%s: expected 1 or 3 channels and sides of 1 to %d pixels for a picture, got (%zu, %zu, %zu)", path,
-                    LONGEST_SIDE, channels, h, w);
+                    CST_PNG_LONGEST_SIDE, channels, h, w);
 }
 
 /* stb hands everything out at once, to nobody if it has no memory. */
@@ -61,12 +60,6 @@ static cst_status write_pixels(const char *path, const uint8_t *pixels, size_t c
     if (!encode(&t, pixels, (int)channels, (int)h, (int)w))
         return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     return t.status;
-}
-
-cst_status cst_png_write(const char *path, const uint8_t *planes, size_t channels, size_t h, size_t w, cst_error *error)
-{
-    const cst_png_grid alone = {.across = 1, .zoom = 1};
-    return cst_png_write_grid(path, &alone, planes, 1, channels, h, w, error);
 }
 
 /* Picture (channels, h, w) with its first pixel at pixel `at` of a picture as wide as `width`. */

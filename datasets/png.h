@@ -11,10 +11,7 @@
 extern "C" {
 #endif
 
-/* Write planes (channels, h, w), 1 or 3 of them, in place of what `path` was. CST_ESHAPE for other channels, no pixels or a side
- * of more than 16384; CST_EIO: the file is as it was before; CST_ENOMEM. */
-CST_MUST_CHECK cst_status cst_png_write(const char *path, const uint8_t *planes, size_t channels, size_t h, size_t w,
-                                        cst_error *error);
+enum { CST_PNG_LONGEST_SIDE = 16384 }; /* as datasets/image.c reads them */
 
 /* Where pictures stand in one of them: rows of `across`, `gap` pixels of `background` between and around them, each pixel
  * shown `zoom` times zoom large. */
@@ -23,7 +20,8 @@ typedef struct cst_png_grid {
     uint8_t background;
 } cst_png_grid;
 
-/* n >= 1 pictures (n, channels, h, w) as one, in their order. Errors: those of cst_png_write. */
+/* Write n >= 1 pictures (n, channels, h, w), of 1 or 3 channels, as one, in their order, in place of what `path` was. CST_ESHAPE for
+ * other channels, no pixels or a side of more than CST_PNG_LONGEST_SIDE; CST_EIO: the file is as it was before; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures,
                                              size_t n, size_t channels, size_t h, size_t w, cst_error *error);
 

@@ -10,6 +10,9 @@
 extern "C" {
 #endif
 
+/* How far outside of [0, 1] a number may lie and count as 0 or 1: bytes are multiplied by a rounded 1 / 255. */
+static const double cst_unit_slack = 4 * (double)CST_REAL_EPSILON;
+
 typedef struct cst_bijection {
     const cst_module_ops *ops; /* of the modules it is about */
     /* logdet (N) += log |det dg/dx| at rows x; NULL: 0 */

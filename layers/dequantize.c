@@ -14,8 +14,10 @@ static double levels_of(const cst_module *m)
     return ((const dequantize *)(const void *)m)->levels;
 }
 
-/* Bytes are multiplied by a rounded 1 / 255. */
-static const double slack = 4 * (double)CST_REAL_EPSILON;
+size_t cst_dequantize_levels(const cst_module *m)
+{
+    return (size_t)levels_of(m);
+}
 
 static cst_status dequantize_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
@@ -25,9 +27,9 @@ static cst_status dequantize_forward(const cst_module *m, const cst_call *c, con
     (void)cache;
     for (size_t i = 0; i < c->n * d; i++) {
         const double v = (double)x[i];
-        if (!(v >= -slack && v <= 1 + slack))
+        if (!(v >= -cst_unit_slack && v <= 1 + cst_unit_slack))
             return cst_fail(c->error, CST_EARG,
-                            "dequantize: expected pixels from 0 to 1, got %g in row %zu of the batch, entry %zu", v,
+                            "dequantize: expected pixels from 0 to 1, got %.9g in row %zu of the batch, entry %zu", v,
                             c->row + i / d, i % d);
         const double b = v < 0 ? 0 : v > 1 ? top : top * v;
         y[i] = (real)((b + cst_rng_uniform(c->rng, first + i)) / levels);

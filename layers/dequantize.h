@@ -25,6 +25,9 @@ typedef struct cst_dequantize_options {
 CST_MUST_CHECK cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *options, cst_module **m,
                                              cst_error *error);
 
+/* L of a module of this type. */
+size_t cst_dequantize_levels(const cst_module *m);
+
 extern const cst_module_type cst_dequantize_type; /* "dequantize": levels (256) */
 extern const cst_bijection cst_dequantize_bijection;
 

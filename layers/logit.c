@@ -16,8 +16,9 @@ static double alpha_of(const cst_module *m)
 /* s and r = 1 - s, the latter without the cancellation that near s = 1 would cost all digits. */
 static void squash(double alpha, real x, double *s, double *r)
 {
-    *s = alpha + (1 - 2 * alpha) * (double)x;
-    *r = alpha + (1 - 2 * alpha) * (1 - (double)x);
+    const double inside = fmin(fmax((double)x, 0), 1);
+    *s = alpha + (1 - 2 * alpha) * inside;
+    *r = alpha + (1 - 2 * alpha) * (1 - inside);
 }
 
 static cst_status logit_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
@@ -25,9 +26,9 @@ static cst_status logit_forward(const cst_module *m, const cst_call *c, const re
     const size_t d = cst_shape_size(&m->x);
     (void)cache;
     for (size_t i = 0; i < c->n * d; i++) {
-        if (!(x[i] >= 0 && x[i] <= 1))
+        if (!((double)x[i] >= -cst_unit_slack && (double)x[i] <= 1 + cst_unit_slack))
             return cst_fail(c->error, CST_EARG,
-                            "logit: expected numbers from 0 to 1, got %g in row %zu of the batch, entry %zu",
+                            "logit: expected numbers from 0 to 1, got %.9g in row %zu of the batch, entry %zu",
                             (double)x[i], c->row + i / d, i % d);
         double s, r;
         squash(alpha_of(m), x[i], &s, &r);

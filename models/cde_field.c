@@ -181,6 +181,14 @@ static cst_status check_path(const cst_module *m, const cst_call *c)
     return CST_OK;
 }
 
+/* The network's call: the path is none of its business. */
+static cst_call call_network(const cst_module *m, const cst_call *c, const scratch *s)
+{
+    cst_call call = cst_call_child(m, c, 0, s->network);
+    call.context = NULL;
+    return call;
+}
+
 static cst_status cde_field_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     CST_TRY(check_path(m, c));
@@ -188,7 +196,7 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     const size_t size = f->hidden * f->channels;
     const kept k = cut_cache(m, c->n, 0, cache);
     const scratch s = cut_work(m, c->n, c->work);
-    const cst_call call = cst_call_child(m, c, 0, s.network);
+    const cst_call call = call_network(m, c, &s);
     cst_path_slope(c->context, c->row, c->n, c->t, k.slope);
     CST_TRY(cst_module_forward(network_of(m), &call, x, k.value, k.network));
     for (size_t i = 0; i < c->n; i++) {
@@ -211,7 +219,7 @@ static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cs
         cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->context_scale, s.gslope, g->gcontext);
     }
     if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
-    const cst_call call = cst_call_child(m, c, 0, s.network);
+    const cst_call call = call_network(m, c, &s);
     const cst_point point = {p->x, k.value, k.network};
     cst_grads grads = *g;
     grads.gcontext = NULL;

@@ -105,6 +105,7 @@ typedef struct pass {
     const cnf_field *f;
     cst_call network; /* its call */
     const real *noise;
+    bool no_derivatives;
     cst_point point; /* of the network */
     kept k;
     scratch s;
@@ -115,8 +116,9 @@ static cst_status begin(const cst_module *m, const cst_call *c, const real *x, r
     *p = (pass){.m = m, .f = field_of(m), .k = cut_cache(m, c->n, cache), .s = cut_work(m, c->n, c->work)};
     p->network = cst_call_child_alone(m, c, 0, p->s.network);
     p->point = (cst_point){x, p->k.f, p->k.network};
-    if (p->f->o.divergence == CST_DIVERGENCE_EXACT) return CST_OK;
     const cst_cnf_noise *noise = c->context;
+    p->no_derivatives = noise && !noise->e;
+    if (p->f->o.divergence == CST_DIVERGENCE_EXACT || p->no_derivatives) return CST_OK;
     if (!noise) return cst_fail(c->error, CST_EARG, "a cnf field without the noise for its divergence");
     p->noise = noise->e + (c->row - noise->row) * p->f->width;
     return CST_OK;
@@ -167,7 +169,7 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
     CST_TRY(cst_module_forward(network_of(m), &p.network, x, p.k.f, p.k.network));
     memset(p.s.trace, 0, n * sizeof(real));
     memset(p.s.squares, 0, n * sizeof(real));
-    for (size_t first = 0; first < directions(p.f); first += p.f->k) {
+    for (size_t first = 0; !p.no_derivatives && first < directions(p.f); first += p.f->k) {
         const cst_tangents t = tangents_from(&p, first);
         CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
         add_products(&p, &t);

@@ -31,7 +31,8 @@ typedef struct cst_cnf_field_options {
     bool kinetic, jacobian;
 } cst_cnf_field_options;
 
-/* The call's context under Hutchinson: e (N, D) of the rows of the whole batch from `row` on. Without it a pass is CST_EARG. */
+/* The call's context under Hutchinson: e (N, D) of the rows of the whole batch from `row` on. Without it a pass is CST_EARG. Where e
+ * is NULL, in forward passes of any divergence, no derivative is wanted, and the integrals made of them are 0. */
 typedef struct cst_cnf_noise {
     const real *e;
     size_t row;

@@ -295,6 +295,9 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
 {
     const scratch s = cut_work(m, c->n, c->threads, c->work, true);
     const size_t all = cst_shape_size(&m->x), last = m->n_children, left = width_before(m, last);
+    const cst_cnf_noise no_derivatives = {0};
+    cst_call call = *c;
+    if (!logp) call.context = &no_derivatives;
     size_t at = all - left;
     begin_base(c->n, all, s.sum);
     add_base(c->n, all, 0, all, z, s.sum);
@@ -310,7 +313,7 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
             real *swap = here;
             here = next, next = swap;
         }
-        CST_TRY(invert_layer(m, i, c, &s, here, next));
+        CST_TRY(invert_layer(m, i, &call, &s, here, next));
         real *swap = here;
         here = next, next = swap;
     }
@@ -349,6 +352,25 @@ cst_shape cst_flow_shape(const cst_module *m)
     return z;
 }
 
+static bool is(const cst_module *layer, const cst_bijection *bijection)
+{
+    return layer->ops == bijection->ops;
+}
+
+/* Whether rows behind so many layers are what the next one wants: pixels for dequantize, numbers from 0 to 1 for logit. */
+static cst_status check_domain(const cst_module *m, const cst_module *layer, cst_error *error)
+{
+    const bool pixels = is(layer, &cst_dequantize_bijection);
+    if (!pixels && !is(layer, &cst_logit_bijection)) return CST_OK;
+    for (size_t i = 0; i < m->n_children; i++) {
+        const cst_module *before = layer_of(m, i);
+        if (is(before, &cst_squeeze_bijection) || (!pixels && is(before, &cst_dequantize_bijection))) continue;
+        return cst_fail(error, CST_EUNSUPPORTED, "%s expects numbers from 0 to 1, which %s before it does not make",
+                        layer->ops->name, before->ops->name);
+    }
+    return CST_OK;
+}
+
 static cst_status check_layer(const cst_module *m, const cst_module *layer, const step *s, cst_error *error)
 {
     char made[CST_SHAPE_TEXT], got[CST_SHAPE_TEXT];
@@ -360,6 +382,7 @@ static cst_status check_layer(const cst_module *m, const cst_module *layer, cons
             layer->ops->name);
     if (m->n_children == MAX_LAYERS)
         return cst_fail(error, CST_EUNSUPPORTED, "expected at most %d layers in a flow", MAX_LAYERS);
+    CST_TRY(check_domain(m, layer, error));
     if (cst_shape_equal(&layer->x, &z)) return CST_OK;
     return cst_fail(error, CST_ESHAPE, "layer %zu of a flow: expected one for rows %s, got one for %s", m->n_children,
                     cst_shape_text(&z, got), cst_shape_text(&layer->x, made));
@@ -407,11 +430,22 @@ bool cst_is_flow(const cst_module *m)
     return m->ops == &flow_ops;
 }
 
-bool cst_flow_wants_unit_interval(const cst_module *m)
+/* What it begins with behind squeezes; NULL: nothing. */
+static const cst_module *first_layer(const cst_module *m)
 {
     size_t i = 0;
-    if (!cst_is_flow(m)) return false;
-    while (i < m->n_children && layer_of(m, i)->ops == cst_squeeze_bijection.ops) i++;
-    return i < m->n_children &&
-           (layer_of(m, i)->ops == cst_logit_bijection.ops || layer_of(m, i)->ops == cst_dequantize_bijection.ops);
+    while (i < m->n_children && is(layer_of(m, i), &cst_squeeze_bijection)) i++;
+    return i < m->n_children ? layer_of(m, i) : NULL;
+}
+
+bool cst_flow_wants_unit_interval(const cst_module *m)
+{
+    const cst_module *first = cst_is_flow(m) ? first_layer(m) : NULL;
+    return first && (is(first, &cst_logit_bijection) || is(first, &cst_dequantize_bijection));
+}
+
+size_t cst_flow_levels(const cst_module *m)
+{
+    const cst_module *first = cst_is_flow(m) ? first_layer(m) : NULL;
+    return first && is(first, &cst_dequantize_bijection) ? cst_dequantize_levels(first) : 0;
 }

@@ -42,10 +42,13 @@ bool cst_is_flow(const cst_module *m);
 /* Whether m is a flow and x has to lie between 0 and 1. */
 bool cst_flow_wants_unit_interval(const cst_module *m);
 
+/* L where m is a flow that begins with dequantize: x is of multiples of 1 / (L - 1); otherwise 0. */
+size_t cst_flow_levels(const cst_module *m);
+
 /* z (N, D) of the forward pass that left this cache. */
 void cst_flow_latent(const cst_module *m, size_t n, int threads, const real *x, const real *cache, real *z);
 
-/* The way back, from z (N, D) to x (N, D...), and unless it is NULL logp (N) = log p(x). With z drawn from N(0, I) these are
+/* The way back, from z (N, D) to x (N, D...), and unless it is NULL, which saves its divergences, logp (N) = log p(x). With z drawn from N(0, I) these are
  * samples. The call's work needs cst_flow_inverse_work reals. Errors: the solves'. */
 size_t cst_flow_inverse_work(const cst_module *m, size_t n, int threads);
 CST_MUST_CHECK cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *z, real *x, real *logp);

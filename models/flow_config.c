@@ -16,8 +16,7 @@ static const cst_key flow_keys[] = {
      "cnf, squeeze, logit, dequantize, in the order from data to base", "modules"},
     {"blocks", CST_KEY_LIST, offsetof(flow_section, blocks), "", 0, 0, NULL,
      "after these, numbers of cnfs: a list a scale, behind each of which half of the channels go out; a squeeze before "
-     "each "
-     "number of a list but the first",
+     "each number of a list but the first",
      "counts"},
     {"cnf", CST_KEY_SECTION, offsetof(flow_section, cnf), "", 0, 0, NULL, "what each of these blocks is: a cnf",
      "module"},

@@ -20,6 +20,13 @@ static uint8_t *read_back(const char *name, size_t channels, size_t h, size_t w)
     return planes;
 }
 
+static cst_status write_alone(const char *path, const uint8_t *planes, size_t channels, size_t h, size_t w,
+                              cst_error *error)
+{
+    const cst_png_grid alone = {.across = 1, .zoom = 1};
+    return cst_png_write_grid(path, &alone, planes, 1, channels, h, w, error);
+}
+
 static void what_is_written_is_read(void **state)
 {
     (void)state;
@@ -29,7 +36,7 @@ static void what_is_written_is_read(void **state)
         uint8_t planes[3 * H * W];
         cst_error error;
         for (size_t i = 0; i < sizeof planes; i++) planes[i] = (uint8_t)(i * i * 13);
-        if (cst_png_write(test_path("a.png", path), planes, channels, H, W, &error) != CST_OK)
+        if (write_alone(test_path("a.png", path), planes, channels, H, W, &error) != CST_OK)
             fail_msg("%s", error.message);
         uint8_t *back = read_back("a.png", channels, H, W);
         assert_memory_equal(back, planes, channels * H * W);
@@ -70,13 +77,13 @@ static void what_is_no_picture_is_refused(void **state)
     const uint8_t pixel[3] = {1, 2, 3};
     cst_error error;
     test_path("none.png", path);
-    test_assert_failure(cst_png_write(path, pixel, 2, 1, 1, &error), CST_ESHAPE, &error,
+    test_assert_failure(write_alone(path, pixel, 2, 1, 1, &error), CST_ESHAPE, &error,
                         TEST_WORDS("none.png", "expected 1 or 3 channels", "(2, 1, 1)"));
-    test_assert_failure(cst_png_write(path, pixel, 1, 0, 1, &error), CST_ESHAPE, &error, TEST_WORDS("(1, 0, 1)"));
-    test_assert_failure(cst_png_write(path, pixel, 1, 1, 16385, &error), CST_ESHAPE, &error, TEST_WORDS("16384"));
+    test_assert_failure(write_alone(path, pixel, 1, 0, 1, &error), CST_ESHAPE, &error, TEST_WORDS("(1, 0, 1)"));
+    test_assert_failure(write_alone(path, pixel, 1, 1, 16385, &error), CST_ESHAPE, &error, TEST_WORDS("16384"));
     assert_false(cst_path_exists(path));
     test_path("nowhere/none.png", path);
-    test_assert_failure(cst_png_write(path, pixel, 1, 1, 1, &error), CST_EIO, &error, TEST_WORDS("nowhere/none.png"));
+    test_assert_failure(write_alone(path, pixel, 1, 1, 1, &error), CST_EIO, &error, TEST_WORDS("nowhere/none.png"));
 }
 
 int main(void)

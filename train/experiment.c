@@ -1,6 +1,7 @@
 #include "train/experiment.h"
 
 #include "core/parallel.h"
+#include "layers/bijection.h"
 #include "models/flow.h"
 #include "models/registry.h"
 
@@ -97,20 +98,27 @@ static cst_status check_outputs(const cst_experiment *e, cst_config model, size_
                            e->data.steps, wanted, what, shape);
 }
 
-/* Whether a row of the data has a number outside of [0, 1]; which. */
+/* Whether a row of the data has a number outside of [0, 1], or of a pixel that is none of its levels; which. */
 static cst_status check_unit_interval(const cst_experiment *e, const cst_part *part, real *row, cst_config model,
                                       cst_error *error)
 {
-    static const double slack = 4 * (double)CST_REAL_EPSILON; /* bytes are multiplied by a rounded 1 / 255 */
-    const size_t d = cst_shape_size(&e->data.x);
+    const size_t d = cst_shape_size(&e->data.x), levels = cst_flow_levels(e->model);
+    const double top = levels > 0 ? (double)levels - 1 : 0;
     for (size_t i = 0; i < part->n; i++) {
         cst_dataset_gather(&e->data, part, &i, 1, row, NULL, NULL);
         for (size_t j = 0; j < d; j++) {
-            if ((double)row[j] >= -slack && (double)row[j] <= 1 + slack) continue;
-            return cst_config_fail(model, error,
-                                   "a flow that begins with pixels expects numbers from 0 to 1, got %g in row %zu of "
-                                   "the data, entry %zu: see data.normalize",
-                                   (double)row[j], i, j);
+            const double x = (double)row[j];
+            if (!(x >= -cst_unit_slack && x <= 1 + cst_unit_slack))
+                return cst_config_fail(
+                    model, error,
+                    "a flow that begins with pixels expects numbers from 0 to 1, got %.9g in row %zu "
+                    "of the data, entry %zu: see data.normalize",
+                    x, i, j);
+            if (!(fabs(top * x - nearbyint(top * x)) <= 2 * cst_unit_slack * top))
+                return cst_config_fail(model, error,
+                                       "pixels of %zu levels are multiples of 1/%zu, got %.9g in row %zu of the data, "
+                                       "entry %zu: see dequantize's \"levels\"",
+                                       levels, levels - 1, x, i, j);
         }
     }
     return CST_OK;

@@ -253,6 +253,11 @@ static cst_status load_model(cst_run *run, cst_error *error)
     char *path;
     cst_safetensors *file = NULL;
     CST_TRY(cst_trainer_init(&run->trainer, &run->experiment, NULL, error));
+    bool finished, begun;
+    CST_TRY(look_for(run, model_file, &finished, error));
+    CST_TRY(look_for(run, checkpoint_file, &begun, error));
+    if (!finished && begun)
+        return cst_fail(error, CST_EIO, "%s: the run has not ended: go on with train --resume", run->folder);
     CST_TRY(path_of(run, model_file, &path, error));
     cst_status status = cst_safetensors_open(path, &file, error);
     if (status == CST_OK)

@@ -93,13 +93,14 @@ static void to_model(const cst_dataset *data, size_t n, const real *values, real
     }
 }
 
-/* log |dx/dvalue| of normalization, for a density in the data's units. Bytes' unit is not part of it: a flow that dequantizes
- * counts in levels already. */
-static double log_scale(const cst_dataset *data)
+/* log |dx/dvalue|, for a density in the data's units. A flow that dequantizes counts in levels already, and its data are not
+ * normalized. */
+static double log_scale(const cst_sampler *s)
 {
-    const double unit = data->train.bytes ? 255 : 1;
+    const cst_dataset *data = data_of(s);
     double sum = 0;
-    for (size_t j = 0; j < cst_shape_size(&data->x); j++) sum -= log(units_of(data, j).scale / unit);
+    if (cst_flow_levels(s->run->experiment.model) > 0) return 0;
+    for (size_t j = 0; j < cst_shape_size(&data->x); j++) sum -= log(units_of(data, j).scale);
     return sum;
 }
 
@@ -154,11 +155,11 @@ cst_status cst_sample_draw(const cst_sampler *s, size_t n, real **x, cst_error *
 
 cst_status cst_sample_path(const cst_sampler *s, size_t n, size_t frames, real *path, cst_error *error)
 {
+    CST_TRY(cst_sample_check(s->run, error));
     const cst_module *m = s->run->experiment.model;
     const size_t d = width_of(s), z = cst_size_mul(n, d);
     const size_t work = cst_flow_path_work(m, n, s->run->trainer.learner.threads);
     cst_arena arena;
-    CST_TRY(cst_sample_check(s->run, error));
     CST_TRY(cst_arena_init(&arena, cst_size_add(cst_size_align(work), cst_size_align(z)), error));
     real *z_rows = cst_arena_take(&arena, z);
     const cst_call call =
@@ -178,7 +179,7 @@ static cst_status evaluate(const cst_sampler *s, size_t n, cst_rng rng, real *lo
     cst_trainer *t = &s->run->trainer;
     const size_t outputs = cst_shape_size(&s->run->experiment.model->y);
     const cst_batch batch = {.n = n, .x = t->x, .rng = rng};
-    const double more = log_scale(data_of(s));
+    const double more = log_scale(s);
     cst_step step;
     CST_TRY(cst_learner_evaluate(&t->learner, &batch, &step, error));
     for (size_t i = 0; i < n; i++) logp[i] = (real)((double)t->learner.y[i * outputs] + more);

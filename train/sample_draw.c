@@ -3,6 +3,7 @@
 #include "datasets/part.h"
 #include "datasets/png.h"
 #include "models/cnf.h"
+#include "models/flow.h"
 #include "train/gnuplot.h"
 #include "train/sample.h"
 
@@ -33,13 +34,23 @@ static void add_range(const real *x, size_t n, double range[2])
 
 enum { ACROSS = 10, MOST_IMAGES = 100, CELL = 56, GAP = 2, BACKGROUND = 96 };
 
-/* Each about CELL pixels high. `range` is black and white. */
+/* So many pictures of that size fit beside each other, one at least. */
+static size_t fitting(size_t side, size_t most)
+{
+    const size_t fit = (CST_PNG_LONGEST_SIDE - GAP) / (side + GAP);
+    return fit < 1 ? 1 : cst_size_least(fit, most);
+}
+
+/* Each about CELL pixels high or wide, as many as fit into a picture. `range` is black and white. */
 static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, const real *x, const double range[2],
                               const char *folder, cst_error *error)
 {
-    const size_t *d = data_of(s)->x.dim, size = n * d[0] * d[1] * d[2];
-    const size_t zoom = d[1] < CELL ? (CELL + d[1] / 2) / d[1] : 1;
-    const cst_png_grid grid = {cst_size_least(ACROSS, n), GAP, zoom, BACKGROUND};
+    const size_t *d = data_of(s)->x.dim, longer = cst_size_most(d[1], d[2]);
+    const size_t zoom = longer < CELL ? (CELL + longer / 2) / longer : 1;
+    const size_t across = fitting(d[2] * zoom, cst_size_least(ACROSS, n));
+    n = cst_size_least(n, across * fitting(d[1] * zoom, MOST_IMAGES));
+    const size_t size = n * d[0] * d[1] * d[2];
+    const cst_png_grid grid = {across, GAP, zoom, BACKGROUND};
     const double scale = range[1] > range[0] ? 255 / (range[1] - range[0]) : 0;
     uint8_t *bytes = cst_array_new(size, 1);
     char *path = cst_path_join(folder, name);
@@ -120,13 +131,14 @@ static cst_status put_density(const cst_sampler *s, const double range[2], cst_t
     return status;
 }
 
-/* A square that has all data in it, and a margin. */
-static void frame(size_t n, const real *data, double range[2])
+/* A square that has all data in it, and a margin; not beyond where there is a density: up to `end` from 0. */
+static void frame(size_t n, const real *data, double end, double range[2])
 {
     range[0] = (double)INFINITY, range[1] = -(double)INFINITY;
     add_range(data, 2 * n, range);
     const double margin = range[1] > range[0] ? 0.05 * (range[1] - range[0]) : 1;
     range[0] -= margin, range[1] += margin;
+    if (end > 0) range[0] = fmax(range[0], 0), range[1] = fmin(range[1], end);
 }
 
 static cst_status draw(const cst_sampler *s, const char *folder, const char *name, const cst_text *data,
@@ -208,7 +220,8 @@ static cst_status picture_points(const cst_sampler *s, const cst_part *part, siz
     real *data = cst_array_new(2 * n_data, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
     cst_sample_data(data_of(s), part, n_data, data);
-    frame(n_data, data, range);
+    const bool unit = cst_flow_wants_unit_interval(s->run->experiment.model);
+    frame(n_data, data, !unit ? 0 : part->bytes ? 255 : 1, range);
     cst_status status = draw_density(s, n_data, data, n, x, range, folder, error);
     free(data);
     if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, range, folder, error);
