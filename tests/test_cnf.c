@@ -272,6 +272,35 @@ static void mean_of_many_solves_is_exact(void **state)
     ode_rig_clear(&sum);
 }
 
+/* f = a z of one number: the estimate is a e^2 all the way, so each row tells its e^2. Of signs that is 1; of normal
+ * numbers e^2 and e^4 have the means 1 and 3, the variances 2 and 96. The bounds are four deviations, of 1 + mean. */
+static void noise_has_its_moments(void **state)
+{
+    (void)state;
+    enum { ROWS = 4096 };
+    static const char *const noises[] = {"rademacher", "normal"};
+    for (size_t k = 0; k < 2; k++) {
+        char json[256];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"cnf\", \"noise\": \"%s\", \"field\": {\"type\": \"linear\", \"out_features\": 1}}",
+                 noises[k]);
+        ode_rig r;
+        test_assert_ok("cnf", ode_rig_build(&r, json, cst_shape_1d(1), ROWS, 1), &r.error);
+        r.theta[0] = (real)0.5;
+        test_assert_ok("forward", ode_rig_forward(&r), &r.error);
+        double second = 0, fourth = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            const double square = fabs((double)r.y[2 * i + 1]) / 0.5;
+            if (k == 0) expect_near("e^2 of a sign", square, 1, 1e-5);
+            second += square / ROWS;
+            fourth += square * square / ROWS;
+        }
+        expect_near("E e^2", second, 1, k == 0 ? 1e-5 : 4 * sqrt(2.0 / ROWS) / 2);
+        expect_near("E e^4", fourth, k == 0 ? 1 : 3, k == 0 ? 1e-5 : 4 * sqrt(96.0 / ROWS) / 4);
+        ode_rig_clear(&r);
+    }
+}
+
 static void back_again(void **state)
 {
     (void)state;
@@ -391,10 +420,15 @@ static void bad_sections_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(field_is_made_of_derivatives), cmocka_unit_test(estimates_have_the_right_mean),
-        cmocka_unit_test(threads_change_rounding_only), cmocka_unit_test(noise_belongs_to_the_row),
-        cmocka_unit_test(mean_of_many_solves_is_exact), cmocka_unit_test(back_again),
-        cmocka_unit_test(evaluation_is_another_solve),  cmocka_unit_test(weights_are_in_both_norms),
+        cmocka_unit_test(field_is_made_of_derivatives),
+        cmocka_unit_test(estimates_have_the_right_mean),
+        cmocka_unit_test(threads_change_rounding_only),
+        cmocka_unit_test(noise_belongs_to_the_row),
+        cmocka_unit_test(mean_of_many_solves_is_exact),
+        cmocka_unit_test(noise_has_its_moments),
+        cmocka_unit_test(back_again),
+        cmocka_unit_test(evaluation_is_another_solve),
+        cmocka_unit_test(weights_are_in_both_norms),
         cmocka_unit_test(bad_sections_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,10 @@
 /* Normalizing flows: densities in closed form, densities that integrate to one, the way back, scales, refusals. */
+#include "data_files.h"
+#include "tests/ode_rig.h"
+
+#include "datasets/npy.h"
 #include "layers/squeeze.h"
 #include "models/flow.h"
-
-#include "tests/ode_rig.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -264,6 +266,82 @@ static void evaluation_has_no_penalty(void **state)
     ode_rig_clear(&r);
 }
 
+/* sum gy . y of a call */
+static double loss_of(ode_rig *r, const cst_call *call)
+{
+    double sum = 0;
+    test_assert_ok("forward", cst_module_forward(r->m, call, r->x, r->y, r->cache), &r->error);
+    for (size_t i = 0; i < r->out; i++) sum += (double)r->gy[i] * (double)r->y[i];
+    return sum;
+}
+
+static void expect_slopes(const char *what, ode_rig *r, const cst_call *call, real *at, const real *gradient, size_t n)
+{
+    const real h = (real)1e-5;
+    for (size_t i = 0; i < n; i++) {
+        const real saved = at[i];
+        at[i] = saved + h;
+        const double up = loss_of(r, call);
+        at[i] = saved - h;
+        const double slope = (up - loss_of(r, call)) / (2 * (double)h), got = (double)gradient[i];
+        if (!(fabs(got - slope) < 1e-7 * (1 + fabs(slope))))
+            fail_msg("%s[%zu]: gradient %.10g, differences %.10g", what, i, got, slope);
+        at[i] = saved;
+    }
+}
+
+/* The weighted sum of the cnf's own columns, and a gradient of that alone; none in evaluation. */
+static void penalties_are_the_cnfs(void **state)
+{
+    (void)state;
+    enum { N = 2, D = 2 };
+#define PENALIZED(keys) CNF("\"divergence\": \"exact\", " keys ", ", "\"hidden\": [3], \"time\": \"concat_squash\"")
+    static const struct {
+        const char *json, *flow;
+        size_t columns;
+        double weights[2];
+    } cases[] = {
+#define CASE(keys) PENALIZED(keys), "{\"type\": \"flow\", \"layers\": [" PENALIZED(keys) "]}"
+        {CASE("\"jacobian\": 0.7"), 1, {0.7}},
+        {CASE("\"kinetic\": 0.3"), 1, {0.3}},
+        {CASE("\"kinetic\": 0.3, \"jacobian\": 0.7"), 2, {0.3, 0.7}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        ode_rig r, cnf;
+        test_assert_ok("flow", ode_rig_build(&r, cases[k].flow, cst_shape_1d(D), N, 1), &r.error);
+        test_assert_ok("cnf", ode_rig_build(&cnf, cases[k].json, cst_shape_1d(D), N, 1), &cnf.error);
+        assert_int_equal(r.m->n_params, cnf.m->n_params);
+        for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= 3;
+        memcpy(cnf.theta, r.theta, r.m->n_params * sizeof(real));
+        memcpy(cnf.x, r.x, r.in * sizeof(real));
+        test_assert_ok("cnf forward", ode_rig_forward(&cnf), &cnf.error);
+        for (size_t i = 0; i < N; i++) r.gy[2 * i] = 0;
+        cst_call call = {.n = N, .threads = 1, .train = true, .theta = r.theta, .work = r.work, .error = &r.error};
+        (void)loss_of(&r, &call);
+        for (size_t i = 0; i < N; i++) {
+            double expected = 0;
+            for (size_t j = 0; j < cases[k].columns; j++)
+                expected += cases[k].weights[j] * (double)cnf.y[i * (D + 1 + cases[k].columns) + D + 1 + j];
+            assert_true(fabs(expected) > 1e-2);
+            test_assert_near("penalty", (double)r.y[2 * i + 1], expected, exact ? 1e-8 : 1e-4);
+        }
+        const cst_point point = {r.x, r.y, r.cache};
+        const cst_grads grads = {.scale = 1, .gx = r.gx, .gtheta = r.gtheta};
+        memset(r.gtheta, 0, r.m->n_params * sizeof(real));
+        test_assert_ok("vjp", cst_module_vjp(r.m, &call, &point, r.gy, &grads), &r.error);
+        if (exact) expect_slopes("x", &r, &call, r.x, r.gx, r.in);
+        if (exact) expect_slopes("theta", &r, &call, r.theta, r.gtheta, r.m->n_params);
+        call.train = false;
+        assert_true(loss_of(&r, &call) == 0);
+        memset(r.gtheta, 0, r.m->n_params * sizeof(real));
+        test_assert_ok("vjp of evaluation", cst_module_vjp(r.m, &call, &point, r.gy, &grads), &r.error);
+        for (size_t i = 0; i < r.in; i++) assert_true(r.gx[i] == 0);
+        for (size_t i = 0; i < r.m->n_params; i++) assert_true(r.gtheta[i] == 0);
+        ode_rig_clear(&r);
+        ode_rig_clear(&cnf);
+    }
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void bad_sections_are_refused(void **state)
@@ -327,6 +405,39 @@ static void data_out_of_range_are_refused(void **state)
     cst_document_free(document);
 }
 
+/* ... in whichever part they are. */
+static void each_part_is_looked_at(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"train.npy", "validation.npy", "test.npy"};
+    const cst_shape shape = {2, {3, 2}};
+    char path[TEST_PATH], text[2 * TEST_PATH];
+    snprintf(text, sizeof text,
+             "{'name': 'a', 'epochs': 1, 'loss': 'nll', 'data': {'type': 'npy', 'path': '%s', 'normalize': false, "
+             "'train_x': 'train.npy', 'validation_x': 'validation.npy', 'test_x': 'test.npy'}, "
+             "'model': {'type': 'flow', 'layers': [{'type': 'logit', 'alpha': 0.05}, {'type': 'cnf', 'field': "
+             "{'type': 'field_net', 'hidden': [2]}}]}}",
+             test_root);
+    for (size_t bad = 0; bad < 4; bad++) { /* 3: none is */
+        for (size_t i = 0; i < 3; i++) {
+            double x[6] = {0, 0.25, 0.5, 0.75, 1, 0.125};
+            if (i == bad) x[3] = 1.5;
+            assert_int_equal(cst_npy_write(test_path(files[i], path), CST_NPY_F8, &shape, x, NULL), CST_OK);
+        }
+        cst_document *document = test_parse(text);
+        cst_experiment e;
+        cst_error error;
+        const cst_status status = cst_experiment_new(document, &e, &error);
+        if (bad == 3) {
+            test_assert_ok("all in range", status, &error);
+            cst_experiment_clear(&e);
+        } else if (status != CST_ECONFIG || !strstr(error.message, "got 1.5 in row 1 of the data, entry 1")) {
+            fail_msg("%s: %s: %s", files[bad], cst_status_name(status), status == CST_OK ? "" : error.message);
+        }
+        cst_document_free(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,8 +447,10 @@ int main(void)
         cmocka_unit_test(blocks_make_scales),
         cmocka_unit_test(what_goes_out_counts),
         cmocka_unit_test(evaluation_has_no_penalty),
+        cmocka_unit_test(penalties_are_the_cnfs),
         cmocka_unit_test(bad_sections_are_refused),
         cmocka_unit_test(data_out_of_range_are_refused),
+        cmocka_unit_test(each_part_is_looked_at),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

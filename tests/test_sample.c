@@ -77,6 +77,8 @@ static void samples_follow_from_the_seed(void **state)
     test_assert_ok("draw others", cst_sample_draw(&s, FEW, &other, &error), &error);
     assert_true(memcmp(few, other, FEW * 2 * sizeof *few) != 0);
     for (size_t i = 0; i < N; i++) assert_true(fabs((double)x[2 * i]) < 100);
+    for (size_t i = 2 * FEW; i < 2 * N; i++) /* no batch has the rows of another, but for the steps' error */
+        assert_true(fabs((double)(x[i] - x[i - 2 * FEW])) > 1e-3);
     free(x);
     free(few);
     free(other);
@@ -107,6 +109,25 @@ static void paths_end_at_the_samples(void **state)
 }
 
 /* ---- likelihood -------------------------------------------------------------------------------------------------- */
+
+/* n numbers of the line that is so many behind `begin` in the script. */
+static void numbers_at(const char *script, const char *begin, size_t line, size_t n, double *numbers)
+{
+    const char *at = strstr(script, begin);
+    assert_non_null(at);
+    at += strlen(begin);
+    for (; line > 0; line--) {
+        at = strchr(at, '\n');
+        assert_non_null(at++);
+    }
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+        at += strspn(at, "[: ");
+        numbers[i] = strtod(at, &end);
+        assert_true(end > at);
+        at = end;
+    }
+}
 
 /* In the data's units a density integrates to one there. */
 static void densities_are_in_the_data_s_units(void **state)
@@ -145,6 +166,45 @@ static void densities_are_in_the_data_s_units(void **state)
     clear(&t);
 }
 
+/* The script that draws: points as they are, and on a grid of squares the density at each of their middles. */
+static void pictures_of_points_tell_the_density(void **state)
+{
+    (void)state;
+    enum { N = 70, SIDE = 120 };
+    trained t;
+    cst_error error;
+    real *x, data[2], at[4], logp[2];
+    char path[TEST_PATH], *script;
+    size_t size;
+    double range[2], got[3];
+    train(plane, "points", &t);
+    const cst_part *part = &t.run.experiment.data.test;
+    const cst_sampler s = {.run = &t.run, .seed = 5};
+    test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
+    const cst_status status = cst_sample_picture(&s, part, N, x, t.folder, &error);
+    if (status != CST_EUNSUPPORTED) test_assert_ok("picture", status, &error); /* without gnuplot the script alone */
+    test_assert_ok("script", cst_file_read(test_path("points/samples.gp", path), 1 << 24, &script, &size, &error),
+                   &error);
+    cst_sample_data(&t.run.experiment.data, part, 1, data);
+    numbers_at(script, "$data << END\n", 0, 2, got);
+    for (size_t i = 0; i < 2; i++) test_assert_near("data", got[i], (double)data[i], 1e-3);
+    numbers_at(script, "$samples << END\n", N - 1, 2, got);
+    for (size_t i = 0; i < 2; i++) test_assert_near("sample", got[i], (double)x[2 * (N - 1) + i], 1e-3);
+    numbers_at(script, "set xrange ", 0, 2, range);
+    static const size_t squares[2][2] = {{30, 70}, {75, 50}};
+    for (size_t i = 0; i < 4; i++)
+        at[i] = (real)(range[0] + (range[1] - range[0]) * ((double)squares[i / 2][i % 2] + 0.5) / SIDE);
+    test_assert_ok("density", cst_sample_log_likelihood(&s, 2, at, logp, &error), &error);
+    for (size_t i = 0; i < 2; i++) {
+        numbers_at(script, "$density << END\n", squares[i][1] * SIDE + squares[i][0], 3, got);
+        for (size_t k = 0; k < 2; k++) test_assert_near("middle", got[k], (double)at[2 * i + k], 1e-3);
+        test_assert_near("log p", log(got[2]), (double)logp[i], 1e-2);
+    }
+    free(script);
+    free(x);
+    clear(&t);
+}
+
 static void write_images(void)
 {
     uint8_t bytes[16 + 8 * 16] = {0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 4},
@@ -155,6 +215,24 @@ static void write_images(void)
     bytes[7] = labels[7] = 6;
     test_write("t10k-images-idx3-ubyte", bytes, 16 + 6 * 16);
     test_write("t10k-labels-idx1-ubyte", labels, 8 + 6);
+}
+
+/* Pictures in one row, each pixel 14 x 14 large, the gaps 2: the middle of each pixel. */
+static void expect_picture(const char *name, size_t n, const real *x)
+{
+    char path[TEST_PATH], *bytes;
+    size_t size, h, w;
+    uint8_t *planes;
+    cst_error error;
+    test_assert_ok("png", cst_file_read(test_path(name, path), 1 << 20, &bytes, &size, &error), &error);
+    test_assert_ok("decode", cst_image_decode("png", (uint8_t *)bytes, size, 1, &h, &w, &planes, &error), &error);
+    assert_true(h == 2 + 58 && w == 2 + n * 58);
+    for (size_t i = 0; i < n * 16; i++) {
+        const size_t py = 2 + i / 4 % 4 * 14 + 7, px = 2 + i / 16 * 58 + i % 4 * 14 + 7;
+        assert_int_equal(planes[py * w + px], (int)x[i]);
+    }
+    free(bytes);
+    free(planes);
 }
 
 /* Bytes stay bytes; the mean likelihood is what the evaluation finds; pictures have them all. */
@@ -180,24 +258,16 @@ static void images_are_pixels(void **state)
     test_assert_near("mean", sum, -result.loss, 1e-4 * fabs(result.loss));
     test_assert_ok("write", cst_sample_write(&s, N, x, t.folder, &error), &error);
     test_assert_ok("picture", cst_sample_picture(&s, &data->test, N, x, t.folder, &error), &error);
-    char path[TEST_PATH], *bytes;
+    char path[TEST_PATH];
     cst_npy array;
     test_assert_ok("read", cst_npy_read(test_path("images/samples.npy", path), &array, &error), &error);
     assert_true(array.type == CST_NPY_U1 && array.shape.rank == 4 && array.shape.dim[0] == N);
     for (size_t i = 0; i < (size_t)N * 16; i++) assert_true(cst_npy_get(&array, i) == (double)x[i]);
     cst_npy_clear(&array);
-    /* Of seven pictures in one row, each pixel 14 x 14 large, the gaps 2: the middle of each pixel. */
-    size_t size, h, w;
-    uint8_t *planes;
-    test_assert_ok("png", cst_file_read(test_path("images/samples.png", path), 1 << 20, &bytes, &size, &error), &error);
-    test_assert_ok("decode", cst_image_decode("png", (uint8_t *)bytes, size, 1, &h, &w, &planes, &error), &error);
-    assert_true(h == 2 + 58 && w == 2 + 7 * 58);
-    for (size_t i = 0; i < (size_t)N * 16; i++) {
-        const size_t py = 2 + i / 4 % 4 * 14 + 7, px = 2 + i / 16 * 58 + i % 4 * 14 + 7;
-        assert_int_equal(planes[py * w + px], (int)x[i]);
-    }
-    free(bytes);
-    free(planes);
+    expect_picture("images/samples.png", N, x);
+    real shown[6 * 16];
+    for (size_t i = 0; i < (size_t)6 * 16; i++) shown[i] = (real)(uint8_t)(i * 67);
+    expect_picture("images/data.png", 6, shown);
     free(x);
     clear(&t);
 }
@@ -247,6 +317,7 @@ int main(void)
         cmocka_unit_test(samples_follow_from_the_seed),
         cmocka_unit_test(paths_end_at_the_samples),
         cmocka_unit_test(densities_are_in_the_data_s_units),
+        cmocka_unit_test(pictures_of_points_tell_the_density),
         cmocka_unit_test(images_are_pixels),
         cmocka_unit_test(what_cannot_be_is_told),
     };
