@@ -356,6 +356,15 @@ if command -v gnuplot >/dev/null; then
     run sample moons --n 10 --part none --out c10
     ok "another seed, others" [ "$(cmp -s a10/samples.npy c10/samples.npy; echo $?)" -eq 1 ]
 fi
+path=$PATH
+PATH=/nonexistent
+run sample moons --n 10 --out bare
+PATH=$path
+ok "without gnuplot all but pictures" [ "$code" -eq 0 -a -s bare/samples.npy -a -s bare/test_logp.npy -a ! -e bare/samples.png ]
+ok "... which is said" says 'no pictures: gnuplot is not installed' err
+mkdir half && cp moons/config.json half && touch half/checkpoint.safetensors
+run sample half
+ok "a run that has not ended is told" says 'half: the run has not ended: go on with train --resume' err
 refuse 'expected a model of type flow' sample whole --out none
 refuse 'the data have no validation part' sample moons --part validation --out none
 refuse '--part: expected train, validation, test or none, got "all"' sample moons --part all

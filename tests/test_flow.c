@@ -356,6 +356,11 @@ static void bad_sections_are_refused(void **state)
          "model: layers[0]: tanh has no inverse and no log-determinant: expected a cnf, squeeze, logit or dequantize"},
         {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\", \"alpha\": 0.5}]}",
          "model: layers[0].alpha: expected"},
+        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\"}, {\"type\": \"logit\"}]}",
+         "model: layers[1]: logit expects numbers from 0 to 1, which logit before it does not make"},
+        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"squeeze\"}, {\"type\": \"dequantize\"}, {\"type\": "
+         "\"dequantize\"}]}",
+         "model: layers[2]: dequantize expects numbers from 0 to 1, which dequantize before it does not make"},
         {"{\"type\": \"flow\", \"blocks\": [[1]]}", "expected \"blocks\" and \"cnf\" together"},
         {"{\"type\": \"flow\", " NET "}", "expected \"blocks\" and \"cnf\" together"},
         {"{\"type\": \"flow\", \"blocks\": [[1, 1, 1]], " NET "}",
@@ -438,6 +443,33 @@ static void each_part_is_looked_at(void **state)
     }
 }
 
+static void levels_are_the_data_s(void **state)
+{
+    (void)state;
+    static const int levels[] = {9, 17, 5, 256}; /* eighths are also sixteenths */
+    const double x[3] = {0, 0.125, 1};
+    const cst_shape shape = cst_shape_1d(3);
+    char path[TEST_PATH], text[2 * TEST_PATH];
+    assert_int_equal(cst_npy_write(test_path("eighths.npy", path), CST_NPY_F8, &shape, x, NULL), CST_OK);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(
+            text, sizeof text,
+            "{'name': 'a', 'epochs': 1, 'loss': 'nll', 'data': {'type': 'npy', 'normalize': false, 'train_x': '%s'}, "
+            "'model': {'type': 'flow', 'layers': [{'type': 'dequantize', 'levels': %d}]}}",
+            path, levels[i]);
+        cst_document *document = test_parse(text);
+        cst_experiment e;
+        cst_error error;
+        const cst_status status = cst_experiment_new(document, &e, &error);
+        if (status == CST_OK) cst_experiment_clear(&e);
+        if (i < 2) test_assert_ok("levels", status, &error);
+        if (i >= 2 && (status != CST_ECONFIG || !strstr(error.message, "levels are multiples of 1/") ||
+                       !strstr(error.message, "got 0.125 in row 1 of the data, entry 0")))
+            fail_msg("%s: %s", cst_status_name(status), status == CST_OK ? "" : error.message);
+        cst_document_free(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +483,7 @@ int main(void)
         cmocka_unit_test(bad_sections_are_refused),
         cmocka_unit_test(data_out_of_range_are_refused),
         cmocka_unit_test(each_part_is_looked_at),
+        cmocka_unit_test(levels_are_the_data_s),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -205,6 +205,48 @@ static void pictures_of_points_tell_the_density(void **state)
     clear(&t);
 }
 
+/* Bytes in the plane: a density over their values, and under a flow that dequantizes one number for each pair of values. Pictures
+ * stay where there is a density. */
+static void bytes_have_units(void **state)
+{
+    (void)state;
+    enum { N = 65536 };
+    static const char *const layers[] = {"", "{'type': 'dequantize'}, {'type': 'logit', 'alpha': 1e-3}, "};
+    const cst_shape shape = {2, {40, 2}};
+    uint8_t bytes[80];
+    char path[TEST_PATH], config[4 * TEST_PATH];
+    real *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp);
+    assert_true(x && logp);
+    for (size_t i = 0; i < 80; i++) bytes[i] = (uint8_t)(i * 151);
+    assert_int_equal(cst_npy_write(test_path("bytes.npy", path), CST_NPY_U1, &shape, bytes, NULL), CST_OK);
+    for (size_t k = 0; k < 2; k++) {
+        trained t;
+        cst_error error;
+        snprintf(config, sizeof config,
+                 "{'name': 'bytes', 'epochs': 1, 'threads': 1, 'loss': 'nll', 'data': {'type': 'npy', 'path': '@', "
+                 "'train_x': "
+                 "'bytes.npy', 'normalize': %s, 'eval_batch_size': 4096}, 'model': {'type': 'flow', 'layers': [%s"
+                 "{'type': 'cnf', 'divergence': 'exact', 'field': {'type': 'field_net', 'hidden': [4]}}]}}",
+                 k == 0 ? "true" : "false", layers[k]);
+        train(config, k == 0 ? "values" : "levels", &t);
+        const cst_sampler s = {.run = &t.run};
+        const double step = k == 0 ? 4 : 1, first = k == 0 ? 128 - 512 : 0;
+        for (size_t i = 0; i < N; i++) {
+            x[2 * i] = (real)(first + step * (double)(i % 256));
+            x[2 * i + 1] = (real)(first + step * (double)(i / 256));
+        }
+        test_assert_ok("density", cst_sample_log_likelihood(&s, N, x, logp, &error), &error);
+        double sum = 0;
+        for (size_t i = 0; i < N; i++) sum += step * step * exp((double)logp[i]);
+        test_assert_near(k == 0 ? "values" : "levels", sum, 1, 1e-2);
+        const cst_status status = cst_sample_picture(&s, &t.run.experiment.data.train, 20, x, t.folder, &error);
+        if (status != CST_EUNSUPPORTED) test_assert_ok("picture", status, &error);
+        clear(&t);
+    }
+    free(x);
+    free(logp);
+}
+
 static void write_images(void)
 {
     uint8_t bytes[16 + 8 * 16] = {0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 4},
@@ -318,6 +360,7 @@ int main(void)
         cmocka_unit_test(paths_end_at_the_samples),
         cmocka_unit_test(densities_are_in_the_data_s_units),
         cmocka_unit_test(pictures_of_points_tell_the_density),
+        cmocka_unit_test(bytes_have_units),
         cmocka_unit_test(images_are_pixels),
         cmocka_unit_test(what_cannot_be_is_told),
     };
