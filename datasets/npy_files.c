@@ -15,8 +15,8 @@ cst_status cst_npy_files_locate(cst_config section, const cst_npy_files *files, 
         if (files->names[y] && !files->names[1]) missing = 1;
         if (files->names[x] && !files->names[y] && files->names[1]) missing = y, beside = x;
         if (missing < CST_NPY_FILES)
-            return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"",
-                                   keys[missing], keys[beside]);
+            return cst_config_fail(section, error, "missing key \"%s\": expected a string beside \"%s\"", keys[missing],
+                                   keys[beside]);
     }
     return cst_locate_files(files->path, files->names, CST_NPY_FILES, found, error);
 }

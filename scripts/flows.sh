@@ -18,7 +18,7 @@ done
 cat <<END2
 
 done in $((SECONDS - start)) s; the pictures are $out/*/samples.png and flow.png. Digits, under both norms of the adjoint, take
-ten minutes, for which MNIST's files have to be there (docs/data.md):
+five minutes, for which MNIST's files have to be there (docs/data.md):
   build/costate compare configs/cnf_mnist_quick.json --vary model...norm=default,seminorm --out runs/mnist
   build/costate sample runs/mnist/norm-seminorm/seed-0
 END2
