@@ -117,9 +117,9 @@ static cst_status begin(const cst_module *m, const cst_call *c, const real *x, r
     p->network = cst_call_child_alone(m, c, 0, p->s.network);
     p->point = (cst_point){x, p->k.f, p->k.network};
     const cst_cnf_noise *noise = c->context;
-    p->no_derivatives = noise && !noise->e;
+    p->no_derivatives = noise && noise->no_derivatives;
     if (p->f->o.divergence == CST_DIVERGENCE_EXACT || p->no_derivatives) return CST_OK;
-    if (!noise) return cst_fail(c->error, CST_EARG, "a cnf field without the noise for its divergence");
+    if (!noise || !noise->e) return cst_fail(c->error, CST_EARG, "a cnf field without the noise for its divergence");
     p->noise = noise->e + (c->row - noise->row) * p->f->width;
     return CST_OK;
 }

@@ -31,11 +31,12 @@ typedef struct cst_cnf_field_options {
     bool kinetic, jacobian;
 } cst_cnf_field_options;
 
-/* The call's context under Hutchinson: e (N, D) of the rows of the whole batch from `row` on. Without it a pass is CST_EARG. Where e
- * is NULL, in forward passes of any divergence, no derivative is wanted, and the integrals made of them are 0. */
+/* The call's context: under Hutchinson e (N, D) of the rows of the whole batch from `row` on, without which a pass is CST_EARG.
+ * In forward passes of any divergence where nobody wants derivatives, the integrals made of them are 0. */
 typedef struct cst_cnf_noise {
     const real *e;
     size_t row;
+    bool no_derivatives;
 } cst_cnf_noise;
 
 /* Takes the network over: it is freed with the field, and at once where this fails. CST_ESHAPE unless it keeps the shape of

@@ -295,9 +295,9 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
 {
     const scratch s = cut_work(m, c->n, c->threads, c->work, true);
     const size_t all = cst_shape_size(&m->x), last = m->n_children, left = width_before(m, last);
-    const cst_cnf_noise no_derivatives = {0};
+    const cst_cnf_noise none = {.no_derivatives = true};
     cst_call call = *c;
-    if (!logp) call.context = &no_derivatives;
+    if (!logp) call.context = &none;
     size_t at = all - left;
     begin_base(c->n, all, s.sum);
     add_base(c->n, all, 0, all, z, s.sum);

@@ -43,9 +43,9 @@ static cst_status move(const cst_module *m, const cst_call *c, const scratch *s,
     const size_t passed = (size_t)from, i = m->n_children - 1 - passed, d = cst_shape_size(&m->x);
     const cst_module *layer = m->children[i].module;
     const size_t width = cst_shape_size(&layer->y);
-    const cst_cnf_noise no_derivatives = {0};
+    const cst_cnf_noise none = {.no_derivatives = true};
     cst_call call = cst_call_child(m, c, i, s->layer);
-    call.context = &no_derivatives;
+    call.context = &none;
     CST_TRY(cst_cnf_inverse_piece(layer, &call, from - (double)passed, to - (double)passed, s->z, s->rows, s->cache));
     for (size_t row = 0; row < c->n; row++) memcpy(s->z + row * d, s->rows + row * width, d * sizeof *s->z);
     return CST_OK;
