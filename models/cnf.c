@@ -112,7 +112,7 @@ static cst_status cnf_vjp(const cst_module *m, const cst_call *c, const cst_poin
 {
     cst_cnf_noise noise;
     cst_call call = call_ode(m, c, p->cache, &noise);
-    call.span = NULL;
+    call.span = NULL; /* as in forward passes, whatever calls this */
     const cst_point point = {p->x, p->y, p->cache + noise_size(m, c->n)};
     return cst_module_vjp(ode_of(m, c->train), &call, &point, gy, g);
 }

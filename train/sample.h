@@ -32,12 +32,13 @@ CST_MUST_CHECK cst_status cst_sample_check(const cst_run *run, cst_error *error)
 /* x (n, x), to be freed with free(). Errors: cst_sample_check's, CST_EINTERRUPTED, CST_ENOMEM, the solves'. */
 CST_MUST_CHECK cst_status cst_sample_draw(const cst_sampler *sampler, size_t n, real **x, cst_error *error);
 
-/* log p(row), in nats, of each of n rows (n, x) in the data's units: logp (n). Of bytes it is that of their values 0 .. 255, where
- * the flow dequantizes. The same errors. */
+/* log p(row), in nats, of each of n rows (n, x) in the data's units: logp (n). Of bytes the density
+ * is over 0 .. 255; where the flow dequantizes its unit is a level. The same errors. */
 CST_MUST_CHECK cst_status cst_sample_log_likelihood(const cst_sampler *sampler, size_t n, const real *x, real *logp,
                                                     cst_error *error);
 
-/* That of all rows of a part. With data that are not normalized its mean is minus the loss that `costate eval` tells. */
+/* That of all rows of a part. Where the flow dequantizes, and of floats that are not normalized, its mean is minus the loss that
+ * `costate eval` tells. */
 CST_MUST_CHECK cst_status cst_sample_likelihood(const cst_sampler *sampler, const cst_part *part, real *logp,
                                                 cst_error *error);
 
