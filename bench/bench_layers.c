@@ -74,6 +74,7 @@ static const item items[] = {
     {"conv2d 8, 32 x 32", CONV(8), SQUARE(32, 8, 32)},
     {"conv2d 16, 32 x 32", CONV(16), SQUARE(32, 16, 16)},
     {"conv2d 32, 28 x 28", CONV(32), SQUARE(28, 32, 16)},
+    {"conv2d 64, 28 x 28 (W4b)", CONV(64), SQUARE(28, 64, 64)},
     {"conv2d 64, 14 x 14", CONV(64), SQUARE(14, 64, 32)},
     {"conv2d 64, 6 x 6", CONV(64), SQUARE(6, 64, 128)},
     {"conv2d 128, 7 x 7", CONV(128), SQUARE(7, 128, 64)},
