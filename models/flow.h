@@ -48,8 +48,9 @@ size_t cst_flow_levels(const cst_module *m);
 /* z (N, D) of the forward pass that left this cache. */
 void cst_flow_latent(const cst_module *m, size_t n, int threads, const real *x, const real *cache, real *z);
 
-/* The way back, from z (N, D) to x (N, D...), and unless it is NULL, which saves its divergences, logp (N) = log p(x). With z drawn from N(0, I) these are
- * samples. The call's work needs cst_flow_inverse_work reals. Errors: the solves'. */
+/* The way back, from z (N, D) to x (N, D...), N the call's n, and unless it is NULL, which saves its divergences, logp (N) =
+ * log p(x). With z drawn from N(0, I) these are samples. The call's work has cst_flow_inverse_work reals, in place of those of a
+ * plan; there is no cache. Errors: the solves'. */
 size_t cst_flow_inverse_work(const cst_module *m, size_t n, int threads);
 CST_MUST_CHECK cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *z, real *x, real *logp);
 

@@ -159,6 +159,8 @@ static const mistake model_mistakes[] = {
      "test.json: loss: expected one of cross_entropy, mse, l1, bce_with_logits, nll, got "
      "\"cross-entropy\""},
     {{{"loss", "1"}}, "test.json: loss: expected a string, got 1"},
+    {{{"loss", "'nll'"}},
+     "test.json: model: nll expects a model of type flow, whose output is a log-likelihood, got sequential"},
     {{{"loss", "'mse'"}}, "test.json: loss: mse needs data with values to compare with; these have 2 classes"},
     {{{"loss", "'l1'"}}, "test.json: loss: l1 needs data with values to compare with; these have 2 classes"},
     {{{"loss", "'bce_with_logits'"}},

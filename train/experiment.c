@@ -147,10 +147,10 @@ static cst_status check_loss(const cst_experiment *e, cst_config model, cst_erro
     const size_t classes = e->data.n_classes, targets = e->data.n_targets;
     char shape[CST_SHAPE_TEXT];
     if (e->loss->alone) {
-        if (cst_shape_size(&e->model->y) <= 2) return check_pixels(e, model, error);
+        if (cst_is_flow(e->model)) return check_pixels(e, model, error);
         return cst_config_fail(model, error,
-                               "%s expects a log-likelihood and at most one penalty, got rows of shape %s",
-                               e->loss->name, cst_shape_text(&e->model->y, shape));
+                               "%s expects a model of type flow, whose output is a log-likelihood, got %s",
+                               e->loss->name, e->model->ops->name);
     }
     if (e->loss->labels && classes == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
