@@ -247,6 +247,40 @@ static void bytes_have_units(void **state)
     free(logp);
 }
 
+/* Of coordinates in unlike units each fills its side of the picture. */
+static void unlike_units_are_both_seen(void **state)
+{
+    (void)state;
+    const cst_shape shape = {2, {40, 2}};
+    double values[80], x[2], y[2];
+    char path[TEST_PATH], *script;
+    size_t size;
+    trained t;
+    cst_error error;
+    for (size_t i = 0; i < 40; i++) values[2 * i] = 100 + (double)i, values[2 * i + 1] = 0.01 * (double)(i * 7 % 40);
+    assert_int_equal(cst_npy_write(test_path("unlike.npy", path), CST_NPY_F8, &shape, values, NULL), CST_OK);
+    train(
+        "{'name': 'unlike', 'epochs': 1, 'threads': 1, 'loss': 'nll', 'data': {'type': 'npy', 'path': '@', 'train_x': "
+        "'unlike.npy'}, 'model': {'type': 'flow', 'layers': [{'type': 'cnf', 'field': {'type': 'field_net', 'hidden': "
+        "[2]}}]}}",
+        "unlike", &t);
+    const cst_sampler s = {.run = &t.run};
+    real samples[4];
+    cst_sample_data(&t.run.experiment.data, &t.run.experiment.data.train, 2, samples);
+    const cst_status status = cst_sample_picture(&s, &t.run.experiment.data.train, 2, samples, t.folder, &error);
+    if (status != CST_EUNSUPPORTED) test_assert_ok("picture", status, &error);
+    test_assert_ok("script", cst_file_read(test_path("unlike/samples.gp", path), 1 << 24, &script, &size, &error),
+                   &error);
+    numbers_at(script, "set xrange ", 0, 2, x);
+    numbers_at(script, "set yrange ", 0, 2, y);
+    test_assert_near("x from", x[0], 100 - 0.05 * 39, 1e-2);
+    test_assert_near("x to", x[1], 139 + 0.05 * 39, 1e-2);
+    test_assert_near("y from", y[0], -0.05 * 0.39, 1e-3);
+    test_assert_near("y to", y[1], 0.39 + 0.05 * 0.39, 1e-3);
+    free(script);
+    clear(&t);
+}
+
 static void write_images(void)
 {
     uint8_t bytes[16 + 8 * 16] = {0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 4},
@@ -361,6 +395,7 @@ int main(void)
         cmocka_unit_test(densities_are_in_the_data_s_units),
         cmocka_unit_test(pictures_of_points_tell_the_density),
         cmocka_unit_test(bytes_have_units),
+        cmocka_unit_test(unlike_units_are_both_seen),
         cmocka_unit_test(images_are_pixels),
         cmocka_unit_test(what_cannot_be_is_told),
     };

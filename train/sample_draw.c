@@ -20,10 +20,10 @@ static void tell(const cst_sampler *s, const char *path)
     if (s->events && s->events->wrote) s->events->wrote(s->events->context, path);
 }
 
-/* Lowest and highest of n numbers, added to what they were. */
-static void add_range(const real *x, size_t n, double range[2])
+/* Lowest and highest of n numbers, each `step` apart, added to what they were. */
+static void add_range(const real *x, size_t n, size_t step, double range[2])
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n * step; i += step) {
         if (!isfinite(x[i])) continue;
         range[0] = fmin(range[0], (double)x[i]);
         range[1] = fmax(range[1], (double)x[i]);
@@ -75,7 +75,7 @@ static cst_status picture_images(const cst_sampler *s, const cst_part *part, siz
     real *data = cst_array_new(n_data * size, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
     cst_sample_data(data_of(s), part, n_data, data);
-    add_range(data, n_data * size, range);
+    add_range(data, n_data * size, 1, range);
     if (part->bytes) range[0] = 0, range[1] = 255;
     cst_status status = draw_images(s, "samples.png", shown, x, range, folder, error);
     if (status == CST_OK) status = draw_images(s, "data.png", n_data, data, range, folder, error);
@@ -84,6 +84,11 @@ static cst_status picture_images(const cst_sampler *s, const cst_part *part, siz
 }
 
 /* ---- points in the plane ----------------------------------------------------------------------------------------- */
+
+/* What is shown of the plane: lowest and highest of both coordinates. */
+typedef struct window {
+    double range[2][2];
+} window;
 
 enum { SIDE = 120, MOST_POINTS = 4000, FRAMES = 8, FRAME_POINTS = 1500 };
 
@@ -101,25 +106,25 @@ static void put_panel(cst_text *text, const char *title, const char *name)
                     title, name);
 }
 
-static void put_settings(cst_text *text, const double range[2])
+static void put_settings(cst_text *text, const window *w)
 {
     cst_text_printf(text,
                     "set size square\nset xrange [%.5g:%.5g]\nset yrange [%.5g:%.5g]\nunset key\nunset grid\n"
                     "unset colorbox\nset palette defined (0 \"#ffffff\", 0.25 \"#9ad0ef\", 0.6 \"#0072b2\", 1 "
                     "\"#001a33\")\n",
-                    range[0], range[1], range[0], range[1]);
+                    w->range[0][0], w->range[0][1], w->range[1][0], w->range[1][1]);
 }
 
-/* $density: the middles of SIDE x SIDE squares, and p there. */
-static cst_status put_density(const cst_sampler *s, const double range[2], cst_text *text, cst_error *error)
+/* $density: the middles of SIDE x SIDE cells, and p there. */
+static cst_status put_density(const cst_sampler *s, const window *w, cst_text *text, cst_error *error)
 {
     const size_t n = (size_t)SIDE * SIDE;
-    const double step = (range[1] - range[0]) / SIDE;
     real *x = cst_array_new(2 * n, sizeof *x), *logp = cst_array_new(n, sizeof *logp);
     cst_status status = x && logp ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
     for (size_t i = 0; status == CST_OK && i < n; i++) {
-        x[2 * i] = (real)(range[0] + step * ((double)(i % SIDE) + 0.5));
-        x[2 * i + 1] = (real)(range[0] + step * ((double)(i / SIDE) + 0.5));
+        const size_t cell[2] = {i % SIDE, i / SIDE};
+        for (size_t k = 0; k < 2; k++)
+            x[2 * i + k] = (real)(w->range[k][0] + (w->range[k][1] - w->range[k][0]) * ((double)cell[k] + 0.5) / SIDE);
     }
     if (status == CST_OK) status = cst_sample_log_likelihood(s, n, x, logp, error);
     if (status == CST_OK) cst_text_puts(text, "$density << END\n");
@@ -131,14 +136,32 @@ static cst_status put_density(const cst_sampler *s, const double range[2], cst_t
     return status;
 }
 
-/* A square that has all data in it, and a margin; not beyond where there is a density: up to `end` from 0. */
-static void frame(size_t n, const real *data, double end, double range[2])
+/* All data and a margin: a square, unless one coordinate's numbers are far smaller than the other's. Not beyond where there is a
+ * density, which is up to `end` from 0 where that is not 0. */
+static window frame(size_t n, const real *data, double end)
 {
-    range[0] = (double)INFINITY, range[1] = -(double)INFINITY;
-    add_range(data, 2 * n, range);
-    const double margin = range[1] > range[0] ? 0.05 * (range[1] - range[0]) : 1;
-    range[0] -= margin, range[1] += margin;
-    if (end > 0) range[0] = fmax(range[0], 0), range[1] = fmin(range[1], end);
+    enum { MOST_UNLIKE = 5 };
+    window w;
+    double span[2];
+    for (size_t k = 0; k < 2; k++) {
+        double *r = w.range[k];
+        r[0] = (double)INFINITY, r[1] = -(double)INFINITY;
+        add_range(data + k, n, 2, r);
+        const double margin = r[1] > r[0] ? 0.05 * (r[1] - r[0]) : 1;
+        r[0] -= margin, r[1] += margin;
+        span[k] = r[1] - r[0];
+    }
+    if (fmax(span[0], span[1]) < MOST_UNLIKE * fmin(span[0], span[1])) {
+        for (size_t i = 0; i < 2; i++) {
+            const double both = (i == 0 ? fmin : fmax)(w.range[0][i], w.range[1][i]);
+            w.range[0][i] = w.range[1][i] = both;
+        }
+    }
+    for (size_t k = 0; end > 0 && k < 2; k++) {
+        w.range[k][0] = fmax(w.range[k][0], 0);
+        w.range[k][1] = fmin(w.range[k][1], end);
+    }
+    return w;
 }
 
 static cst_status draw(const cst_sampler *s, const char *folder, const char *name, const cst_text *data,
@@ -159,13 +182,13 @@ static cst_status draw(const cst_sampler *s, const char *folder, const char *nam
 }
 
 static cst_status draw_density(const cst_sampler *s, size_t n_data, const real *data, size_t n, const real *x,
-                               const double range[2], const char *folder, cst_error *error)
+                               const window *w, const char *folder, cst_error *error)
 {
     cst_text text = {0}, panels = {0};
-    put_settings(&text, range);
+    put_settings(&text, w);
     put_points(&text, "data", n_data, data);
     put_points(&text, "samples", cst_size_least(n, n_data), x); /* as many, so that both look alike */
-    cst_status status = put_density(s, range, &text, error);
+    cst_status status = put_density(s, w, &text, error);
     put_panel(&panels, "data", "data");
     put_panel(&panels, "samples", "samples");
     cst_text_puts(&panels, "\nset title \"density\"\nplot $density using 1:2:3 with image\n");
@@ -177,15 +200,16 @@ static cst_status draw_density(const cst_sampler *s, size_t n_data, const real *
 }
 
 /* From the base, t = 1 of a cnf of [0, 1], to the data; the title says how much of the way is behind. */
-static cst_status draw_path(const cst_sampler *s, const double data_range[2], const char *folder, cst_error *error)
+static cst_status draw_path(const cst_sampler *s, const window *data, const char *folder, cst_error *error)
 {
     const size_t n = FRAME_POINTS;
-    const double range[2] = {fmin(data_range[0], -3.5), fmax(data_range[1], 3.5)}; /* the base's and the data's */
+    window w = *data;
     cst_text text = {0}, panels = {0};
     real *path = cst_array_new(cst_size_mul(FRAMES * n, 2), sizeof *path);
     cst_status status =
         path ? cst_sample_path(s, n, FRAMES, path, error) : cst_fail(error, CST_ENOMEM, "out of memory");
-    put_settings(&text, range);
+    for (size_t k = 0; status == CST_OK && k < 2; k++) add_range(path + k, n, 2, w.range[k]); /* the base's points */
+    put_settings(&text, &w);
     for (size_t f = 0; status == CST_OK && f < FRAMES; f++) {
         char name[16], title[40];
         snprintf(name, sizeof name, "f%zu", f);
@@ -216,15 +240,14 @@ static cst_status picture_points(const cst_sampler *s, const cst_part *part, siz
                                  const char *folder, cst_error *error)
 {
     const size_t n_data = cst_size_least(part->n, MOST_POINTS);
-    double range[2];
     real *data = cst_array_new(2 * n_data, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
     cst_sample_data(data_of(s), part, n_data, data);
     const bool unit = cst_flow_wants_unit_interval(s->run->experiment.model);
-    frame(n_data, data, !unit ? 0 : part->bytes ? 255 : 1, range);
-    cst_status status = draw_density(s, n_data, data, n, x, range, folder, error);
+    const window w = frame(n_data, data, !unit ? 0 : part->bytes ? 255 : 1);
+    cst_status status = draw_density(s, n_data, data, n, x, &w, folder, error);
     free(data);
-    if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, range, folder, error);
+    if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, &w, folder, error);
     return status;
 }
 
