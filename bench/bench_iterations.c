@@ -347,6 +347,7 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
 {
     exporter e = {.theta = l->theta};
     static uint64_t labels[1024];
+    real *noise = NULL;
     cst_error error;
     char name[32];
     const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
@@ -358,11 +359,12 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     if (batch->targets.values)
         e.tensors[e.n++] =
             (cst_save_tensor){"batch.y", dtype, cst_shape_rows(batch->n, &it->of->y), batch->targets.values};
-    real *noise =
-        allocate(batch->n * cst_shape_size(&it->of->x) * sizeof *noise); /* as a flow's first layer draws it */
-    cst_rng_fill_normal(cst_rng_split(batch->rng, 0), noise, batch->n * cst_shape_size(&it->of->x), 1);
-    if (!batch->targets.labels && !batch->targets.values)
+    if (!batch->targets.labels && !batch->targets.values) { /* a flow: the noise as its first layer draws it */
+        const size_t size = batch->n * cst_shape_size(&it->of->x);
+        noise = allocate(size * sizeof *noise);
+        cst_rng_fill_normal(cst_rng_split(batch->rng, 0), noise, size, 1);
         e.tensors[e.n++] = (cst_save_tensor){"batch.noise", dtype, cst_shape_rows(batch->n, &it->of->x), noise};
+    }
     snprintf(name, sizeof name, "%s.safetensors", it->of->name);
     char *path = cst_path_join(folder, name);
     if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");

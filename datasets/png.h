@@ -20,8 +20,9 @@ typedef struct cst_png_grid {
     uint8_t background;
 } cst_png_grid;
 
-/* Write n >= 1 pictures (n, channels, h, w), of 1 or 3 channels, as one, in their order, in place of what `path` was. CST_ESHAPE for
- * other channels, no pixels or a side of more than CST_PNG_LONGEST_SIDE; CST_EIO: the file is as it was before; CST_ENOMEM. */
+/* Write n >= 1 pictures (n, channels, h, w), of 1 or 3 channels, as one, in their order, in place of what `path` was.
+ * CST_ESHAPE for other channels, no pixels or a side of more than CST_PNG_LONGEST_SIDE; CST_EIO: the file is as it was before;
+ * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures,
                                              size_t n, size_t channels, size_t h, size_t w, cst_error *error);
 
