@@ -19,7 +19,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prot
             -Wcast-qual -Wundef -Wvla -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
-all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
+all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
     $(if $(PORTABLE),,-march=native) $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
     $(if $(SANITIZE),-O1 -Wno-pass-failed -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
@@ -35,7 +35,9 @@ examples := $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
 programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) $(examples)
 
 contract := off
-$(out)/layers/%.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
+optimize := -O3
+$(out)/layers/%.o $(out)/core/small_gemm.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
+$(out)/core/small_gemm.o: optimize := -O2 # its loops are vectors already, and -O3 makes three of each
 
 all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
 
@@ -122,7 +124,7 @@ docs: ## write docs/config.md from the program's tables
 	@$(MAKE) $(out)/costate
 	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
 format: ## format all sources
-	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]')
+	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]' -o -name '*.inc')
 bench: ## time layers and training iterations beside their limits, as tables and as build/bench-*.json
 	@$(MAKE) $(out)/bench_layers $(out)/bench_iterations
 	@scripts/bench.sh $(out)

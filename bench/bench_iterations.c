@@ -405,6 +405,7 @@ static result run(const item *it, int threads, const char *folder)
 
 int main(int argc, char **argv)
 {
+    cst_blas_own_process();
     int threads = argc > 1 ? atoi(argv[1]) : cst_threads_available();
     if (threads < 1 || threads > CST_MAX_THREADS) threads = 1;
     FILE *json = argc > 2 ? fopen(argv[2], "w") : NULL;

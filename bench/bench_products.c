@@ -33,6 +33,7 @@ static real *numbers(size_t n)
 
 int main(void)
 {
+    cst_blas_own_process();
     printf("%-30s %12s %12s %8s\n", "", "five", "one", "ratio");
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
         const size_t m = items[i].m, n = items[i].n, k = items[i].k;

@@ -124,6 +124,7 @@ static int run_command(const cli_command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cst_blas_own_process();
     const char *name = argc > 1 ? argv[1] : "help";
     if (strcmp(name, "--version") == 0) {
         printf("costate %s, %s precision, %s\n", CST_VERSION, CST_REAL_NAME, cst_blas_name());

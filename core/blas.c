@@ -1,8 +1,76 @@
 #include "core/blas.h"
 
+#include "core/small_gemm.h"
+
 #include <cblas.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- threads of OpenBLAS ----------------------------------------------------------------------------------------- */
+
+/* OpenBLAS has one number of threads for the whole process (built with OpenMP: one for each thread that calls it). `lock`
+ * guards the count of products under way and the number that OpenBLAS had before the first of them; it is held for a few
+ * instructions, so that waiting needs no system call. */
+static struct {
+    atomic_flag lock;
+    int under_way, before;
+} guard = {.lock = ATOMIC_FLAG_INIT};
+
+static void lock_guard(void)
+{
+    while (atomic_flag_test_and_set_explicit(&guard.lock, memory_order_acquire)) {
+    }
+}
+
+static void unlock_guard(void)
+{
+    atomic_flag_clear_explicit(&guard.lock, memory_order_release);
+}
+
+static void begin_product(void)
+{
+    lock_guard();
+    const int before = openblas_get_num_threads();
+    if (guard.under_way++ == 0) guard.before = before;
+    if (before != 1) openblas_set_num_threads(1);
+    unlock_guard();
+}
+
+static void end_product(void)
+{
+    lock_guard();
+    guard.under_way--;
+    if (guard.before != 1 && (guard.under_way == 0 || openblas_get_parallel() == OPENBLAS_OPENMP))
+        openblas_set_num_threads(guard.before);
+    unlock_guard();
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------------ */
+
+/* CST_SMALL_PRODUCT is where OpenBLAS begins to be faster, and above what its kernels for small matrices take (10^6), which
+ * need memory from the heap and do not look whether they got it. `make bench` shows both. */
+void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
+              const real *b, size_t ldb, real beta, real *c, size_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    if ((double)m * (double)n * (double)k <= CST_SMALL_PRODUCT) {
+        cst_small_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    const CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
+    begin_product();
+#ifdef CST_DOUBLE
+    cblas_dgemm(
+#else
+    cblas_sgemm(
+#endif
+        CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
+        (blasint)ldc);
+    end_product();
+}
+
+/* ---- a process of one's own ------------------------------------------------------------------------------------------ */
 
 #if defined(__x86_64__) && defined(__GNUC__)
 /* OpenBLAS before 0.3.24 does not know processors newer than itself (AMD's Zen 4 and 5 among them) and falls back to
@@ -31,24 +99,10 @@ static void choose_kernels(void)
 }
 #endif
 
-/* Runs when the library is loaded, before there is a second thread. */
-__attribute__((constructor)) static void start_blas(void)
+void cst_blas_own_process(void)
 {
     choose_kernels();
     openblas_set_num_threads(1);
-}
-
-void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
-              const real *b, size_t ldb, real beta, real *c, size_t ldc)
-{
-    const CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
-#ifdef CST_DOUBLE
-    cblas_dgemm(
-#else
-    cblas_sgemm(
-#endif
-        CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
-        (blasint)ldc);
 }
 
 const char *cst_blas_name(void)

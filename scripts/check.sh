@@ -2,7 +2,7 @@
 # check.sh format|includes|headers|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
 set -u
 library="core layers ode adjoint models datasets train"
-files() { find "$@" -name '*.[ch]' 2>/dev/null | sort; }
+files() { find "$@" -name '*.[ch]' -o -name '*.inc' 2>/dev/null | sort; }
 status=0
 wrong() {
     echo "$*" >&2

@@ -1,0 +1,315 @@
+/* Three ways, all on vectors of the processor's widest registers (GCC's and Clang's vector types, which every level of a
+ * processor has):
+ *
+ *   panels   C is made in tiles of ROWS rows and VECTORS vectors, which stay in registers while k runs. A row of op(B)
+ *            is read in place where it is contiguous, and from a packed panel of KC rows where it is not. The last vector
+ *            of a row ends with the row: it overlaps the one before it rather than reach beyond.
+ *   columns  C^T = op(B)^T op(A)^T by panels, where C is narrower than a vector but has many rows, which are contiguous
+ *            in A.
+ *   dots     each entry is the scalar product of two contiguous rows, where C has at most DOTS rows or columns: packing
+ *            would cost more than the product. */
+#include "core/small_gemm.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define BYTES 64
+#elif defined(__AVX__)
+#define BYTES 32
+#else
+#define BYTES 16
+#endif
+/* A tile and what it is made from take 28 of 32 registers, or 15 of 16. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define MANY_REGISTERS
+enum { ROWS = 8, VECTORS = 3, MOST_VECTORS = 6, SUMS = 16 };
+#else
+enum { ROWS = 6, VECTORS = 2, MOST_VECTORS = 4, SUMS = 8 };
+#endif
+#ifdef CST_DOUBLE
+#define LANES (BYTES / 8)
+#define QUAD 2
+#else
+#define LANES (BYTES / 4)
+#define QUAD 4
+#endif
+enum { KC = 256, DOTS = 4 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Loops over what stays in registers: unrolled whole, before the compiler decides what does. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* op(X)[i][j] = x[i row + j column] */
+typedef struct operand {
+    const real *x;
+    size_t row, column;
+} operand;
+
+/* C[i][j] = c[i row + j column] = alpha sum + beta C[i][j] */
+typedef struct result {
+    real *c;
+    size_t row, column;
+    real alpha, beta;
+} result;
+
+INLINE void write_entry(const result *r, real *c, real sum)
+{
+    *c = r->beta != 0 ? r->alpha * sum + r->beta * *c : r->alpha * sum;
+}
+
+/* ---- panels ---------------------------------------------------------------------------------------------------- */
+
+/* Some columns of C, in as many vectors as they fill; the last of them begins at `last` in a row of B. */
+typedef struct tile {
+    size_t k, width, last;
+    operand a, b;
+    result c;
+} tile;
+
+/* A tile of C entry by entry, where its columns are not contiguous or fewer than a vector. What the last vector has in
+ * common with the one before it is left out. */
+static void write_entries(size_t rows, size_t stride, size_t lanes, const tile *t, real *c, const real *entries)
+{
+    const size_t before = stride - lanes, shift = t->width < lanes ? 0 : stride - t->width;
+    for (size_t j = 0; j < t->width; j++, c += t->c.column)
+        for (size_t i = 0; i < rows; i++)
+            write_entry(&t->c, c + i * t->c.row, entries[i * stride + (j < before ? j : j + shift)]);
+}
+
+typedef real quad __attribute__((vector_size(QUAD * sizeof(real))));
+typedef real loose_quad __attribute__((vector_size(QUAD * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+INLINE void store_quad(real *p, quad v)
+{
+    *(loose_quad *)p = v;
+}
+
+/* to[p * stride + j] = from[j * ld + p] for a square of QUAD by QUAD */
+INLINE void transpose(const real *from, size_t ld, real *to, size_t stride)
+{
+    quad r[QUAD];
+    for (size_t j = 0; j < QUAD; j++) r[j] = *(const loose_quad *)(from + j * ld);
+#ifdef CST_DOUBLE
+    store_quad(to, __builtin_shufflevector(r[0], r[1], 0, 2));
+    store_quad(to + stride, __builtin_shufflevector(r[0], r[1], 1, 3));
+#else
+    const quad low0 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+    const quad low1 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+    const quad high0 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    const quad high1 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    store_quad(to, __builtin_shufflevector(low0, low1, 0, 1, 4, 5));
+    store_quad(to + stride, __builtin_shufflevector(low0, low1, 2, 3, 6, 7));
+    store_quad(to + 2 * stride, __builtin_shufflevector(high0, high1, 0, 1, 4, 5));
+    store_quad(to + 3 * stride, __builtin_shufflevector(high0, high1, 2, 3, 6, 7));
+#endif
+}
+
+/* n columns of op(B), k rows, as rows of `stride`. */
+static void pack(size_t k, size_t n, const operand *b, real *to, size_t stride)
+{
+    size_t squares_p = 0, squares_j = 0;
+    if (b->row == 1) {
+        squares_p = k / QUAD * QUAD, squares_j = n / QUAD * QUAD;
+        for (size_t j = 0; j < squares_j; j += QUAD)
+            for (size_t p = 0; p < squares_p; p += QUAD)
+                transpose(b->x + j * b->column + p, b->column, to + p * stride + j, stride);
+    }
+    for (size_t p = 0; p < k; p++)
+        for (size_t j = p < squares_p ? squares_j : 0; j < n; j++)
+            to[p * stride + j] = b->x[p * b->row + j * b->column];
+}
+
+/* The sizes of tiles: with few rows, more vectors keep the units for multiplication busy. */
+#define ROWS_1_TO_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
+#ifdef MANY_REGISTERS
+#define ROWS_1_TO_8(v) ROWS_1_TO_6(v) TILE(7, v) TILE(8, v)
+#define TILES                                                                                                          \
+    ROWS_1_TO_8(1) ROWS_1_TO_8(2) ROWS_1_TO_8(3) TILE(1, 4) TILE(2, 4) TILE(1, 5) TILE(2, 5) TILE(1, 6) TILE(2, 6)
+#else
+#define TILES ROWS_1_TO_6(1) ROWS_1_TO_6(2) TILE(1, 3) TILE(2, 3) TILE(1, 4) TILE(2, 4)
+#endif
+
+#define WIDE(name) name##_wide
+#define W LANES
+#include "core/small_gemm_tile.inc"
+
+#if LANES > QUAD
+#define WIDE(name) name##_narrow
+#define W QUAD
+#include "core/small_gemm_tile.inc"
+#else
+#define multiply_panels_narrow multiply_panels_wide
+#endif
+
+/* C (m, n) = op(A) op(B), all of them described by `t`. */
+static void multiply_by_panels(size_t m, size_t n, tile *t)
+{
+    real packed[KC * VECTORS * LANES];
+    if (n <= QUAD || (n < LANES && m <= ROWS))
+        multiply_panels_narrow(m, n, t, packed);
+    else
+        multiply_panels_wide(m, n, t, packed);
+}
+
+/* ---- dots ------------------------------------------------------------------------------------------------------ */
+
+#if LANES == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#elif LANES == 4
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#else
+#define EVEN 0, 2
+#define ODD 1, 3
+#endif
+
+#ifdef CST_DOUBLE
+typedef int64_t lane_mask;
+#else
+typedef int32_t lane_mask;
+#endif
+typedef lane_mask mask __attribute__((vector_size(BYTES)));
+typedef lane_mask loose_mask __attribute__((vector_size(BYTES), aligned(sizeof(lane_mask)), may_alias));
+static const lane_mask lanes_after[2 * LANES] = {[LANES... 2 * LANES - 1] = -1};
+
+/* Halve the number of vectors: pairs of lanes of two of them are added and become the lanes of one. */
+INLINE void add_pairs(const size_t n, vector_wide *sum)
+{
+    UNROLL
+    for (size_t i = 0; i < (n + 1) / 2; i++) {
+        const vector_wide x = sum[2 * i], y = 2 * i + 1 < n ? sum[2 * i + 1] : x;
+        sum[i] = __builtin_shufflevector(x, y, EVEN) + __builtin_shufflevector(x, y, ODD);
+    }
+}
+
+/* sum[l / LANES][l % LANES] = the sum of the lanes of sum[l], l < n */
+INLINE void add_lanes(const size_t n, vector_wide *sum)
+{
+    add_pairs(n, sum);
+    if (LANES > 2) add_pairs((n + 1) / 2, sum);
+    if (LANES > 4) add_pairs((n + 3) / 4, sum);
+    if (LANES > 8) add_pairs((n + 7) / 8, sum);
+}
+
+/* out[i * columns + j] = the scalar product of rows i of x and j of y, k >= LANES */
+INLINE void multiply_dots(const size_t rows, const size_t columns, size_t k, const real *x, size_t ldx, const real *y,
+                          size_t ldy, real *out)
+{
+    vector_wide sum[SUMS];
+    UNROLL
+    for (size_t i = 0; i < rows * columns; i++) sum[i] = (vector_wide){0};
+    const size_t whole = k / LANES * LANES;
+    /* The last step takes the last LANES entries without those that are summed already. */
+    const mask rest = *(const loose_mask *)(lanes_after + (k - whole));
+    for (size_t p = 0; p < whole; p += LANES) {
+        vector_wide row[DOTS];
+        UNROLL
+        for (size_t j = 0; j < columns; j++) row[j] = load_wide(y + j * ldy + p);
+        UNROLL
+        for (size_t i = 0; i < rows; i++) {
+            /* volatile: one load into a register, not one for each column */
+            const vector_wide v = *(const volatile loose_wide *)(x + i * ldx + p);
+            UNROLL
+            for (size_t j = 0; j < columns; j++) sum[i * columns + j] += v * row[j];
+        }
+    }
+    if (whole < k) {
+        vector_wide row[DOTS];
+        UNROLL
+        for (size_t j = 0; j < columns; j++) row[j] = (vector_wide)((mask)load_wide(y + j * ldy + k - LANES) & rest);
+        UNROLL
+        for (size_t i = 0; i < rows; i++) {
+            const vector_wide v = (vector_wide)((mask)load_wide(x + i * ldx + k - LANES) & rest);
+            UNROLL
+            for (size_t j = 0; j < columns; j++) sum[i * columns + j] += v * row[j];
+        }
+    }
+    add_lanes(rows * columns, sum);
+    UNROLL
+    for (size_t i = 0; i < (rows * columns + LANES - 1) / LANES; i++) store_wide(out + i * LANES, sum[i]);
+}
+
+#define DOTS_OF(columns)                                                                                               \
+    static void dots_by_##columns(size_t k, const real *x, size_t ldx, const real *y, size_t ldy, real *out)           \
+    {                                                                                                                  \
+        multiply_dots(SUMS / columns, columns, k, x, ldx, y, ldy, out);                                                \
+    }                                                                                                                  \
+    static void dot_by_##columns(size_t k, const real *x, size_t ldx, const real *y, size_t ldy, real *out)            \
+    {                                                                                                                  \
+        multiply_dots(1, columns, k, x, ldx, y, ldy, out);                                                             \
+    }
+DOTS_OF(1)
+DOTS_OF(2)
+DOTS_OF(3)
+DOTS_OF(4)
+#undef DOTS_OF
+static void (*const dots[DOTS][2])(size_t k, const real *x, size_t ldx, const real *y, size_t ldy, real *out) = {
+    {dot_by_1, dots_by_1}, {dot_by_2, dots_by_2}, {dot_by_3, dots_by_3}, {dot_by_4, dots_by_4}};
+
+/* C (m, n) from the rows of x and the n rows of y, in blocks of as many rows as there are sums for. Where rows are left, the
+ * last block begins earlier. */
+static void multiply_blocks(size_t m, size_t n, size_t k, const real *x, size_t ldx, const real *y, size_t ldy,
+                            const result *c)
+{
+    _Alignas(64) real out[SUMS + LANES];
+    const size_t rows = SUMS / n, step = m < rows ? 1 : rows;
+    const bool contiguous = (c->column == 1 || n == 1) && c->row == n;
+    for (size_t done = 0; done < m; done += step) {
+        const size_t first = done + step > m ? m - step : done;
+        dots[n - 1][m >= rows](k, x + first * ldx, ldx, y, ldy, out);
+        if (contiguous && first == done && step * n == SUMS)
+            for (size_t i = 0; i < SUMS; i += LANES) {
+                real *to = c->c + done * n + i;
+                const vector_wide v = c->alpha * load_wide(out + i);
+                store_wide(to, c->beta != 0 ? v + c->beta * load_wide(to) : v);
+            }
+        else
+            for (size_t i = done; i < first + step; i++)
+                for (size_t j = 0; j < n; j++)
+                    write_entry(c, c->c + i * c->row + j * c->column, out[(i - first) * n + j]);
+    }
+}
+
+/* C (m, n), n <= DOTS, where A's rows are contiguous; B's columns are copied where they are not. */
+static void multiply_by_dots(size_t m, size_t n, tile *t)
+{
+    real copy[DOTS * KC];
+    const bool contiguous = t->b.row == 1;
+    const size_t blocks = t->k <= KC ? 1 : (t->k + KC - 1) / KC;
+    for (size_t block = 0; block < blocks; block++) {
+        const size_t p = blocks > 1 ? t->k * block / blocks : 0,
+                     k = blocks > 1 ? t->k * (block + 1) / blocks - p : t->k;
+        const operand columns = {t->b.x + p * t->b.row, t->b.column, t->b.row};
+        if (!contiguous) pack(n, k, &columns, copy, KC);
+        multiply_blocks(m, n, k, t->a.x + p, t->a.row, contiguous ? columns.x : copy, contiguous ? t->b.column : KC,
+                        &t->c);
+        t->c.beta = 1;
+    }
+}
+
+void cst_small_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a,
+                    size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc)
+{
+    const size_t a_row = transpose_a ? 1 : lda, a_column = transpose_a ? lda : 1;
+    const size_t b_row = transpose_b ? 1 : ldb, b_column = transpose_b ? ldb : 1;
+    const bool few_rows = transpose_b && m <= DOTS && n > DOTS && k >= LANES;
+    const bool narrow = transpose_a && n < LANES && m >= LANES;
+    if (few_rows || narrow) {
+        /* C^T = op(B)^T op(A)^T */
+        tile t = {k, 0, 0, {b, b_column, b_row}, {a, a_column, a_row}, {c, 1, ldc, alpha, beta}};
+        few_rows ? multiply_by_dots(n, m, &t) : multiply_by_panels(n, m, &t);
+    } else {
+        tile t = {k, 0, 0, {a, a_row, a_column}, {b, b_row, b_column}, {c, ldc, 1, alpha, beta}};
+        !transpose_a &&n <= DOTS &&k >= LANES ? multiply_by_dots(m, n, &t) : multiply_by_panels(m, n, &t);
+    }
+}
