@@ -200,9 +200,9 @@ static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series
     if (points) cst_text_printf(text, "pointtype %d ", dashed ? 6 : 7);
     if (title) {
         cst_text_puts(text, "title ");
-        cst_text_quote(text, g->label);
+        cst_gnuplot_text(text, g->label);
     }
-    cst_text_puts(text, title ? " noenhanced, \\\n" : "notitle, \\\n");
+    cst_text_puts(text, title ? ", \\\n" : "notitle, \\\n");
 }
 
 static bool drawn(const cst_plot *plot, const int series[2])

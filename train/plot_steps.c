@@ -146,8 +146,7 @@ static void put_title(cst_text *panels, const char *label, bool legend)
         return;
     }
     cst_text_puts(panels, "title ");
-    cst_text_quote(panels, label);
-    cst_text_puts(panels, " noenhanced");
+    cst_gnuplot_text(panels, label);
 }
 
 /* Row 0 of the panels: step sizes; 1 and 2: histograms. Column d: direction. */
