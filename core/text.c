@@ -93,22 +93,38 @@ void cst_text_quote(cst_text *text, const char *string)
     cst_text_add(text, "\"", 1);
 }
 
+/* Bytes of the character at s, which is not its end; 0 if it may not be shown. */
+static size_t shown_size(const char *s)
+{
+    const unsigned char c = (unsigned char)*s;
+    return c < 0x20 || c == 0x7f || is_c1(s) ? 0 : cst_utf8_size(s, strnlen(s, 4));
+}
+
 void cst_text_visible(cst_text *text, const char *string)
 {
     cst_text_add(text, "", 0); /* of an empty string there is a text, too */
-    for (size_t left = strlen(string), n; left > 0; string += n, left -= n) {
-        const unsigned char c = (unsigned char)*string;
-        n = cst_utf8_size(string, left);
-        if (c == '\n' || c == '\t' || c == '\r')
+    while (*string) {
+        const size_t n = shown_size(string);
+        const char c = *string;
+        if (n > 0)
+            cst_text_add(text, string, n);
+        else if (c == '\n' || c == '\t' || c == '\r')
             cst_text_puts(text, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
-        else if (n == 0 || c < 0x20 || c == 0x7f)
-            cst_text_printf(text, "\\x%02x", c);
         else if (is_c1(string))
             cst_text_printf(text, "\\u%04x", (unsigned char)string[1]);
         else
-            cst_text_add(text, string, n);
-        if (n == 0) n = 1;
+            cst_text_printf(text, "\\x%02x", (unsigned char)c);
+        string += n > 0 ? n : is_c1(string) ? 2 : 1;
     }
+}
+
+bool cst_text_is_visible(const char *string)
+{
+    for (size_t n; *string; string += n) {
+        n = shown_size(string);
+        if (n == 0) return false;
+    }
+    return true;
 }
 
 void cst_text_number(cst_text *text, double value)

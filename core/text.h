@@ -32,6 +32,7 @@ void cst_text_excerpt(cst_text *text, const char *string);
 /* A string as it may be shown on a terminal or in a picture: control characters (U+0000 .. U+001F, U+007F .. U+009F) and bytes that
  * are not UTF-8 become \n, \t, \r, \x1b, \u009b; all else is unchanged, backslashes too, so that doing it twice does no harm. */
 void cst_text_visible(cst_text *text, const char *string);
+bool cst_text_is_visible(const char *string); /* whether that changes nothing */
 /* A finite number in the fewest digits (of 15, 16 or 17) that read back as the same double, in any locale. */
 void cst_text_number(cst_text *text, double value);
 

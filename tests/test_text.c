@@ -61,6 +61,7 @@ static void test_visible(void **state)
         assert_string_equal(text.data, cases[i].visible);
         cst_text_visible(&twice, text.data);
         assert_string_equal(twice.data, cases[i].visible);
+        assert_int_equal(cst_text_is_visible(cases[i].text), strcmp(cases[i].text, cases[i].visible) == 0);
         cst_text_quote(&quoted, cases[i].text);
         if (cases[i].quoted) assert_string_equal(quoted.data, cases[i].quoted);
         free(text.data), free(twice.data), free(quoted.data);

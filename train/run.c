@@ -2,6 +2,7 @@
 
 #include "core/blas.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "core/version.h"
 #include "train/checkpoint.h"
 #include "train/difference.h"
@@ -90,8 +91,11 @@ static void log_line(const cst_run *run, const char *text)
     const time_t now = time(NULL);
     struct tm utc;
     if (!run->log || !gmtime_r(&now, &utc) || strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) return;
-    fprintf(run->log, "%s  %s\n", when, text);
+    cst_text visible = {0};
+    cst_text_visible(&visible, text); /* who looks at the log does so on a terminal */
+    fprintf(run->log, "%s  %s\n", when, visible.failed ? "out of memory" : visible.data);
     fflush(run->log);
+    free(visible.data);
 }
 
 void cst_run_say(cst_run *run, const char *format, ...)
@@ -109,9 +113,7 @@ static cst_status open_log(cst_run *run, cst_error *error)
 {
     char *path;
     CST_TRY(path_of(run, log_file, &path, error));
-    run->log = fopen(path, "a");
-    const int number = errno;
-    const cst_status status = run->log ? CST_OK : cst_fail_io(error, path, "cannot write", number);
+    const cst_status status = cst_file_append(path, &run->log, error);
     free(path);
     return status;
 }
