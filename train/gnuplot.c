@@ -151,7 +151,9 @@ static cst_status finish(const char *stem, const cst_text *script, const cst_tex
                             ? cst_fail(error, CST_ENOMEM, "out of memory")
                             : cst_file_replace(path.data, script->data, script->size, error);
     if (status == CST_OK) status = make_room(stem, ends, error);
-    if (status == CST_OK) status = run_gnuplot(path.data, ends == animation, error);
+    /* gnuplot names the script in its messages as it is: a terminal would obey what is in the name. */
+    const bool quiet = ends == animation || !cst_text_is_visible(stem);
+    if (status == CST_OK) status = run_gnuplot(path.data, quiet, error);
     free(path.data);
     return status;
 }
