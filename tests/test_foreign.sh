@@ -21,6 +21,7 @@ harmless() { # name of the check
     ok "$1: nothing runs" [ -z "$(find "$folder" -name 'INJECTED*')" ]
     ok "$1: nothing is written outside" [ "$(ls -A ..)" = inside ]
     ok "$1: a terminal has nothing to obey" quiet_bytes out err
+    find "$folder" -name 'INJECTED*' -delete # so that what comes next is judged alone
 }
 refuse() { # message, arguments
     local message=$1 before
@@ -164,7 +165,7 @@ printf '@problemName x%s\n@classLabel true a%s b\n@data\n1,2:c%s\n' "$esc" "$esc
 run check config.json --set 'data={"type": "ts", "train": "bad.ts"}'
 ok "a class of a .ts file" [ "$code" -eq 2 ]
 harmless "a class of a .ts file"
-mkdir -p "images/train/a$esc" "images/train/b$broken" images/test/other && echo x >"images/train/a$esc/1$esc.png" && echo x >"images/train/b$broken/1.png" && echo x >images/test/other/1.png
+mkdir -p "images/train/a$esc" "images/train/b$broken" "images/test/other$esc" && echo x >"images/train/a$esc/1$esc.png" && echo x >"images/train/b$broken/1.png" && echo x >"images/test/other$esc/1.png"
 run check config.json --set 'data={"type": "images", "path": "images"}'
 ok "a class's folder" [ "$code" -eq 2 ]
 harmless "a class's folder"
@@ -176,8 +177,8 @@ run check config.json --set 'data={"type": "npy", "train_x": "bad.npy", "train_y
 ok "an array's header" [ "$code" -eq 2 ]
 harmless "an array's header"
 run train config.json --out weights --quiet
-header='{"x\u001b[31m\u009b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-{ printf "\\x$(printf %x ${#header})\\0\\0\\0\\0\\0\\0\\0%s\\0\\0\\0\\0" "${header//\\/\\\\}"; } >weights/model.safetensors
+header='{"x\u001b[31m\u009b":{"dtype":"F9\u001b[m","shape":[1],"data_offsets":[0,4]}}'
+{ printf "\\x$(printf %x ${#header})\\0\\0\\0\\0\\0\\0\\0%s\\0\\0\\0\\0" "$header"; } >weights/model.safetensors
 run eval weights
 ok "a tensor's name" [ "$code" -eq 2 ]
 harmless "a tensor's name"
