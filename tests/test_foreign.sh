@@ -192,6 +192,7 @@ cp -r "at$esc/new" "at$esc/links" && rm "at$esc/links/"{trace.csv,summary.json} 
 run train config.json --out "at$esc/links" --resume --set epochs=2
 ok "a message in the log" says 'at\x1b[31m/links/trace.csv: ' err
 harmless "a message in the log"
+ok "... where it is" says 'at\x1b[31m/links/trace.csv: is a link' "at$esc/links/log.txt"
 ok "the log is as harmless" quiet_bytes "at$esc/links/log.txt" "at$esc/new/log.txt"
 if command -v script >/dev/null; then
     script -qec "'$costate' train config.json --set data.train_size=4000 --set epochs=2 --out 'at$esc/terminal'" /dev/null >out 2>err </dev/null
@@ -214,6 +215,7 @@ for file in config.json metrics.csv summary.json model.safetensors checkpoint.sa
     log.txt | trace.csv)
         ok "$file as a link is refused" [ "$code" -eq 1 ]
         ok "... which is said" says "linked/$file: is a link, which is not written to" err
+        ok "... and leaves the run as it was" grep -q '"epochs": 1' linked/config.json
         ;;
     *) ok "$file as a link is replaced" [ "$code" -eq 0 -a ! -L "linked/$file" ] ;;
     esac
