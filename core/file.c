@@ -194,7 +194,8 @@ cst_status cst_file_append(const char *path, FILE **stream, cst_error *error)
     *stream = NULL;
     const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
               handle = open(path, flags, 0666);
-    if (handle < 0 && errno == ELOOP) return cst_fail(error, CST_EIO, "%s: is a link, which is not written to", path);
+    if (handle < 0 && errno == ELOOP)
+        return cst_fail(error, CST_EIO, "%s: is a symbolic link; not written through", path);
     if (handle < 0) return cst_fail_io(error, path, "cannot write", errno);
     const bool plain = fstat(handle, &about) == 0 && S_ISREG(about.st_mode);
     if (plain) *stream = fdopen(handle, "a+");
@@ -202,7 +203,7 @@ cst_status cst_file_append(const char *path, FILE **stream, cst_error *error)
     if (*stream) return CST_OK;
     close(handle);
     return plain ? cst_fail_io(error, path, "cannot write", number)
-                 : cst_fail(error, CST_EIO, "%s: is no plain file, and not written to", path);
+                 : cst_fail(error, CST_EIO, "%s: is not a regular file; not written to", path);
 }
 
 /* ---- paths --------------------------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ void cst_folder_unlock(int *lock);
  * slash or a control character, the first neither '.' nor '-'. CST_NAME_RULE says so in a message. */
 enum { CST_LONGEST_NAME = 200 }; /* file systems allow 255: room for "-compare" and the like */
 #define CST_NAME_RULE                                                                                                  \
-    "a name for a folder (1 to 200 bytes without '/' and control characters, not beginning with '.' or '-')"
+    "a name for a folder (1 to 200 bytes without '/' or control characters, not beginning with '.' or '-')"
 bool cst_name_is_plain(const char *name);
 /* Whether a path that is not the user's own stays below the folder it is in: relative, without "..". */
 bool cst_path_stays_below(const char *path);

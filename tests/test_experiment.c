@@ -83,7 +83,7 @@ static void check_mistakes(const mistake *mistakes, size_t n, cst_status expecte
 }
 
 #define NAME_EXPECTED                                                                                                  \
-    "test.json: name: expected a name for a folder (1 to 200 bytes without '/' and control characters, not beginning " \
+    "test.json: name: expected a name for a folder (1 to 200 bytes without '/' or control characters, not beginning "  \
     "with '.' or '-'), got "
 #define TEN "0123456789"
 

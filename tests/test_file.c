@@ -98,8 +98,9 @@ static void test_append(void **state)
     }
     assert_int_equal(test_read("log", content, sizeof content), 4);
     assert_string_equal(content, "abab");
-    static const char *const reasons[] = {"is a link, which is not written to", "is a link, which is not written to",
-                                          "is no plain file, and not written to", "cannot write: Is a directory"};
+    static const char *const reasons[] = {"is a symbolic link; not written through",
+                                          "is a symbolic link; not written through",
+                                          "is not a regular file; not written to", "cannot write: Is a directory"};
     test_path("to", path);
     for (size_t i = 0; i < 4; i++) {
         const int made = i == 0   ? symlink(test_path("log", target), path)

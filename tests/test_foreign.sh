@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Configs, data, weights and results of other people: what their text and their names can bring about, which docs/design.md says
-# under "Files of other people". COSTATE: the program to test. Ends with "N passed, N failed".
+# under "Untrusted files". COSTATE: the program to test. Ends with "N passed, N failed".
 set -u
 costate=$(realpath "${COSTATE:-build/costate}")
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -49,6 +49,8 @@ names=('`touch INJECTED`' "'.system('touch INJECTED').'" "''; system 'touch INJE
     '|touch INJECTED;' '$(touch INJECTED)' "a'b\"c\\d@e#f%g{h}_i^j&k~l<m>n" 'é ü')
 run train "$root/configs/cnf_moons.json" --set data.train_size=40 --set data.test_size=20 --set epochs=1 --set 'model.layers[0].field.hidden=[4]' --out flow --quiet
 ok "a flow" [ "$code" -eq 0 ]
+run train config.json --out run --quiet
+ok "a run" [ "$code" -eq 0 ]
 if [ "$gnuplot" ]; then
     for name in "${names[0]}" "${names[1]}"; do
         quoted=$(printf '%s' "$name" | sed 's/[\\"]/\\&/g')
@@ -56,7 +58,6 @@ if [ "$gnuplot" ]; then
         ok "a comparison called $name" [ "$code" -eq 0 -a -s "runs/$name-compare/comparison.png" -a -s "runs/$name-compare/comparison-steps.svg" ]
         harmless "a comparison called $name"
     done
-    run train config.json --out run --quiet
     for name in "${names[@]}" -e '< touch INJECTED' "x$esc" "x$broken" $'x\nsystem "touch INJECTED"\n'; do
         mkdir ./-place && cp -r -- run "-place/$name"
         run plot -- "-place/$name"
@@ -105,7 +106,7 @@ fi
 
 # ---- names for folders ----
 for name in ../tiny /tmp/tiny a/b .. . .tiny -tiny '' '\u001b[31m' '\u009b31m' 'a\nb' "$(printf 'x%.0s' {1..201})"; do
-    message="name: expected a name for a folder (1 to 200 bytes without '/' and control characters, not beginning with '.' or '-'), got \"${name:0:50}"
+    message="name: expected a name for a folder (1 to 200 bytes without '/' or control characters, not beginning with '.' or '-'), got \"${name:0:50}"
     refuse "config.json: $message" train config.json --set "name=\"$name\""
     [ "$name" = ../tiny ] || [ "$name" = '\u001b[31m' ] || continue
     refuse "config.json: $message" data config.json --set "name=\"$name\""
@@ -121,7 +122,7 @@ ok "other names make folders of letters, digits and signs" [ "$(ls -d table/*/ |
 ok "a label is a cell of comparison.md" says '| name="a\|b, \\"c\\" \<i\>\_\`x\`"' table/comparison.md
 ok "... which has as many as the others" [ "$(sed 's/\\|//g; s/[^|]//g' table/comparison.md | sort -u | wc -l)" -eq 1 ]
 ok "... and a field of comparison.csv" says '"name=""a|b, \""c\"" <i>_`x`""",1,0,' table/comparison.csv
-refuse "makes no a name" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
+refuse "not beginning with '.' or '-'), got it from the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
 harmless "folders of variants"
 
 # ---- the terminal: nobody but the program says what it does ----
@@ -192,7 +193,7 @@ cp -r "at$esc/new" "at$esc/links" && rm "at$esc/links/"{trace.csv,summary.json} 
 run train config.json --out "at$esc/links" --resume --set epochs=2
 ok "a message in the log" says 'at\x1b[31m/links/trace.csv: ' err
 harmless "a message in the log"
-ok "... where it is" says 'at\x1b[31m/links/trace.csv: is a link' "at$esc/links/log.txt"
+ok "... where it is" says 'at\x1b[31m/links/trace.csv: is a symbolic link' "at$esc/links/log.txt"
 ok "the log is as harmless" quiet_bytes "at$esc/links/log.txt" "at$esc/new/log.txt"
 if command -v script >/dev/null; then
     script -qec "'$costate' train config.json --set data.train_size=4000 --set epochs=2 --out 'at$esc/terminal'" /dev/null >out 2>err </dev/null
@@ -214,7 +215,7 @@ for file in config.json metrics.csv summary.json model.safetensors checkpoint.sa
     case $file in
     log.txt | trace.csv)
         ok "$file as a link is refused" [ "$code" -eq 1 ]
-        ok "... which is said" says "linked/$file: is a link, which is not written to" err
+        ok "... which is said" says "linked/$file: is a symbolic link; not written through" err
         ok "... and leaves the run as it was" grep -q '"epochs": 1' linked/config.json
         ;;
     *) ok "$file as a link is replaced" [ "$code" -eq 0 -a ! -L "linked/$file" ] ;;
@@ -239,22 +240,50 @@ mkdir -p cmp/epochs-1 cmp/epochs-2 && ln -s ../../outside cmp/epochs-1/seed-3 &&
 before=$(find outside | sort)
 run compare config.json --vary epochs=1,2 --out cmp --quiet
 ok "no run is made in a linked folder" [ "$code" -eq 1 -a "$before" = "$(find outside | sort)" ]
-ok "... which is said" says 'cmp/epochs-1/seed-3: is a link, and no folder for runs' err
-ok "... of a variant's as well" says 'cmp/epochs-2: is a link, and no folder for runs' err
+ok "... which is said" says 'cmp/epochs-1/seed-3: is a symbolic link; no run is written through it' err
+ok "... of a variant's as well" says 'cmp/epochs-2: is a symbolic link; no run is written through it' err
 for run in ../outside /etc a/../../outside ..; do
     printf '{"variants": [{"label": "x", "runs": ["%s"]}]}' "$run" >cmp/comparison.json
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp
 done
 
-# ---- what a config may write beside its run: the cache that it names ----
+# ---- what each file may do, and no more: docs/design.md ----
+# A config reads what it names, with links in data, and leaves data as they are; check takes no memory that a model would need.
 mkdir -p sounds/a sounds/b
-for file in sounds/a/1.wav sounds/b/1.wav; do
-    { printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\x90\x01\x00\x00' &&
-        printf '\x10\xf0\x20\xe0%.0s' {1..100}; } >$file
-done
+printf 'x,y\n1,2\n3,4\n' >outside/table.csv
+{ printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\x90\x01\x00\x00' &&
+    printf '\x10\xf0\x20\xe0%.0s' {1..100}; } >outside/sound
+cp outside/sound sounds/a/1.wav && ln -s ../../outside/sound sounds/b/1.wav
+state() { find .. \( -type f -exec cksum {} + \) -o -print | sort; }
+before=$(state)
+run check config.json --set "data={\"type\": \"csv\", \"train\": \"$PWD/outside/table.csv\", \"target\": \"y\"}" --set 'model={"type": "linear", "out_features": 2}'
+ok "a table anywhere is read" [ "$code" -eq 0 ]
+sound='"type": "wav", "path": "sounds", "n_fft": 40, "hop": 20, "n_mels": 8, "n_mfcc": 4'
+run check config.json --set "data={$sound}"
+ok "a linked sound is read" says 'model' err
+run eval run
+ok "weights are read" [ "$code" -eq 0 ]
+(ulimit -v 2000000 && "$costate" check config.json --set 'model={"type": "sequential", "layers": [{"type": "linear", "out_features": 1000000000}, {"type": "linear", "out_features": 2}]}') >out 2>err
+ok "the memory for a model is told, not taken" grep -qE 'parameters, gradient, optimizer +[0-9]{5}' out
+run check config.json --set 'model={"type": "linear", "out_features": 1000000000000}'
+ok "what no model can have is refused" [ "$code" -eq 2 ]
+rm -f out err && touch out err
+ok "... and nothing is written by any" [ "$(state | grep -av '/\(out\|err\)$')" = "$(grep -av '/\(out\|err\)$' <<<"$before")" ]
 before=$(find .. | sort)
-run check config.json --set 'data={"type": "wav", "path": "sounds", "n_fft": 40, "hop": 20, "n_mels": 8, "n_mfcc": 4, "cache": "cache"}'
+run check config.json --set "data={$sound, \"cache\": \"cache\"}"
 ok "a cache is its folder and a file of features" [ "$(find .. | sort | comm -13 <(echo "$before") - | sed 's/-[0-9a-f]\{16\}\./-N./' | tr '\n' ' ')" = '../inside/cache ../inside/cache/mfcc-N.npy ' ]
+before=$(find .. | sort)
+run train config.json --out runs/mine --quiet
+ok "a run writes its folder alone" [ "$(find .. | sort | comm -13 <(echo "$before") - | grep -av '^../inside/runs')" = '' ]
+mkdir real && ln -s real way
+run train config.json --out way/run --quiet
+ok "links on the way to a run's folder are followed" [ "$code" -eq 0 -a -s real/run/model.safetensors ]
+if [ "$gnuplot" ]; then
+    echo "system 'touch INJECTED'" | tee run/plot.gp >run/plot-steps.gp
+    run plot run
+    ok "somebody's script is not run, but written anew" says 'set multiplot' run/plot.gp
+    harmless "somebody's script"
+fi
 
 echo
 echo "$passed passed, $failed failed"

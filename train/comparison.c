@@ -139,7 +139,8 @@ static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v
     v->folder = label.failed ? NULL : copy(label.data, label.size);
     if (!v->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     to_folder_name(v->folder);
-    if (!cst_name_is_plain(v->folder)) return cst_fail(error, CST_EARG, "\"%s\" makes no " CST_NAME_RULE, v->label);
+    if (!cst_name_is_plain(v->folder))
+        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got it from the label \"%s\"", v->label);
     for (size_t j = 0; j < i; j++) {
         if (strcmp(v->folder, c->variants[j].folder) == 0)
             return cst_fail(error, CST_EARG, "two variants have the same name: \"%s\" and \"%s\"", c->variants[j].label,
@@ -264,7 +265,8 @@ static cst_status refuse_links(char *path, size_t n, cst_error *error)
         end += strcspn(end, "/");
         const char rest = *end;
         *end = '\0';
-        if (cst_path_is_link(path)) status = cst_fail(error, CST_EIO, "%s: is a link, and no folder for runs", path);
+        if (cst_path_is_link(path))
+            status = cst_fail(error, CST_EIO, "%s: is a symbolic link; no run is written through it", path);
         *end = rest;
     }
     return status;
