@@ -49,9 +49,18 @@ const char *cli_next(const cli_line *line, const char *name, size_t *i);
 /* A whole number from min to max; false, and said so, if the value is something else. */
 bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, size_t fallback, size_t *number);
 
+/* ---- output, of which cli/output.c alone writes ------------------------------------------------------------------ */
+
+/* On stdout, in lines that end in newlines. Other control characters in it, and malformed UTF-8, are shown as \x1b and the like
+ * (cst_text_visible), here and below. */
+void cli_print(const char *format, ...) CST_PRINTF(1, 2);
+/* On a terminal: a line in the place of the one that is there, and nothing in its place. */
+void cli_show_line(const char *text);
+void cli_clear_line(void);
+
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
-/* "costate: MESSAGE" on stderr. */
+/* "costate: MESSAGE" on stderr, in one line. */
 void cli_complain(const char *format, ...) CST_PRINTF(1, 2);
 
 /* Say what went wrong before anything was done, or after; returns the exit code. */

@@ -18,18 +18,18 @@ static void print_modules(const cst_module *m, const char *name, int depth)
 {
     char label[200], shape[CST_SHAPE_TEXT];
     snprintf(label, sizeof label, "%*s%s%s%s", 2 * depth, "", name, *name ? " " : "", m->ops->name);
-    printf("  %-36s %-16s %10zu\n", label, cst_shape_text(&m->y, shape), m->n_params);
+    cli_print("  %-36s %-16s %10zu\n", label, cst_shape_text(&m->y, shape), m->n_params);
     for (size_t i = 0; i < m->n_children; i++) print_modules(m->children[i].module, m->children[i].name, depth + 1);
 }
 
 static void print_part(const char *name, const cst_part *part)
 {
-    if (part->n > 0) printf(", %zu to %s", part->n, name);
+    if (part->n > 0) cli_print(", %zu to %s", part->n, name);
 }
 
 static void print_memory(const char *name, size_t reals)
 {
-    printf("  %-36s %27.1f\n", name, (double)reals * (double)sizeof(real) / (1024 * 1024));
+    cli_print("  %-36s %27.1f\n", name, (double)reals * (double)sizeof(real) / (1024 * 1024));
 }
 
 static int print_all(const cst_experiment *e, cst_document *document)
@@ -40,20 +40,20 @@ static int print_all(const cst_experiment *e, cst_document *document)
     cst_error error;
     const cst_learner_options learner = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
     if (cst_learner_plan(e->model, &learner, &plan, &error) != CST_OK) return cli_refuse(&error);
-    printf("%s is valid\n\ndata: rows of %s, ", cst_document_name(document), cst_shape_text(&e->data.x, shape));
+    cli_print("%s is valid\n\ndata: rows of %s, ", cst_document_name(document), cst_shape_text(&e->data.x, shape));
     if (e->data.n_classes + e->data.n_targets == 0)
-        printf("no labels");
+        cli_print("no labels");
     else
-        printf(e->data.n_classes > 0 ? "%zu classes" : "%zu targets",
-               e->data.n_classes > 0 ? e->data.n_classes : e->data.n_targets / cst_dataset_labels(&e->data));
-    if (e->data.steps > 0) printf(" at each of %zu times", e->data.steps);
+        cli_print(e->data.n_classes > 0 ? "%zu classes" : "%zu targets",
+                  e->data.n_classes > 0 ? e->data.n_classes : e->data.n_targets / cst_dataset_labels(&e->data));
+    if (e->data.steps > 0) cli_print(" at each of %zu times", e->data.steps);
     print_part("train", &e->data.train);
     print_part("validate", &e->data.validation);
     print_part("test", &e->data.test);
-    printf("; %zu iterations of %zu rows an epoch\n\n", cst_experiment_iterations(e), e->data.batch_size);
-    printf("  %-36s %-16s %10s\n", "module", "a row's shape", "parameters");
+    cli_print("; %zu iterations of %zu rows an epoch\n\n", cst_experiment_iterations(e), e->data.batch_size);
+    cli_print("  %-36s %-16s %10s\n", "module", "a row's shape", "parameters");
     print_modules(e->model, "", 0);
-    printf("\n  %-36s %27s\n", "memory", "MiB");
+    cli_print("\n  %-36s %27s\n", "memory", "MiB");
     print_memory("parameters, gradient, optimizer", plan.params);
     print_memory("from forward to backward passes", plan.cache);
     print_memory("scratch", plan.work);
@@ -63,7 +63,7 @@ static int print_all(const cst_experiment *e, cst_document *document)
         cli_complain("out of memory");
         return CLI_FAILED;
     }
-    printf("\nthe config with all defaults:\n%s", text);
+    cli_print("\nthe config with all defaults:\n%s", text);
     free(text);
     return CLI_DONE;
 }
@@ -75,28 +75,28 @@ static int print_gradients(const cst_experiment *e)
     const cst_status status = cst_gradients_compare(e, rows, &error);
     if (status != CST_OK)
         return status == CST_ECONFIG || status == CST_EUNSUPPORTED ? cli_refuse(&error) : cli_fail(&error);
-    printf("the gradient of the loss at the initial weights, on a batch of %zu rows (%s precision)\n\n",
-           e->data.train.n < e->data.batch_size ? e->data.train.n : e->data.batch_size, CST_REAL_NAME);
-    printf("  %-22s %12s %14s %16s %12s %12s %10s\n", "method", "distance", "from the ODE's", "along a line",
-           "forward NFE", "backward NFE", "ms");
+    cli_print("the gradient of the loss at the initial weights, on a batch of %zu rows (%s precision)\n\n",
+              e->data.train.n < e->data.batch_size ? e->data.train.n : e->data.batch_size, CST_REAL_NAME);
+    cli_print("  %-22s %12s %14s %16s %12s %12s %10s\n", "method", "distance", "from the ODE's", "along a line",
+              "forward NFE", "backward NFE", "ms");
     for (size_t i = 0; i < CST_GRADIENT_ROWS; i++) {
         const cst_gradient_row *r = &rows[i];
         if (r->status != CST_OK) {
-            printf("  %-22s %s\n", r->method, r->why);
+            cli_print("  %-22s %s\n", r->method, r->why);
             continue;
         }
         char distance[16] = "-", from_limit[16] = "-";
         if (isfinite(r->distance)) snprintf(distance, sizeof distance, "%.2e", r->distance);
         if (isfinite(r->from_limit)) snprintf(from_limit, sizeof from_limit, "%.2e", r->from_limit);
-        printf("  %-22s %12s %14s %16.9g %12.0f %12.0f %10.2f\n", r->method, distance, from_limit, r->along, r->nfe[0],
-               r->nfe[1], 1e3 * r->seconds);
+        cli_print("  %-22s %12s %14s %16.9g %12.0f %12.0f %10.2f\n", r->method, distance, from_limit, r->along,
+                  r->nfe[0], r->nfe[1], 1e3 * r->seconds);
     }
-    puts("\ndistance: from the exact gradient of the steps taken (checkpointed), relative, over all parameters\n"
-         "from the ODE's: from the gradient for tolerances a thousand times tighter, the same\n"
-         "along a line: the derivative in a random direction, which a central difference has as well; its solves\n"
-         "take the steps that were taken at the middle");
+    cli_print("\ndistance: from the exact gradient of the steps taken (checkpointed), relative, over all parameters\n"
+              "from the ODE's: from the gradient for tolerances a thousand times tighter, the same\n"
+              "along a line: the derivative in a random direction, which a central difference has as well; its solves\n"
+              "take the steps that were taken at the middle\n");
     if (sizeof(real) < sizeof(double))
-        puts("(In single precision a difference has two or three digits; make PRECISION=double has more.)");
+        cli_print("(In single precision a difference has two or three digits; make PRECISION=double has more.)\n");
     return CLI_DONE;
 }
 

@@ -24,13 +24,13 @@ static void print_begin(void *context, size_t number, size_t total, const char *
     cli_progress *p = context;
     if (p->quiet) return;
     cli_progress_clear_line(p);
-    printf("\n[%zu/%zu] %s, in %s\n", number, total, label, folder);
+    cli_print("\n[%zu/%zu] %s, in %s\n", number, total, label, folder);
 }
 
 static void print_waiting(void *context, size_t runs)
 {
     const cli_progress *p = context;
-    if (!p->quiet) printf("\nwaiting for %zu run%s of other processes\n", runs, runs == 1 ? "" : "s");
+    if (!p->quiet) cli_print("\nwaiting for %zu run%s of other processes\n", runs, runs == 1 ? "" : "s");
     fflush(stdout);
 }
 
@@ -67,10 +67,10 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
         return code;
     }
     char *table = cst_comparison_table(c, CST_TABLE_TEXT);
-    printf("\n%s\nNFE (function evaluations) and rejected steps: means an iteration.%s\nthe table is in "
-           "%s/comparison.csv and "
-           "comparison.md\n",
-           table ? table : "", c->repeats > 1 ? " +-: standard deviation over seeds." : "", c->folder);
+    cli_print("\n%s\nNFE (function evaluations) and rejected steps: means an iteration.%s\nthe table is in "
+              "%s/comparison.csv and "
+              "comparison.md\n",
+              table ? table : "", c->repeats > 1 ? " +-: standard deviation over seeds." : "", c->folder);
     free(table);
     if (cli_flag(line, "--plot") && draw(c->folder, &error) != CST_OK) return cli_fail(&error);
     return status == CST_OK ? CLI_DONE : CLI_FAILED;

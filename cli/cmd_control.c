@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
@@ -34,12 +33,12 @@ static int tell(const cst_control_options *o, const cst_control *control)
 {
     const double end = control->points[control->n - 1].t;
     if (control->reached) {
-        printf("upright from t = %.2f on, until the end at %.2f, within %g rad and %g rad/s\n", control->since, end,
-               o->angle, o->rate);
+        cli_print("upright from t = %.2f on, until the end at %.2f, within %g rad and %g rad/s\n", control->since, end,
+                  o->angle, o->rate);
         return CLI_DONE;
     }
-    printf("not upright at the end, t = %.2f%s%s: it came as close as %.2f rad, at t = %.2f\n", end,
-           control->why[0] ? "; " : "", control->why, control->closest, control->when);
+    cli_print("not upright at the end, t = %.2f%s%s: it came as close as %.2f rad, at t = %.2f\n", end,
+              control->why[0] ? "; " : "", control->why, control->closest, control->when);
     return CLI_FAILED;
 }
 
@@ -55,10 +54,10 @@ static int control_in(const cst_run *run, const cst_control_options *o, const ch
     }
     cst_status status = cst_folder_create(folder, &error);
     if (status == CST_OK) status = cst_control_write(&control, folder, &error);
-    if (status == CST_OK) printf("written: %s/control.csv\n", folder);
+    if (status == CST_OK) cli_print("written: %s/control.csv\n", folder);
     if (status == CST_OK) status = cst_control_draw(&control, folder, &error);
     if (status == CST_OK)
-        printf("drawn: control.png and control-frames.png, also as .svg, and control-animation.gif\n");
+        cli_print("drawn: control.png and control-frames.png, also as .svg, and control-animation.gif\n");
     int code = status == CST_OK ? CLI_DONE : cli_fail(&error);
     if (tell(o, &control) != CLI_DONE) code = CLI_FAILED;
     free(control.points);

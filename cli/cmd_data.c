@@ -18,7 +18,7 @@ static void print_file(void *context, const char *name, cst_npy_type type, const
 {
     char text[CST_SHAPE_TEXT];
     const char *const *folder = context;
-    printf("%s/%-27s  %s  %s\n", *folder, name, cst_npy_type_name(type), cst_shape_text(shape, text));
+    cli_print("%s/%-27s  %s  %s\n", *folder, name, cst_npy_type_name(type), cst_shape_text(shape, text));
 }
 
 /* What another time has left would be lost, or pass for a part of the new data. */

@@ -3,7 +3,6 @@
 #include "core/file.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +17,13 @@ static int evaluate(cst_run *run, const char *name, const cst_part *part)
     cst_evaluation r;
     cst_error error;
     if (cst_trainer_evaluate(&run->trainer, part, &r, &error) != CST_OK) return cli_fail(&error);
-    printf("%-10s  %llu rows  loss %.6g", name, (unsigned long long)r.rows, r.loss);
+    cli_print("%-10s  %llu rows  loss %.6g", name, (unsigned long long)r.rows, r.loss);
     const double bits = cst_experiment_bits(&run->experiment, r.loss);
-    if (isfinite(bits)) printf("  %.4f bits/dim", bits);
-    if (isfinite(r.accuracy)) printf("  accuracy %.2f %%", 100 * r.accuracy);
-    if (r.nfe > 0) printf("  nfe %.1f a batch", r.nfe);
-    if (r.skipped > 0) printf("  %llu rows skipped", (unsigned long long)r.skipped);
-    printf("  %.2f s\n", r.seconds);
+    if (isfinite(bits)) cli_print("  %.4f bits/dim", bits);
+    if (isfinite(r.accuracy)) cli_print("  accuracy %.2f %%", 100 * r.accuracy);
+    if (r.nfe > 0) cli_print("  nfe %.1f a batch", r.nfe);
+    if (r.skipped > 0) cli_print("  %llu rows skipped", (unsigned long long)r.skipped);
+    cli_print("  %.2f s\n", r.seconds);
     return CLI_DONE;
 }
 

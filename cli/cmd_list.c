@@ -20,9 +20,9 @@ static const cli_option options[] = {
 static void print_name(void *context, const cst_catalog_entry *entry)
 {
     const cst_catalog_group **last = context;
-    if (*last != entry->group) printf("%s%s\n", *last ? "\n" : "", entry->group->title);
+    if (*last != entry->group) cli_print("%s%s\n", *last ? "\n" : "", entry->group->title);
     *last = entry->group;
-    printf("  %-22s %s\n", entry->name, entry->summary);
+    cli_print("  %-22s %s\n", entry->name, entry->summary);
 }
 
 /* ---- one thing ----------------------------------------------------------------------------------------------- */
@@ -36,9 +36,9 @@ typedef struct search {
 static void print_key(const cst_key *key)
 {
     const char *fallback = !key->fallback ? "required" : *key->fallback ? key->fallback : "-";
-    printf("  %-18s %-20s %s", key->name, fallback, key->help);
-    for (size_t i = 0; key->choices && key->choices[i]; i++) printf("%s%s", i == 0 ? ": " : ", ", key->choices[i]);
-    putchar('\n');
+    cli_print("  %-18s %-20s %s", key->name, fallback, key->help);
+    for (size_t i = 0; key->choices && key->choices[i]; i++) cli_print("%s%s", i == 0 ? ": " : ", ", key->choices[i]);
+    cli_print("\n");
 }
 
 static void print_thing(void *context, const cst_catalog_entry *entry)
@@ -48,9 +48,9 @@ static void print_thing(void *context, const cst_catalog_entry *entry)
         snprintf(s->nearest, sizeof s->nearest, "%s", entry->name);
     if (strcmp(s->name, entry->name) != 0) return;
     s->found = true;
-    printf("%s (%s): %s\n", entry->name, entry->group->title, entry->summary);
+    cli_print("%s (%s): %s\n", entry->name, entry->group->title, entry->summary);
     const cst_key *key = cst_catalog_next_key(entry, NULL);
-    if (key) printf("  %-18s %-20s %s\n", "key", "default", "what it is");
+    if (key) cli_print("  %-18s %-20s %s\n", "key", "default", "what it is");
     for (; key; key = cst_catalog_next_key(entry, key)) print_key(key);
 }
 
@@ -62,7 +62,7 @@ static int print_whole(char *text)
         cli_complain("out of memory");
         return CLI_FAILED;
     }
-    puts(text);
+    cli_print("%s\n", text);
     free(text);
     return CLI_DONE;
 }
@@ -79,7 +79,7 @@ static int list(const cli_line *line)
     if (line->n_arguments == 0) {
         const cst_catalog_group *last = NULL;
         cst_catalog_visit(print_name, &last);
-        puts("\ncostate list NAME shows its keys with their defaults.");
+        cli_print("\ncostate list NAME shows its keys with their defaults.\n");
         return CLI_DONE;
     }
     search s = {.name = line->arguments[0]};

@@ -3,7 +3,6 @@
 #include "core/text.h"
 #include "train/plot.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
@@ -17,9 +16,9 @@ cst_status cli_draw(const cst_plot *plot, const char *stem, cst_error *error)
     cst_text steps = {0};
     cst_text_printf(&steps, "%s-steps", stem);
     cst_status status = steps.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : cst_plot_draw(plot, stem, error);
-    if (status == CST_OK) printf("drawn: %s.png and .svg\n", stem);
+    if (status == CST_OK) cli_print("drawn: %s.png and .svg\n", stem);
     if (status == CST_OK) status = cst_plot_draw_steps(plot, steps.data, &drawn, error);
-    if (status == CST_OK && drawn) printf("drawn: %s.png and .svg\n", steps.data);
+    if (status == CST_OK && drawn) cli_print("drawn: %s.png and .svg\n", steps.data);
     free(steps.data);
     return status;
 }

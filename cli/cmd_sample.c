@@ -22,7 +22,7 @@ static const cli_option options[] = {
 static void print_file(void *context, const char *path)
 {
     cli_progress_clear_line(context);
-    printf("written: %s\n", path);
+    cli_print("written: %s\n", path);
 }
 
 static bool print_progress(void *context, const char *what, size_t done, size_t total)
@@ -67,7 +67,7 @@ static cst_status write_likelihood(const cst_sampler *s, const parts *chosen, co
         double sum = 0;
         for (size_t i = 0; i < n; i++) sum += (double)logp[i];
         print_file(s->events->context, path);
-        printf("%s: log-likelihood %.6g, the mean of %zu rows\n", chosen->name, sum / (double)n, n);
+        cli_print("%s: log-likelihood %.6g, the mean of %zu rows\n", chosen->name, sum / (double)n, n);
     }
     free(logp);
     free(path);

@@ -2,7 +2,6 @@
 
 #include "core/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
@@ -37,7 +36,7 @@ static int train_in(const cli_line *line, cst_document *document, const char *fo
     cst_run_clear(&run);
     cli_progress_clear_line(&progress);
     if (status == CST_OK) {
-        if (!progress.quiet) printf("the run is in %s\n", folder);
+        if (!progress.quiet) cli_print("the run is in %s\n", folder);
         return CLI_DONE;
     }
     const int code = cli_fail(&error);

@@ -4,7 +4,6 @@
 
 #include "core/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,17 +41,6 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
     }
     cli_complain("%s: expected an integer from %zu to %zu, got \"%s\"", name, min, max, value);
     return false;
-}
-
-void cli_complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fflush(stdout);
-    fputs("costate: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
 }
 
 int cli_refuse(const cst_error *error)

@@ -15,20 +15,21 @@ static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_che
 
 static void print_help(void)
 {
-    printf("costate %s (%s): trains networks with neural ODE layers from JSON configs\n\n", CST_VERSION, CST_REAL_NAME);
+    cli_print("costate %s (%s): trains networks with neural ODE layers from JSON configs\n\n", CST_VERSION,
+              CST_REAL_NAME);
     for (size_t i = 0; commands[i]; i++)
-        printf("  costate %-8s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
-    puts("\n  costate help COMMAND   its options\n  costate --version      version, precision, BLAS\n\n"
-         "Exit codes: 0 done, 1 the run failed, 2 the command or the config was wrong.");
+        cli_print("  costate %-8s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+    cli_print("\n  costate help COMMAND   its options\n  costate --version      version, precision, BLAS\n\n"
+              "Exit codes: 0 done, 1 the run failed, 2 the command or the config was wrong.\n");
 }
 
 static void print_command(const cli_command *command)
 {
-    printf("costate %s %s\n    %s\n", command->name, command->arguments, command->summary);
+    cli_print("costate %s %s\n    %s\n", command->name, command->arguments, command->summary);
     for (const cli_option *o = command->options; o->name; o++) {
         char usage[64];
         snprintf(usage, sizeof usage, "%s %s", o->name, o->value ? o->value : "");
-        printf("  %-22s %s\n", usage, o->help);
+        cli_print("  %-22s %s\n", usage, o->help);
     }
 }
 
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
     cst_blas_own_process();
     const char *name = argc > 1 ? argv[1] : "help";
     if (strcmp(name, "--version") == 0) {
-        printf("costate %s, %s precision, %s\n", CST_VERSION, CST_REAL_NAME, cst_blas_name());
+        cli_print("costate %s, %s precision, %s\n", CST_VERSION, CST_REAL_NAME, cst_blas_name());
         return CLI_DONE;
     }
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {

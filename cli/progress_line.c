@@ -22,7 +22,7 @@ static void note_signal(int number)
 
 void cli_progress_clear_line(cli_progress *p)
 {
-    if (p->shown) fputs("\r\033[K", stdout);
+    if (p->shown) cli_clear_line();
     p->shown = false;
 }
 
@@ -31,7 +31,7 @@ static void print_line(void *context, const char *text)
     cli_progress *p = context;
     if (p->quiet) return;
     cli_progress_clear_line(p);
-    puts(text);
+    cli_print("%s\n", text);
     fflush(stdout);
     p->last = cst_clock();
 }
@@ -46,10 +46,10 @@ static void show(cli_progress *p, const char *text)
 {
     p->last = cst_clock();
     if (p->terminal) {
-        printf("\r\033[K%s", text);
+        cli_show_line(text);
         p->shown = true;
     } else {
-        puts(text);
+        cli_print("%s\n", text);
     }
     fflush(stdout);
 }

@@ -48,7 +48,7 @@ static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
         const size_t size = path->size;
         if (!cJSON_IsObject(from)) {
             cst_text_printf(path, "[%zu]", i);
-        } else if (*child->string && strpbrk(child->string, ".[]\"\\\n\t ") == NULL) {
+        } else if (*child->string && !strpbrk(child->string, ".[]\"\\ ") && cst_text_is_visible(child->string)) {
             cst_text_printf(path, "%s%s", size > 0 ? "." : "", child->string);
         } else { /* a key that would look like something else without quotes */
             cst_text_puts(path, "[");
@@ -61,17 +61,17 @@ static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
     return false;
 }
 
-/* The last `room` characters of a name, what is left out shown by dots, on one line whatever is in it. Returns the
- * characters written. */
+/* The last `room` bytes of a name, what is left out shown by dots, on one line whatever is in it. Returns the bytes written. */
 static size_t put_tail(char *out, const char *name, size_t room)
 {
-    const size_t n = strlen(name);
+    cst_text visible = {0};
+    cst_text_visible(&visible, name);
+    const char *shown = visible.failed ? "..." : visible.data;
+    const size_t n = strlen(shown);
     size_t skipped = n > room ? n - room + 3 : 0;
-    while (((unsigned char)name[skipped] & 0xc0) == 0x80) skipped++; /* begin with a whole character */
-    const int written = snprintf(out, room + 1, "%s%s", skipped > 0 ? "..." : "", name + skipped);
-    for (char *c = out; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
-    }
+    while (((unsigned char)shown[skipped] & 0xc0) == 0x80) skipped++; /* begin with a whole character */
+    const int written = snprintf(out, room + 1, "%s%s", skipped > 0 ? "..." : "", shown + skipped);
+    free(visible.data);
     return (size_t)written;
 }
 

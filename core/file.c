@@ -187,6 +187,25 @@ cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_e
     return cst_new_file_commit(&file, error);
 }
 
+/* O_NONBLOCK: no pipe is waited for. */
+cst_status cst_file_append(const char *path, FILE **stream, cst_error *error)
+{
+    struct stat about;
+    *stream = NULL;
+    const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+              handle = open(path, flags, 0666);
+    if (handle < 0 && errno == ELOOP)
+        return cst_fail(error, CST_EIO, "%s: is a symbolic link; not written through", path);
+    if (handle < 0) return cst_fail_io(error, path, "cannot write", errno);
+    const bool plain = fstat(handle, &about) == 0 && S_ISREG(about.st_mode);
+    if (plain) *stream = fdopen(handle, "a+");
+    const int number = errno;
+    if (*stream) return CST_OK;
+    close(handle);
+    return plain ? cst_fail_io(error, path, "cannot write", number)
+                 : cst_fail(error, CST_EIO, "%s: is not a regular file; not written to", path);
+}
+
 /* ---- paths --------------------------------------------------------------------------------------------------- */
 
 bool cst_path_exists(const char *path)
@@ -199,6 +218,31 @@ bool cst_path_is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool cst_path_is_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+bool cst_name_is_plain(const char *name)
+{
+    const size_t n = strlen(name);
+    if (n == 0 || n > CST_LONGEST_NAME || name[0] == '.' || name[0] == '-') return false;
+    return !strchr(name, '/') && cst_text_is_visible(name);
+}
+
+bool cst_path_stays_below(const char *path)
+{
+    if (!*path || *path == '/') return false;
+    for (const char *part = path; *part;) {
+        const size_t n = strcspn(part, "/");
+        if (n == 2 && memcmp(part, "..", 2) == 0) return false;
+        part += n;
+        part += strspn(part, "/");
+    }
+    return true;
 }
 
 cst_status cst_folder_lock(const char *path, int *lock, cst_error *error)

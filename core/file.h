@@ -42,6 +42,10 @@ void cst_folder_tidy(const char *folder, const char *const *names);
 /* All of that at once. */
 CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error);
 
+/* Open a file to add to its end, and to read; it is made if it is not there. CST_EIO also where it is no plain file: what is added to a
+ * link would end up in somebody else's file. */
+CST_MUST_CHECK cst_status cst_file_append(const char *path, FILE **stream, cst_error *error);
+
 /* ---- paths --------------------------------------------------------------------------------------------------- */
 
 bool cst_path_exists(const char *path);
@@ -54,6 +58,16 @@ CST_MUST_CHECK cst_status cst_folder_create(const char *path, cst_error *error);
  * them was first; CST_EIO. *lock is -1 where there is none, and cst_folder_unlock then does nothing. */
 CST_MUST_CHECK cst_status cst_folder_lock(const char *path, int *lock, cst_error *error);
 void cst_folder_unlock(int *lock);
+
+/* Whether a name that is not the user's own may become that of a folder, or a part of it: 1 to CST_LONGEST_NAME bytes, none of them a
+ * slash or a control character, the first neither '.' nor '-'. CST_NAME_RULE says so in a message. */
+enum { CST_LONGEST_NAME = 200 }; /* file systems allow 255: room for "-compare" and the like */
+#define CST_NAME_RULE                                                                                                  \
+    "a name for a folder (1 to 200 bytes without '/' or control characters, not beginning with '.' or '-')"
+bool cst_name_is_plain(const char *name);
+/* Whether a path that is not the user's own stays below the folder it is in: relative, without "..". */
+bool cst_path_stays_below(const char *path);
+bool cst_path_is_link(const char *path); /* symbolic, wherever it leads */
 
 /* "FOLDER/NAME", to be freed with free(); NULL if out of memory. */
 char *cst_path_join(const char *folder, const char *name);

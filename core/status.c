@@ -1,5 +1,7 @@
 #include "core/status.h"
 
+#include "core/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -33,7 +35,10 @@ cst_status cst_fail_at(cst_error *error, cst_status status, const char *file, in
     error->line = line;
     va_list args;
     va_start(args, format);
-    vsnprintf(error->message, sizeof error->message, format, args);
+    const int n = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
+    /* A message that is too long ends with a whole character. */
+    const size_t room = sizeof error->message - 1;
+    if (n > 0 && (size_t)n >= room) error->message[cst_utf8_whole(error->message, room)] = '\0';
     return status;
 }

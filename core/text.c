@@ -64,12 +64,20 @@ void cst_text_cut(cst_text *text, size_t size)
     text->data[size] = '\0';
 }
 
+/* Whether U+0080 .. U+009F stands at s: control characters as well, U+009B begins an escape sequence as ESC [ does. */
+static bool is_c1(const char *s)
+{
+    return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0;
+}
+
 void cst_text_quote(cst_text *text, const char *string)
 {
     cst_text_add(text, "\"", 1);
     for (const char *s = string; *s; s++) {
         const unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') {
+        if (is_c1(s)) {
+            cst_text_printf(text, "\\u%04x", (unsigned char)*++s);
+        } else if (c == '"' || c == '\\') {
             const char escaped[2] = {'\\', *s};
             cst_text_add(text, escaped, 2);
         } else if (c == '\n') {
@@ -83,6 +91,40 @@ void cst_text_quote(cst_text *text, const char *string)
         }
     }
     cst_text_add(text, "\"", 1);
+}
+
+/* Bytes of the character at s, which is not its end; 0 if it may not be shown. */
+static size_t shown_size(const char *s)
+{
+    const unsigned char c = (unsigned char)*s;
+    return c < 0x20 || c == 0x7f || is_c1(s) ? 0 : cst_utf8_size(s, strnlen(s, 4));
+}
+
+void cst_text_visible(cst_text *text, const char *string)
+{
+    cst_text_add(text, "", 0); /* of an empty string there is a text, too */
+    while (*string) {
+        const size_t n = shown_size(string);
+        const char c = *string;
+        if (n > 0)
+            cst_text_add(text, string, n);
+        else if (c == '\n' || c == '\t' || c == '\r')
+            cst_text_puts(text, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+        else if (is_c1(string))
+            cst_text_printf(text, "\\u%04x", (unsigned char)string[1]);
+        else
+            cst_text_printf(text, "\\x%02x", (unsigned char)c);
+        string += n > 0 ? n : is_c1(string) ? 2 : 1;
+    }
+}
+
+bool cst_text_is_visible(const char *string)
+{
+    for (size_t n; *string; string += n) {
+        n = shown_size(string);
+        if (n == 0) return false;
+    }
+    return true;
 }
 
 void cst_text_number(cst_text *text, double value)
@@ -122,6 +164,16 @@ size_t cst_utf8_cut(const char *s, size_t n, size_t limit)
     if (n <= limit) return n;
     while (limit > 0 && ((unsigned char)s[limit] & 0xc0) == 0x80) limit--;
     return limit;
+}
+
+size_t cst_utf8_whole(const char *s, size_t n)
+{
+    size_t first = n; /* byte of the last character */
+    for (size_t i = 0; i < 3 && first > 0 && ((unsigned char)s[first - 1] & 0xc0) == 0x80; i++) first--;
+    if (first == 0 || (unsigned char)s[first - 1] < 0xc0) return n;
+    const unsigned char lead = (unsigned char)s[--first];
+    const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    return first + size > n ? first : n;
 }
 
 void cst_text_excerpt(cst_text *text, const char *string)

@@ -60,6 +60,11 @@ check_includes() {
     twice=$(find $library cli tests bench -name '*.[ch]' -printf '%f\n' 2>/dev/null | grep -v '^registry\.' | sort | uniq -d)
     [ -z "$twice" ] || wrong "file names that are not unique: $twice"
     grep -nE '\b(exit|abort|printf|puts|putchar) *\(' $(find $library -name '*.c') /dev/null && wrong "the library neither prints nor exits"
+    # One file escapes what it prints.
+    grep -nE '\b(v?f?printf|f?puts|f?putc|putchar|fwrite|perror) *\(' $(find cli -name '*.c' ! -name output.c) /dev/null &&
+        wrong "only cli/output.c prints"
+    grep -nE '\b(system|popen|exec[vl]p?e?)\(|/bin/sh' $(find $library cli -name '*.c') /dev/null && wrong "nothing runs a shell"
+    grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only train/gnuplot.c starts programs"
 }
 
 check_headers() { # each compiles alone, in C and in C++

@@ -22,14 +22,14 @@ for config in spiral fashion_odenet mnist_odenet; do
     } >"$out/$config.md"
 done
 {
-    echo "set terminal pngcairo size 1500,420 font 'sans,10' background rgb 'white'; set output '$out/gradients.png'"
+    echo "set terminal pngcairo size 1500,420 font 'sans,10' background rgb 'white'; set output 'gradients.png'"
     echo "set logscale xy; set format xy '10^{%T}'; set xlabel 'rtol = atol'; set ylabel 'distance from the exact gradient'"
     echo "set grid; set key bottom right; set multiplot layout 1,3; set xrange [1e-8:1e-2] reverse"
     for config in spiral fashion_odenet mnist_odenet; do
         echo "set title '$config' noenhanced"
-        echo "plot '< grep backsolve $out/$config.dat' using 1:3 with linespoints title 'backsolve', \\"
-        echo "     '< grep interpolating $out/$config.dat' using 1:3 with linespoints title 'interpolating', x title 'the tolerance' dashtype 2 linecolor rgb 'gray'"
+        echo "plot '< grep backsolve $config.dat' using 1:3 with linespoints title 'backsolve', \\"
+        echo "     '< grep interpolating $config.dat' using 1:3 with linespoints title 'interpolating', x title 'the tolerance' dashtype 2 linecolor rgb 'gray'"
     done
 } >"$out/gradients.gp"
-gnuplot "$out/gradients.gp"
+(cd "$out" && gnuplot gradients.gp) # names of the script's own alone: what FOLDER is called is no command
 cat "$out"/{spiral,fashion_odenet,mnist_odenet}.md

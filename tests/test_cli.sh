@@ -258,6 +258,9 @@ if command -v gnuplot >/dev/null; then
     run plot traced
     ok "steps are drawn" [ -s traced/plot-steps.png ]
     ok "gnuplot has nothing to say about steps" [ ! -s err ]
+    run train config.json --out fixed --set trace_every=4 --set epochs=1 --set 'model.layers[2].solver={"method": "rk4"}' --quiet
+    run plot fixed
+    ok "... nor about steps of one size" [ "$code" -eq 0 -a -s fixed/plot-steps.svg -a ! -s err ]
     run plot a
     ok "plot" [ "$code" -eq 0 ]
     ok "plot is a PNG" [ "$(head -c 4 a/plot.png | tail -c 3)" = PNG ]

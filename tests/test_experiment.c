@@ -82,13 +82,26 @@ static void check_mistakes(const mistake *mistakes, size_t n, cst_status expecte
         check_failure(make_document(good, mistakes[i].settings, 3), expected, mistakes[i].message);
 }
 
+#define NAME_EXPECTED                                                                                                  \
+    "test.json: name: expected a name for a folder (1 to 200 bytes without '/' or control characters, not beginning "  \
+    "with '.' or '-'), got "
+#define TEN "0123456789"
+
 static const mistake root_mistakes[] = {
     {{{"epoch", "1"}}, "test.json: epoch: unknown key; the nearest known one is \"epochs\""},
     {{{"type", "1"}}, "test.json: type: unknown key; the nearest known one is \"name\""},
     {{{"name", "3"}}, "test.json: name: expected a string, got 3"},
-    {{{"name", "''"}}, "test.json: name: expected a name for a folder, got \"\""},
-    {{{"name", "'.a'"}}, "test.json: name: expected a name for a folder, got \".a\""},
-    {{{"name", "'a/b'"}}, "test.json: name: expected a name for a folder, got \"a/b\""},
+    {{{"name", "''"}}, NAME_EXPECTED "\"\""},
+    {{{"name", "'.a'"}}, NAME_EXPECTED "\".a\""},
+    {{{"name", "'..'"}}, NAME_EXPECTED "\"..\""},
+    {{{"name", "'-a'"}}, NAME_EXPECTED "\"-a\""},
+    {{{"name", "'a/b'"}}, NAME_EXPECTED "\"a/b\""},
+    {{{"name", "'a\\u001b[31mb'"}}, NAME_EXPECTED "\"a\\u001b[31mb\""},
+    {{{"name", "'a\\nb'"}}, NAME_EXPECTED "\"a\\nb\""},
+    {{{"name", "'a\\u007fb'"}}, NAME_EXPECTED "\"a\\u007fb\""},
+    {{{"name", "'a\\u009bb'"}}, NAME_EXPECTED "\"a\\u009bb\""},
+    {{{"name", "'" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "x'"}},
+     NAME_EXPECTED "\"" TEN TEN TEN TEN TEN TEN "..."},
     {{{"seed", "-1"}}, "test.json: seed: expected a non-negative integer, got -1"},
     {{{"seed", "1.5"}}, "test.json: seed: expected a non-negative integer, got 1.5"},
     {{{"seed", "1e16"}}, "test.json: seed: expected an integer from 0 to 9007199254740992, got 1e+16"},

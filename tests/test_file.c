@@ -41,6 +41,82 @@ static void test_leftovers(void **state)
         if (is_leftover(others[i], dead)) fail_msg("%s", others[i]);
 }
 
+static void test_names(void **state)
+{
+    (void)state;
+    char long_name[CST_LONGEST_NAME + 2];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[CST_LONGEST_NAME] = '\0';
+    const char *const plain[] = {
+        "a", "a b", "`touch x`", "x'\"$(y)|<>\\", "a..b", "a-b", "a.b", "\xc3\xa9\xe6\xbc\xa2", long_name};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (!cst_name_is_plain(plain[i])) fail_msg("%s", plain[i]);
+    char longer[CST_LONGEST_NAME + 2];
+    memset(longer, 'n', sizeof longer);
+    longer[CST_LONGEST_NAME + 1] = '\0';
+    const char *const others[] = {"",
+                                  ".",
+                                  "..",
+                                  ".a",
+                                  "-a",
+                                  "a/b",
+                                  "/",
+                                  "a/",
+                                  "a\x1b[m",
+                                  "a\nb",
+                                  "a\xc2\x9b"
+                                  "m",
+                                  "a\x7f",
+                                  "\xff",
+                                  longer};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (cst_name_is_plain(others[i])) fail_msg("%s", others[i]);
+}
+
+static void test_paths_below(void **state)
+{
+    (void)state;
+    const char *const below[] = {"a", "a/b", "a//b/", "./a", "..a/b", "a../...", "~/a", "a/."};
+    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++)
+        if (!cst_path_stays_below(below[i])) fail_msg("%s", below[i]);
+    const char *const elsewhere[] = {"", "/", "/etc", "..", "../a", "a/..", "a/../b", "a//..//b", "a/b/../../.."};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+        if (cst_path_stays_below(elsewhere[i])) fail_msg("%s", elsewhere[i]);
+}
+
+/* What is added to a file is added to that file, not to where a link leads, and no pipe is waited for. */
+static void test_append(void **state)
+{
+    (void)state;
+    char path[TEST_PATH], target[TEST_PATH], content[16] = "", expected[TEST_PATH + 80];
+    FILE *stream;
+    cst_error error;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(cst_file_append(test_path("log", path), &stream, &error), CST_OK);
+        assert_int_equal(fputs("ab", stream), 1);
+        assert_int_equal(fclose(stream), 0);
+    }
+    assert_int_equal(test_read("log", content, sizeof content), 4);
+    assert_string_equal(content, "abab");
+    static const char *const reasons[] = {"is a symbolic link; not written through",
+                                          "is a symbolic link; not written through",
+                                          "is not a regular file; not written to", "cannot write: Is a directory"};
+    test_path("to", path);
+    for (size_t i = 0; i < 4; i++) {
+        const int made = i == 0   ? symlink(test_path("log", target), path)
+                         : i == 1 ? symlink("/dev/null", path)
+                         : i == 2 ? mkfifo(path, 0600)
+                                  : mkdir(path, 0700);
+        assert_int_equal(made, 0);
+        assert_int_equal(cst_file_append(path, &stream, &error), CST_EIO);
+        assert_null(stream);
+        snprintf(expected, sizeof expected, "%s: %s", path, reasons[i]);
+        assert_string_equal(error.message, expected);
+        assert_int_equal(i == 3 ? rmdir(path) : unlink(path), 0);
+    }
+    assert_int_equal(test_read("log", content, sizeof content), 4);
+}
+
 static void test_tidy(void **state)
 {
     (void)state;
@@ -74,9 +150,8 @@ static void test_reasons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leftovers),
-        cmocka_unit_test(test_tidy),
-        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_leftovers), cmocka_unit_test(test_names), cmocka_unit_test(test_paths_below),
+        cmocka_unit_test(test_append),    cmocka_unit_test(test_tidy),  cmocka_unit_test(test_reasons),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -36,6 +36,59 @@ static void test_buffer(void **state)
     free(text.data);
 }
 
+static void test_visible(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *visible, *quoted;
+    } cases[] = {
+        {"", "", "\"\""},
+        {"plain \\ `x` \"y\" 'z' {a}_b^c", "plain \\ `x` \"y\" 'z' {a}_b^c", NULL},
+        {"\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x99\x82 \xc2\xa0", "\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x99\x82 \xc2\xa0",
+         "\"\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x99\x82 \xc2\xa0\""},
+        {"\x1b[31mred\x1b]0;title\x07", "\\x1b[31mred\\x1b]0;title\\x07", "\"\\u001b[31mred\\u001b]0;title\\u0007\""},
+        {"a\rb\bc\nd\te\x7f", "a\\rb\\x08c\\nd\\te\\x7f", "\"a\\u000db\\u0008c\\nd\\te\\u007f\""},
+        {"\xc2\x80\xc2\x9b"
+         "2J\xc2\x9f",
+         "\\u0080\\u009b2J\\u009f", "\"\\u0080\\u009b2J\\u009f\""},
+        {"\x9b"
+         "2J\xff\xc3(\xe2\x82",
+         "\\x9b2J\\xff\\xc3(\\xe2\\x82", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cst_text text = {0}, twice = {0}, quoted = {0};
+        cst_text_visible(&text, cases[i].text);
+        assert_string_equal(text.data, cases[i].visible);
+        cst_text_visible(&twice, text.data);
+        assert_string_equal(twice.data, cases[i].visible);
+        assert_int_equal(cst_text_is_visible(cases[i].text), strcmp(cases[i].text, cases[i].visible) == 0);
+        cst_text_quote(&quoted, cases[i].text);
+        if (cases[i].quoted) assert_string_equal(quoted.data, cases[i].quoted);
+        free(text.data), free(twice.data), free(quoted.data);
+    }
+}
+
+/* A text that is cut anywhere ends with a whole character, and loses no other one. */
+static void test_whole(void **state)
+{
+    (void)state;
+    static const char text[] = "a\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x99\x82z";
+    static const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    for (size_t n = 0; n < sizeof text; n++) assert_int_equal(cst_utf8_whole(text, n), whole[n]);
+    assert_int_equal(cst_utf8_whole("\x80\x80", 2), 2);
+    cst_error error;
+    char name[600];
+    for (size_t shift = 0; shift < 3; shift++) { /* two bytes each, so that one of two shifts cuts one in two */
+        memset(name, 'x', shift);
+        for (size_t i = shift; i + 2 < sizeof name; i += 2) memcpy(name + i, "\xc3\xa9", 3);
+        cst_fail(&error, CST_EARG, "%s", name);
+        const size_t n = strlen(error.message);
+        assert_in_range(n, sizeof error.message - 2, sizeof error.message - 1);
+        assert_int_equal(n % 2, shift % 2);
+        assert_memory_equal(error.message, name, n);
+    }
+}
+
 static void test_utf8(void **state)
 {
     (void)state;
@@ -104,9 +157,8 @@ static void test_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buffer),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_buffer), cmocka_unit_test(test_visible),  cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_utf8),   cmocka_unit_test(test_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

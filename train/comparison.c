@@ -3,7 +3,6 @@
 #include "core/file.h"
 #include "core/text.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -114,13 +113,14 @@ static cst_status make_config(const cst_comparison *c, size_t i, cst_document **
     return status;
 }
 
-/* A label's letters, digits and signs, the rest as dashes: a name for a folder. */
+/* A label's letters, digits and signs, the rest as dashes: a name for a folder, in any locale. */
 static void to_folder_name(char *name)
 {
+    static const char kept[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     char *to = name;
     for (const char *from = name; *from; from++) {
-        const bool plain = isalnum((unsigned char)*from) || strchr("._+-", *from);
-        if (plain)
+        const bool begins = to > name || !strchr(".-", *from);
+        if (strchr(kept, *from) && begins)
             *to++ = *from;
         else if (to > name && to[-1] != '-')
             *to++ = '-';
@@ -139,6 +139,8 @@ static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v
     v->folder = label.failed ? NULL : copy(label.data, label.size);
     if (!v->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     to_folder_name(v->folder);
+    if (!cst_name_is_plain(v->folder))
+        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got it from the label \"%s\"", v->label);
     for (size_t j = 0; j < i; j++) {
         if (strcmp(v->folder, c->variants[j].folder) == 0)
             return cst_fail(error, CST_EARG, "two variants have the same name: \"%s\" and \"%s\"", c->variants[j].label,
@@ -254,6 +256,22 @@ static cst_status train(cst_comparison *c, const turn *now, cst_document *docume
     return status;
 }
 
+/* A folder's runs are made in it, not where somebody's links lead: of the path, what comes after the first n bytes. */
+static cst_status refuse_links(char *path, size_t n, cst_error *error)
+{
+    cst_status status = CST_OK;
+    for (char *end = path + n; status == CST_OK && *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char rest = *end;
+        *end = '\0';
+        if (cst_path_is_link(path))
+            status = cst_fail(error, CST_EIO, "%s: is a symbolic link; no run is written through it", path);
+        *end = rest;
+    }
+    return status;
+}
+
 static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_comparison_events *events,
                           cst_error *error)
 {
@@ -265,8 +283,9 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     snprintf(number, sizeof number, "%llu", seed);
     CST_TRY(make_config(c, i, &document, error));
     cst_text_printf(&folder, "%s/%s/seed-%llu", c->folder, v->folder, seed);
-    cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory")
-                                      : cst_config_put(cst_document_root(document), "seed", number, error);
+    cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
+    if (status == CST_OK) status = refuse_links(folder.data, strlen(c->folder), error);
+    if (status == CST_OK) status = cst_config_put(cst_document_root(document), "seed", number, error);
     if (status == CST_OK) status = train(c, &(turn){i, repeat, folder.data}, document, events, error);
     v->done[repeat] = status == CST_OK;
     v->tried[repeat] = status != CST_EBUSY;

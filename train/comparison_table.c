@@ -72,7 +72,7 @@ static const struct {
     {"nfe_paper", "nfe_paper", nfe_paper, 0},
     {"seconds", "seconds", seconds, 1},
 };
-enum { N_COLUMNS = sizeof columns / sizeof columns[0], CELL = 160 };
+enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
 typedef struct moments {
     size_t n;
@@ -108,69 +108,94 @@ static bool shown(const cst_comparison *c, size_t column)
 
 /* ---- text and Markdown --------------------------------------------------------------------------------------- */
 
-static int print_value(char *to, size_t size, double value, int digits)
+static void put_value(cst_text *cell, double value, int digits)
 {
-    return digits < 0 ? snprintf(to, size, "%.*g", -digits, value) : snprintf(to, size, "%.*f", digits, value);
+    if (digits < 0)
+        cst_text_printf(cell, "%.*g", -digits, value);
+    else
+        cst_text_printf(cell, "%.*f", digits, value);
 }
 
-static void print_cell(const cst_comparison *c, const cst_variant *v, size_t column, char cell[CELL])
+static void put_moments(const cst_comparison *c, const cst_variant *v, size_t column, cst_text *cell)
 {
     const moments m = moments_of(c, v, column);
     const int digits = columns[column].digits;
-    int n = isfinite(m.mean) ? print_value(cell, CELL, m.mean, digits) : snprintf(cell, CELL, "-");
-    if (isfinite(m.mean) && isfinite(m.deviation)) {
-        n += snprintf(cell + n, CELL - (size_t)n, " +- ");
-        n += print_value(cell + n, CELL - (size_t)n, m.deviation, digits);
+    if (!isfinite(m.mean)) {
+        cst_text_puts(cell, "-");
+        return;
+    }
+    put_value(cell, m.mean, digits);
+    if (isfinite(m.deviation)) {
+        cst_text_puts(cell, " +- ");
+        put_value(cell, m.deviation, digits);
     }
     /* What the paper's tables say: how much less than the first variant. */
     const double first = moments_of(c, &c->variants[0], column).mean;
-    if (columns[column].of == backward_nfe && v != c->variants && first > 0 && isfinite(m.mean))
-        snprintf(cell + n, CELL - (size_t)n, " (%+.0f %%)", 100 * (m.mean / first - 1));
+    if (columns[column].of == backward_nfe && v != c->variants && first > 0)
+        cst_text_printf(cell, " (%+.0f %%)", 100 * (m.mean / first - 1));
 }
 
-static void print_label(const cst_comparison *c, const cst_variant *v, char cell[CELL])
+/* A label on one line; what Markdown or HTML would take for markup, such as the | that ends a cell, is escaped. */
+static void put_label(const cst_comparison *c, const cst_variant *v, bool markdown, cst_text *cell)
 {
     size_t failed = 0;
+    cst_text label = {0};
+    cst_text_visible(&label, v->label);
+    cell->failed = cell->failed || label.failed;
+    for (const char *s = label.data; !label.failed && *s; s++) {
+        if (markdown && strchr("\\`*_{}[]<>|~$&#!", *s)) cst_text_puts(cell, "\\");
+        cst_text_add(cell, s, 1);
+    }
+    free(label.data);
     for (size_t r = 0; r < c->repeats; r++) failed += !v->done[r];
-    if (failed == 0)
-        snprintf(cell, CELL, "%s", v->label);
-    else
-        snprintf(cell, CELL, "%.100s (%zu of %zu failed)", v->label, failed, c->repeats);
+    if (failed > 0) cst_text_printf(cell, " (%zu of %zu failed)", failed, c->repeats);
 }
 
-/* Row 0 is the titles, row i + 1 variant i; column 0 the labels. */
-static void print_any(const cst_comparison *c, size_t row, size_t column, char cell[CELL])
+/* Row 0 is the titles, row i + 1 variant i; column 0 the labels. Takes the place of what the cell was. */
+static void put_any(const cst_comparison *c, size_t row, size_t column, bool markdown, cst_text *cell)
 {
-    if (row == 0)
-        snprintf(cell, CELL, "%s", column == 0 ? "" : columns[column - 1].title);
-    else if (column == 0)
-        print_label(c, &c->variants[row - 1], cell);
-    else
-        print_cell(c, &c->variants[row - 1], column - 1, cell);
+    cst_text_cut(cell, 0);
+    cst_text_puts(cell, row > 0 || column == 0 ? "" : columns[column - 1].title);
+    if (row > 0 && column == 0) put_label(c, &c->variants[row - 1], markdown, cell);
+    if (row > 0 && column > 0) put_moments(c, &c->variants[row - 1], column - 1, cell);
+}
+
+/* Characters, not bytes. */
+static size_t width_of(const cst_text *cell)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cell->size; i++) n += ((unsigned char)cell->data[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static void put_row(const cst_comparison *c, size_t row, bool markdown, const size_t *width, cst_text *cell,
+                    cst_text *text)
+{
+    for (size_t column = 0; column <= N_COLUMNS; column++) {
+        if (column > 0 && !shown(c, column - 1)) continue;
+        put_any(c, row, column, markdown, cell);
+        const int room = (int)(width[column] - width_of(cell));
+        cst_text_puts(text, column > 0 ? (markdown ? " | " : "   ") : (markdown ? "| " : ""));
+        if (column > 0) cst_text_printf(text, "%*s", room, "");
+        cst_text_add(text, cell->data, cell->size);
+        if (column == 0) cst_text_printf(text, "%*s", room, "");
+    }
+    cst_text_puts(text, markdown ? " |\n" : "\n");
 }
 
 static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
 {
     size_t width[N_COLUMNS + 1] = {0};
-    char cell[CELL];
+    cst_text cell = {0};
     for (size_t row = 0; row <= c->n_variants; row++) {
         for (size_t column = 0; column <= N_COLUMNS; column++) {
             if (column > 0 && !shown(c, column - 1)) continue;
-            print_any(c, row, column, cell);
-            if (strlen(cell) > width[column]) width[column] = strlen(cell);
+            put_any(c, row, column, markdown, &cell);
+            if (width_of(&cell) > width[column]) width[column] = width_of(&cell);
         }
     }
-    for (size_t row = 0; row <= c->n_variants; row++) {
-        for (size_t column = 0; column <= N_COLUMNS; column++) {
-            if (column > 0 && !shown(c, column - 1)) continue;
-            print_any(c, row, column, cell);
-            const int w = (int)width[column];
-            if (column == 0)
-                cst_text_printf(text, "%s%-*s", markdown ? "| " : "", w, cell);
-            else
-                cst_text_printf(text, "%s%*s", markdown ? " | " : "   ", w, cell);
-        }
-        cst_text_puts(text, markdown ? " |\n" : "\n");
+    for (size_t row = 0; row <= c->n_variants && !cell.failed; row++) {
+        put_row(c, row, markdown, width, &cell, text);
         if (row > 0 || !markdown) continue;
         for (size_t column = 0; column <= N_COLUMNS; column++) {
             if (column > 0 && !shown(c, column - 1)) continue;
@@ -178,6 +203,8 @@ static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
         }
         cst_text_puts(text, "|\n");
     }
+    text->failed = text->failed || cell.failed;
+    free(cell.data);
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------------------------- */

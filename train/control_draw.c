@@ -38,8 +38,8 @@ static cst_status draw_curves(const cst_control *control, const char *stem, cst_
     put_curves(&data, control);
     for (int i = 0; i < 3; i++)
         cst_text_printf(&panels,
-                        "\nset title \"%s\"\nplot $c using 1:%d with lines linestyle 1 title \"%s_1\" noenhanced, \\\n"
-                        "  $c using 1:%d with lines linestyle 2 title \"%s_2\" noenhanced\n",
+                        "\nset title \"%s\"\nplot $c using 1:%d with lines linestyle 1 title \"%s_1\", \\\n"
+                        "  $c using 1:%d with lines linestyle 2 title \"%s_2\"\n",
                         titles[i], 2 + 2 * i, names[i], 3 + 2 * i, names[i]);
     const cst_status status = cst_gnuplot_draw(stem, &data, &panels, CST_GNUPLOT_CURVES(3, 1), error);
     free(data.data);

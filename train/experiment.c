@@ -1,5 +1,6 @@
 #include "train/experiment.h"
 
+#include "core/file.h"
 #include "core/parallel.h"
 #include "layers/bijection.h"
 #include "models/flow.h"
@@ -199,8 +200,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     e->clip_grad_norm = s->clip_grad_norm;
     e->on_failure = (cst_on_failure)s->on_failure;
     e->monitor = (cst_monitor)s->monitor;
-    if (!*e->name || e->name[0] == '.' || strchr(e->name, '/'))
-        return cst_config_expected(cst_config_get(root, "name"), "a name for a folder", error);
+    if (!cst_name_is_plain(e->name)) return cst_config_expected(cst_config_get(root, "name"), CST_NAME_RULE, error);
     if (cst_config_present(s->early_stopping)) {
         e->early_stopping.enabled = true;
         CST_TRY(cst_config_read(s->early_stopping, cst_early_stopping_keys, false, &e->early_stopping, error));

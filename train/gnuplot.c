@@ -9,10 +9,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+static const char *const pictures[] = {"png", "svg", NULL}, *const animation[] = {"gif", NULL};
 
 void cst_gnuplot_number(cst_text *text, double value)
 {
@@ -21,6 +24,50 @@ void cst_gnuplot_number(cst_text *text, double value)
         cst_text_number(text, value);
     else
         cst_text_puts(text, "NaN");
+}
+
+/* In single quotes gnuplot expands nothing: no back-quotes, macros or escapes. A quote stands in a string of its own, as in
+ * 'it'."'".'s': gnuplot 5.4 knows '' for it only behind another character, and takes other doubled quotes for the string's end. */
+static void put_quoted(cst_text *text, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '\'')
+            cst_text_puts(text, "'.\"'\".'");
+        else
+            cst_text_add(text, s + i, 1);
+    }
+}
+
+void cst_gnuplot_text(cst_text *text, const char *string)
+{
+    cst_text visible = {0};
+    cst_text_visible(&visible, string);
+    text->failed = text->failed || visible.failed;
+    cst_text_puts(text, "'");
+    for (const char *s = visible.data, *end; !visible.failed && *s; s = end) {
+        /* gnuplot writes > into SVG as it is, and XML forbids ]]>: a space stands in it. */
+        end = strstr(s, "]]>");
+        end = end ? end + 2 : s + strlen(s);
+        put_quoted(text, s, (size_t)(end - s));
+        if (*end) cst_text_puts(text, " ");
+    }
+    cst_text_puts(text, "'");
+    free(visible.data);
+}
+
+/* STEM.END as an expression of the script, byte for byte. A name is no command: one that begins with | or ~ or - begins with ./
+ * instead; a control character, which may not stand in single quotes, is an escape in double quotes. */
+static void put_path(cst_text *text, const char *stem, const char *end)
+{
+    cst_text_puts(text, stem[0] == '/' ? "'" : "'./");
+    for (const char *s = stem; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7f)
+            cst_text_printf(text, "'.\"\\%03o\".'", c);
+        else
+            put_quoted(text, s, 1);
+    }
+    cst_text_printf(text, ".%s'", end);
 }
 
 static void put_head(cst_text *text, const cst_text *data)
@@ -37,23 +84,42 @@ static void put_head(cst_text *text, const cst_text *data)
 static void put_panels(cst_text *text, const char *stem, const cst_text *panels, cst_gnuplot_grid grid)
 {
     for (int svg = 0; svg < 2; svg++) {
-        cst_text_printf(text, "\nset terminal %s size %d,%d font \"%s\" background rgb \"white\"\nset output ",
-                        svg ? "svg" : "pngcairo", grid.across * grid.width, grid.down * grid.height,
-                        svg ? "sans,11" : "sans,10");
-        cst_text_quote(text, stem);
-        cst_text_printf(text, ".\".%s\"\nset multiplot layout %d,%d\n", svg ? "svg" : "png", grid.down, grid.across);
+        cst_text_printf(
+            text, "\nset terminal %s noenhanced size %d,%d font \"%s\" background rgb \"white\"\nset output ",
+            svg ? "svg" : "pngcairo", grid.across * grid.width, grid.down * grid.height, svg ? "sans,11" : "sans,10");
+        put_path(text, stem, pictures[svg]);
+        cst_text_printf(text, "\nset multiplot layout %d,%d\n", grid.down, grid.across);
         cst_text_add(text, panels->data, panels->size);
         cst_text_puts(text, "unset multiplot\nunset output\n");
     }
 }
 
-/* `quiet`: gnuplot tells how many pictures it has animated, on stderr. */
+/* gnuplot would write through a link to wherever it leads: what is no plain file of one name makes room for a new one. */
+static cst_status make_room(const char *stem, const char *const *ends, cst_error *error)
+{
+    cst_status status = CST_OK;
+    for (size_t i = 0; status == CST_OK && ends[i]; i++) {
+        struct stat about;
+        cst_text path = {0};
+        cst_text_printf(&path, "%s.%s", stem, ends[i]);
+        if (path.failed)
+            status = cst_fail(error, CST_ENOMEM, "out of memory");
+        else if (lstat(path.data, &about) == 0 && !(S_ISREG(about.st_mode) && about.st_nlink == 1) &&
+                 unlink(path.data) != 0)
+            status = cst_fail_io(error, path.data, "cannot replace", errno);
+        free(path.data);
+    }
+    return status;
+}
+
+/* A script's name is no option; nothing but the script says what is drawn (-d: no settings of the user's).
+ * `quiet`: gnuplot tells how many pictures it has animated, on stderr. */
 static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 {
-    char program[] = "gnuplot";
-    char *argument = strdup(script);
+    char program[] = "gnuplot", defaults[] = "-d";
+    char *argument = script[0] == '/' ? strdup(script) : cst_path_join(".", script);
     if (!argument) return cst_fail(error, CST_ENOMEM, "out of memory");
-    char *const arguments[] = {program, argument, NULL};
+    char *const arguments[] = {program, defaults, argument, NULL};
     pid_t child;
     int result = 0;
     posix_spawn_file_actions_t actions;
@@ -77,13 +143,16 @@ static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 
 /* Keep the script as STEM.gp, unless it or what it is made of has failed, and run it. */
 static cst_status finish(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
-                         bool quiet, cst_error *error)
+                         const char *const *ends, cst_error *error)
 {
     cst_text path = {0};
     cst_text_printf(&path, "%s.gp", stem);
     cst_status status = data->failed || panels->failed || script->failed || path.failed
                             ? cst_fail(error, CST_ENOMEM, "out of memory")
                             : cst_file_replace(path.data, script->data, script->size, error);
+    if (status == CST_OK) status = make_room(stem, ends, error);
+    /* gnuplot names the script in its messages as it is: a terminal would obey what is in the name. */
+    const bool quiet = ends == animation || !cst_text_is_visible(stem);
     if (status == CST_OK) status = run_gnuplot(path.data, quiet, error);
     free(path.data);
     return status;
@@ -95,7 +164,7 @@ cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_te
     cst_text script = {0};
     put_head(&script, data);
     put_panels(&script, stem, panels, grid);
-    const cst_status status = finish(stem, &script, data, panels, false, error);
+    const cst_status status = finish(stem, &script, data, panels, pictures, error);
     free(script.data);
     return status;
 }
@@ -105,12 +174,13 @@ cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst
 {
     cst_text script = {0};
     put_head(&script, data);
-    cst_text_printf(&script, "set terminal gif animate delay %d loop 0 size 400,420\nset output ", hundredths);
-    cst_text_quote(&script, stem);
-    cst_text_printf(&script, ".\".gif\"\ndo for [frame = 0:%zu] {\n", frames - 1);
+    cst_text_printf(&script, "set terminal gif noenhanced animate delay %d loop 0 size 400,420\nset output ",
+                    hundredths);
+    put_path(&script, stem, animation[0]);
+    cst_text_printf(&script, "\ndo for [frame = 0:%zu] {\n", frames - 1);
     cst_text_add(&script, panel->data, panel->size);
     cst_text_puts(&script, "}\nunset output\n");
-    const cst_status status = finish(stem, &script, data, panel, true, error);
+    const cst_status status = finish(stem, &script, data, panel, animation, error);
     free(script.data);
     return status;
 }

@@ -14,6 +14,11 @@ enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8: colours that colour-blin
 /* A number in a data block, after a space; NaN, which is then missing, if it is not finite. */
 void cst_gnuplot_number(cst_text *text, double value);
 
+/* A text that anybody may have written, as an expression of single-quoted strings, in which gnuplot expands nothing. Control characters in it are made
+ * visible (cst_text_visible). Every text in a script that is not the program's own goes through this; no terminal has enhanced text,
+ * so that _, ^, {, }, & and @ in it are characters. */
+void cst_gnuplot_text(cst_text *text, const char *string);
+
 /* across x down panels, so many pixels each. */
 typedef struct cst_gnuplot_grid {
     int across, down, width, height;
@@ -22,7 +27,8 @@ typedef struct cst_gnuplot_grid {
 #define CST_GNUPLOT_CURVES(across, down) ((cst_gnuplot_grid){across, down, 560, 400})
 
 /* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill the grid. Run it:
- * STEM.png and STEM.svg. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
+ * STEM.png and STEM.svg, in whose places only plain files are written to: links are removed. STEM is any path; gnuplot takes it for a
+ * file's name whatever is in it. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
  * also stands for texts that have failed. */
 CST_MUST_CHECK cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels,
                                            cst_gnuplot_grid grid, cst_error *error);

@@ -44,7 +44,8 @@ static cst_status add_variant(cst_plot *plot, const char *folder, cst_config var
     CST_TRY(add_group(plot, label, &group, error));
     for (cst_config run = cst_config_item(runs, 0); run.node; run = cst_config_next(run)) {
         const char *name = cst_config_string(run);
-        if (!name) return cst_config_expected(run, "a folder's name", error);
+        if (!name || !cst_path_stays_below(name))
+            return cst_config_expected(run, "the name of a folder below the comparison's", error);
         char *of_run = cst_path_join(folder, name), *path = of_run ? cst_path_join(of_run, "metrics.csv") : NULL;
         cst_status status = path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
         if (path && cst_path_exists(path)) status = add_run(group, of_run, path, error);
@@ -200,9 +201,9 @@ static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series
     if (points) cst_text_printf(text, "pointtype %d ", dashed ? 6 : 7);
     if (title) {
         cst_text_puts(text, "title ");
-        cst_text_quote(text, g->label);
+        cst_gnuplot_text(text, g->label);
     }
-    cst_text_puts(text, title ? " noenhanced, \\\n" : "notitle, \\\n");
+    cst_text_puts(text, title ? ", \\\n" : "notitle, \\\n");
 }
 
 static bool drawn(const cst_plot *plot, const int series[2])

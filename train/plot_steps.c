@@ -107,10 +107,17 @@ static cst_status read_group(const cst_plot_group *g, reader *r, size_t *found, 
 
 /* ---- drawing ------------------------------------------------------------------------------------------------- */
 
-/* The largest bins, of evaluations and of rejected steps. */
+/* The largest bins, of evaluations and of rejected steps, and the sizes of steps. */
 typedef struct peaks {
-    double of[2][2]; /* [evaluations, rejected][direction] */
+    double of[2][2];                /* [evaluations, rejected][direction] */
+    double shortest[2], longest[2]; /* [direction]; 0 and 0: no step */
 } peaks;
+
+static void add_step(peaks *peak, int d, double dt)
+{
+    peak->shortest[d] = peak->longest[d] > 0 ? fmin(peak->shortest[d], dt) : dt;
+    peak->longest[d] = fmax(peak->longest[d], dt);
+}
 
 static void put_bin(cst_text *data, double value, double *peak)
 {
@@ -133,8 +140,10 @@ static void put_picture(cst_text *data, const picture *p, size_t index, double l
     cst_text_puts(data, "END\n");
     for (int d = 0; d < 2; d++) {
         cst_text_printf(data, "$s%zu%d << END\n", index, d);
-        for (size_t i = 0; i < p->n_steps[d]; i++)
+        for (size_t i = 0; i < p->n_steps[d]; i++) {
             cst_text_printf(data, "%.9g %.9g\n", p->steps[d][i].t, p->steps[d][i].dt);
+            add_step(peak, d, p->steps[d][i].dt);
+        }
         cst_text_puts(data, p->n_steps[d] ? "END\n" : "NaN NaN\nEND\n");
     }
 }
@@ -146,8 +155,7 @@ static void put_title(cst_text *panels, const char *label, bool legend)
         return;
     }
     cst_text_puts(panels, "title ");
-    cst_text_quote(panels, label);
-    cst_text_puts(panels, " noenhanced");
+    cst_gnuplot_text(panels, label);
 }
 
 /* Row 0 of the panels: step sizes; 1 and 2: histograms. Column d: direction. */
@@ -159,7 +167,11 @@ static void put_panel(cst_text *panels, const cst_plot *plot, const bool *traced
     const bool legend = row == 0 && d == 0;
     cst_text_printf(panels, "\nset title \"%s %s\"\nset key %s\n", passes[d], titles[row],
                     legend ? "bottom right" : "off");
-    if (row == 0)
+    /* gnuplot complains about a range of one number: steps that are all of one size get a range around it. */
+    const double size = peak->longest[d], shortest = peak->shortest[d];
+    if (row == 0 && size > 0 && shortest > (1 - 1e-6) * size)
+        cst_text_printf(panels, "set logscale y\nset yrange [%.6g:%.6g]\nplot \\\n", shortest / 2, 2 * size);
+    else if (row == 0)
         cst_text_puts(panels, "set logscale y\nset yrange [*:*]\nplot \\\n");
     else
         cst_text_printf(panels, "unset logscale y\nset yrange [0:%.6g]\nplot \\\n",

@@ -2,6 +2,7 @@
 
 #include "core/blas.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "core/version.h"
 #include "train/checkpoint.h"
 #include "train/difference.h"
@@ -90,8 +91,11 @@ static void log_line(const cst_run *run, const char *text)
     const time_t now = time(NULL);
     struct tm utc;
     if (!run->log || !gmtime_r(&now, &utc) || strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) return;
-    fprintf(run->log, "%s  %s\n", when, text);
+    cst_text visible = {0};
+    cst_text_visible(&visible, text); /* who looks at the log does so on a terminal */
+    fprintf(run->log, "%s  %s\n", when, visible.failed ? "out of memory" : visible.data);
     fflush(run->log);
+    free(visible.data);
 }
 
 void cst_run_say(cst_run *run, const char *format, ...)
@@ -105,23 +109,15 @@ void cst_run_say(cst_run *run, const char *format, ...)
     if (run->events.line) run->events.line(run->events.context, text);
 }
 
-static cst_status open_log(cst_run *run, cst_error *error)
+static cst_status open_log_and_trace(cst_run *run, cst_error *error)
 {
     char *path;
     CST_TRY(path_of(run, log_file, &path, error));
-    run->log = fopen(path, "a");
-    const int number = errno;
-    const cst_status status = run->log ? CST_OK : cst_fail_io(error, path, "cannot write", number);
+    cst_status status = cst_file_append(path, &run->log, error);
     free(path);
-    return status;
-}
-
-static cst_status open_trace(cst_run *run, cst_error *error)
-{
-    char *path;
-    if (run->experiment.trace_every == 0) return CST_OK;
+    if (status != CST_OK || run->experiment.trace_every == 0) return status;
     CST_TRY(path_of(run, trace_file, &path, error));
-    const cst_status status = cst_trace_open(path, run->trainer.training.iterations, &run->trace, error);
+    status = cst_trace_open(path, run->trainer.training.iterations, &run->trace, error);
     free(path);
     return status;
 }
@@ -353,16 +349,15 @@ static cst_status take_folder(cst_run *run, cst_error *error)
 /* From here on the folder is this run's. */
 static cst_status begin(cst_run *run, cst_error *error)
 {
-    /* A trace that cannot be gone on with leaves the run as it was; a new one makes no run of a folder, its config does. */
+    /* A log or a trace that cannot be gone on with leaves the run as it was; new ones make no run of a folder, its config does. */
     const bool going_on = run->trainer.training.iterations > 0;
     CST_TRY(cst_folder_create(run->folder, error));
     CST_TRY(take_folder(run, error));
     cst_folder_tidy(run->folder, replaced_files);
-    if (going_on) CST_TRY(open_trace(run, error));
+    if (going_on) CST_TRY(open_log_and_trace(run, error));
     CST_TRY(write_config(run, error));
     CST_TRY(remove_summary(run, error));
-    CST_TRY(open_log(run, error));
-    if (!going_on) CST_TRY(open_trace(run, error));
+    if (!going_on) CST_TRY(open_log_and_trace(run, error));
     run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
     aim_trace(run);
     say_hello(run);

@@ -161,8 +161,7 @@ cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, c
 {
     const bool going_on = iteration > 0 && cst_path_exists(path);
     if (!going_on) CST_TRY(cst_file_replace(path, header, sizeof header - 1, error));
-    *stream = fopen(path, "a+");
-    if (!*stream) return cst_fail_io(error, path, "cannot write", errno);
+    CST_TRY(cst_file_append(path, stream, error));
     const cst_status status = going_on ? cut(*stream, path, iteration, error) : CST_OK;
     if (status == CST_OK) return CST_OK;
     fclose(*stream);

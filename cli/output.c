@@ -1,0 +1,71 @@
+/* The only file that prints. What is printed may have names, labels, paths and pieces of files in it that others wrote: control
+ * characters and malformed UTF-8 are shown escaped, so that a terminal obeys nobody but this program. */
+#include "cli/cli.h"
+
+#include "core/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text, line by line where it may have several. */
+static void put_visible(FILE *stream, char *text, bool lines)
+{
+    cst_text visible = {0};
+    for (char *line = text; line;) {
+        char *end = lines ? strchr(line, '\n') : NULL;
+        if (end) *end = '\0';
+        cst_text_visible(&visible, line);
+        if (end) cst_text_puts(&visible, "\n");
+        line = end ? end + 1 : NULL;
+    }
+    fputs(visible.failed ? "out of memory\n" : visible.data, stream);
+    free(visible.data);
+}
+
+static void put_formatted(FILE *stream, bool lines, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    char *text = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (text) {
+        vsnprintf(text, (size_t)n + 1, format, again);
+        put_visible(stream, text, lines);
+    } else {
+        fputs("out of memory\n", stream);
+    }
+    va_end(again);
+    free(text);
+}
+
+void cli_print(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_formatted(stdout, true, format, args);
+    va_end(args);
+}
+
+void cli_complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fputs("costate: ", stderr);
+    put_formatted(stderr, false, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+void cli_show_line(const char *text)
+{
+    cli_clear_line();
+    cli_print("%s", text);
+}
+
+void cli_clear_line(void)
+{
+    fputs("\r\033[K", stdout);
+}
