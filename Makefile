@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory $(jobs)
 quiet = $(if $(V),,@echo "  $(1)";)
 
 FOLDERS := core layers ode adjoint models datasets train
-PACKAGES := openblas libcjson zlib fftw3
+PACKAGES := openblas libcjson zlib
 comma := ,
 variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
     $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))

@@ -2,13 +2,13 @@
 # Install the system packages that are missing, quietly. `setup.sh dev`: also what `make check`, `make lint` and builds
 # with clang need. Only on Debian and its derivatives, as root or with sudo; elsewhere it says what is needed.
 set -eu
-packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libfftw3-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
+packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
 [ "${1-}" = dev ] && packages="$packages g++ clang clang-format clang-tidy cppcheck"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     missing=
     command -v cc >/dev/null || missing="$missing a C11 compiler,"
-    for package in openblas libcjson stb zlib fftw3 cmocka; do
+    for package in openblas libcjson stb zlib cmocka; do
         pkg-config --exists "$package" 2>/dev/null || missing="$missing $package,"
     done
     [ -z "$missing" ] && exit 0

@@ -10,7 +10,6 @@
 #include "core/parallel.h"
 #include "core/safetensors.h"
 #include "datasets/dataset_write.h"
-#include "datasets/mfcc.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 
@@ -165,8 +164,9 @@ static const char regression_json[] = "{\"type\": \"csv\", \"train\": \"@/table.
 static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\", \"test_x\": "
                                "\"@/x.npy\", \"test_y\": \"@/y.npy\", \"validation_size\": 1}";
 
+/* n_fft: half of it is a prime that takes a convolution, for which the transform has more tables. */
 static const char wav_json[] =
-    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 16, \"hop\": 8, "
+    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 34, \"hop\": 8, "
     "\"n_mels\": 6, \"n_mfcc\": 4, \"samples\": 50, \"validation_size\": 1, \"cache\": \"@/cache\"}";
 
 static const char pendulum_json[] =
@@ -327,16 +327,12 @@ static void nothing(void *context, size_t i)
     (void)context, (void)i;
 }
 
-/* No cache; and what FFTW's planner and the pool of threads allocate once and keep is there. */
+/* No cache; and what the pool of threads allocates once and keeps is there. */
 static void prepare_wav(void)
 {
     cst_parallel(cst_threads_available(), CST_MAX_THREADS, nothing, NULL);
     char path[TEST_PATH];
-    cst_mfcc *mfcc;
-    cst_error error;
     test_remove(test_path("cache", path));
-    test_assert_ok("a plan", cst_mfcc_new(&(cst_mfcc_options){16, 8, 6, 4, 1e-6}, 8000, &mfcc, &error), &error);
-    cst_mfcc_free(mfcc);
 }
 
 /* Computed, and from the cache. */

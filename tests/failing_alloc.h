@@ -118,13 +118,6 @@ void *aligned_alloc(size_t alignment, size_t size)
     return test_alloc_fails() ? NULL : test_alloc_made(TEST_ALIGNED(alignment, size));
 }
 
-/* FFTW's. These do not fail, as it would end the program then. */
-void *memalign(size_t alignment, size_t size);
-void *memalign(size_t alignment, size_t size)
-{
-    return test_alloc_made(TEST_REAL(memalign)(alignment, size));
-}
-
 TEST_UNCHECKED void free(void *block)
 {
     test_alloc.live -= block != NULL;
