@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "core/safetensors.h"
 #include "datasets/dataset_write.h"
+#include "datasets/png.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 
@@ -369,6 +370,14 @@ static cst_status run_write(cst_error *error)
     return status;
 }
 
+static cst_status run_picture(cst_error *error)
+{
+    char path[TEST_PATH];
+    const uint8_t pixels[] = {0, 50, 200, 255, 255, 0, 7, 8};
+    const cst_png_grid grid = {.across = 2, .zoom = 3, .gap = 1, .background = 90};
+    return cst_png_write_grid(test_path("picture.png", path), &grid, pixels, 2, 1, 2, 2, error);
+}
+
 static cst_status run_nowhere(cst_error *error)
 {
     return load(nowhere_json, (const size_t[]){0, 0, 0}, error);
@@ -418,6 +427,7 @@ const alloc_scenario alloc_data_scenarios[] = {
     {"time series", CST_OK, NULL, run_series, NULL},
     {"a series whose lines are apart", CST_EFORMAT, NULL, run_series_again, NULL},
     {"data written to files", CST_OK, NULL, run_write, NULL},
+    {"a picture", CST_OK, NULL, run_picture, NULL},
     {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
     {"a solve that is traced", CST_OK, NULL, run_trace, NULL},
     {0},
