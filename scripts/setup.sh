@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Install the system packages that are missing, quietly. `setup.sh dev`: also what `make check`, `make lint` and builds
-# with clang need. Only on Debian and its derivatives, as root or with sudo; elsewhere it says what is needed.
+# with clang need. `setup.sh aarch64`: only what scripts/test_aarch64.sh needs on the host. Only on Debian and its
+# derivatives, as root or with sudo; elsewhere it says what is needed.
 set -eu
 packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
 [ "${1-}" = dev ] && packages="$packages g++ clang clang-format clang-tidy cppcheck"
+[ "${1-}" = aarch64 ] && packages="make pkg-config gcc-aarch64-linux-gnu qemu-user-static"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     missing=
