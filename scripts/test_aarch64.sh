@@ -49,7 +49,7 @@ for precision in double float; do
     out=build/$precision-portable-$triplet-gcc
     built=()
     for test in $tests; do built+=("$out/$test"); done
-    make -s "${built[@]}" CC=$triplet-gcc PORTABLE=1 PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
+    make -s "${built[@]}" CC=$triplet-gcc AR=$triplet-ar PORTABLE=1 PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
     programs+=("${built[@]}")
 done
 unset OPENBLAS_CORETYPE # of another architecture, if at all
