@@ -35,7 +35,6 @@ size_t test_alloc_live(void);
 #if TEST_ASAN
 #define TEST_REAL(name) __interceptor_##name
 void *__interceptor_aligned_alloc(size_t alignment, size_t size);
-void *__interceptor_memalign(size_t alignment, size_t size);
 #define TEST_ALIGNED __interceptor_aligned_alloc
 #else
 #define TEST_REAL(name) __libc_##name
