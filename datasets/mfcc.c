@@ -47,8 +47,7 @@ static cst_status no_memory(cst_error *error)
 
 static void *array(size_t count, size_t size)
 {
-    const size_t bytes = cst_size_mul(count, size);
-    return bytes < PTRDIFF_MAX ? malloc(bytes + 1) : NULL; /* not NULL for no bytes */
+    return calloc(count > 0 ? count : 1, size); /* not NULL for no numbers */
 }
 
 static void scratch_clear(scratch *s)
