@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory $(jobs)
 quiet = $(if $(V),,@echo "  $(1)";)
 
 FOLDERS := core layers ode adjoint models datasets train
-PACKAGES := openblas libcjson zlib fftw3
+PACKAGES := openblas libcjson zlib
 comma := ,
 variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
     $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))
@@ -33,11 +33,11 @@ chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
 quick := $(if $(SLOW),$(chosen),$(filter-out $(out)/test_slow_%,$(chosen)))
 examples := $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
 programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) $(examples)
-
 contract := off
 optimize := -O3
 $(out)/layers/%.o $(out)/core/small_gemm.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
 $(out)/core/small_gemm.o: optimize := -O2 # its loops are vectors already, and -O3 makes three of each
+$(out)/tests/%.o: all_cflags += -fno-tree-vectorize # with it, gcc 12 for aarch64 fails on fmax over floats
 
 all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
 

@@ -13,13 +13,45 @@
 static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check,   &cli_eval,   &cli_list,
                                               &cli_plot,  &cli_data,    &cli_control, &cli_sample, NULL};
 
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+/* The level of the architecture's instructions that the C sources were compiled for. */
+static const char *level_name(void)
+{
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) &&                 \
+    defined(__AVX512VL__)
+    return "x86-64-v4";
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__BMI2__)
+    return "x86-64-v3";
+#elif defined(__SSE4_2__)
+    return "x86-64-v2";
+#elif defined(__x86_64__)
+    return "x86-64-v1";
+#elif defined(__aarch64__)
+    return "aarch64";
+#else
+    return "any";
+#endif
+}
+
+static void print_version(void)
+{
+    cli_print("costate %s, %s precision\n", CST_VERSION, CST_REAL_NAME);
+    cli_print("compiler: %s\nlevel: %s\nBLAS: %s\n", COMPILER, level_name(), cst_blas_name());
+}
+
 static void print_help(void)
 {
     cli_print("costate %s (%s): trains networks with neural ODE layers from JSON configs\n\n", CST_VERSION,
               CST_REAL_NAME);
     for (size_t i = 0; commands[i]; i++)
         cli_print("  costate %-8s %-28s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
-    cli_print("\n  costate help COMMAND   its options\n  costate --version      version, precision, BLAS\n\n"
+    cli_print("\n  costate help COMMAND   its options\n  costate --version      version, precision, compiler, level of "
+              "instructions, BLAS\n\n"
               "Exit codes: 0 done, 1 the run failed, 2 the command or the config was wrong.\n");
 }
 
@@ -128,7 +160,7 @@ int main(int argc, char **argv)
     cst_blas_own_process();
     const char *name = argc > 1 ? argv[1] : "help";
     if (strcmp(name, "--version") == 0) {
-        cli_print("costate %s, %s precision, %s\n", CST_VERSION, CST_REAL_NAME, cst_blas_name());
+        print_version();
         return CLI_DONE;
     }
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {

@@ -1,15 +1,14 @@
 #include "datasets/mfcc.h"
 
 #include "core/shape.h"
+#include "datasets/fourier.h"
 
-#include <fftw3.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 enum { MAX_FFT = 1 << 20, MAX_MELS = 1 << 12 };
-enum { ALIGNMENT = 64 }; /* bytes; a plan serves all arrays that are aligned as those it was made with */
 
 static const double pi = 3.14159265358979323846;
 
@@ -28,15 +27,15 @@ struct cst_mfcc {
     filter *filters;     /* (n_mels) */
     double *weights;     /* of all filters */
     double *dct;         /* (n_mfcc, n_mels) */
-    fftw_plan plan;
+    cst_fourier *fourier;
 };
 
 /* A thread's arrays. */
 typedef struct scratch {
-    double *frame;          /* (n_fft) */
-    fftw_complex *spectrum; /* (n_bins) */
-    double *power;          /* (n_bins) */
-    double *logs;           /* (n_mels) */
+    double *frame; /* (n_fft) */
+    double *work;  /* of the Fourier transform */
+    double *power; /* (n_bins) */
+    double *logs;  /* (n_mels) */
 } scratch;
 
 static cst_status no_memory(cst_error *error)
@@ -46,27 +45,26 @@ static cst_status no_memory(cst_error *error)
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-static void *aligned_array(size_t count, size_t size)
+static void *array(size_t count, size_t size)
 {
-    const size_t bytes = cst_size_mul(count, size), whole = bytes / ALIGNMENT + 1;
-    return bytes < PTRDIFF_MAX ? aligned_alloc(ALIGNMENT, whole * ALIGNMENT) : NULL;
+    return calloc(count > 0 ? count : 1, size); /* not NULL for no numbers */
 }
 
 static void scratch_clear(scratch *s)
 {
     free(s->frame);
-    free(s->spectrum);
+    free(s->work);
     free(s->power);
     free(s->logs);
 }
 
 static bool scratch_init(const cst_mfcc *m, scratch *s)
 {
-    s->frame = aligned_array(m->o.n_fft, sizeof *s->frame);
-    s->spectrum = aligned_array(m->n_bins, sizeof *s->spectrum);
-    s->power = aligned_array(m->n_bins, sizeof *s->power);
-    s->logs = aligned_array(m->o.n_mels, sizeof *s->logs);
-    if (s->frame && s->spectrum && s->power && s->logs) return true;
+    s->frame = array(m->o.n_fft, sizeof *s->frame);
+    s->work = array(cst_fourier_work(m->fourier), sizeof *s->work);
+    s->power = array(m->n_bins, sizeof *s->power);
+    s->logs = array(m->o.n_mels, sizeof *s->logs);
+    if (s->frame && s->work && s->power && s->logs) return true;
     scratch_clear(s);
     return false;
 }
@@ -144,32 +142,18 @@ static cst_status check(const cst_mfcc_options *o, size_t rate, cst_error *error
 
 static bool set_tables(cst_mfcc *m)
 {
-    m->window = aligned_array(m->o.n_fft, sizeof *m->window);
-    m->corners = aligned_array(m->o.n_mels + 2, sizeof *m->corners);
-    m->filters = aligned_array(m->o.n_mels, sizeof *m->filters);
-    m->dct = aligned_array(cst_size_mul(m->o.n_mfcc, m->o.n_mels), sizeof *m->dct);
+    m->window = array(m->o.n_fft, sizeof *m->window);
+    m->corners = array(m->o.n_mels + 2, sizeof *m->corners);
+    m->filters = array(m->o.n_mels, sizeof *m->filters);
+    m->dct = array(cst_size_mul(m->o.n_mfcc, m->o.n_mels), sizeof *m->dct);
     if (!m->window || !m->corners || !m->filters || !m->dct) return false;
     set_window(m);
     set_corners(m);
-    m->weights = aligned_array(set_filters(m, NULL), sizeof *m->weights);
+    m->weights = array(set_filters(m, NULL), sizeof *m->weights);
     if (!m->weights) return false;
     set_filters(m, m->weights);
     set_dct(m);
     return true;
-}
-
-/* FFTW ends the process where it finds no memory: see before that there is some. */
-static bool set_plan(cst_mfcc *m)
-{
-    enum { PLANNER = 1 << 20, NUMBERS = 16 }; /* bytes, and numbers a sample, more than a plan has been seen to take */
-    scratch s = {0};
-    void *room = malloc(PLANNER + NUMBERS * sizeof(double) * m->o.n_fft);
-    free(room);
-    if (!room || !scratch_init(m, &s)) return false;
-    /* The input is kept, and the plan found without measuring times: the same one at every run. */
-    m->plan = fftw_plan_dft_r2c_1d((int)m->o.n_fft, s.frame, s.spectrum, FFTW_ESTIMATE);
-    scratch_clear(&s);
-    return m->plan != NULL;
 }
 
 cst_status cst_mfcc_new(const cst_mfcc_options *options, size_t rate, cst_mfcc **mfcc, cst_error *error)
@@ -181,18 +165,18 @@ cst_status cst_mfcc_new(const cst_mfcc_options *options, size_t rate, cst_mfcc *
     m->o = *options;
     m->rate = rate;
     m->n_bins = options->n_fft / 2 + 1;
-    if (!set_tables(m) || !set_plan(m)) {
+    const cst_status status = set_tables(m) ? cst_fourier_new(options->n_fft, &m->fourier, error) : no_memory(error);
+    if (status == CST_OK)
+        *mfcc = m;
+    else
         cst_mfcc_free(m);
-        return no_memory(error);
-    }
-    *mfcc = m;
-    return CST_OK;
+    return status;
 }
 
 void cst_mfcc_free(cst_mfcc *m)
 {
     if (!m) return;
-    if (m->plan) fftw_destroy_plan(m->plan);
+    cst_fourier_free(m->fourier);
     free(m->window);
     free(m->corners);
     free(m->filters);
@@ -257,9 +241,7 @@ cst_status cst_mfcc_compute(const cst_mfcc *m, const double *samples, size_t n, 
     if (!scratch_init(m, &s)) return no_memory(error);
     for (size_t f = 0; f < n_frames; f++) {
         cut_frame(m, samples, n, f * m->o.hop, s.frame);
-        fftw_execute_dft_r2c(m->plan, s.frame, s.spectrum);
-        for (size_t k = 0; k < m->n_bins; k++)
-            s.power[k] = s.spectrum[k][0] * s.spectrum[k][0] + s.spectrum[k][1] * s.spectrum[k][1];
+        cst_fourier_power(m->fourier, s.frame, s.work, s.power);
         log_energies(m, s.power, s.logs);
         transform_logs(m, s.logs, y + f * m->o.n_mfcc);
     }

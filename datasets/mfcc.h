@@ -37,9 +37,7 @@ extern const cst_mfcc_options cst_mfcc_defaults;
 /* Window, filters and transforms for one set of options and one rate. It does not change. */
 typedef struct cst_mfcc cst_mfcc;
 
-/* For samples at `rate` a second. CST_EARG naming the option that is out of range, CST_ENOMEM. In a process only one
- * thread at a time may do this, or anything else that plans with FFTW; and FFTW, where it finds no memory for a plan,
- * ends the process. */
+/* For samples at `rate` a second. CST_EARG naming the option that is out of range, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_mfcc_new(const cst_mfcc_options *options, size_t rate, cst_mfcc **mfcc, cst_error *error);
 void cst_mfcc_free(cst_mfcc *mfcc); /* NULL is fine */
 

@@ -7,6 +7,15 @@
 #include <string.h>
 #include <zlib.h>
 
+/* What stb has from the compressor and has not freed: it loses that where it finds no memory for the whole file. */
+static _Thread_local void *compressed;
+
+static void release(void *block)
+{
+    if (block == compressed) compressed = NULL;
+    free(block);
+}
+
 /* zlib's compressor in place of stb's, which ends the process where it finds no memory. */
 static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int level)
 {
@@ -17,13 +26,14 @@ static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int l
         return NULL;
     }
     *size = (int)room;
+    compressed = to;
     return to;
 }
 
 #define STBIW_ZLIB_COMPRESS compress_all
 #define STBIW_MALLOC(size) malloc(size)
 #define STBIW_REALLOC(block, size) realloc(block, size)
-#define STBIW_FREE(block) free(block)
+#define STBIW_FREE(block) release(block)
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb_image_write.h>
@@ -57,9 +67,9 @@ static cst_status write_pixels(const char *path, const uint8_t *pixels, size_t c
                                cst_error *error)
 {
     target t = {path, CST_ENOMEM, error};
-    if (!encode(&t, pixels, (int)channels, (int)h, (int)w))
-        return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
-    return t.status;
+    if (encode(&t, pixels, (int)channels, (int)h, (int)w)) return t.status;
+    release(compressed);
+    return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
 }
 
 /* Picture (channels, h, w) with its first pixel at pixel `at` of a picture as wide as `width`. */

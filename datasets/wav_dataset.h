@@ -6,7 +6,7 @@
  * Speech Commands the clips of ten words that have 16,000 samples, 161 frames of 20 coefficients each.
  *
  * Clips are read on all processors, whatever number of threads a config asks for: that one is the model's, and does not reach
- * loaders. But as FFTW plans for one thread at a time, so does a process load this data set. */
+ * loaders. */
 #ifndef CST_DATASETS_WAV_DATASET_H
 #define CST_DATASETS_WAV_DATASET_H
 

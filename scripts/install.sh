@@ -34,6 +34,6 @@ Version: $version
 Cflags: -I\${includedir}/costate$define
 Libs: -L\${libdir} -lcostate -lm
 Libs.private: -pthread
-Requires.private: openblas libcjson zlib fftw3
+Requires.private: openblas libcjson zlib
 END
 echo "installed costate $version ($precision) below $destdir$prefix"

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Install the system packages that are missing, quietly. `setup.sh dev`: also what `make check`, `make lint` and builds
-# with clang need. Only on Debian and its derivatives, as root or with sudo; elsewhere it says what is needed.
+# with clang need. `setup.sh aarch64`: only what scripts/test_aarch64.sh needs on the host. Only on Debian and its
+# derivatives, as root or with sudo; elsewhere it says what is needed.
 set -eu
-packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libfftw3-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
+packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
 [ "${1-}" = dev ] && packages="$packages g++ clang clang-format clang-tidy cppcheck"
+[ "${1-}" = aarch64 ] && packages="make pkg-config gcc-aarch64-linux-gnu qemu-user-static"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     missing=
     command -v cc >/dev/null || missing="$missing a C11 compiler,"
-    for package in openblas libcjson stb zlib fftw3 cmocka; do
+    for package in openblas libcjson stb zlib cmocka; do
         pkg-config --exists "$package" 2>/dev/null || missing="$missing $package,"
     done
     [ -z "$missing" ] && exit 0

@@ -35,7 +35,6 @@ size_t test_alloc_live(void);
 #if TEST_ASAN
 #define TEST_REAL(name) __interceptor_##name
 void *__interceptor_aligned_alloc(size_t alignment, size_t size);
-void *__interceptor_memalign(size_t alignment, size_t size);
 #define TEST_ALIGNED __interceptor_aligned_alloc
 #else
 #define TEST_REAL(name) __libc_##name
@@ -116,13 +115,6 @@ TEST_UNCHECKED void *realloc(void *block, size_t size)
 void *aligned_alloc(size_t alignment, size_t size)
 {
     return test_alloc_fails() ? NULL : test_alloc_made(TEST_ALIGNED(alignment, size));
-}
-
-/* FFTW's. These do not fail, as it would end the program then. */
-void *memalign(size_t alignment, size_t size);
-void *memalign(size_t alignment, size_t size)
-{
-    return test_alloc_made(TEST_REAL(memalign)(alignment, size));
 }
 
 TEST_UNCHECKED void free(void *block)

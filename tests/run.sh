@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run test programs, as many at once as there are processors: a line for each, and all that it printed for those that
 # fail. Ends with "N passed, N failed" (and ", N skipped"); exits 1 if any failed, crashed, or ran no test at all.
-# GOLDEN: folders of reference cases for test_golden; without them it is skipped.
+# GOLDEN: folders of reference cases for test_golden; without them it is skipped. RUNNER: a command that runs the programs.
 set -u
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -18,7 +18,8 @@ run_one() { # program, log: writes the exit code beside the log
         fi
         arguments=("${golden[@]}")
     fi
-    "$1" "${arguments[@]}" >"$2" 2>&1 </dev/null
+    # shellcheck disable=SC2086 # a list of words
+    ${RUNNER-} "$1" "${arguments[@]}" >"$2" 2>&1 </dev/null
     code=$?
     echo "$code $(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" >"$2.code"
 }

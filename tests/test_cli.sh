@@ -36,7 +36,12 @@ touch out err
 
 # ---- help ----
 run --version
-ok "version" says "costate " out
+ok "version" says "costate $(sed -n 's/^#define CST_VERSION "\(.*\)"/\1/p' "$root/core/version.h"), " out
+ok "version: precision" grep -qE '^costate .*, (double|float) precision$' out
+ok "version: compiler" grep -qE '^compiler: (gcc|clang) [0-9]' out
+ok "version: level" grep -qE '^level: .' out
+ok "version: BLAS and its kernels" grep -qE '^BLAS: OpenBLAS [0-9.]+ .*[A-Z]' out
+ok "exit code of version" [ "$code" -eq 0 ]
 run help
 ok "help" says "costate train" out
 run help train

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# test_aarch64.sh [TESTS]: cross-builds tests for aarch64 and runs them under QEMU, in double and in float. For Debian, as root
+# or with sudo: it installs a cross compiler and QEMU on the host. Debian's arm64 packages are only unpacked, into
+# build/aarch64/root, with a package state of their own there; the host's is not changed.
+# GOLDEN: folders of reference cases; without them test_golden is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tests=${*:-test_core test_tableau test_solve test_adjoint test_learner test_conformance test_golden test_fourier test_mfcc
+    test_alloc_failure}
+packages="libc6-dev libopenblas-pthread-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev"
+triplet=aarch64-linux-gnu
+home=$PWD/build/aarch64
+root=$home/root lib=$root/usr/lib/$triplet
+
+apt_arm64() {
+    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$home/apt" \
+        -o Dir::State::status="$home/apt/status" -o Dir::Cache="$home/apt" -o APT::Sandbox::User="$(id -un)" \
+        -o Debug::NoLocking=1 "$@"
+}
+
+unpack() { # the packages and what they depend on
+    local deb name target
+    mkdir -p "$home/apt/lists/partial" "$home/apt/archives/partial" "$root/usr/lib" "$root/usr/bin" "$root/usr/sbin"
+    : >"$home/apt/status"
+    for name in lib bin sbin; do ln -sfn "usr/$name" "$root/$name"; done
+    apt_arm64 update
+    # shellcheck disable=SC2086 # a list of words
+    apt_arm64 install -y --no-install-recommends --download-only $packages >"$home/apt/log"
+    for deb in "$home"/apt/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink --no-same-owner
+    done
+    # Links lead out of the root as long as they are absolute.
+    find "$root" -type l -lname '/*' -printf '%p %l\n' | while read -r name target; do ln -sfn "$root$target" "$name"; done
+    # What an installation would have linked.
+    ln -sfn openblas-pthread/libopenblas.so.0 "$lib/libopenblas.so.0"
+    touch "$root/unpacked"
+}
+
+scripts/setup.sh aarch64
+if [ ! -e "$root/unpacked" ]; then
+    echo "unpacking packages of arm64 in ${root#"$PWD/"}"
+    unpack
+fi
+
+export PKG_CONFIG_SYSROOT_DIR=$root
+export PKG_CONFIG_LIBDIR=$lib/pkgconfig:$lib/openblas-pthread/pkgconfig:$root/usr/share/pkgconfig
+programs=()
+for precision in double float; do
+    out=build/$precision-portable-$triplet-gcc
+    built=()
+    for test in $tests; do built+=("$out/$test"); done
+    make -s "${built[@]}" CC=$triplet-gcc AR=$triplet-ar PORTABLE=1 PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
+    programs+=("${built[@]}")
+done
+unset OPENBLAS_CORETYPE # of another architecture, if at all
+GOLDEN=${GOLDEN-../shared/golden} RUNNER="qemu-aarch64-static -L $root" tests/run.sh "${programs[@]}"
