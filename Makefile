@@ -1,4 +1,4 @@
-# costate: see `make help`. Variables: CC, CFLAGS (added to the project's), PRECISION=float|double, PORTABLE=1,
+# costate: see `make help`. Variables: CC, CFLAGS (added to the project's), PRECISION=float|double, NATIVE=1,
 # SANITIZE=address,undefined, WERROR=1, V=1 (show the commands), GOLDEN="DIR ...", TESTS="test_core ...", PREFIX, DESTDIR.
 PRECISION ?= float
 PREFIX ?= /usr/local
@@ -11,16 +11,17 @@ quiet = $(if $(V),,@echo "  $(1)";)
 FOLDERS := core layers ode adjoint models datasets train
 PACKAGES := openblas libcjson zlib
 comma := ,
-variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(PORTABLE),-portable)$(if \
+variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(NATIVE),-native)$(if \
     $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))
 out := build/$(variant)
+native := $(NATIVE)$(SANITIZE)$(COVERAGE)# for this machine alone; otherwise for all of its architecture, the hot loops once per level
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes \
             -Wcast-qual -Wundef -Wvla -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
-    $(if $(PORTABLE),,-march=native) $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
+    $(if $(native),-march=native -DCST_LEVEL='"native"') $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
     $(if $(SANITIZE),-O1 -Wno-pass-failed -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
 all_libs = $(LDFLAGS) $(package_libs)
@@ -43,6 +44,14 @@ all: build/costate build/libcostate.a build/libcostate.so ## build the program a
 
 # stb counts on wrapping, on NULL + 0 and on copying nothing from there; what leads out of an array is still found.
 $(out)/datasets/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
+
+hot := core/level core/shard core/small_gemm $(addprefix layers/,activations concat_squash convolution im2col linear normalize pool2d vmath winograd) \
+    ode/combine $(addprefix adjoint/,backsolve gradient) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
+ifneq ($(if $(native),,$(filter x86_64%,$(shell $(CC) -dumpmachine))),)
+$(hot:%=$(out)/%.o): $(out)/%.o: %.c scripts/levels.sh
+	@mkdir -p $(@D)
+	$(call quiet,cc $@)scripts/levels.sh $@ $< $(CC) $(all_cflags)
+endif
 
 $(out)/%.o: %.c
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "core/blas.h"
+#include "core/level.h"
 #include "core/real.h"
 #include "core/text.h"
 #include "core/version.h"
@@ -19,29 +20,10 @@ static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_che
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* The level of the architecture's instructions that the C sources were compiled for. */
-static const char *level_name(void)
-{
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512CD__) && defined(__AVX512DQ__) &&                 \
-    defined(__AVX512VL__)
-    return "x86-64-v4";
-#elif defined(__AVX2__) && defined(__FMA__) && defined(__BMI2__)
-    return "x86-64-v3";
-#elif defined(__SSE4_2__)
-    return "x86-64-v2";
-#elif defined(__x86_64__)
-    return "x86-64-v1";
-#elif defined(__aarch64__)
-    return "aarch64";
-#else
-    return "any";
-#endif
-}
-
 static void print_version(void)
 {
     cli_print("costate %s, %s precision\n", CST_VERSION, CST_REAL_NAME);
-    cli_print("compiler: %s\nlevel: %s\nBLAS: %s\n", COMPILER, level_name(), cst_blas_name());
+    cli_print("compiler: %s\nlevel: %s\nBLAS: %s\n", COMPILER, cst_level_name(), cst_blas_name());
 }
 
 static void print_help(void)

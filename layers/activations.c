@@ -388,21 +388,21 @@ static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, con
 
 /* ---- the types -------------------------------------------------------------------------------------------------- */
 
-/* X(name, enumerator, kernels, flops an element, keys, default parameter, summary) */
+/* X(name, enumerator, flops per element) */
 #define ACTIVATIONS(X)                                                                                                 \
-    X(relu, CST_RELU, relu, 1, no_keys, 0, "max(0, x)")                                                                \
-    X(leaky_relu, CST_LEAKY_RELU, leaky_relu, 2, leaky_relu_keys, 0.01, "x for x > 0, negative_slope x below")         \
-    X(tanh, CST_TANH, tanh, 20, no_keys, 0, "tanh(x)")                                                                 \
-    X(sigmoid, CST_SIGMOID, sigmoid, 20, no_keys, 0, "1 / (1 + exp(-x))")                                              \
-    X(softplus, CST_SOFTPLUS, softplus, 40, no_keys, 0, "log(1 + exp(x))")                                             \
-    X(elu, CST_ELU, elu, 20, elu_keys, 1, "x for x > 0, alpha (exp(x) - 1) below")                                     \
-    X(silu, CST_SILU, silu, 20, no_keys, 0, "x / (1 + exp(-x))")                                                       \
-    X(gelu, CST_GELU, gelu, 40, no_keys, 0, "x Phi(x), Phi the normal distribution function")                          \
-    X(square, CST_SQUARE, square, 1, no_keys, 0, "x^2")                                                                \
-    X(cube, CST_CUBE, cube, 2, no_keys, 0, "x^3")                                                                      \
-    X(identity, CST_IDENTITY, identity, 1, no_keys, 0, "x")
+    X(relu, CST_RELU, 1)                                                                                               \
+    X(leaky_relu, CST_LEAKY_RELU, 2)                                                                                   \
+    X(tanh, CST_TANH, 20)                                                                                              \
+    X(sigmoid, CST_SIGMOID, 20)                                                                                        \
+    X(softplus, CST_SOFTPLUS, 40)                                                                                      \
+    X(elu, CST_ELU, 20)                                                                                                \
+    X(silu, CST_SILU, 20)                                                                                              \
+    X(gelu, CST_GELU, 40)                                                                                              \
+    X(square, CST_SQUARE, 1)                                                                                           \
+    X(cube, CST_CUBE, 2)                                                                                               \
+    X(identity, CST_IDENTITY, 1)
 
-#define OPS(type, kind, kernel, flops, keys, parameter, text)                                                          \
+#define OPS(type, kind, flops)                                                                                         \
     static const cst_module_ops type##_ops = {                                                                         \
         .name = #type,                                                                                                 \
         .forward = activation_forward,                                                                                 \
@@ -414,8 +414,7 @@ ACTIVATIONS(OPS)
 #undef OPS
 
 static const kernels all_kernels[] = {
-#define KERNELS(type, kind, kernel, flops, keys, parameter, text)                                                      \
-    [kind] = {&type##_ops, flops, kernel##_value, kernel##_first, kernel##_second},
+#define KERNELS(type, kind, flops) [kind] = {&type##_ops, flops, type##_value, type##_first, type##_second},
     ACTIVATIONS(KERNELS)
 #undef KERNELS
 };
@@ -431,47 +430,3 @@ cst_status cst_activation_new(const cst_shape *x, const cst_activation_options *
     s->base.cost = of_kind->cost * (double)cst_shape_size(x);
     return CST_OK;
 }
-
-static const cst_key no_keys[] = {{.name = NULL}};
-
-static const cst_key leaky_relu_keys[] = {
-    {.name = "negative_slope",
-     .kind = CST_KEY_REAL,
-     .offset = offsetof(cst_activation_options, parameter),
-     .fallback = "0.01",
-     .help = "slope below 0"},
-    {.name = NULL},
-};
-
-static const cst_key elu_keys[] = {
-    {.name = "alpha",
-     .kind = CST_KEY_REAL,
-     .offset = offsetof(cst_activation_options, parameter),
-     .fallback = "1",
-     .help = "minus the limit at minus infinity"},
-    {.name = NULL},
-};
-
-#define TYPE(type, kind_, kernel, flops, keys_, parameter_, text)                                                      \
-    static cst_status type##_make(const cst_registry *registry, cst_config section, const cst_shape *x,                \
-                                  cst_module **m, cst_error *error)                                                    \
-    {                                                                                                                  \
-        (void)registry;                                                                                                \
-        cst_activation_options options = {.kind = kind_, .parameter = parameter_};                                     \
-        CST_TRY(cst_config_read(section, keys_, true, &options, error));                                               \
-        return cst_activation_new(x, &options, m, error);                                                              \
-    }                                                                                                                  \
-    static const cst_module_example type##_examples[] = {                                                              \
-        {"{\"type\": \"" #type "\"}", {1, {5}}},                                                                       \
-        {"{\"type\": \"" #type "\"}", {3, {2, 3, 3}}},                                                                 \
-    };                                                                                                                 \
-    const cst_module_type cst_##type##_type = {                                                                        \
-        .name = #type,                                                                                                 \
-        .summary = text,                                                                                               \
-        .keys = keys_,                                                                                                 \
-        .make = type##_make,                                                                                           \
-        .n_examples = sizeof type##_examples / sizeof *type##_examples,                                                \
-        .examples = type##_examples,                                                                                   \
-    };
-ACTIVATIONS(TYPE)
-#undef TYPE

@@ -46,10 +46,10 @@ export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$lib/pkgconfig:$lib/openblas-pthread/pkgconfig:$root/usr/share/pkgconfig
 programs=()
 for precision in double float; do
-    out=build/$precision-portable-$triplet-gcc
+    out=build/$precision-$triplet-gcc
     built=()
     for test in $tests; do built+=("$out/$test"); done
-    make -s "${built[@]}" CC=$triplet-gcc AR=$triplet-ar PORTABLE=1 PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
+    make -s "${built[@]}" CC=$triplet-gcc AR=$triplet-ar PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
     programs+=("${built[@]}")
 done
 unset OPENBLAS_CORETYPE # of another architecture, if at all

@@ -39,7 +39,7 @@ float | double) ;;
 *) finish ", 1 skipped" ;; # programs made without the variant's flags would not link
 esac
 # This script's make has nothing to do with one that may have called it.
-make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u SANITIZE -u COVERAGE -u PORTABLE make -j1 -s "$@"; }
+make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u SANITIZE -u COVERAGE -u NATIVE make -j1 -s "$@"; }
 make install DESTDIR="$folder/root" PREFIX=/usr PRECISION="$variant" >"$out" 2>&1
 ok "install" [ $? -eq 0 ]
 lib=$folder/root/usr/lib include=$folder/root/usr/include/costate

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# levels.sh OBJECT SOURCE COMPILER FLAGS...: compiles a source once per level of x86-64 and makes one object of them, in which
+# each function that the source exports is chosen when the program is loaded (GNU indirect functions). Called by make.
+#
+# A source that is compiled so exports functions alone: there would be a copy of its data per level.
+set -eu
+object=$1 source=$2 stem=${1%.o}
+shift 2
+declare -A flags=([baseline]="" [avx2]="-mavx2 -mfma -mbmi -mbmi2")
+flags[avx512]="${flags[avx2]} -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512"
+
+for level in baseline avx2 avx512; do
+    # shellcheck disable=SC2086 # a list of words
+    "$@" ${flags[$level]} -DCST_LEVEL="\"$level\"" -MMD -MP -MF "$stem.d" -MT "$object" -c "$source" -o "$stem-$level.o"
+    if nm -g --defined-only "$stem-$level.o" | grep -v ' T '; then
+        echo "$source exports data; what is compiled for several levels may export functions only" >&2
+        exit 1
+    fi
+    nm -g --defined-only "$stem-$level.o" | awk -v level="$level" '{ print $3, "level_" level "_" $3 }' >"$stem-$level.names"
+    objcopy --redefine-syms="$stem-$level.names" "$stem-$level.o"
+done
+
+supports() { # the condition that the processor has what `flags` of a level asks for
+    sed -E 's/-mprefer[^ ]*//; s/ *-m([a-z0-9]+) */__builtin_cpu_supports("\1") \&\& /g; s/ && $//' <<<"${flags[$1]}"
+}
+{
+    echo "typedef void function(void);"
+    while read -r name _; do
+        echo "extern function level_baseline_$name, level_avx2_$name, level_avx512_$name;"
+        echo "static function *choose_$name(void)"
+        echo "{"
+        echo "    __builtin_cpu_init();"
+        echo "    if ($(supports avx512)) return level_avx512_$name;"
+        echo "    if ($(supports avx2)) return level_avx2_$name;"
+        echo "    return level_baseline_$name;"
+        echo "}"
+        echo "void $name(void) __attribute__((ifunc(\"choose_$name\")));"
+    done <"$stem-baseline.names"
+} >"$stem-choose.c"
+"$1" -O2 -fPIC -c "$stem-choose.c" -o "$stem-choose.o"
+ld -r -o "$object" "$stem"-{choose,baseline,avx2,avx512}.o
