@@ -48,12 +48,12 @@ $(out)/datasets/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-ov
 hot := core/level core/shard core/small_gemm $(addprefix layers/,activations concat_squash convolution im2col linear normalize pool2d vmath winograd) \
     ode/combine $(addprefix adjoint/,backsolve gradient) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
 ifneq ($(if $(native),,$(filter x86_64%,$(shell $(CC) -dumpmachine))),)
-$(hot:%=$(out)/%.o): $(out)/%.o: %.c scripts/levels.sh
+$(hot:%=$(out)/%.o): $(out)/%.o: %.c scripts/levels.sh Makefile
 	@mkdir -p $(@D)
 	$(call quiet,cc $@)scripts/levels.sh $@ $< $(CC) $(all_cflags)
 endif
 
-$(out)/%.o: %.c
+$(out)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,cc $@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
