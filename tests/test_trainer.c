@@ -53,11 +53,11 @@ static void test_learns(void **state)
                          "'epochs': 10, 'threads': 1, 'optimizer': {'type': 'adam', 'lr': 0.03}"),
                   NULL);
     run_good(&run);
-    const cst_metrics *first = run.trainer.training.metrics, *last = last_metrics(&run);
+    const cst_metrics *last = last_metrics(&run);
     assert_int_equal(run.trainer.training.n_metrics, 10);
-    if (!(last->train_loss < 0.3 * first->train_loss && last->test_loss < 0.3 * first->test_loss))
-        fail_msg("train loss %g -> %g, test loss %g -> %g", first->train_loss, last->train_loss, first->test_loss,
-                 last->test_loss);
+    const double chance = log(2);
+    if (!(last->train_loss < 0.3 * chance && last->test_loss < 0.3 * chance))
+        fail_msg("train loss %g, test loss %g", last->train_loss, last->test_loss);
     assert_true(last->test_accuracy > 0.9 && isnan(last->val_loss) && cst_trainer_finished(&run.trainer));
     test_run_clear(&run);
 }
@@ -82,20 +82,21 @@ static void test_same_twice(void **state)
     }
 }
 
-/* An accidental change of the numerics shows here, in single precision up to its rounding. */
-static void test_pinned(void **state)
+/* An accidental change of the numerics shows here: figures of the second epoch as they were first computed. They are no
+ * results, which may become better, but sums, and so early that roundings have not grown yet: from one kernel of the BLAS to
+ * another they differ by 5e-7 in single precision. How many steps a solve takes may differ, and is not looked at. */
+static void test_second_epoch(void **state)
 {
     (void)state;
-    const double tolerance = sizeof(real) == sizeof(double) ? 1e-9 : 1e-4;
+    const double tolerance = sizeof(real) == sizeof(double) ? 1e-9 : 1e-5;
     test_run run;
     test_run_init(&run, everything, NULL);
     run_good(&run);
-    const cst_metrics *m = last_metrics(&run);
-    test_assert_near("train_loss", m->train_loss, 0.46227231272785085, tolerance);
-    test_assert_near("val_loss", m->val_loss, 0.49641201419050152, tolerance);
-    test_assert_near("grad_norm", m->grad_norm, 0.77164489470427355, tolerance);
-    if (!(m->epoch == 6 && m->forward_nfe == 20 && m->backward_nfe == 13))
-        fail_msg("epoch %g, nfe %g + %g", m->epoch, m->forward_nfe, m->backward_nfe);
+    assert_true(run.trainer.training.n_metrics > 1);
+    const cst_metrics *m = &run.trainer.training.metrics[1];
+    test_assert_near("train_loss", m->train_loss, 0.64100157475709107, tolerance);
+    test_assert_near("val_loss", m->val_loss, 0.51441408834788915, tolerance);
+    test_assert_near("grad_norm", m->grad_norm, 0.42605791402716725, tolerance);
     test_run_clear(&run);
 }
 
@@ -388,16 +389,17 @@ static cst_status remember_best(void *context, const cst_trainer *trainer, cst_e
     return CST_OK;
 }
 
-static void check_best(const char *monitor, const char *data)
+/* Returns whether the best epoch is neither the first nor the last. */
+static bool check_best(const char *monitor, int seed)
 {
     char json[1000];
     static history h;
     h = (history){0};
     const cst_trainer_events events = {.context = &h, .epoch = remember, .best = remember_best};
     snprintf(json, sizeof json,
-             CONFIG("%s", SEQUENTIAL(LINEAR("8") ", {'type': 'tanh'}, " LINEAR("2")),
-                    "'epochs': 12, 'monitor': '%s', 'optimizer': {'type': 'adam', 'lr': 0.3}"),
-             data, monitor);
+             CONFIG(SPIRALS ", 'noise': 0.3", SEQUENTIAL(LINEAR("8") ", {'type': 'tanh'}, " LINEAR("2")),
+                    "'epochs': 12, 'seed': %d, 'monitor': '%s', 'optimizer': {'type': 'adam', 'lr': 0.3}"),
+             seed, monitor);
     test_run run;
     test_run_init(&run, json, &events);
     run_good(&run);
@@ -409,7 +411,6 @@ static void check_best(const char *monitor, const char *data)
                      : metrics[i].val_loss < metrics[best].val_loss)
             best = i;
     }
-    assert_in_range(best, 1, EPOCHS - 2); /* neither the first nor the last */
     assert_true(h.best == best && run.trainer.training.best_epoch == best + 1);
     test_assert_same_bits("last", run.trainer.learner.theta, h.theta[EPOCHS - 1], P);
     cst_trainer_use_best(&run.trainer);
@@ -418,13 +419,18 @@ static void check_best(const char *monitor, const char *data)
     assert_int_equal(cst_trainer_evaluate(&run.trainer, &run.experiment.data.validation, &r, NULL), CST_OK);
     assert_true(r.loss == metrics[best].val_loss && r.accuracy == metrics[best].val_accuracy);
     test_run_clear(&run);
+    return best > 0 && best < EPOCHS - 1;
 }
 
 static void test_best(void **state)
 {
     (void)state;
-    check_best("val_loss", SPIRALS ", 'noise': 0.3");
-    check_best("val_accuracy", SPIRALS ", 'noise': 0.3");
+    static const char *const monitors[] = {"val_loss", "val_accuracy"};
+    for (size_t i = 0; i < 2; i++) {
+        int between = 0; /* which seeds these are is a matter of roundings */
+        for (int seed = 0; seed < 8; seed++) between += check_best(monitors[i], seed);
+        assert_true(between > 0);
+    }
 }
 
 /* ---- what is reported ---------------------------------------------------------------------------------------- */
@@ -490,7 +496,7 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),       cmocka_unit_test(test_same_twice),  cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_learns),       cmocka_unit_test(test_same_twice),  cmocka_unit_test(test_second_epoch),
         cmocka_unit_test(test_interruption), cmocka_unit_test(test_skip),        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_all_fail),     cmocka_unit_test(test_events_fail), cmocka_unit_test(test_early_stopping),
         cmocka_unit_test(test_best),         cmocka_unit_test(test_metrics),     cmocka_unit_test(test_order),
