@@ -84,6 +84,9 @@ ok "C, shared" compile "$folder/root" "$c" examples/custom_model.c --cflags --li
 ok "C, shared: it needs the library" grep -q 'libcostate.so.0' <<<"$(readelf -d "$folder/program")"
 ok "C, static" compile "$folder/static" "$c" examples/custom_model.c --static --cflags --libs
 ok "C, static: it does not" [ "$(readelf -d "$folder/program" | grep -c libcostate)" -eq 0 ]
+# A machine that has the Fortran compiler links where others do not.
+flags "$folder/static" --static --libs >"$out"
+ok "C, static: nothing of Fortran is asked for" [ "$(grep -c gfortran "$out")" -eq 0 ]
 if command -v "${CXX:-c++}" >/dev/null; then
     cpp="${CXX:-c++} -std=c++17"
     ok "C++, shared" compile "$folder/root" "$cpp" "$folder/program.cpp" --cflags --libs
