@@ -6,7 +6,7 @@
 # MAKE: the make program. GOLDEN: folders of reference cases. Ends with "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
-both="test_learner test_alloc_failure test_trainer test_sample test_densities"
+both="test_learner test_alloc_failure test_trainer test_best test_sample test_densities"
 double="test_conformance test_golden $both"
 for precision in double float; do
     tests=$both
