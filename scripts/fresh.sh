@@ -9,6 +9,7 @@
 # namespaces, debootstrap, and a mirror, which is the first one of apt's sources here unless MIRROR names another.
 # SUITE: Debian's release (bookworm). TMPDIR: where the root is made (/var/tmp), 2 GB. KEEP=1: it is not removed.
 set -u
+export LC_ALL=C # numbers have a point, messages are in English
 cd "$(dirname "$0")/.." || exit 1
 suite=${SUITE:-bookworm}
 variables=() steps=()

@@ -1,5 +1,6 @@
 # What the tests of the program share. $costate is the program, the folder at hand a temporary one.
 passed=0 failed=0
+export LC_ALL=C # numbers have a point, messages are in English
 
 ok() { # name, condition as a command
     local name=$1

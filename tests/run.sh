@@ -4,6 +4,7 @@
 # VARIABLE=VALUE among the programs is set for those that come after it, and shown with them.
 # GOLDEN: folders of reference cases for test_golden; without them it is skipped.
 set -u
+export LC_ALL=C # numbers have a point
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 golden=()

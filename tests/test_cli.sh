@@ -275,7 +275,7 @@ run train "${long[@]}" --out whole --quiet
 ok "an uninterrupted run" [ "$code" -eq 0 ]
 # In the background a shell ignores SIGINT for its children: SIGTERM does the same.
 "$costate" train "${long[@]}" --out parts >out 2>err &
-while [ ! -s parts/checkpoint.safetensors ]; do sleep 0.02; done
+while [ ! -s parts/checkpoint.safetensors ] && kill -0 $! 2>/dev/null; do sleep 0.02; done
 kill -TERM $!
 wait $!
 ok "interrupted: exit code 1" [ $? -eq 1 ]

@@ -3,6 +3,7 @@
 # what is there by pkg-config alone, with the shared library and with the static one.
 # COSTATE: the program of the build to test. Ends with "N passed, N failed".
 set -u
+export LC_ALL=C # numbers have a point, messages are in English
 cd "$(dirname "$0")/.." || exit 1
 build=$(dirname "${COSTATE:-build/float/costate}")
 variant=$(basename "$build")
