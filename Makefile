@@ -24,7 +24,6 @@ all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -f
     $(if $(native),-march=native -DCST_LEVEL='"native"') $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
     $(if $(SANITIZE),-O1 -Wno-pass-failed -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
-all_libs = $(LDFLAGS) $(package_libs)
 
 objects = $(patsubst %.c,$(out)/%.o,$(sort $(wildcard $(1))))
 lib_objects := $(call objects,$(FOLDERS:=/*.c))
@@ -70,7 +69,7 @@ $(out)/costate.map:
 $(out)/libcostate.so: $(lib_objects) $(out)/costate.map
 	$(link) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map
 
-link = $(call quiet,ld $@)$(CC) $(all_cflags) -o $@ $(filter %.o %.a,$^) $(all_libs)
+link = $(call quiet,ld $@)$(CC) $(all_cflags) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(package_libs)
 $(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
 	$(link)
 $(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(out)/libcostate.a
@@ -100,11 +99,12 @@ setup: ## install the system packages that are missing (Debian)
 
 test: setup ## build and run the tests, in double and in float
 test-slow: setup ## all tests, the slow ones included
+test-kernels: setup ## tests of results once with each set of OpenBLAS's kernels that this processor can run
 double: ## build everything in double precision and run the tests
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## the threads under ThreadSanitizer
 coverage: ## lines that the tests reach, by file
-test test-slow double asan tsan coverage:
+test test-slow test-kernels double asan tsan coverage:
 	@MAKE="$(MAKE)" scripts/test.sh $@
 
 runs ?= $(variant)
@@ -154,7 +154,7 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all always build-tests everything setup test test-slow run-tests golden double asan tsan fuzz build-fuzz coverage check \
-    lint docs format bench demo speech acrobot flows install uninstall clean help
+.PHONY: all always build-tests everything setup test test-slow test-kernels run-tests golden double asan tsan fuzz build-fuzz \
+    coverage check lint docs format bench demo speech acrobot flows install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

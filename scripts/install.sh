@@ -21,6 +21,9 @@ scripts/header.sh "$version" $folders >"$include/costate.h"
 sed -n 's/^#include "\(.*\)"/\1/p' "$include/costate.h" | while read -r header; do
     install -D -m 644 "$header" "$include/$header"
 done
+# Of OpenBLAS costate calls matrix products alone: those need what its pkg-config file names but the Fortran runtime, which
+# only its LAPACK does. Whoever links statically can therefore do so without a Fortran compiler.
+blas=$(pkg-config --static --libs openblas | sed -E 's/ -l(gfortran|quadmath)\b//g; s/ +$//')
 define=
 [ "$precision" = double ] && define=" -DCST_DOUBLE"
 cat >"$lib/pkgconfig/costate.pc" <<END
@@ -33,7 +36,9 @@ Description: neural ordinary differential equations in C
 Version: $version
 Cflags: -I\${includedir}/costate$define
 Libs: -L\${libdir} -lcostate -lm
-Libs.private: -pthread
-Requires.private: openblas libcjson zlib
+Libs.private: $blas -pthread
+Requires.private: libcjson zlib
 END
+# Where the dynamic linker looks things up in a cache, it has to hear of the library.
+if [ -z "$destdir" ] && [ "$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
 echo "installed costate $version ($precision) below $destdir$prefix"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh test|test-slow|double|asan|tsan|coverage: builds the tests, each variant on its own, and runs them. Called by make.
+# test.sh test|test-slow|test-kernels|double|asan|tsan|coverage: builds the tests, each variant on its own, and runs them. Called by make.
 set -eu
 both() {
     "$MAKE" build-tests PRECISION=double "$@"
@@ -14,6 +14,7 @@ run=
 case $1 in
 test) both ;;
 test-slow) both SLOW=1 ;;
+test-kernels) MAKE=$MAKE scripts/kernel_sets.sh ;;
 double) one PRECISION=double ;;
 asan)
     export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Run test programs, as many at once as there are processors: a line for each, and all that it printed for those that
 # fail. Ends with "N passed, N failed" (and ", N skipped"); exits 1 if any failed, crashed, or ran no test at all.
+# VARIABLE=VALUE among the programs is set for those that come after it, and shown with them.
 # GOLDEN: folders of reference cases for test_golden; without them it is skipped. RUNNER: a command that runs the programs.
 set -u
+export LC_ALL=C # numbers have a point
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 golden=()
@@ -31,6 +33,7 @@ count() { # log, cmocka's word, the plain word: the sum over all closing lines
 
 i=0
 for program in "$@"; do
+    if [[ $program == *=* ]]; then export "${program?}" && continue; fi
     while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
     run_one "$program" "$logs/$i" &
     i=$((i + 1))
@@ -39,6 +42,7 @@ wait
 
 passed=0 failed=0 skipped=0 i=0
 for program in "$@"; do
+    if [[ $program == *=* ]]; then printf '%s\n' "$program" && continue; fi
     log=$logs/$i
     read -r code ms <"$log.code"
     p=$(count "$log" PASSED passed) f=$(count "$log" FAILED failed) s=$(count "$log" SKIPPED skipped)

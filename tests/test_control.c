@@ -1,10 +1,12 @@
-/* Step size control of profile costate, attempt by attempt: every step size is what the error ratios before it make it. */
+/* Step size control of profile costate, attempt by attempt: every error ratio is what its formula makes of the step, and
+ * every step size what the ratios before it make it. */
 #include "tests/helpers.h"
 
 #include "ode/solve.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* y' = cos(t^3): ever faster, so that steps are rejected again and again. */
 static cst_status chirp(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
@@ -21,21 +23,96 @@ static cst_status still(void *context, double t, const real *y, real *dy, real s
     return CST_OK;
 }
 
-static cst_solve_stats solve(cst_rhs f, const cst_solve_options *options, double end)
+static cst_solve_stats solve(const cst_problem *problem, const cst_solve_options *options, const double times[2],
+                             const real *y0)
 {
-    const cst_block block = {"z", 1, 1, -1, -1};
-    const cst_problem problem = {.f = f, .blocks = &block, .n_blocks = 1};
-    const double times[2] = {0, end};
-    const real y0 = 1;
-    real y[2];
+    real y[4];
     cst_error error;
     cst_solve_stats stats = {.trace = true};
-    real *work = aligned_alloc(64, (cst_solver_work(&problem, options) * sizeof(real) + 63) / 64 * 64);
+    assert_in_range(problem->blocks[0].size, 1, 2);
+    real *work = aligned_alloc(64, (cst_solver_work(problem, options) * sizeof(real) + 63) / 64 * 64);
     assert_non_null(work);
-    test_assert_ok("solve", cst_solve(&problem, options, times, 2, &y0, y, NULL, work, &stats, &error), &error);
+    test_assert_ok("solve", cst_solve(problem, options, times, 2, y0, y, NULL, work, &stats, &error), &error);
     free(work);
     return stats;
 }
+
+static cst_solve_stats solve_one(cst_rhs f, const cst_solve_options *options, double end)
+{
+    const cst_problem problem = {.f = f, .blocks = &(cst_block){"z", 1, 1, -1, -1}, .n_blocks = 1};
+    return solve(&problem, options, (const double[2]){0, end}, &(const real){1});
+}
+
+/* ---- error ratios ---------------------------------------------------------------------------------------------- */
+
+enum { GROWING, FALLING, N_COMPONENTS };
+static const double rates[N_COMPONENTS] = {4, -3}; /* so that either end of a step has the larger component */
+static const double ends[2] = {0, 3}, start[N_COMPONENTS] = {0.3, 5};
+
+static cst_status grow_and_fall(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    (void)context, (void)t, (void)scale, (void)q, (void)error;
+    for (size_t i = 0; i < N_COMPONENTS; i++) dy[i] = (real)rates[i] * y[i];
+    return CST_OK;
+}
+
+/* The step of length h from y as Butcher's tableau says, and its ratio: the root mean square of
+ * err_i / (atol + rtol max(|y_i|, |y1_i|)), where err = h factor sum_j e_j k_j. */
+static double ratio_by_hand(const cst_solve_options *o, double h, const double *y, double *y1)
+{
+    const cst_tableau *tableau = o->method;
+    const double factor = o->classic_error ? tableau->error_factor : 1;
+    double squares = 0;
+    for (size_t i = 0; i < N_COMPONENTS; i++) {
+        double k[CST_MAX_STAGES], error = 0;
+        y1[i] = y[i];
+        for (size_t s = 0; s < tableau->stages; s++) {
+            double at = y[i];
+            for (size_t j = 0; j < s; j++) at += h * tableau->a[s][j] * k[j];
+            k[s] = rates[i] * at;
+            y1[i] += h * tableau->b[s] * k[s];
+            error += h * factor * tableau->e[s] * k[s];
+        }
+        const double scaled = error / (o->atol + o->rtol * fmax(fabs(y[i]), fabs(y1[i])));
+        squares += scaled * scaled;
+    }
+    return sqrt(squares / N_COMPONENTS);
+}
+
+static void ratios_follow_from_steps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; cst_tableaus[i]; i++) {
+        if (!cst_tableaus[i]->adaptive) continue;
+        for (int classic = 0; classic < 2; classic++) {
+            cst_solve_options options;
+            cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+            options.method = cst_tableaus[i];
+            options.classic_error = classic;
+            options.rtol = 0.02;
+            options.atol = 0.003;
+            options.first_step = 3; /* rejected by every method */
+            const cst_problem problem = {
+                .f = grow_and_fall, .blocks = &(cst_block){"z", N_COMPONENTS, 1, -1, -1}, .n_blocks = 1};
+            const real y0[N_COMPONENTS] = {(real)start[0], (real)start[1]};
+            cst_solve_stats stats = solve(&problem, &options, ends, y0);
+            double y[N_COMPONENTS] = {(double)y0[0], (double)y0[1]}, y1[N_COMPONENTS];
+            for (size_t a = 0; a < stats.n_attempts; a++) {
+                const double got = stats.attempts[a].ratio;
+                const double expected = ratio_by_hand(&options, stats.attempts[a].dt, y, y1);
+                if (!(fabs(got - expected) <= 1e4 * (double)CST_REAL_EPSILON * (1 + expected)))
+                    fail_msg("%s, classic_error %d, attempt %zu: ratio %.9g, expected %.9g", options.method->name,
+                             classic, a, got, expected);
+                if (stats.attempts[a].accepted) memcpy(y, y1, sizeof y);
+            }
+            if (stats.rejected == 0 || stats.accepted < 2)
+                fail_msg("%s: %zu steps rejected, %zu accepted", options.method->name, stats.rejected, stats.accepted);
+            cst_solve_stats_clear(&stats);
+        }
+    }
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------------------------- */
 
 static double clip(double x, double low, double high)
 {
@@ -71,7 +148,7 @@ static void sizes_follow_from_ratios(void **state)
     options.first_step = 1;
     options.step_t = stops;
     options.n_step_t = sizeof stops / sizeof stops[0];
-    cst_solve_stats stats = solve(chirp, &options, 4);
+    cst_solve_stats stats = solve_one(chirp, &options, 4);
     control c = {.previous = 1};
     double proposed = 1, rejected_then_accepted = 0, cut_short = 0;
     for (size_t i = 0; i < stats.n_attempts; i++) {
@@ -101,7 +178,7 @@ static void no_sliver_is_left(void **state)
     cst_solve_options_init(&options, CST_PROFILE_COSTATE);
     options.rtol = options.atol = 1e-3;
     options.first_step = 1 - 1e-7;
-    cst_solve_stats stats = solve(still, &options, 1);
+    cst_solve_stats stats = solve_one(still, &options, 1);
     assert_int_equal(stats.n_attempts, 1);
     assert_true(stats.attempts[0].dt == 1);
     cst_solve_stats_clear(&stats);
@@ -114,7 +191,7 @@ static void the_first_step_is_within_the_interval(void **state)
     for (int profile = 0; profile < 2; profile++) {
         cst_solve_options_init(&options, (cst_profile)profile);
         options.rtol = options.atol = 1e-3;
-        cst_solve_stats stats = solve(still, &options, 1e-9);
+        cst_solve_stats stats = solve_one(still, &options, 1e-9);
         assert_int_equal(stats.n_starts, 1);
         assert_true((stats.starts[0].first_dt <= 1e-9) == (profile == CST_PROFILE_COSTATE));
         cst_solve_stats_clear(&stats);
@@ -124,6 +201,7 @@ static void the_first_step_is_within_the_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ratios_follow_from_steps),
         cmocka_unit_test(sizes_follow_from_ratios),
         cmocka_unit_test(no_sliver_is_left),
         cmocka_unit_test(the_first_step_is_within_the_interval),

@@ -186,7 +186,9 @@ static void test_flow_learns(void **state)
     test_assert_ok("training", cst_trainer_run(&run.trainer, &error), &error);
     test_assert_ok("after", cst_trainer_evaluate(&run.trainer, &run.experiment.data.test, &after, &error), &error);
     if (!(before.loss > 4.5 && after.loss < 3.6)) fail_msg("loss %g, then %g", before.loss, after.loss);
-    assert_true(after.loss > 2.8); /* the entropy is 2.84 */
+    /* Under the density itself 500 points have on average the loss 2.84, its entropy, with a deviation of 1 / sqrt(500):
+     * whoever is four of these below has no density. */
+    assert_true(after.loss > 2.84 - 4 * 0.045);
     test_assert_near("bits a dimension", cst_experiment_bits(&run.experiment, 2 * log(2)), 1, 1e-12);
     assert_true(isnan(after.accuracy));
     test_run_clear(&run);

@@ -3,6 +3,7 @@
 # what is there by pkg-config alone, with the shared library and with the static one.
 # COSTATE: the program of the build to test. Ends with "N passed, N failed".
 set -u
+export LC_ALL=C # numbers have a point, messages are in English
 cd "$(dirname "$0")/.." || exit 1
 build=$(dirname "${COSTATE:-build/float/costate}")
 variant=$(basename "$build")
@@ -27,7 +28,7 @@ finish() {
 less() { awk "BEGIN {exit !($1 < $2)}"; }
 "$build/custom_model" >"$out" 2>&1
 ok "custom_model" [ $? -eq 0 ]
-ok "custom_model learns" less "$(awk '/^epoch 20 / {print $4}' "$out")" "0.1 * $(awk '/^epoch  1 / {print $4}' "$out")"
+ok "custom_model learns" less "$(awk '/^epoch 20 / {print $4}' "$out")" 0.05
 ok "custom_model is accurate" less 98 "$(sed -n 's/.*accuracy \(.*\) %/\1/p' "$out")"
 "$build/solve" >"$out" 2>&1
 ok "solve agrees with the closed form" [ $? -eq 0 ]
@@ -84,6 +85,9 @@ ok "C, shared" compile "$folder/root" "$c" examples/custom_model.c --cflags --li
 ok "C, shared: it needs the library" grep -q 'libcostate.so.0' <<<"$(readelf -d "$folder/program")"
 ok "C, static" compile "$folder/static" "$c" examples/custom_model.c --static --cflags --libs
 ok "C, static: it does not" [ "$(readelf -d "$folder/program" | grep -c libcostate)" -eq 0 ]
+# A machine that has the Fortran compiler links where others do not.
+flags "$folder/static" --static --libs >"$out"
+ok "C, static: nothing of Fortran is asked for" [ "$(grep -c gfortran "$out")" -eq 0 ]
 if command -v "${CXX:-c++}" >/dev/null; then
     cpp="${CXX:-c++} -std=c++17"
     ok "C++, shared" compile "$folder/root" "$cpp" "$folder/program.cpp" --cflags --libs

@@ -138,7 +138,8 @@ static void densities_are_in_the_data_s_units(void **state)
     cst_error error;
     train(learnt, "density", &t);
     const cst_training *training = &t.run.trainer.training;
-    assert_true(training->metrics[training->n_metrics - 1].train_loss < training->metrics[0].train_loss - 0.3);
+    /* Without training the density is about the base's, under which normalized data have the loss log 2 pi + 1. */
+    assert_true(training->metrics[training->n_metrics - 1].train_loss < 2.84 - 0.3);
     assert_true(t.run.experiment.data.deviation[0] > 1.2); /* units matter */
     const cst_sampler s = {.run = &t.run};
     real *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp);

@@ -209,10 +209,14 @@ static void test_epochs(void **state)
     cst_error error = {0};
     write_series(labels);
     make_run(&run, 3, 4);
+    cst_evaluation train, test;
+    const cst_dataset *data = &run.experiment.data;
+    test_assert_ok("before", cst_trainer_evaluate(&run.trainer, &data->train, &train, &error), &error);
+    test_assert_ok("before", cst_trainer_evaluate(&run.trainer, &data->test, &test, &error), &error);
     test_assert_ok("training", cst_trainer_run(&run.trainer, &error), &error);
     const cst_metrics *m = run.trainer.training.metrics;
     assert_int_equal(run.trainer.training.n_metrics, 2);
-    assert_true(m[1].train_loss < m[0].train_loss && m[1].test_loss < m[0].test_loss);
+    assert_true(m[1].train_loss < train.loss && m[1].test_loss < test.loss);
     assert_true(m[0].train_accuracy >= 0 && m[0].train_accuracy <= 1);
     test_run_clear(&run);
 }

@@ -1,5 +1,5 @@
-/* Training as a whole: that it learns, twice the same, the same whether or not it was interrupted; failures, early
- * stopping, best weights, what it reports. */
+/* Training as a whole: that it learns, twice the same, the same whether or not it was interrupted; failures, what it
+ * reports. */
 #include "data_files.h"
 #include "tests/helpers.h"
 #include "train/checkpoint.h"
@@ -53,11 +53,10 @@ static void test_learns(void **state)
                          "'epochs': 10, 'threads': 1, 'optimizer': {'type': 'adam', 'lr': 0.03}"),
                   NULL);
     run_good(&run);
-    const cst_metrics *first = run.trainer.training.metrics, *last = last_metrics(&run);
+    const cst_metrics *last = last_metrics(&run);
     assert_int_equal(run.trainer.training.n_metrics, 10);
-    if (!(last->train_loss < 0.3 * first->train_loss && last->test_loss < 0.3 * first->test_loss))
-        fail_msg("train loss %g -> %g, test loss %g -> %g", first->train_loss, last->train_loss, first->test_loss,
-                 last->test_loss);
+    if (!(last->train_loss < 0.3 * log(2) && last->test_loss < 0.3 * log(2))) /* log 2 is chance's */
+        fail_msg("train loss %g, test loss %g", last->train_loss, last->test_loss);
     assert_true(last->test_accuracy > 0.9 && isnan(last->val_loss) && cst_trainer_finished(&run.trainer));
     test_run_clear(&run);
 }
@@ -82,20 +81,21 @@ static void test_same_twice(void **state)
     }
 }
 
-/* An accidental change of the numerics shows here, in single precision up to its rounding. */
-static void test_pinned(void **state)
+/* An accidental change of the numerics shows here: figures of the second epoch as they were first computed. They are no
+ * results, which may become better, but sums, and so early that roundings have not grown yet: from one kernel of the BLAS to
+ * another they differ by 5e-7 in single precision. How many steps a solve takes may differ, and is not looked at. */
+static void test_second_epoch(void **state)
 {
     (void)state;
-    const double tolerance = sizeof(real) == sizeof(double) ? 1e-9 : 1e-4;
+    const double tolerance = sizeof(real) == sizeof(double) ? 1e-9 : 1e-5;
     test_run run;
     test_run_init(&run, everything, NULL);
     run_good(&run);
-    const cst_metrics *m = last_metrics(&run);
-    test_assert_near("train_loss", m->train_loss, 0.46227231272785085, tolerance);
-    test_assert_near("val_loss", m->val_loss, 0.49641201419050152, tolerance);
-    test_assert_near("grad_norm", m->grad_norm, 0.77164489470427355, tolerance);
-    if (!(m->epoch == 6 && m->forward_nfe == 20 && m->backward_nfe == 13))
-        fail_msg("epoch %g, nfe %g + %g", m->epoch, m->forward_nfe, m->backward_nfe);
+    assert_true(run.trainer.training.n_metrics > 1);
+    const cst_metrics *m = &run.trainer.training.metrics[1];
+    test_assert_near("train_loss", m->train_loss, 0.64100157475709107, tolerance);
+    test_assert_near("val_loss", m->val_loss, 0.51441408834788915, tolerance);
+    test_assert_near("grad_norm", m->grad_norm, 0.42605791402716725, tolerance);
     test_run_clear(&run);
 }
 
@@ -333,100 +333,6 @@ static void test_events_fail(void **state)
     }
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------- */
-
-/* Full batches, so that the loss falls steadily: by less than min_delta, or at a rate so small that it does not fall at
- * all. */
-static void test_early_stopping(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *lr, *min_delta;
-        size_t epochs, best_epoch;
-    } cases[] = {{"0.1", "0", 6, 6}, {"0.1", "10", 4, 4}, {"1e-30", "0", 4, 1}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char json[1000];
-        snprintf(json, sizeof json,
-                 CONFIG("'type': 'circles', 'train_size': 30, 'validation_size': 9, 'batch_size': 30", LINEAR("2"),
-                        "'epochs': 6, 'monitor': 'val_loss', 'optimizer': {'type': 'sgd', 'lr': %s}, "
-                        "'early_stopping': {'patience': 3, 'min_delta': %s}"),
-                 cases[i].lr, cases[i].min_delta);
-        test_run run;
-        test_run_init(&run, json, NULL);
-        run_good(&run);
-        const cst_training *training = &run.trainer.training;
-        assert_int_equal(training->epoch, cases[i].epochs);
-        assert_int_equal(training->n_metrics, cases[i].epochs);
-        assert_int_equal(training->stopped, cases[i].epochs < 6);
-        assert_int_equal(training->best_epoch, cases[i].best_epoch);
-        test_run_clear(&run);
-    }
-}
-
-/* Weights of every epoch, as they were when the trainer told of it. */
-enum { EPOCHS = 12, P = 2 * 8 + 8 + 8 * 2 + 2 };
-typedef struct history {
-    real theta[EPOCHS][P];
-    size_t n, best; /* epochs told of; the last that was the best so far */
-} history;
-
-static cst_status remember(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
-{
-    history *h = context;
-    (void)error;
-    assert_true(metrics->epoch == (double)(h->n + 1) && trainer->training.epoch == h->n + 1);
-    memcpy(h->theta[h->n++], trainer->learner.theta, sizeof h->theta[0]);
-    return CST_OK;
-}
-
-static cst_status remember_best(void *context, const cst_trainer *trainer, cst_error *error)
-{
-    history *h = context;
-    (void)error;
-    assert_true(trainer->training.best_epoch == h->n + 1);
-    h->best = h->n;
-    return CST_OK;
-}
-
-static void check_best(const char *monitor, const char *data)
-{
-    char json[1000];
-    static history h;
-    h = (history){0};
-    const cst_trainer_events events = {.context = &h, .epoch = remember, .best = remember_best};
-    snprintf(json, sizeof json,
-             CONFIG("%s", SEQUENTIAL(LINEAR("8") ", {'type': 'tanh'}, " LINEAR("2")),
-                    "'epochs': 12, 'monitor': '%s', 'optimizer': {'type': 'adam', 'lr': 0.3}"),
-             data, monitor);
-    test_run run;
-    test_run_init(&run, json, &events);
-    run_good(&run);
-    const cst_metrics *metrics = run.trainer.training.metrics;
-    const bool accuracy = strcmp(monitor, "val_accuracy") == 0;
-    size_t best = 0;
-    for (size_t i = 1; i < EPOCHS; i++) {
-        if (accuracy ? metrics[i].val_accuracy > metrics[best].val_accuracy
-                     : metrics[i].val_loss < metrics[best].val_loss)
-            best = i;
-    }
-    assert_in_range(best, 1, EPOCHS - 2); /* neither the first nor the last */
-    assert_true(h.best == best && run.trainer.training.best_epoch == best + 1);
-    test_assert_same_bits("last", run.trainer.learner.theta, h.theta[EPOCHS - 1], P);
-    cst_trainer_use_best(&run.trainer);
-    test_assert_same_bits("best", run.trainer.learner.theta, h.theta[best], P);
-    cst_evaluation r;
-    assert_int_equal(cst_trainer_evaluate(&run.trainer, &run.experiment.data.validation, &r, NULL), CST_OK);
-    assert_true(r.loss == metrics[best].val_loss && r.accuracy == metrics[best].val_accuracy);
-    test_run_clear(&run);
-}
-
-static void test_best(void **state)
-{
-    (void)state;
-    check_best("val_loss", SPIRALS ", 'noise': 0.3");
-    check_best("val_accuracy", SPIRALS ", 'noise': 0.3");
-}
-
 /* ---- what is reported ---------------------------------------------------------------------------------------- */
 
 /* At a rate that changes nothing an epoch's means are those of an evaluation of the part; and with fixed steps, so that
@@ -490,10 +396,10 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),       cmocka_unit_test(test_same_twice),  cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_learns),       cmocka_unit_test(test_same_twice),  cmocka_unit_test(test_second_epoch),
         cmocka_unit_test(test_interruption), cmocka_unit_test(test_skip),        cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_all_fail),     cmocka_unit_test(test_events_fail), cmocka_unit_test(test_early_stopping),
-        cmocka_unit_test(test_best),         cmocka_unit_test(test_metrics),     cmocka_unit_test(test_order),
+        cmocka_unit_test(test_all_fail),     cmocka_unit_test(test_events_fail), cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# fresh.sh [VARIABLE=VALUE ...] [STEP ...]: what the README promises, in a Debian system that has just been installed.
+# debootstrap makes its root in a new folder, HEAD is cloned into it, and the steps run there by chroot (default: all):
+#   demo     make demo
+#   test     make test
+#   install  make install, then a program compiled with pkg-config against what is there, shared and static
+# The variables are set there; nothing else of this environment but a proxy's address is. Prints the seconds of each step
+# and "N passed, N failed". Exits with 77, and says why, where a root cannot be made: it takes root's rights, mount
+# namespaces, debootstrap, and a mirror, which is the first one of apt's sources here unless MIRROR names another.
+# SUITE: Debian's release (bookworm). TMPDIR: where the root is made (/var/tmp), 2 GB. KEEP=1: it is not removed.
+set -u
+export LC_ALL=C # numbers have a point, messages are in English
+cd "$(dirname "$0")/.." || exit 1
+suite=${SUITE:-bookworm}
+variables=() steps=()
+for argument in "$@"; do
+    case $argument in
+    *=*) variables+=("$argument") ;;
+    demo | test | install) steps+=("$argument") ;;
+    *) echo "usage: scripts/fresh.sh [VARIABLE=VALUE ...] [demo] [test] [install]" >&2 && exit 2 ;;
+    esac
+done
+[ ${#steps[@]} -gt 0 ] || steps=(demo test install)
+for name in http_proxy https_proxy no_proxy; do [ -z "${!name-}" ] || variables+=("$name=${!name}"); done
+
+skip() {
+    printf 'skipped: no fresh Debian root can be made here: %s\n' "$*"
+    exit 77
+}
+[ "$(id -u)" -eq 0 ] || skip "it takes root's rights"
+unshare --mount --pid --fork true 2>/dev/null || skip "there are no mount namespaces"
+command -v debootstrap >/dev/null || {
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap
+} >/dev/null 2>&1 || skip "debootstrap cannot be installed"
+# shellcheck disable=SC2016 # apt's own parameter
+mirror=${MIRROR-$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' "Release: $suite" 'Component: main' 2>/dev/null | head -n 1)}
+[ -n "$mirror" ] || skip "apt has no source of $suite here; MIRROR can name one"
+
+folder=$(mktemp -d "${TMPDIR:-/var/tmp}/costate-fresh.XXXXXX") || exit 1
+root=$folder/root
+# All mounts are in namespaces that end with their commands. Should there be one all the same, what is behind it stays.
+leave() {
+    if [ -n "${KEEP-}" ]; then
+        echo "the root is in $root"
+    elif grep -qF " $folder/" /proc/self/mountinfo; then
+        echo "something is mounted below $folder: it is not removed" >&2
+    else
+        rm -rf --one-file-system "$folder"
+    fi
+}
+trap leave EXIT
+trap 'exit 1' HUP INT TERM
+
+passed=0 failed=0
+step() { # name, command; its output is shown where it comes to nothing
+    local start=$EPOCHREALTIME code tenths
+    "${@:2}" >"$folder/log" 2>&1 </dev/null
+    code=$?
+    tenths=$(((${EPOCHREALTIME/./} - ${start/./}) / 100000))
+    if [ $code -eq 0 ]; then
+        passed=$((passed + 1))
+        sed -nE 's/^[0-9]+ passed, [0-9]+ failed.*/    &/p' "$folder/log" | tail -n 1
+    else
+        failed=$((failed + 1))
+        sed -E '/^  (cc|ar|ld) /d; s/^/    /' "$folder/log"
+    fi
+    printf '%-34s %-6s %4d.%d s\n' "$1" "$([ $code -eq 0 ] && echo passed || echo FAILED)" $((tenths / 10)) $((tenths % 10))
+    return $code
+}
+inside() { # command and arguments; the working folder is the clone. As on any system, the root is a mount point.
+    # shellcheck disable=SC2016 # the inner shell's own parameters
+    unshare --mount --pid --fork --kill-child sh -c \
+        'mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount -t tmpfs shm "$1/dev/shm" && exec chroot "$@"' sh "$root" \
+        /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+        "${variables[@]}" sh -c 'cd /root/costate && exec "$@"' sh "$@"
+}
+
+# ---- the root ----
+bootstrap() {
+    unshare --mount --pid --fork --kill-child debootstrap --variant=minbase --include=make,git,gcc,libc6-dev,ca-certificates \
+        "$suite" "$root" "$mirror"
+}
+step "a root of $suite" bootstrap || skip "debootstrap failed"
+# The way to the mirror is this machine's: apt's settings of it with the files they name, names of hosts, certificates.
+apt-config dump Acquire >"$root/etc/apt/apt.conf.d/10acquire"
+for file in /etc/apt/auth.conf /etc/apt/auth.conf.d /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
+    $(sed -nE 's/.*::(CaInfo|SslCert|SslKey) "(\/.*)";/\2/p' "$root/etc/apt/apt.conf.d/10acquire"); do
+    if [ -d "$file" ]; then cp -rL "$file/." "$root$file"; elif [ -e "$file" ]; then install -D "$file" "$root$file"; fi
+done
+[ -z "$(git status --porcelain)" ] || echo "what is not committed is left out"
+git clone --quiet . "$root/root/costate" || exit 1
+
+# ---- the steps ----
+install_and_use() {
+    step "make install" inside make install || return
+    local example cc="cc -std=c11 -o /tmp/program"
+    for example in custom_model solve; do
+        step "$example, shared" inside sh -c "$cc examples/$example.c \$(pkg-config --cflags --libs costate) && /tmp/program &&
+            readelf -d /tmp/program | grep -q 'NEEDED.*libcostate'"
+        step "$example, static" inside sh -c "$cc examples/$example.c \$(pkg-config --cflags --static --libs costate |
+            sed 's/-lcostate/-l:libcostate.a/') && /tmp/program && ! readelf -d /tmp/program | grep -q 'NEEDED.*libcostate'"
+    done
+}
+for name in "${steps[@]}"; do
+    case $name in
+    install) install_and_use ;;
+    *) step "make $name" inside make "$name" ;;
+    esac
+done
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
