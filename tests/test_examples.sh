@@ -88,6 +88,14 @@ ok "C, static: it does not" [ "$(readelf -d "$folder/program" | grep -c libcosta
 # A machine that has the Fortran compiler links where others do not.
 flags "$folder/static" --static --libs >"$out"
 ok "C, static: nothing of Fortran is asked for" [ "$(grep -c gfortran "$out")" -eq 0 ]
+# OpenBLAS from its archive too, where there is one: no constructor of ours may run before its own.
+pc=$folder/static/usr/lib/pkgconfig/costate.pc
+if [ -e "$(${CC:-cc} -print-file-name=libopenblas.a)" ]; then
+    sed -i 's/-lopenblas/-l:libopenblas.a/' "$pc"
+    ok "C, static, OpenBLAS too" compile "$folder/static" "$c" examples/custom_model.c --static --cflags --libs
+    ok "C, static, OpenBLAS too: it needs none" [ "$(readelf -d "$folder/program" | grep -c -e openblas -e gfortran)" -eq 0 ]
+    sed -i 's/-l:libopenblas.a/-lopenblas/' "$pc"
+fi
 if command -v "${CXX:-c++}" >/dev/null; then
     cpp="${CXX:-c++} -std=c++17"
     ok "C++, shared" compile "$folder/root" "$cpp" "$folder/program.cpp" --cflags --libs
