@@ -46,28 +46,18 @@ $(out)/datasets/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-ov
 
 hot := core/level core/shard core/small_gemm $(addprefix layers/,activations concat_squash convolution im2col linear normalize pool2d vmath winograd) \
     ode/combine $(addprefix adjoint/,backsolve gradient) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
-ifneq ($(if $(native),,$(filter x86_64%,$(shell $(CC) -dumpmachine))),)
-$(hot:%=$(out)/%.o): $(out)/%.o: %.c scripts/levels.sh Makefile
+compile = $(CC) $(all_cflags) -MMD -MP -c $< -o $@
+$(if $(native),,$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(hot:%=$(out)/%.o))): compile = scripts/levels.sh $@ $< $(CC) $(all_cflags)
+$(out)/%.o: %.c Makefile scripts/levels.sh
 	@mkdir -p $(@D)
-	$(call quiet,cc $@)scripts/levels.sh $@ $< $(CC) $(all_cflags)
-endif
-
-$(out)/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(call quiet,cc $@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
-
+	$(call quiet,cc $@)$(compile)
 $(out)/libcostate.a: $(lib_objects)
 $(out)/libsupport.a: $(support_objects)
 $(out)/lib%.a:
 	@rm -f $@
 	$(call quiet,ar $@)$(AR) rcs $@ $^
-
-$(out)/costate.map:
-	@mkdir -p $(@D)
-	@echo '{ global: cst_*; local: *; };' > $@
-
-$(out)/libcostate.so: $(lib_objects) $(out)/costate.map
-	$(link) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=$(out)/costate.map
+$(out)/libcostate.so: $(lib_objects) scripts/costate.map
+	$(link) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=scripts/costate.map
 
 link = $(call quiet,ld $@)$(CC) $(all_cflags) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(package_libs)
 $(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
@@ -116,7 +106,6 @@ run-tests:
 golden: ## compare with the reference cases below GOLDEN="DIR ..."
 	@$(MAKE) build/double/test_golden PRECISION=double
 	build/double/test_golden $(GOLDEN)
-
 SECONDS ?= 60
 fuzzers := $(patsubst fuzz/%.c,$(out)/%,$(wildcard fuzz/fuzz_*.c))
 fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under clang's sanitizers

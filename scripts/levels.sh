@@ -39,3 +39,4 @@ supports() { # the condition that the processor has what `flags` of a level asks
 } >"$stem-choose.c"
 "$1" -O2 -fPIC -c "$stem-choose.c" -o "$stem-choose.o"
 ld -r -o "$object" "$stem"-{choose,baseline,avx2,avx512}.o
+objcopy --wildcard --localize-symbol='level_*' "$object"
