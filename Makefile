@@ -37,6 +37,8 @@ contract := off
 optimize := -O3
 $(out)/layers/%.o $(out)/core/small_gemm.o: contract := fast # elsewhere every operation rounds: see ode/combine.c
 $(out)/core/small_gemm.o: optimize := -O2 # its loops are vectors already, and -O3 makes three of each
+$(out)/bench/bench_gemm.o: all_cflags += $(shell pkg-config --exists libxsmm 2>/dev/null && echo -DWITH_LIBXSMM) # only where it is installed
+$(out)/bench_gemm: package_libs += $(shell pkg-config --exists libxsmm 2>/dev/null && echo -lxsmm)
 $(out)/tests/%.o: all_cflags += -fno-tree-vectorize # with it, gcc 12 for aarch64 fails on fmax over floats
 
 all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
@@ -79,11 +81,9 @@ $(out)/costate.h: scripts/header.sh $(wildcard $(FOLDERS:=/*.h))
 
 build/costate build/libcostate.a build/libcostate.so: build/%: $(out)/% always
 	@cmp -s $< $@ || cp $< $@
-
 installed := $(out)/costate $(out)/libcostate.a $(out)/libcostate.so
 build-tests: $(quick) $(examples) $(installed)
 everything: $(lib_objects) $(chosen) $(programs) $(out)/libcostate.so
-
 setup: ## install the system packages that are missing (Debian)
 	@scripts/setup.sh
 
@@ -123,8 +123,8 @@ docs: ## write docs/config.md from the program's tables
 	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
 format: ## format all sources
 	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]' -o -name '*.inc')
-bench: ## time layers and training iterations beside their limits, as tables and as build/bench-*.json
-	@$(MAKE) $(out)/bench_layers $(out)/bench_iterations
+bench: ## time products, layers and training iterations beside their limits, as tables and as build/bench-*.json
+	@$(MAKE) $(out)/bench_gemm $(out)/bench_layers $(out)/bench_iterations
 	@scripts/bench.sh $(out)
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them

@@ -77,6 +77,13 @@ typedef struct tile {
 static void write_entries(size_t rows, size_t stride, size_t lanes, const tile *t, real *c, const real *entries)
 {
     const size_t before = stride - lanes, shift = t->width < lanes ? 0 : stride - t->width;
+    if (t->c.column == 1) { /* and then C is narrower than a vector */
+        for (size_t i = 0; i < rows; i++, c += t->c.row, entries += stride) {
+#pragma omp simd
+            for (size_t j = 0; j < t->width; j++) write_entry(&t->c, c + j, entries[j]);
+        }
+        return;
+    }
     for (size_t j = 0; j < t->width; j++, c += t->c.column)
         for (size_t i = 0; i < rows; i++)
             write_entry(&t->c, c + i * t->c.row, entries[i * stride + (j < before ? j : j + shift)]);

@@ -1,0 +1,143 @@
+/* Matrix products by core/small_gemm.c beside OpenBLAS and, where its package is installed (libxsmm-dev), LIBXSMM, on one
+ * thread: nanoseconds per product, best of many, each in the three forms that layers use. `own` in the last column: cst_gemm
+ * takes core/small_gemm.c for this size (CST_SMALL_PRODUCT).
+ *
+ *   bench_gemm [FILE.json]
+ *
+ * N N  gx = gy W          T N  gW += gy^T x          N T  y = x W^T
+ * LIBXSMM generates code for the first; the others it hands to OpenBLAS, or generates after a transposition. */
+#include "core/blas.h"
+#include "core/clock.h"
+#include "core/level.h"
+#include "core/rng.h"
+#include "core/small_gemm.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef WITH_LIBXSMM
+#include <libxsmm.h>
+#endif
+
+typedef struct size {
+    size_t m, n, k;
+} size;
+
+static const size sizes[] = {
+    {4, 4, 4},     {8, 8, 8},      {16, 16, 16},   {20, 50, 2},     {20, 2, 50},     {1, 64, 64},
+    {32, 32, 32},  {32, 40, 40},   {32, 90, 40},   {128, 10, 64},   {512, 2, 64},    {512, 64, 2},
+    {256, 3, 400}, {256, 400, 4},  {64, 64, 64},   {64, 72, 65},    {128, 64, 64},   {100, 100, 100},
+    {512, 64, 64}, {32, 1890, 40}, {64, 91, 1024}, {256, 256, 256}, {256, 400, 400}, {512, 512, 512},
+};
+
+static const struct form {
+    bool ta, tb;
+    real beta;
+} forms[] = {{false, false, 0}, {true, false, 1}, {false, true, 1}};
+
+typedef struct operands {
+    real *a, *b, *c;
+} operands;
+
+static void own(const struct form *f, const size *s, const operands *o)
+{
+    cst_small_gemm(f->ta, f->tb, s->m, s->n, s->k, 1, o->a, f->ta ? s->m : s->k, o->b, f->tb ? s->k : s->n, f->beta,
+                   o->c, s->n);
+}
+
+static void openblas(const struct form *f, const size *s, const operands *o)
+{
+#ifdef CST_DOUBLE
+    cblas_dgemm(
+#else
+    cblas_sgemm(
+#endif
+        CblasRowMajor, f->ta ? CblasTrans : CblasNoTrans, f->tb ? CblasTrans : CblasNoTrans, (blasint)s->m,
+        (blasint)s->n, (blasint)s->k, 1, o->a, (blasint)(f->ta ? s->m : s->k), o->b, (blasint)(f->tb ? s->k : s->n),
+        f->beta, o->c, (blasint)s->n);
+}
+
+#ifdef WITH_LIBXSMM
+/* Column by column, it sees C^T = op(B)^T op(A)^T. */
+static void libxsmm(const struct form *f, const size *s, const operands *o)
+{
+    const libxsmm_blasint m = (libxsmm_blasint)s->m, n = (libxsmm_blasint)s->n, k = (libxsmm_blasint)s->k;
+    const libxsmm_blasint lda = f->ta ? m : k, ldb = f->tb ? k : n;
+    const real alpha = 1;
+#ifdef CST_DOUBLE
+    libxsmm_dgemm(
+#else
+    libxsmm_sgemm(
+#endif
+        f->tb ? "T" : "N", f->ta ? "T" : "N", &n, &m, &k, &alpha, o->b, &ldb, o->a, &lda, &f->beta, o->c, &n);
+}
+#endif
+
+static void (*const makers[])(const struct form *f, const size *s, const operands *o) = {
+    own,
+    openblas,
+#ifdef WITH_LIBXSMM
+    libxsmm,
+#endif
+};
+enum { MAKERS = sizeof makers / sizeof *makers, MOST_MAKERS = 3 };
+
+/* Best times in nanoseconds, taken in turns so that all see the same machine. */
+static void race(const struct form *f, const size *s, double best[MOST_MAKERS])
+{
+    const operands o = {calloc(s->m * s->k, sizeof(real)), calloc(s->k * s->n, sizeof(real)),
+                        calloc(s->m * s->n, sizeof(real))};
+    if (!o.a || !o.b || !o.c) exit(EXIT_FAILURE);
+    cst_rng_fill_normal(cst_rng_new(1, CST_RNG_TEST), o.a, s->m * s->k, 1e-3);
+    cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), o.b, s->k * s->n, 1e-3);
+    const size_t repetitions = 1 + (size_t)(4e5 / ((double)s->m * (double)s->n * (double)s->k + 2000));
+    for (size_t i = 0; i < MAKERS; i++) best[i] = 1e18;
+    const double end = cst_clock() + 0.04;
+    for (size_t round = 0; round < 4 || cst_clock() < end; round++)
+        for (size_t i = 0; i < MAKERS; i++) {
+            const double start = cst_clock();
+            for (size_t r = 0; r < repetitions; r++) makers[i](f, s, &o);
+            const double ns = 1e9 * (cst_clock() - start) / (double)repetitions;
+            if (round > 0 && ns < best[i]) best[i] = ns;
+        }
+    free(o.a);
+    free(o.b);
+    free(o.c);
+}
+
+int main(int argc, char **argv)
+{
+    cst_blas_own_process();
+    FILE *json = argc > 1 ? fopen(argv[1], "w") : NULL;
+    if (argc > 1 && !json) {
+        fprintf(stderr, "%s: cannot write\n", argv[1]);
+        return EXIT_FAILURE;
+    }
+    printf("%s, 1 thread, level %s, %s\n%-20s", CST_REAL_NAME, cst_level_name(), cst_blas_name(), "m x n x k");
+    for (size_t i = 0; i < 3; i++)
+        printf("   %c %c: own  OpenBLAS%s ratio", "NTN"[i], "NNT"[i], MAKERS > 2 ? "   LIBXSMM" : "");
+    printf("\n");
+    const char *separator = "[";
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size *s = &sizes[i];
+        printf("%5zu x%5zu x%5zu ", s->m, s->n, s->k);
+        for (size_t j = 0; j < 3; j++) {
+            double best[MOST_MAKERS] = {0};
+            race(&forms[j], s, best);
+            printf("  %9.0f %9.0f", best[0], best[1]);
+            if (MAKERS > 2) printf(" %9.0f", best[2]);
+            printf(" %5.2f", best[0] / best[1]);
+            if (!json) continue;
+            fprintf(
+                json,
+                "%s\n{\"m\": %zu, \"n\": %zu, \"k\": %zu, \"form\": \"%c%c\", \"precision\": \"%s\", \"own_ns\": %.4g, "
+                "\"openblas_ns\": %.4g, \"libxsmm_ns\": %.4g}",
+                separator, s->m, s->n, s->k, "NTN"[j], "NNT"[j], CST_REAL_NAME, best[0], best[1], best[2]);
+            separator = ",";
+        }
+        printf("  %s\n", (double)s->m * (double)s->n * (double)s->k <= CST_SMALL_PRODUCT ? "own" : "OpenBLAS");
+        fflush(stdout);
+    }
+    if (json) fprintf(json, "\n]\n");
+    return json && fclose(json) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
