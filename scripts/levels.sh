@@ -7,7 +7,7 @@ set -eu
 object=$1 source=$2 stem=${1%.o}
 shift 2
 declare -A flags=([baseline]="" [avx2]="-mavx2 -mfma -mbmi -mbmi2")
-flags[avx512]="${flags[avx2]} -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512"
+flags[avx512]="${flags[avx2]} -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mtune=skylake-avx512 -mprefer-vector-width=512"
 
 for level in baseline avx2 avx512; do
     # shellcheck disable=SC2086 # a list of words
@@ -21,7 +21,7 @@ for level in baseline avx2 avx512; do
 done
 
 supports() { # the condition that the processor has what `flags` of a level asks for
-    sed -E 's/-mprefer[^ ]*//; s/ *-m([a-z0-9]+) */__builtin_cpu_supports("\1") \&\& /g; s/ && $//' <<<"${flags[$1]}"
+    sed -E 's/-m(tune|prefer)[^ ]*//g; s/ *-m([a-z0-9]+) */__builtin_cpu_supports("\1") \&\& /g; s/ && $//' <<<"${flags[$1]}"
 }
 {
     echo "typedef void function(void);"
