@@ -309,14 +309,17 @@ void cst_small_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size
 {
     const size_t a_row = transpose_a ? 1 : lda, a_column = transpose_a ? lda : 1;
     const size_t b_row = transpose_b ? 1 : ldb, b_column = transpose_b ? ldb : 1;
-    const bool few_rows = transpose_b && m <= DOTS && n > DOTS && k >= LANES;
-    const bool narrow = transpose_a && n < LANES && m >= LANES;
-    if (few_rows || narrow) {
+    const bool few_columns = !transpose_a && n <= DOTS && k >= LANES;
+    const bool few_rows = !few_columns && transpose_b && m <= DOTS && k >= LANES;
+    tile t = {k, 0, 0, {a, a_row, a_column}, {b, b_row, b_column}, {c, ldc, 1, alpha, beta}};
+    if (few_rows || (transpose_a && n < LANES && m >= LANES)) {
         /* C^T = op(B)^T op(A)^T */
-        tile t = {k, 0, 0, {b, b_column, b_row}, {a, a_column, a_row}, {c, 1, ldc, alpha, beta}};
-        few_rows ? multiply_by_dots(n, m, &t) : multiply_by_panels(n, m, &t);
-    } else {
-        tile t = {k, 0, 0, {a, a_row, a_column}, {b, b_row, b_column}, {c, ldc, 1, alpha, beta}};
-        !transpose_a &&n <= DOTS &&k >= LANES ? multiply_by_dots(m, n, &t) : multiply_by_panels(m, n, &t);
+        t = (tile){k, 0, 0, {b, b_column, b_row}, {a, a_column, a_row}, {c, 1, ldc, alpha, beta}};
+        const size_t swapped = m;
+        m = n, n = swapped;
     }
+    if (few_columns || few_rows)
+        multiply_by_dots(m, n, &t);
+    else
+        multiply_by_panels(m, n, &t);
 }
