@@ -46,7 +46,7 @@ touch out err
 
 # ---- gnuplot: names and labels are text ----
 names=('`touch INJECTED`' "'.system('touch INJECTED').'" "''; system 'touch INJECTED' #" '".system("touch INJECTED")."'
-    '|touch INJECTED;' '$(touch INJECTED)' "a'b\"c\\d@e#f%g{h}_i^j&k~l<m>n" 'é ü')
+    '|touch INJECTED;' '$(touch INJECTED)' "a'b\"c\\d@e#f%g{h}_i^j&k~l<m>n" "it's @ARG0" 'é ü')
 run train "$root/configs/cnf_moons.json" --set data.train_size=40 --set data.test_size=20 --set epochs=1 --set 'model.layers[0].field.hidden=[4]' --out flow --quiet
 ok "a flow" [ "$code" -eq 0 ]
 run train config.json --out run --quiet
@@ -69,6 +69,14 @@ if [ "$gnuplot" ]; then
         harmless "a folder called $name"
         rm -rf ./-place
     done
+    # gnuplot's macros: once its count of quotes is out of step, @GPVAL_PWD is the name of the folder it works in, as it is.
+    trap="x'.system('touch INJECTED').'"
+    mkdir "$trap" && cp -r run "$trap/run" && cp -r run "$trap/a'@GPVAL_PWD"
+    (cd "$trap" && "$costate" plot run "a'@GPVAL_PWD" >../out 2>../err)
+    ok "plot in a folder whose name a macro would run" [ -s "$trap/plot.png" -a -s "$trap/plot.svg" ]
+    ok "... with the run's name as it is" says "<text>a'@GPVAL_PWD" "$trap/plot.svg"
+    harmless "a macro"
+    rm -r "$trap"
     for name in "${names[0]}" "${names[1]}" $'x\nsystem "touch INJECTED"\n'; do
         cp -r flow "$name-flow"
         run sample "$name-flow" --n 10
