@@ -255,6 +255,35 @@ for run in ../outside /etc a/../../outside ..; do
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp
 done
 
+# ---- pipes that nobody writes to, and devices: nothing waits for them ----
+waits() { # arguments
+    timeout 60 "$costate" "$@" >out 2>err
+    code=$?
+    ok "$* does not wait" [ "$code" -ne 124 ]
+}
+mkdir piped && cp run/* piped
+for file in metrics.csv trace.csv comparison.json model.safetensors checkpoint.safetensors config.json; do
+    [ -e "piped/$file" ] && mv "piped/$file" kept
+    mkfifo "piped/$file"
+    [ "$gnuplot" ] && waits plot piped
+    waits eval piped
+    [ "$file" = model.safetensors ] && ok "weights are no pipe" says 'piped/model.safetensors: cannot open: not a regular file' err
+    rm -f piped/summary.json
+    waits train config.json --resume --out piped --set epochs=2
+    rm -rf piped kept && mkdir piped && cp run/* piped
+done
+mkdir -p pipes/train/a pipes/train/b && mkfifo pipes/x.npy pipes/x.csv pipes/x.ts pipes/train/a/1.png pipes/train/b/1.png pipes/train/a/1.wav pipes/train/b/1.wav
+for data in '"csv", "train": "pipes/x.csv", "target": "y"' '"npy", "train_x": "pipes/x.npy", "train_y": "pipes/x.npy"' '"ts", "train": "pipes/x.ts"' \
+    '"images", "path": "pipes"' '"wav", "path": "pipes"'; do
+    waits check config.json --set "data={\"type\": $data}"
+    ok "... and refuses data $data" [ "$code" -eq 2 ]
+done
+ln -sf /dev/zero pipes/x.ts
+waits check config.json --set 'data={"type": "ts", "train": "pipes/x.ts"}'
+ok "a device is no file" says 'pipes/x.ts: cannot open: neither a regular file nor a pipe' err
+waits check <(sleep 0.2; cat config.json)
+ok "a pipe with a config is" [ "$code" -eq 0 ]
+
 # ---- what each file may do, and no more: docs/design.md ----
 # A config reads what it names, with links in data, and leaves data as they are; check takes no memory that a model would need.
 mkdir -p sounds/a sounds/b
