@@ -99,6 +99,9 @@ if [ "$gnuplot" ]; then
         ok "no control character in the script" quiet_bytes res/plot.gp
         rm res/plot*
     done
+    index '\uffff\ufffe'
+    run plot res
+    ok "what XML forbids is shown" says '<text>\uffff\ufffe</text>' res/plot.svg
     index '`touch INJECTED` _a^{b} & <i>'
     run plot res
     ok "a label is shown as it is" says '<text>`touch INJECTED` _a^{b} &amp; &lt;i></text>' res/plot.svg

@@ -24,6 +24,8 @@ static void test_quotes(void **state)
         {"a\nb\x1b[31m", "\"a\\0134nb\\0134x1b[31m\""},
         {"\xc3\xa9\xff", "\"\xc3\xa9\\0134xff\""},
         {"a]]>b]]]>", "\"a]] >b]]] >\""},
+        {"]>]", "\"]>]\""},
+        {"a\xef\xbf\xbe\xef\xbf\xbf\xef\xbf\xbd", "\"a\\0134ufffe\\0134uffff\xef\xbf\xbd\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cst_text text = {0};

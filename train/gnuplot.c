@@ -52,12 +52,15 @@ void cst_gnuplot_text(cst_text *text, const char *string)
     cst_text_visible(&visible, string);
     text->failed = text->failed || visible.failed;
     cst_text_puts(text, "\"");
-    for (const char *s = visible.data, *end; !visible.failed && *s; s = end) {
-        /* gnuplot writes > into SVG as it is, and XML forbids ]]>: a space stands in it. */
-        end = strstr(s, "]]>");
-        end = end ? end + 2 : s + strlen(s);
-        put_quoted(text, s, (size_t)(end - s));
-        if (*end) cst_text_puts(text, " ");
+    /* gnuplot writes into SVG what XML forbids: U+FFFE and U+FFFF, and ]]>, in which a space stands then. */
+    for (const char *s = visible.data; !visible.failed && *s; s++) {
+        if (strncmp(s, "\xef\xbf\xbe", 3) == 0 || strncmp(s, "\xef\xbf\xbf", 3) == 0) {
+            put_quoted(text, s[2] == '\xbe' ? "\\ufffe" : "\\uffff", 6);
+            s += 2;
+        } else {
+            if (*s == '>' && s - visible.data >= 2 && s[-1] == ']' && s[-2] == ']') cst_text_puts(text, " ");
+            put_quoted(text, s, 1);
+        }
     }
     cst_text_puts(text, "\"");
     free(visible.data);
