@@ -109,6 +109,11 @@ if [ "$gnuplot" ]; then
     run plot traced
     ok "steps of a block with a name like that" [ "$code" -eq 0 -a -s traced/plot-steps.png ]
     harmless "a block's name"
+    for step in inf nan -inf 1e999; do
+        rm -r traced && cp -r run traced && sed -i "3s/^\(\([^,]*,\)\{6\}\)[^,]*/\1$step/" traced/trace.csv
+        run plot traced
+        ok "a step of size $step" says 'traced/trace.csv: line 3: expected a row of 10 fields' err
+    done
     sed -i "2s/^[0-9]*/$esc/" traced/trace.csv
     run plot traced
     ok "a damaged trace" says 'traced/trace.csv: line 2: expected a row of 10 fields' err
