@@ -20,10 +20,37 @@ cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
+/* O_NONBLOCK: opening waits for no writer of a pipe; then reading waits for what writers have to say, as always. A folder tells by
+ * itself that it is one. */
+cst_status cst_file_open(const char *path, int *handle, cst_error *error)
+{
+    struct stat about;
+    *handle = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*handle < 0) return cst_fail_io(error, path, "cannot open", errno);
+    const bool known = fstat(*handle, &about) == 0;
+    if (known && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode))) return CST_OK;
+    if (known && S_ISFIFO(about.st_mode) && fcntl(*handle, F_SETFL, 0) == 0) return CST_OK;
+    close(*handle);
+    *handle = -1;
+    return cst_fail(error, CST_EIO, "%s: cannot open: neither a regular file nor a pipe", path);
+}
+
+cst_status cst_file_open_stream(const char *path, FILE **stream, cst_error *error)
+{
+    int handle;
+    *stream = NULL;
+    CST_TRY(cst_file_open(path, &handle, error));
+    *stream = fdopen(handle, "rb");
+    if (*stream) return CST_OK;
+    const int number = errno;
+    close(handle);
+    return cst_fail_io(error, path, "cannot open", number);
+}
+
 cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error)
 {
-    FILE *stream = fopen(path, "rb");
-    if (!stream) return cst_fail_io(error, path, "cannot open", errno);
+    FILE *stream;
+    CST_TRY(cst_file_open_stream(path, &stream, error));
     /* In pieces, as a pipe does not tell its size. */
     cst_text text = {0};
     cst_text_add(&text, "", 0);

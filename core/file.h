@@ -16,6 +16,11 @@ extern "C" {
 /* "PATH: WHAT: reason" for an errno: CST_EIO, or CST_ENOMEM where the reason is that. */
 cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int number);
 
+/* Open a file for reading. No other file may make the program wait: CST_EIO for devices, and a named pipe that nobody writes to is empty.
+ * CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_file_open(const char *path, int *handle, cst_error *error); /* -1 on failure */
+CST_MUST_CHECK cst_status cst_file_open_stream(const char *path, FILE **stream, cst_error *error);
+
 /* A file's bytes, to be freed with free(); a NUL follows them. CST_EIO if it cannot be read or has more than `limit`
  * bytes, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error);

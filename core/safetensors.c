@@ -5,7 +5,6 @@
 #include "core/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -344,16 +343,11 @@ cst_status cst_safetensors_open(const char *path, cst_safetensors **file, cst_er
         cst_safetensors_close(f);
         return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     }
-    cst_status status = CST_OK;
     struct stat about;
-    f->handle = open(path, O_RDONLY | O_CLOEXEC);
-    if (f->handle < 0 || fstat(f->handle, &about) != 0) {
-        status = cst_fail(error, CST_EIO, "%s: cannot open: %s", path, strerror(errno));
-    } else if (!S_ISREG(about.st_mode)) {
+    cst_status status = cst_file_open(path, &f->handle, error);
+    if (status == CST_OK && (fstat(f->handle, &about) != 0 || !S_ISREG(about.st_mode)))
         status = cst_fail(error, CST_EIO, "%s: cannot open: not a regular file", path);
-    } else {
-        status = read_header(f, (size_t)about.st_size, error);
-    }
+    if (status == CST_OK) status = read_header(f, (size_t)about.st_size, error);
     if (status != CST_OK) {
         cst_safetensors_close(f);
         return status;

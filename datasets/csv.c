@@ -165,8 +165,7 @@ cst_status cst_csv_open(const char *path, char separator, cst_csv *csv, cst_erro
 {
     static const char mark[3] = {'\xef', '\xbb', '\xbf'};
     *csv = (cst_csv){.path = path, .separator = separator, .current_line = 1};
-    csv->stream = fopen(path, "rb");
-    if (!csv->stream) return cst_fail_io(error, path, "cannot open", errno);
+    CST_TRY(cst_file_open_stream(path, &csv->stream, error));
     csv->buffer = malloc(BUFFER);
     if (!csv->buffer) {
         cst_csv_close(csv);

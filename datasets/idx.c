@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
@@ -102,10 +103,14 @@ static cst_status read_elements(gzFile file, const char *path, cst_idx *idx, cst
 cst_status cst_idx_read(const char *path, cst_idx *idx, cst_error *error)
 {
     *idx = (cst_idx){0};
-    errno = 0; /* which gzopen leaves as it is where it has no memory */
-    gzFile file = gzopen(path, "rb");
-    if (!file) return cst_fail_io(error, path, "cannot open", errno != 0 ? errno : ENOMEM);
+    int handle;
+    CST_TRY(cst_file_open(path, &handle, error));
+    gzFile file = gzdopen(handle, "rb");
     cst_status status = CST_OK;
+    if (!file) {
+        close(handle);
+        return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    }
     if (gzbuffer(file, READ_BUFFER) != 0) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     if (status == CST_OK) status = read_header(file, path, idx, error);
     if (status == CST_OK) status = read_elements(file, path, idx, error);

@@ -330,8 +330,8 @@ static cst_status transpose(const reader *r, cst_npy *array)
 cst_status cst_npy_read(const char *path, cst_npy *array, cst_error *error)
 {
     *array = (cst_npy){0};
-    reader r = {.path = path, .stream = fopen(path, "rb"), .error = error};
-    if (!r.stream) return cst_fail_io(error, path, "cannot open", errno);
+    reader r = {.path = path, .error = error};
+    CST_TRY(cst_file_open_stream(path, &r.stream, error));
     cst_status status = read_header(&r, array);
     if (status == CST_OK) status = read_elements(&r, array);
     if (status == CST_OK) status = check_bools(&r, array);

@@ -12,6 +12,11 @@
 
 typedef enum stamp { UNKNOWN, NUMBERS, DATES } stamp;
 
+typedef struct class_name {
+    const char *name;
+    int32_t label;
+} class_name;
+
 /* A file under way. Its text is cut into pieces in place, by NULs. */
 typedef struct reader {
     const char *path;
@@ -20,8 +25,9 @@ typedef struct reader {
     cst_error *error;
     /* what the header says */
     bool timed, target;
-    size_t dimensions; /* 0: does not say */
-    char *classes;     /* the rest of its line, or NULL */
+    size_t dimensions;   /* 0: does not say */
+    char *classes;       /* the rest of its line, or NULL */
+    class_name *by_name; /* those that are known, in order */
     /* the series at hand: dimension d is starts[d] .. starts[d + 1] of these */
     size_t *starts, *heads;
     double *times;
@@ -33,6 +39,7 @@ typedef struct reader {
 
 static void reader_clear(reader *r)
 {
+    free(r->by_name);
     free(r->starts);
     free(r->heads);
     free(r->times);
@@ -203,15 +210,32 @@ static cst_status take_classes(const reader *r, cst_ts_classes *classes)
     return CST_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const class_name *)a)->name, ((const class_name *)b)->name);
+}
+
+/* So that looking for one of many takes no time. A name that is there twice is its first class's. */
+static cst_status sort_classes(reader *r, const cst_ts_classes *classes)
+{
+    r->by_name = malloc(cst_size_mul(classes->n, sizeof *r->by_name));
+    if (!r->by_name) return no_memory(r);
+    const char *name = classes->names;
+    for (size_t i = 0; i < classes->n; i++, name += strlen(name) + 1) r->by_name[i] = (class_name){name, (int32_t)i};
+    class_name *c = r->by_name, *last = c + classes->n - 1;
+    qsort(c, classes->n, sizeof *c, by_name);
+    for (; c < last; c++) /* the smallest label goes to the end of its name's, and from there to all */
+        if (by_name(c, c + 1) == 0 && c->label < c[1].label) c[1].label = c->label;
+    for (; c > r->by_name; c--)
+        if (by_name(c - 1, c) == 0) c[-1].label = c->label;
+    return CST_OK;
+}
+
 static cst_status read_class(const reader *r, const cst_ts_classes *classes, const char *field, int32_t *label)
 {
-    const char *name = classes->names;
-    for (size_t i = 0; i < classes->n; i++, name += strlen(name) + 1) {
-        if (strcmp(name, field) != 0) continue;
-        *label = (int32_t)i;
-        return CST_OK;
-    }
-    return fail_found(r, "", "a class that the training file's @classLabel names", field);
+    const class_name wanted = {field, 0}, *found = bsearch(&wanted, r->by_name, classes->n, sizeof wanted, by_name);
+    if (found) *label = found->label;
+    return found ? CST_OK : fail_found(r, "", "a class that the training file's @classLabel names", field);
 }
 
 static cst_status read_answer(const reader *r, const cst_ts_classes *classes, char *field, cst_series *s)
@@ -411,6 +435,7 @@ static cst_status read_text(reader *r, cst_ts_classes *classes, cst_series *s)
         return cst_fail(r->error, CST_EFORMAT, "%s: expected text, found a NUL byte", r->path);
     CST_TRY(read_header(r));
     CST_TRY(take_classes(r, classes));
+    if (r->classes) CST_TRY(sort_classes(r, classes));
     s->timed = r->timed;
     s->labelled = !r->target;
     s->n_targets = r->target ? 1 : 0;

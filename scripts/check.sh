@@ -65,6 +65,7 @@ check_includes() {
         wrong "only cli/output.c prints"
     grep -nE '\b(system|popen|exec[vl]p?e?)\(|/bin/sh' $(find $library cli -name '*.c') /dev/null && wrong "nothing runs a shell"
     grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only train/gnuplot.c starts programs"
+    grep -nE '\b(open|fopen|freopen|gzopen)\(' $(find $library cli -name '*.c' ! -name file.c) /dev/null && wrong "only core/file.c opens files"
 }
 
 check_headers() { # each compiles alone, in C and in C++

@@ -272,6 +272,10 @@ if command -v gnuplot >/dev/null; then
     ok "plot is a PNG" [ "$(head -c 4 a/plot.png | tail -c 3)" = PNG ]
     ok "plot is an SVG" grep -q '</svg>' a/plot.svg
     ok "gnuplot has nothing to say" [ ! -s err ]
+    mkdir lost && sed '2,$s/[^,]*//g' a/metrics.csv >lost/metrics.csv
+    run plot lost
+    ok "a run without a finite value has no plot" [ "$code" -eq 1 -a ! -e lost/plot.gp ]
+    ok "... which is said" says 'nothing to draw: no value is finite' err
     run plot a b --out both
     ok "plot of two" [ -s both.png ]
 fi

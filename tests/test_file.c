@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static const char *const names[] = {"a.json", "b", NULL};
 
@@ -84,6 +85,45 @@ static void test_paths_below(void **state)
         if (cst_path_stays_below(elsewhere[i])) fail_msg("%s", elsewhere[i]);
 }
 
+/* Nothing that is read makes the program wait, but for a pipe to which somebody writes. */
+static void test_open(void **state)
+{
+    (void)state;
+    char path[TEST_PATH], *bytes, expected[TEST_PATH + 80];
+    size_t size;
+    int ends[2];
+    cst_error error;
+    alarm(60); /* SIGALRM ends a test that waits */
+    assert_int_equal(mkfifo(test_path("pipe", path), 0600), 0);
+    assert_int_equal(cst_file_read(path, 100, &bytes, &size, &error), CST_OK);
+    assert_int_equal(size, 0);
+    free(bytes);
+    assert_int_equal(unlink(path), 0);
+    static const char *const devices[] = {"/dev/zero", "/dev/null"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(symlink(devices[i], path), 0);
+        assert_int_equal(cst_file_read(path, 100, &bytes, &size, &error), CST_EIO);
+        snprintf(expected, sizeof expected, "%s: cannot open: neither a regular file nor a pipe", path);
+        assert_string_equal(error.message, expected);
+        assert_int_equal(unlink(path), 0);
+    }
+    /* As `costate check <(...)` has it, and the writer is slow. */
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL) == 0 && write(ends[1], "late", 4) == 4 ? 0 : 1);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    assert_int_equal(cst_file_read(path, 100, &bytes, &size, &error), CST_OK);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, "late", 4);
+    free(bytes);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    alarm(0);
+}
+
 /* What is added to a file is added to that file, not to where a link leads, and no pipe is waited for. */
 static void test_append(void **state)
 {
@@ -150,8 +190,9 @@ static void test_reasons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leftovers), cmocka_unit_test(test_names), cmocka_unit_test(test_paths_below),
-        cmocka_unit_test(test_append),    cmocka_unit_test(test_tidy),  cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_leftovers), cmocka_unit_test(test_names),  cmocka_unit_test(test_paths_below),
+        cmocka_unit_test(test_open),      cmocka_unit_test(test_append), cmocka_unit_test(test_tidy),
+        cmocka_unit_test(test_reasons),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

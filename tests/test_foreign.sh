@@ -46,7 +46,7 @@ touch out err
 
 # ---- gnuplot: names and labels are text ----
 names=('`touch INJECTED`' "'.system('touch INJECTED').'" "''; system 'touch INJECTED' #" '".system("touch INJECTED")."'
-    '|touch INJECTED;' '$(touch INJECTED)' "a'b\"c\\d@e#f%g{h}_i^j&k~l<m>n" 'é ü')
+    '|touch INJECTED;' '$(touch INJECTED)' "a'b\"c\\d@e#f%g{h}_i^j&k~l<m>n" "it's @ARG0" 'é ü')
 run train "$root/configs/cnf_moons.json" --set data.train_size=40 --set data.test_size=20 --set epochs=1 --set 'model.layers[0].field.hidden=[4]' --out flow --quiet
 ok "a flow" [ "$code" -eq 0 ]
 run train config.json --out run --quiet
@@ -69,6 +69,14 @@ if [ "$gnuplot" ]; then
         harmless "a folder called $name"
         rm -rf ./-place
     done
+    # gnuplot's macros: once its count of quotes is out of step, @GPVAL_PWD is the name of the folder it works in, as it is.
+    trap="x'.system('touch INJECTED').'"
+    mkdir "$trap" && cp -r run "$trap/run" && cp -r run "$trap/a'@GPVAL_PWD"
+    (cd "$trap" && "$costate" plot run "a'@GPVAL_PWD" >../out 2>../err)
+    ok "plot in a folder whose name a macro would run" [ -s "$trap/plot.png" -a -s "$trap/plot.svg" ]
+    ok "... with the run's name as it is" says "<text>a'@GPVAL_PWD" "$trap/plot.svg"
+    harmless "a macro"
+    rm -r "$trap"
     for name in "${names[0]}" "${names[1]}" $'x\nsystem "touch INJECTED"\n'; do
         cp -r flow "$name-flow"
         run sample "$name-flow" --n 10
@@ -91,6 +99,9 @@ if [ "$gnuplot" ]; then
         ok "no control character in the script" quiet_bytes res/plot.gp
         rm res/plot*
     done
+    index '\uffff\ufffe'
+    run plot res
+    ok "what XML forbids is shown" says '<text>\uffff\ufffe</text>' res/plot.svg
     index '`touch INJECTED` _a^{b} & <i>'
     run plot res
     ok "a label is shown as it is" says '<text>`touch INJECTED` _a^{b} &amp; &lt;i></text>' res/plot.svg
@@ -98,6 +109,11 @@ if [ "$gnuplot" ]; then
     run plot traced
     ok "steps of a block with a name like that" [ "$code" -eq 0 -a -s traced/plot-steps.png ]
     harmless "a block's name"
+    for step in inf nan -inf 1e999; do
+        rm -r traced && cp -r run traced && sed -i "3s/^\(\([^,]*,\)\{6\}\)[^,]*/\1$step/" traced/trace.csv
+        run plot traced
+        ok "a step of size $step" says 'traced/trace.csv: line 3: expected a row of 10 fields' err
+    done
     sed -i "2s/^[0-9]*/$esc/" traced/trace.csv
     run plot traced
     ok "a damaged trace" says 'traced/trace.csv: line 2: expected a row of 10 fields' err
@@ -249,6 +265,35 @@ for run in ../outside /etc a/../../outside ..; do
     printf '{"variants": [{"label": "x", "runs": ["%s"]}]}' "$run" >cmp/comparison.json
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp
 done
+
+# ---- pipes that nobody writes to, and devices: nothing waits for them ----
+waits() { # arguments
+    timeout 60 "$costate" "$@" >out 2>err
+    code=$?
+    ok "$* does not wait" [ "$code" -ne 124 ]
+}
+mkdir piped && cp run/* piped
+for file in metrics.csv trace.csv comparison.json model.safetensors checkpoint.safetensors config.json; do
+    [ -e "piped/$file" ] && mv "piped/$file" kept
+    mkfifo "piped/$file"
+    [ "$gnuplot" ] && waits plot piped
+    waits eval piped
+    [ "$file" = model.safetensors ] && ok "weights are no pipe" says 'piped/model.safetensors: cannot open: not a regular file' err
+    rm -f piped/summary.json
+    waits train config.json --resume --out piped --set epochs=2
+    rm -rf piped kept && mkdir piped && cp run/* piped
+done
+mkdir -p pipes/train/a pipes/train/b && mkfifo pipes/x.npy pipes/x.csv pipes/x.ts pipes/train/a/1.png pipes/train/b/1.png pipes/train/a/1.wav pipes/train/b/1.wav
+for data in '"csv", "train": "pipes/x.csv", "target": "y"' '"npy", "train_x": "pipes/x.npy", "train_y": "pipes/x.npy"' '"ts", "train": "pipes/x.ts"' \
+    '"images", "path": "pipes"' '"wav", "path": "pipes"'; do
+    waits check config.json --set "data={\"type\": $data}"
+    ok "... and refuses data $data" [ "$code" -eq 2 ]
+done
+ln -sf /dev/zero pipes/x.ts
+waits check config.json --set 'data={"type": "ts", "train": "pipes/x.ts"}'
+ok "a device is no file" says 'pipes/x.ts: cannot open: neither a regular file nor a pipe' err
+waits check <(sleep 0.2; cat config.json)
+ok "a pipe with a config is" [ "$code" -eq 0 ]
 
 # ---- what each file may do, and no more: docs/design.md ----
 # A config reads what it names, with links in data, and leaves data as they are; check takes no memory that a model would need.

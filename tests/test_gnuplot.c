@@ -14,15 +14,18 @@ static void test_quotes(void **state)
     static const struct {
         const char *text, *quoted;
     } cases[] = {
-        {"", "''"},
-        {"plain", "'plain'"},
-        {"it's", "'it'.\"'\".'s'"},
-        {"'", "''.\"'\".''"},
-        {"`" RUNS "`", "'`" RUNS "`'"},
-        {"a\"b\\n", "'a\"b\\n'"},
-        {"a\nb\x1b[31m", "'a\\nb\\x1b[31m'"},
-        {"\xc3\xa9\xff", "'\xc3\xa9\\xff'"},
-        {"a]]>b]]]>", "'a]] >b]]] >'"},
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"it's", "\"it\\0047s\""},
+        {"'", "\"\\0047\""},
+        {"@run", "\"\\0100run\""},
+        {"`" RUNS "`7", "\"\\0140" RUNS "\\01407\""},
+        {"a\"b\\n", "\"a\\0042b\\0134n\""},
+        {"a\nb\x1b[31m", "\"a\\0134nb\\0134x1b[31m\""},
+        {"\xc3\xa9\xff", "\"\xc3\xa9\\0134xff\""},
+        {"a]]>b]]]>", "\"a]] >b]]] >\""},
+        {"]>]", "\"]>]\""},
+        {"a\xef\xbf\xbe\xef\xbf\xbf\xef\xbf\xbd", "\"a\\0134ufffe\\0134uffff\xef\xbf\xbd\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cst_text text = {0};
@@ -79,6 +82,9 @@ static void test_text_is_text(void **state)
         "\\'.system('" RUNS "').'",
         "\".system(\"" RUNS "\").\"",
         "@run @@run",
+        "it's @run",
+        "''@run '\"@run \"'@run",
+        "\\'@run \\\"@run",
         "$run ${run} %s %d %n",
         "a\\",
         "a\\n\\t\\101",
@@ -136,6 +142,9 @@ static void test_paths(void **state)
         "\x1b[31m\x7f\t",
         "\xff\xc3\xa9",
         "@run",
+        "a'@run",
+        "a\"'@run",
+        "\n'@run",
         "a\\",
         "%s{x}_#",
     };

@@ -2,6 +2,7 @@
 #include "datasets/ts.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #define HEADER "@timeStamps false\n@classLabel true a b\n@data\n"
 #define TIMED "@timeStamps true\n@classLabel true a b\n@data\n"
@@ -54,6 +55,31 @@ static void test_dimensions(void **state)
     reads("@univariate true\n@classlabel true x\n@data\n7,8:x", "", 1, 2, 2, (double[]){0, 7, 1, 8}, &data);
     cst_dataset_clear(&data);
     reads(HEADER "1:2:3:a\n4:?:6:b\n", ", \"time\": \"none\"", 2, 1, 3, (double[]){1, 2, 3, 4, gap, 6}, &data);
+    cst_dataset_clear(&data);
+}
+
+/* As many classes as series take no time, in whatever order. */
+static void test_classes(void **state)
+{
+    (void)state;
+    enum { N = 300000, STEP = 7919 }; /* without a common divisor */
+    cst_dataset data;
+    cst_text text = {0};
+    cst_text_puts(&text, "@classLabel true");
+    for (size_t i = 0; i < N; i++) cst_text_printf(&text, " c%zu", i * STEP % N);
+    cst_text_puts(&text, "\n@data\n");
+    for (size_t i = 0; i < N; i++) cst_text_printf(&text, "1:c%zu\n", (N - 1 - i) * STEP % N);
+    assert_false(text.failed);
+    alarm(60); /* SIGALRM ends a test that takes longer */
+    reads(text.data, "", N, 1, 2, NULL, &data);
+    alarm(0);
+    free(text.data);
+    assert_int_equal(data.n_classes, N);
+    for (size_t i = 0; i < N; i++) assert_int_equal(data.train.labels[i], N - 1 - i);
+    cst_dataset_clear(&data);
+    /* Of a name that is there twice it is the first. */
+    reads("@classLabel true b twice a twice\n@data\n1:twice\n2:a\n", "", 2, 1, 2, NULL, &data);
+    assert_true(data.train.labels[0] == 1 && data.train.labels[1] == 2);
     cst_dataset_clear(&data);
 }
 
@@ -267,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dimensions),
+        cmocka_unit_test(test_classes),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_time_stamps),
         cmocka_unit_test(test_dates),

@@ -26,13 +26,21 @@ void cst_gnuplot_number(cst_text *text, double value)
         cst_text_puts(text, "NaN");
 }
 
-/* In single quotes gnuplot expands nothing: no back-quotes, macros or escapes. A quote stands in a string of its own, as in
- * 'it'."'".'s': gnuplot 5.4 knows '' for it only behind another character, and takes other doubled quotes for the string's end. */
+/* Whether a character ends a string of gnuplot's or makes something else of it. The macro processor, which runs before anything
+ * else, counts ' within "..." and " within '...' as well, and once it is out of step expands @NAME in the midst of a string. */
+static bool is_special(unsigned char c)
+{
+    return c < 0x20 || c == 0x7f || strchr("'\"\\`@", c);
+}
+
+/* The inside of a string in double quotes. What is special stands as an octal number of four digits: gnuplot reads as many after
+ * a zero, whatever follows. */
 static void put_quoted(cst_text *text, const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '\'')
-            cst_text_puts(text, "'.\"'\".'");
+        const unsigned char c = (unsigned char)s[i];
+        if (is_special(c))
+            cst_text_printf(text, "\\0%03o", c);
         else
             cst_text_add(text, s + i, 1);
     }
@@ -43,31 +51,28 @@ void cst_gnuplot_text(cst_text *text, const char *string)
     cst_text visible = {0};
     cst_text_visible(&visible, string);
     text->failed = text->failed || visible.failed;
-    cst_text_puts(text, "'");
-    for (const char *s = visible.data, *end; !visible.failed && *s; s = end) {
-        /* gnuplot writes > into SVG as it is, and XML forbids ]]>: a space stands in it. */
-        end = strstr(s, "]]>");
-        end = end ? end + 2 : s + strlen(s);
-        put_quoted(text, s, (size_t)(end - s));
-        if (*end) cst_text_puts(text, " ");
+    cst_text_puts(text, "\"");
+    /* gnuplot writes into SVG what XML forbids: U+FFFE and U+FFFF, and ]]>, in which a space stands then. */
+    for (const char *s = visible.data; !visible.failed && *s; s++) {
+        if (strncmp(s, "\xef\xbf\xbe", 3) == 0 || strncmp(s, "\xef\xbf\xbf", 3) == 0) {
+            put_quoted(text, s[2] == '\xbe' ? "\\ufffe" : "\\uffff", 6);
+            s += 2;
+        } else {
+            if (*s == '>' && s - visible.data >= 2 && s[-1] == ']' && s[-2] == ']') cst_text_puts(text, " ");
+            put_quoted(text, s, 1);
+        }
     }
-    cst_text_puts(text, "'");
+    cst_text_puts(text, "\"");
     free(visible.data);
 }
 
-/* STEM.END as an expression of the script, byte for byte. A name is no command: one that begins with | or ~ or - begins with ./
- * instead; a control character, which may not stand in single quotes, is an escape in double quotes. */
+/* STEM.END as a string of the script, byte for byte. A name is no command: one that begins with | or ~ or - begins with ./
+ * instead. */
 static void put_path(cst_text *text, const char *stem, const char *end)
 {
-    cst_text_puts(text, stem[0] == '/' ? "'" : "'./");
-    for (const char *s = stem; *s; s++) {
-        const unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7f)
-            cst_text_printf(text, "'.\"\\%03o\".'", c);
-        else
-            put_quoted(text, s, 1);
-    }
-    cst_text_printf(text, ".%s'", end);
+    cst_text_puts(text, stem[0] == '/' ? "\"" : "\"./");
+    put_quoted(text, stem, strlen(stem));
+    cst_text_printf(text, ".%s\"", end);
 }
 
 static void put_head(cst_text *text, const cst_text *data)

@@ -14,9 +14,9 @@ enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8: colours that colour-blin
 /* A number in a data block, after a space; NaN, which is then missing, if it is not finite. */
 void cst_gnuplot_number(cst_text *text, double value);
 
-/* A text that anybody may have written, as an expression of single-quoted strings, in which gnuplot expands nothing. Control characters in it are made
- * visible (cst_text_visible). Every text in a script that is not the program's own goes through this; no terminal has enhanced text,
- * so that _, ^, {, }, & and @ in it are characters. */
+/* A text that anybody may have written, as one string in double quotes, in which all that gnuplot would read as something else is an
+ * octal number. Control characters in it are made visible (cst_text_visible). Every text in a script that is not the program's own goes
+ * through this; no terminal has enhanced text, so that _, ^, {, }, & and @ in it are characters. */
 void cst_gnuplot_text(cst_text *text, const char *string);
 
 /* across x down panels, so many pixels each. */

@@ -292,8 +292,9 @@ cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *erro
         n++;
     }
     const int across = n > 1 ? 2 : 1;
-    const cst_status status =
-        cst_gnuplot_draw(stem, &data, &text, CST_GNUPLOT_CURVES(across, (n + across - 1) / across), error);
+    const cst_gnuplot_grid grid = CST_GNUPLOT_CURVES(across, (n + across - 1) / across);
+    const cst_status status = n > 0 ? cst_gnuplot_draw(stem, &data, &text, grid, error)
+                                    : cst_fail(error, CST_EARG, "nothing to draw: no value is finite");
     free(data.data);
     free(text.data);
     return status;

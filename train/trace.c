@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -67,7 +68,8 @@ static bool parse_row(char *line, cst_trace_row *row)
                            .method = field[3],
                            .solve = (size_t)solve,
                            .decided_by = field[9]};
-    return parse_real(field[5], &row->t) && parse_real(field[6], &row->dt) && parse_real(field[7], &row->ratio);
+    return parse_real(field[5], &row->t) && parse_real(field[6], &row->dt) && parse_real(field[7], &row->ratio) &&
+           isfinite(row->t) && isfinite(row->dt); /* a solver takes no other step */
 }
 
 static cst_status read_rows(const char *path, char *text, size_t size, void (*row)(void *, const cst_trace_row *),
