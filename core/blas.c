@@ -72,7 +72,6 @@ static void end_product(int own)
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
-    if (m == 0 || n == 0) return;
     if ((double)m * (double)n * (double)k <= CST_SMALL_PRODUCT) {
         cst_small_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;

@@ -82,7 +82,7 @@ static void check(const product *p, const rig *r)
                          p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, (double)p->alpha, (double)p->beta, i,
                          j, got, expected, bound);
         }
-    for (size_t i = 0; i + 1 < p->m; i++)
+    for (size_t i = 0; p->n > 0 && i + 1 < p->m; i++)
         for (size_t j = p->n; j < r->ldc; j++)
             if (!isnan(r->c[i * r->ldc + j])) fail_msg("m %zu n %zu k %zu: wrote behind row %zu", p->m, p->n, p->k, i);
 }
@@ -127,6 +127,18 @@ static void long_sums_are_right(void **state)
                 try(&(product){op & 1, op & 2, sizes[i][0], sizes[i][1], depths[l], (real)0.5, (real)-0.25});
                 try(&(product){op & 1, op & 2, sizes[i][0], sizes[i][1], depths[l], 1, 0});
             }
+}
+
+/* Nothing is written, and nothing is divided by 0, where C is empty. */
+static void empty_products_are_right(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{0, 0}, {0, 3}, {0, 40}, {3, 0}, {40, 0}};
+    static const size_t depths[] = {0, 2, 40, 300};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t l = 0; l < sizeof depths / sizeof *depths; l++)
+            for (int op = 0; op < 4; op++)
+                try(&(product){op & 1, op & 2, sizes[i][0], sizes[i][1], depths[l], (real)0.5, (real)-0.25});
 }
 
 /* What is not finite in a row of A is seen in that row of C and in no other. */
@@ -213,9 +225,13 @@ int main(void)
 {
     threads_at_start = openblas_get_num_threads();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_are_right),           cmocka_unit_test(long_sums_are_right),
-        cmocka_unit_test(infinities_stay_in_their_row), cmocka_unit_test(the_host_keeps_its_threads),
-        cmocka_unit_test(loading_changes_nothing),      cmocka_unit_test(a_process_of_its_own_has_one_thread),
+        cmocka_unit_test(products_are_right),
+        cmocka_unit_test(long_sums_are_right),
+        cmocka_unit_test(empty_products_are_right),
+        cmocka_unit_test(infinities_stay_in_their_row),
+        cmocka_unit_test(the_host_keeps_its_threads),
+        cmocka_unit_test(loading_changes_nothing),
+        cmocka_unit_test(a_process_of_its_own_has_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
