@@ -9,13 +9,23 @@
 
 /* ---- threads of OpenBLAS ----------------------------------------------------------------------------------------- */
 
-/* OpenBLAS has one number of threads for the whole process (built with OpenMP: one for each thread that calls it). `lock`
- * guards the count of products under way and the number that OpenBLAS had before the first of them; it is held for a few
- * instructions, so that waiting needs no system call. */
+/* OpenBLAS has one number of threads for the whole process. `lock` guards the count of products under way and the number that
+ * OpenBLAS had before the first of them; it is held for a few instructions, so that waiting needs no system call.
+ *
+ * An OpenBLAS built with OpenMP asks OpenMP, which has a number per thread. To set OpenBLAS's own number while another thread
+ * is in a product gives wrong results there (seen with 0.3.21), so OpenMP is told instead. */
 static struct {
     atomic_flag lock;
     int under_way, before;
 } guard = {.lock = ATOMIC_FLAG_INIT};
+
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
+static bool asks_openmp(void)
+{
+    return openblas_get_parallel() == OPENBLAS_OPENMP && omp_get_max_threads && omp_set_num_threads;
+}
 
 static void lock_guard(void)
 {
@@ -28,21 +38,30 @@ static void unlock_guard(void)
     atomic_flag_clear_explicit(&guard.lock, memory_order_release);
 }
 
-static void begin_product(void)
+/* Returns what end_product is to be told: the number that the calling thread had. */
+static int begin_product(void)
 {
+    if (asks_openmp()) {
+        const int own = omp_get_max_threads();
+        if (own != 1) omp_set_num_threads(1);
+        return own;
+    }
     lock_guard();
     const int before = openblas_get_num_threads();
     if (guard.under_way++ == 0) guard.before = before;
     if (before != 1) openblas_set_num_threads(1);
     unlock_guard();
+    return before;
 }
 
-static void end_product(void)
+static void end_product(int own)
 {
+    if (asks_openmp()) {
+        if (own != 1) omp_set_num_threads(own);
+        return;
+    }
     lock_guard();
-    guard.under_way--;
-    if (guard.before != 1 && (guard.under_way == 0 || openblas_get_parallel() == OPENBLAS_OPENMP))
-        openblas_set_num_threads(guard.before);
+    if (--guard.under_way == 0 && guard.before != 1) openblas_set_num_threads(guard.before);
     unlock_guard();
 }
 
@@ -53,13 +72,12 @@ static void end_product(void)
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
-    if (m == 0 || n == 0) return;
     if ((double)m * (double)n * (double)k <= CST_SMALL_PRODUCT) {
         cst_small_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;
     }
     const CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
-    begin_product();
+    const int own = begin_product();
 #ifdef CST_DOUBLE
     cblas_dgemm(
 #else
@@ -67,7 +85,7 @@ void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, 
 #endif
         CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
         (blasint)ldc);
-    end_product();
+    end_product(own);
 }
 
 /* ---- a process of one's own ------------------------------------------------------------------------------------------ */

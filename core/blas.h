@@ -18,7 +18,8 @@ extern "C" {
  * Products of at most CST_SMALL_PRODUCT multiplications never reach OpenBLAS, and take nothing from the heap. While a larger
  * one is under way, OpenBLAS's number of threads is 1 in the whole process; after the last of those that are under way it is
  * again what it was. A host whose own threads call OpenBLAS at the same time loses speed there and nothing else; a number
- * that it sets at that very time is lost. */
+ * that it sets at that very time is lost. Where OpenBLAS is built with OpenMP, it is OpenMP's number of the calling thread that
+ * is 1 meanwhile, and other threads see nothing of it. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc);
 

@@ -307,6 +307,7 @@ static void multiply_by_dots(size_t m, size_t n, tile *t)
 void cst_small_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a,
                     size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
+    if (m == 0 || n == 0) return;
     const size_t a_row = transpose_a ? 1 : lda, a_column = transpose_a ? lda : 1;
     const size_t b_row = transpose_b ? 1 : ldb, b_column = transpose_b ? ldb : 1;
     const bool few_columns = !transpose_a && n <= DOTS && k >= LANES;

@@ -1,5 +1,8 @@
 /* Products by core/small_gemm.c beside three plain loops in double, and what core/blas.c does to OpenBLAS. What is asked of an
  * entry of C: |difference| <= (k + 4) epsilon (|alpha| sum |a| |b| + |beta c|). */
+#ifdef __linux__
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#endif
 #include "core/blas.h"
 #include "core/parallel.h"
 #include "core/small_gemm.h"
@@ -9,6 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct product {
     bool ta, tb;
@@ -24,33 +29,61 @@ typedef struct rig {
     size_t lda, ldb, ldc;
 } rig;
 
-static real *matrix(uint64_t tag, size_t rows, size_t width, size_t ld)
+/* Memory between two pages that cannot be touched: one per operand, reused by all products. */
+enum { ROOM = 1 << 20, FENCES = 3 };
+
+static real *fenced(size_t operand, size_t size, bool at_end)
 {
-    const size_t size = rows > 0 && width > 0 ? (rows - 1) * ld + width : 0;
-    real *x = malloc((size > 0 ? size : 1) * sizeof *x);
-    assert_non_null(x);
+    static char *fences[FENCES];
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char **fence = &fences[operand];
+    assert_true(size * sizeof(real) <= ROOM);
+    if (!*fence) {
+        char *all = mmap(NULL, ROOM + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(all, MAP_FAILED);
+        *fence = all + page;
+        assert_int_equal(mprotect(*fence, ROOM, PROT_READ | PROT_WRITE), 0);
+    }
+    return (real *)(void *)(at_end ? *fence + ROOM - size * sizeof(real) : *fence);
+}
+
+static void fill(uint64_t tag, real *x, size_t size, size_t width, size_t ld)
+{
     test_random(tag, x, size, 1);
     for (size_t i = 0; i < size; i++)
         if (i % ld >= width) x[i] = (real)NAN;
+}
+
+static size_t size_of(size_t rows, size_t width, size_t ld)
+{
+    return rows > 0 && width > 0 ? (rows - 1) * ld + width : 0;
+}
+
+static real *matrix(uint64_t tag, size_t rows, size_t width, size_t ld)
+{
+    const size_t size = size_of(rows, width, ld);
+    real *x = malloc((size > 0 ? size : 1) * sizeof *x);
+    assert_non_null(x);
+    fill(tag, x, size, width, ld);
     return x;
 }
 
-static rig new_rig(const product *p)
+static real *fenced_matrix(size_t operand, uint64_t tag, size_t rows, size_t width, size_t ld, bool at_end)
 {
-    rig r = {.lda = (p->ta ? p->m : p->k) + GAP, .ldb = (p->tb ? p->k : p->n) + GAP, .ldc = p->n + GAP};
-    r.a = matrix(1 + p->m, p->ta ? p->k : p->m, p->ta ? p->m : p->k, r.lda);
-    r.b = matrix(2 + p->n, p->tb ? p->n : p->k, p->tb ? p->k : p->n, r.ldb);
-    r.c = matrix(3 + p->k, p->m, p->n, r.ldc);
-    r.start = matrix(3 + p->k, p->m, p->n, r.ldc);
-    return r;
+    const size_t size = size_of(rows, width, ld);
+    real *x = fenced(operand, size, at_end);
+    fill(tag, x, size, width, ld);
+    return x;
 }
 
-static void free_rig(rig *r)
+static rig new_rig(const product *p, bool at_end)
 {
-    free(r->a);
-    free(r->b);
-    free(r->c);
-    free(r->start);
+    rig r = {.lda = (p->ta ? p->m : p->k) + GAP, .ldb = (p->tb ? p->k : p->n) + GAP, .ldc = p->n + GAP};
+    r.a = fenced_matrix(0, 1 + p->m, p->ta ? p->k : p->m, p->ta ? p->m : p->k, r.lda, at_end);
+    r.b = fenced_matrix(1, 2 + p->n, p->tb ? p->n : p->k, p->tb ? p->k : p->n, r.ldb, at_end);
+    r.c = fenced_matrix(2, 3 + p->k, p->m, p->n, r.ldc, at_end);
+    r.start = matrix(3 + p->k, p->m, p->n, r.ldc);
+    return r;
 }
 
 static double a_at(const product *p, const rig *r, size_t i, size_t q)
@@ -82,19 +115,26 @@ static void check(const product *p, const rig *r)
                          p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, (double)p->alpha, (double)p->beta, i,
                          j, got, expected, bound);
         }
-    for (size_t i = 0; i + 1 < p->m; i++)
+    for (size_t i = 0; p->n > 0 && i + 1 < p->m; i++)
         for (size_t j = p->n; j < r->ldc; j++)
             if (!isnan(r->c[i * r->ldc + j])) fail_msg("m %zu n %zu k %zu: wrote behind row %zu", p->m, p->n, p->k, i);
 }
 
-static void try(const product *p)
+static void try_at(const product *p, bool at_end)
 {
-    rig r = new_rig(p);
+    rig r = new_rig(p, at_end);
     for (size_t i = 0; i < p->m; i++)
         for (size_t j = 0; p->beta == 0 && j < p->n; j++) r.c[i * r.ldc + j] = (real)NAN; /* not to be read */
     cst_small_gemm(p->ta, p->tb, p->m, p->n, p->k, p->alpha, r.a, r.lda, r.b, r.ldb, p->beta, r.c, r.ldc);
     check(p, &r);
-    free_rig(&r);
+    free(r.start);
+}
+
+/* Once with the operands right before memory that cannot be read, once right behind it. */
+static void try(const product *p)
+{
+    try_at(p, true);
+    try_at(p, false);
 }
 
 /* Sizes on both sides of every width of vectors, tiles and blocks, in all transpositions. */
@@ -119,7 +159,8 @@ static void products_are_right(void **state)
 static void long_sums_are_right(void **state)
 {
     (void)state;
-    static const size_t sizes[][2] = {{1, 1}, {1, 40}, {3, 4}, {20, 2}, {2, 20}, {17, 5}, {5, 17}, {33, 50}};
+    static const size_t sizes[][2] = {{1, 1},  {1, 40}, {3, 4},   {20, 2}, {2, 20},
+                                      {17, 5}, {5, 17}, {33, 50}, {9, 24}, {9, 48}};
     static const size_t depths[] = {255, 256, 257, 300, 513};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t l = 0; l < sizeof depths / sizeof *depths; l++)
@@ -129,25 +170,42 @@ static void long_sums_are_right(void **state)
             }
 }
 
-/* What is not finite in a row of A is seen in that row of C and in no other. */
+/* Nothing is written, and nothing is divided by 0, where C is empty. */
+static void empty_products_are_right(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{0, 0}, {0, 3}, {0, 40}, {3, 0}, {40, 0}};
+    static const size_t depths[] = {0, 2, 40, 300};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t l = 0; l < sizeof depths / sizeof *depths; l++)
+            for (int op = 0; op < 4; op++)
+                try(&(product){op & 1, op & 2, sizes[i][0], sizes[i][1], depths[l], (real)0.5, (real)-0.25});
+}
+
+/* What is not finite in a row of A is seen in that row of C and in no other; an infinity is one with the same sign there, as by
+ * the formula, wherever along k it stands. */
 static void infinities_stay_in_their_row(void **state)
 {
     (void)state;
     static const size_t sizes[][3] = {{5, 7, 6}, {9, 2, 21}, {3, 40, 19}, {40, 3, 33}, {2, 2, 2}, {17, 17, 18}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int op = 0; op < 4; op++)
-            for (int what = 0; what < 2; what++) {
+            for (size_t l = 0; l < 2 * sizes[s][2]; l++) {
                 const product p = {op & 1, op & 2, sizes[s][0], sizes[s][1], sizes[s][2], 1, 0};
-                rig r = new_rig(&p);
-                const size_t row = p.m / 2, q = p.k - 1;
-                r.a[p.ta ? q * r.lda + row : row * r.lda + q] = what ? (real)NAN : (real)INFINITY;
+                rig r = new_rig(&p, true);
+                const size_t row = p.m / 2, q = l / 2;
+                const bool nan = l % 2;
+                r.a[p.ta ? q * r.lda + row : row * r.lda + q] = nan ? (real)NAN : (real)INFINITY;
                 cst_small_gemm(p.ta, p.tb, p.m, p.n, p.k, 1, r.a, r.lda, r.b, r.ldb, 0, r.c, r.ldc);
                 for (size_t i = 0; i < p.m; i++)
-                    for (size_t j = 0; j < p.n; j++)
-                        if (isfinite(r.c[i * r.ldc + j]) == (i == row))
-                            fail_msg("op %d m %zu n %zu k %zu: C[%zu][%zu] = %g", op, p.m, p.n, p.k, i, j,
-                                     (double)r.c[i * r.ldc + j]);
-                free_rig(&r);
+                    for (size_t j = 0; j < p.n; j++) {
+                        const double got = (double)r.c[i * r.ldc + j];
+                        const double infinite = (double)INFINITY * b_at(&p, &r, q, j);
+                        if (i != row ? !isfinite(got) : nan ? !isnan(got) : got != infinite)
+                            fail_msg("op %d m %zu n %zu k %zu q %zu: C[%zu][%zu] = %g", op, p.m, p.n, p.k, q, i, j,
+                                     got);
+                    }
+                free(r.start);
             }
 }
 
@@ -213,9 +271,13 @@ int main(void)
 {
     threads_at_start = openblas_get_num_threads();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_are_right),           cmocka_unit_test(long_sums_are_right),
-        cmocka_unit_test(infinities_stay_in_their_row), cmocka_unit_test(the_host_keeps_its_threads),
-        cmocka_unit_test(loading_changes_nothing),      cmocka_unit_test(a_process_of_its_own_has_one_thread),
+        cmocka_unit_test(products_are_right),
+        cmocka_unit_test(long_sums_are_right),
+        cmocka_unit_test(empty_products_are_right),
+        cmocka_unit_test(infinities_stay_in_their_row),
+        cmocka_unit_test(the_host_keeps_its_threads),
+        cmocka_unit_test(loading_changes_nothing),
+        cmocka_unit_test(a_process_of_its_own_has_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
