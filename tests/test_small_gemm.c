@@ -4,12 +4,14 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #endif
 #include "core/blas.h"
+#include "core/clock.h"
 #include "core/parallel.h"
 #include "core/small_gemm.h"
 #include "tests/helpers.h"
 
 #include <cblas.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -223,6 +225,67 @@ static void multiply_large(void *context, size_t i)
     cst_gemm(false, false, SIDE, SIDE, SIDE, 1, l->a, SIDE, l->a, SIDE, 0, l->c + i * SIDE * SIDE, SIDE);
 }
 
+/* What OpenBLAS is asked for is the product, too. */
+static void large_products_are_right(void **state)
+{
+    (void)state;
+    for (int op = 0; op < 4; op++) {
+        const product p = {op & 1, op & 2, SIDE + 3, SIDE, SIDE + 1, (real)0.5, (real)-0.25};
+        rig r = new_rig(&p, true);
+        cst_gemm(p.ta, p.tb, p.m, p.n, p.k, p.alpha, r.a, r.lda, r.b, r.ldb, p.beta, r.c, r.ldc);
+        check(&p, &r);
+        free(r.start);
+    }
+}
+
+/* One product is long, and another begins and ends meanwhile. */
+typedef struct meeting {
+    large l;
+    atomic_bool begun, ended;
+    atomic_int wrong;
+} meeting;
+
+enum { LONG_SIDE = 800 };
+
+static void meet(void *context, size_t i)
+{
+    meeting *x = context;
+    if (i == 0) {
+        real *a = matrix(9, LONG_SIDE, LONG_SIDE, LONG_SIDE), *c = matrix(9, LONG_SIDE, LONG_SIDE, LONG_SIDE);
+        cst_gemm(false, false, LONG_SIDE, LONG_SIDE, LONG_SIDE, 1, a, LONG_SIDE, a, LONG_SIDE, 0, c, LONG_SIDE);
+        atomic_store(&x->ended, true);
+        free(a);
+        free(c);
+        return;
+    }
+    const double end = cst_clock() + 2;
+    while (openblas_get_num_threads() != 1 && !atomic_load(&x->ended) && cst_clock() < end) continue;
+    atomic_store(&x->begun, openblas_get_num_threads() == 1);
+    multiply_large(&x->l, 0);
+    const int threads = openblas_get_num_threads();
+    if (!atomic_load(&x->ended) && atomic_load(&x->begun) && threads != 1) atomic_store(&x->wrong, threads);
+}
+
+static void one_thread_until_the_last_has_ended(void **state)
+{
+    (void)state;
+    if (openblas_get_parallel() != OPENBLAS_THREAD) skip();
+    meeting x = {.l = {.a = matrix(7, SIDE, SIDE, SIDE), .c = matrix(8, SIDE, SIDE, SIDE)}};
+    openblas_set_num_threads(3);
+    bool begun = false;
+    for (int i = 0; i < 10; i++) {
+        atomic_store(&x.begun, false);
+        atomic_store(&x.ended, false);
+        cst_parallel(2, 2, meet, &x);
+        begun = begun || atomic_load(&x.begun);
+        assert_int_equal(atomic_load(&x.wrong), 0);
+        assert_int_equal(openblas_get_num_threads(), 3);
+    }
+    free(x.l.a);
+    free(x.l.c);
+    if (!begun) skip(); /* there was never a second thread in time */
+}
+
 /* Large products of several threads at a time are the same bits as one alone, and OpenBLAS has its threads again. */
 static void the_host_keeps_its_threads(void **state)
 {
@@ -275,6 +338,8 @@ int main(void)
         cmocka_unit_test(long_sums_are_right),
         cmocka_unit_test(empty_products_are_right),
         cmocka_unit_test(infinities_stay_in_their_row),
+        cmocka_unit_test(large_products_are_right),
+        cmocka_unit_test(one_thread_until_the_last_has_ended),
         cmocka_unit_test(the_host_keeps_its_threads),
         cmocka_unit_test(loading_changes_nothing),
         cmocka_unit_test(a_process_of_its_own_has_one_thread),
