@@ -19,7 +19,10 @@ extern "C" {
  * one is under way, OpenBLAS's number of threads is 1 in the whole process; after the last of those that are under way it is
  * again what it was. A host whose own threads call OpenBLAS at the same time loses speed there and nothing else; a number
  * that it sets at that very time is lost. Where OpenBLAS is built with OpenMP, it is OpenMP's number of the calling thread that
- * is 1 meanwhile, and other threads see nothing of it. */
+ * is 1 meanwhile, and other threads see nothing of it.
+ *
+ * A process that is forked while another thread is in a large product must not make one before it has called exec, as POSIX asks
+ * of all but async-signal-safe functions: it would wait for a thread that it does not have. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
