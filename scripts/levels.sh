@@ -6,6 +6,7 @@
 set -eu
 object=$1 source=$2 stem=${1%.o}
 shift 2
+compiler=()
 declare -A flags=([baseline]="" [avx2]="-mavx2 -mfma -mbmi -mbmi2")
 flags[avx512]="${flags[avx2]} -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mtune=skylake-avx512 -mprefer-vector-width=512"
 
@@ -37,6 +38,10 @@ supports() { # the condition that the processor has what `flags` of a level asks
         echo "void $name(void) __attribute__((ifunc(\"choose_$name\")));"
     done <"$stem-baseline.names"
 } >"$stem-choose.c"
-"$1" -O2 -fPIC -c "$stem-choose.c" -o "$stem-choose.o"
-ld -r -o "$object" "$stem"-{choose,baseline,avx2,avx512}.o
-objcopy --wildcard --localize-symbol='level_*' "$object"
+# Without the sanitizers and profilers of FLAGS: it runs before the program is relocated.
+while [[ $1 != -* ]]; do compiler+=("$1") && shift; done
+"${compiler[@]}" -O2 -fPIC -c "$stem-choose.c" -o "$stem-choose.o"
+# The object appears when it is complete: make takes what is there for what is wanted.
+ld -r -o "$stem-levels.o" "$stem"-{choose,baseline,avx2,avx512}.o
+objcopy --wildcard --localize-symbol='level_*' "$stem-levels.o"
+mv "$stem-levels.o" "$object"
