@@ -22,7 +22,7 @@ extern "C" {
  * is 1 meanwhile, and other threads see nothing of it.
  *
  * A process that is forked while another thread is in a large product must not make one before it has called exec, as POSIX asks
- * of all but async-signal-safe functions: it would wait for a thread that it does not have. */
+ * of all but async-signal-safe functions: it may wait for a thread that it does not have, and OpenBLAS keeps to one thread there. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
