@@ -76,7 +76,7 @@ typedef struct cst_key {
     const char *const *choices; /* CST_KEY_CHOICE: names, ended by NULL */
     const char *help;           /* one phrase for `costate list` and the documentation */
     const char *holds;          /* what a string names, or a section, list or value is made of, by a name that
-                                   train/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
+                                   cli/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
 } cst_key;
 
 /* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the nearest

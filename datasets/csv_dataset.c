@@ -1,8 +1,8 @@
 #include "datasets/csv_dataset.h"
 
+#include "core/array.h"
 #include "datasets/csv_table.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 
 #include <stdlib.h>
 

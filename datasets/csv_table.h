@@ -9,7 +9,7 @@
 
 #include "core/config.h"
 #include "core/real.h"
-#include "datasets/csv.h"
+#include "formats/csv.h"
 
 #include <stdint.h>
 

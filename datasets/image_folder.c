@@ -2,9 +2,8 @@
 
 #include "core/file.h"
 #include "datasets/class_folders.h"
-#include "datasets/image.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
+#include "formats/image.h"
 
 #include <stdlib.h>
 #include <string.h>

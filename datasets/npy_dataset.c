@@ -1,8 +1,7 @@
 #include "datasets/npy_dataset.h"
 
-#include "datasets/npy.h"
 #include "datasets/npy_files.h"
-#include "datasets/part.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>

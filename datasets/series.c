@@ -1,7 +1,7 @@
 #include "datasets/series.h"
 
+#include "core/array.h"
 #include "core/rng.h"
-#include "datasets/part.h"
 
 #include <math.h>
 #include <stdlib.h>

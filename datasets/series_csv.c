@@ -1,9 +1,9 @@
 #include "datasets/series_csv.h"
 
+#include "core/array.h"
 #include "core/text.h"
 #include "datasets/csv_table.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 
 #include <math.h>

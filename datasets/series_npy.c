@@ -1,8 +1,8 @@
 #include "datasets/series_npy.h"
 
-#include "datasets/npy.h"
 #include "datasets/npy_files.h"
 #include "datasets/series.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>

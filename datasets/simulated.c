@@ -1,7 +1,6 @@
 #include "datasets/simulated.h"
 
 #include "core/rng.h"
-#include "datasets/part.h"
 #include "ode/solve.h"
 
 #include <math.h>

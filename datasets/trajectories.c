@@ -1,8 +1,8 @@
 #include "datasets/trajectories.h"
 
+#include "core/array.h"
 #include "datasets/locate.h"
-#include "datasets/npy.h"
-#include "datasets/part.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "datasets/wav_dataset.h"
 
+#include "core/array.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 #include "datasets/wav_features.h"
 

@@ -8,9 +8,9 @@
 
 #include "core/file.h"
 #include "core/parallel.h"
-#include "core/safetensors.h"
 #include "datasets/dataset_write.h"
-#include "datasets/png.h"
+#include "formats/png.h"
+#include "formats/safetensors.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 

@@ -5,12 +5,12 @@
 #include "run_files.h"
 #include "tests/helpers.h"
 
+#include "analysis/comparison.h"
+#include "analysis/plot.h"
+#include "analysis/sample.h"
 #include "core/file.h"
 #include "models/registry.h"
-#include "train/comparison.h"
-#include "train/plot.h"
 #include "train/run.h"
-#include "train/sample.h"
 
 /* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
 static const char config[] =

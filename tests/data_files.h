@@ -14,6 +14,7 @@
 
 #include "core/text.h"
 #include "datasets/dataset.h"
+#include "datasets/registry.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include "data_files.h"
 #include "datasets/locate.h"
 #include "datasets/part.h"
+#include "datasets/registry.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "data_files.h"
 #include "tests/ode_rig.h"
 
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "layers/squeeze.h"
 #include "models/flow.h"
 

@@ -1,8 +1,8 @@
 /* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+#include "analysis/gradients.h"
 #include "data_files.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "tests/helpers.h"
-#include "train/gradients.h"
 
 #include <math.h>
 #include <stdio.h>

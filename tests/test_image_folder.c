@@ -1,6 +1,6 @@
 #include "data_files.h"
-#include "datasets/image.h"
 #include "datasets/image_folder.h"
+#include "formats/image.h"
 #include "image_bytes.h"
 
 /* ---- decoding ------------------------------------------------------------------------------------------------ */

@@ -2,10 +2,10 @@
 #include "data_files.h"
 #include "tests/helpers.h"
 
+#include "analysis/sample.h"
 #include "core/file.h"
-#include "datasets/image.h"
+#include "formats/image.h"
 #include "models/flow.h"
-#include "train/sample.h"
 
 #include <math.h>
 

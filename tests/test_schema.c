@@ -1,8 +1,8 @@
+#include "cli/catalog.h"
+#include "cli/schema.h"
 #include "data_files.h"
 #include "models/registry.h"
-#include "train/catalog.h"
 #include "train/experiment.h"
-#include "train/schema.h"
 
 #include <math.h>
 

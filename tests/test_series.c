@@ -1,5 +1,4 @@
 #include "data_files.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 
 #include <math.h>

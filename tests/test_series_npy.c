@@ -1,6 +1,6 @@
 #include "data_files.h"
 #include "datasets/dataset_write.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 #include <math.h>
 

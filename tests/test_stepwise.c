@@ -3,7 +3,7 @@
 #include "data_files.h"
 #include "tests/helpers.h"
 
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "layers/linear.h"
 #include "models/registry.h"
 

@@ -1,7 +1,7 @@
 #include "data_files.h"
-#include "datasets/npy.h"
 #include "datasets/part.h"
 #include "datasets/trajectories.h"
+#include "formats/npy.h"
 
 #include <math.h>
 

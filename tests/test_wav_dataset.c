@@ -1,8 +1,8 @@
 /* The data set `wav`: folders of sound, and the cache of its coefficients. */
 #include "data_files.h"
-#include "datasets/mfcc.h"
-#include "datasets/npy.h"
-#include "datasets/wav.h"
+#include "formats/mfcc.h"
+#include "formats/npy.h"
+#include "formats/wav.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 

@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/parallel.h"
+#include "datasets/registry.h"
 #include "layers/bijection.h"
 #include "models/flow.h"
 #include "models/registry.h"

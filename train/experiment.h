@@ -5,8 +5,8 @@
 #include "core/config.h"
 #include "core/module.h"
 #include "datasets/dataset.h"
-#include "models/loss.h"
 #include "train/learner.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 

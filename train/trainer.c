@@ -1,7 +1,7 @@
 #include "train/trainer.h"
 
+#include "core/array.h"
 #include "core/clock.h"
-#include "datasets/part.h"
 
 #include <math.h>
 #include <stdio.h>
