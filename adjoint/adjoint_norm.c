@@ -132,11 +132,18 @@ typedef struct combination {
 
 static const char *const combinations[] = {"max", "rms", NULL};
 const cst_key cst_adjoint_norm_keys[] = {
-    {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations,
-     "the largest of the blocks' weighted RMS, or one RMS over all"},
-    {"weights", CST_KEY_SECTION, offsetof(combination, weights), NULL, 0, 0, NULL, "a weight a block, 0 if absent",
-     "weights"},
-    {0},
+    {.name = "combine",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(combination, combine),
+     .fallback = "\"max\"",
+     .choices = combinations,
+     .help = "the largest of the blocks' weighted RMS, or one RMS over all"},
+    {.name = "weights",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(combination, weights),
+     .help = "a weight a block, 0 if absent",
+     .holds = "weights"},
+    {.name = NULL},
 };
 
 static cst_status read_combination(cst_config config, const reading *r, cst_error *error)

@@ -3,7 +3,6 @@
 #include "cli/catalog.h"
 #include "core/text.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,19 +47,21 @@ static void string_member(cst_text *text, const char *name, const char *value)
 
 static void number_member(cst_text *text, const char *name, double value)
 {
-    if (!isfinite(value)) return;
     member(text, name);
     cst_text_number(text, value);
 }
 
 /* ---- one key ------------------------------------------------------------------------------------------------- */
 
-static void put_bounds(cst_text *text, const cst_key *key)
+static void put_range(cst_text *text, const cst_key *key)
 {
-    cst_bounds b = cst_key_bounds(key);
-    if (key->kind == CST_KEY_SIZE) b.high = fmin(b.high, 0x1p53); /* beyond it doubles miss whole numbers */
-    number_member(text, b.low_open ? "exclusiveMinimum" : "minimum", b.low);
-    number_member(text, b.high_open ? "exclusiveMaximum" : "maximum", b.high);
+    const double largest_size = 0x1p53; /* beyond it doubles miss whole numbers */
+    cst_range r = cst_key_range(key);
+    if (key->kind == CST_KEY_SIZE && (r.high_end == CST_NO_END || r.high > largest_size))
+        r.high = largest_size, r.high_end = CST_INCLUDED;
+    if (r.low_end != CST_NO_END) number_member(text, r.low_end == CST_EXCLUDED ? "exclusiveMinimum" : "minimum", r.low);
+    if (r.high_end != CST_NO_END)
+        number_member(text, r.high_end == CST_EXCLUDED ? "exclusiveMaximum" : "maximum", r.high);
 }
 
 static void put_type(cst_text *text, const char *type, bool nullable)
@@ -97,7 +98,7 @@ static void put_numbers(cst_text *text, const cst_key *key, const cst_catalog_sh
     member(text, "items");
     begin(text, "{");
     put_type(text, "number", false);
-    put_bounds(text, key);
+    put_range(text, key);
     cst_text_puts(text, "}");
     if (shape->least > 0) number_member(text, "minItems", (double)shape->least);
     if (shape->most > 0) number_member(text, "maxItems", (double)shape->most);
@@ -114,7 +115,7 @@ static void put_kind(cst_text *text, const cst_key *key, bool nullable)
     } else if (key->kind != CST_KEY_ANY) {
         put_type(text, types[key->kind], nullable);
     }
-    if (key->kind == CST_KEY_SIZE || key->kind == CST_KEY_REAL) put_bounds(text, key);
+    if (key->kind == CST_KEY_SIZE || key->kind == CST_KEY_REAL) put_range(text, key);
 }
 
 static void put_key(cst_text *text, const cst_key *key)

@@ -12,12 +12,14 @@
 extern "C" {
 #endif
 
-/* A data set's key, for a size_t at `offset` of its options. */
-#define CST_AVERAGE_KEY(offset)                                                                                        \
-    {                                                                                                                  \
-        "average", CST_KEY_SIZE, offset, "1", 1, 1024, NULL,                                                           \
-            "side of the patches of pixels that become one, their mean, rounded; 1: images as they are"                \
-    }
+/* A data set's key, for a size_t `at` bytes into its options. */
+#define CST_AVERAGE_KEY(at)                                                                                            \
+    CST_INIT({.name = "average",                                                                                       \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = at,                                                                                            \
+              .fallback = "1",                                                                                         \
+              .range = CST_BETWEEN(1, 1024),                                                                           \
+              .help = "side of the patches of pixels that become one, their mean, rounded; 1: images as they are"})
 
 /* All parts, in place, and data->x; nothing where k is 1. CST_ECONFIG at the section's "average" unless rows are (C, H, W) of
  * bytes with H and W multiples of k. */

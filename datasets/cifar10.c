@@ -68,10 +68,13 @@ typedef struct cifar10_options {
 } cifar10_options;
 
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, offsetof(cifar10_options, path), "", 0, 0, NULL,
-     "folder of data_batch_1.bin, ..., test_batch.bin"},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(cifar10_options, path),
+     .fallback = "",
+     .help = "folder of data_batch_1.bin, ..., test_batch.bin"},
     CST_AVERAGE_KEY(offsetof(cifar10_options, average)),
-    {0},
+    {.name = NULL},
 };
 
 /* Append FOLDER/NAME; where it is `optional` nothing happens if there is no such file. */

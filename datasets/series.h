@@ -44,29 +44,31 @@ typedef struct cst_series_options {
 
 /* The keys of cst_series_options beside the common ones. */
 #define CST_SERIES_KEYS                                                                                                \
-    {"time",                                                                                                           \
-     CST_KEY_CHOICE,                                                                                                   \
-     offsetof(cst_series_options, time),                                                                               \
-     "\"auto\"",                                                                                                       \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     cst_series_times,                                                                                                 \
-     "channel 0: the file's times, the index in the file, or none; auto: the file's where it has times, or the "       \
-     "index"},                                                                                                         \
-        {"intensity",                                                                                                  \
-         CST_KEY_BOOL,                                                                                                 \
-         offsetof(cst_series_options, intensity),                                                                      \
-         "false",                                                                                                      \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "behind the values, a channel for each of them that counts its observations so far"},                         \
-        {"every", CST_KEY_SIZE, offsetof(cst_series_options, every),           "1", 1,                                 \
-         1e9,     NULL,         "of each series keep the times 0, k, 2 k, ..."},                                       \
-    {                                                                                                                  \
-        "drop", CST_KEY_REAL, offsetof(cst_series_options, drop), "0", 0, 0x1.fffffffffffffp-1, NULL,                  \
-            "share of each series' times at which the values are taken away, drawn by the seed"                        \
-    }
+    CST_INIT({.name = "time",                                                                                          \
+              .kind = CST_KEY_CHOICE,                                                                                  \
+              .offset = offsetof(cst_series_options, time),                                                            \
+              .fallback = "\"auto\"",                                                                                  \
+              .choices = cst_series_times,                                                                             \
+              .help = "channel 0: the file's times, the index in the file, or none; auto: the file's where it has "    \
+                      "times, or the "                                                                                 \
+                      "index"},                                                                                        \
+             {.name = "intensity",                                                                                     \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(cst_series_options, intensity),                                                       \
+              .fallback = "false",                                                                                     \
+              .help = "behind the values, a channel for each of them that counts its observations so far"},            \
+             {.name = "every",                                                                                         \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_series_options, every),                                                           \
+              .fallback = "1",                                                                                         \
+              .range = CST_BETWEEN(1, 1e9),                                                                            \
+              .help = "of each series keep the times 0, k, 2 k, ..."},                                                 \
+             {.name = "drop",                                                                                          \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = offsetof(cst_series_options, drop),                                                            \
+              .fallback = "0",                                                                                         \
+              .range = CST_BELOW(1),                                                                                   \
+              .help = "share of each series' times at which the values are taken away, drawn by the seed"})
 
 /* The files of up to three parts, by the keys path, train, validation and test: `files` is a cst_series_files in the struct
  * `type`. */
@@ -76,27 +78,22 @@ typedef struct cst_series_files {
 } cst_series_files;
 
 #define CST_SERIES_FILE_KEYS(type, files)                                                                              \
-    {"path",                                                                                                           \
-     CST_KEY_STRING,                                                                                                   \
-     offsetof(type, files.path),                                                                                       \
-     "",                                                                                                               \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     NULL,                                                                                                             \
-     "folder of the files; without it their names are paths"},                                                         \
-        {"train", CST_KEY_STRING, offsetof(type, files.names[0]), NULL, 0, 0, NULL, "file"},                           \
-        {"validation",                                                                                                 \
-         CST_KEY_STRING,                                                                                               \
-         offsetof(type, files.names[1]),                                                                               \
-         "",                                                                                                           \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "file; without one series are drawn by validation_size"},                                                     \
-    {                                                                                                                  \
-        "test", CST_KEY_STRING, offsetof(type, files.names[2]), "", 0, 0, NULL,                                        \
-            "file; without one series are drawn by test_size"                                                          \
-    }
+    CST_INIT({.name = "path",                                                                                          \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.path),                                                                    \
+              .fallback = "",                                                                                          \
+              .help = "folder of the files; without it their names are paths"},                                        \
+             {.name = "train", .kind = CST_KEY_STRING, .offset = offsetof(type, files.names[0]), .help = "file"},      \
+             {.name = "validation",                                                                                    \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.names[1]),                                                                \
+              .fallback = "",                                                                                          \
+              .help = "file; without one series are drawn by validation_size"},                                        \
+             {.name = "test",                                                                                          \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.names[2]),                                                                \
+              .fallback = "",                                                                                          \
+              .help = "file; without one series are drawn by test_size"})
 
 /* The series of a file, one behind the other: S times in all. A loader describes them, makes room and fills it. */
 typedef struct cst_series {

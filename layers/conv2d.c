@@ -112,7 +112,7 @@ const cst_key cst_conv2d_keys[] = {
     SIZE(padding, "0", 0, "zeros added on every side"),
     SIZE(dilation, "1", 1, "pixels from one entry of the kernel to the next"),
     SIZE(groups, "1", 1, "parts that the channels of x and y are cut into"),
-    {"bias", CST_KEY_BOOL, offsetof(cst_conv2d_options, bias), "true", 0, 0, NULL, "add a value a channel"},
+    {"bias", CST_KEY_BOOL, offsetof(cst_conv2d_options, bias), "true", CST_ANY, NULL, "add a value a channel"},
     {0},
 };
 

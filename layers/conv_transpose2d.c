@@ -119,7 +119,8 @@ const cst_key cst_conv_transpose2d_keys[] = {
     SIZE(output_padding, "0", 0, "rows and columns added at the bottom and on the right of y"),
     SIZE(dilation, "1", 1, "pixels from one entry of the kernel to the next"),
     SIZE(groups, "1", 1, "parts that the channels of x and y are cut into"),
-    {"bias", CST_KEY_BOOL, offsetof(cst_conv_transpose2d_options, bias), "true", 0, 0, NULL, "add a value a channel"},
+    {"bias", CST_KEY_BOOL, offsetof(cst_conv_transpose2d_options, bias), "true", CST_ANY, NULL,
+     "add a value a channel"},
     {0},
 };
 

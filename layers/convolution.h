@@ -29,7 +29,7 @@ void cst_convolution_init(const cst_module *m, cst_rng rng, real *theta);
 /* A key that is a size of the options, at least `least`. */
 #define CST_CONVOLUTION_SIZE(options, field, fallback, least, help)                                                    \
     {                                                                                                                  \
-#field, CST_KEY_SIZE, offsetof(options, field), fallback, least, 1e6, NULL, help                               \
+#field, CST_KEY_SIZE, offsetof(options, field), fallback, CST_BETWEEN(least, 1e6), NULL, help                  \
     }
 
 #ifdef __cplusplus

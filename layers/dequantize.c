@@ -83,7 +83,7 @@ cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *
 }
 
 static const cst_key dequantize_keys[] = {
-    {"levels", CST_KEY_SIZE, offsetof(cst_dequantize_options, levels), "256", 2, MOST_LEVELS, NULL,
+    {"levels", CST_KEY_SIZE, offsetof(cst_dequantize_options, levels), "256", CST_BETWEEN(2, MOST_LEVELS), NULL,
      "values that a pixel can have, from 0 to 1"},
     {0},
 };

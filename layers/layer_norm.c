@@ -23,7 +23,7 @@ static const cst_key keys[] = {
      .kind = CST_KEY_REAL,
      .offset = offsetof(cst_layer_norm_options, eps),
      .fallback = "1e-5",
-     .max = 1e9,
+     .range = CST_BETWEEN(0, 1e9),
      .help = "added to the variance"},
     {.name = NULL},
 };

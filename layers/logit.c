@@ -1,6 +1,5 @@
 #include "layers/logit.h"
 
-#include <float.h>
 #include <math.h>
 
 typedef struct logit {
@@ -105,7 +104,7 @@ cst_status cst_logit_new(const cst_shape *x, const cst_logit_options *options, c
 }
 
 static const cst_key logit_keys[] = {
-    {"alpha", CST_KEY_REAL, offsetof(cst_logit_options, alpha), "1e-6", DBL_MIN, 0x1.fffffffffffffp-2, NULL,
+    {"alpha", CST_KEY_REAL, offsetof(cst_logit_options, alpha), "1e-6", CST_INSIDE(0, 0.5), NULL,
      "how far from 0 and 1 the unit interval is pulled in"},
     {0},
 };
