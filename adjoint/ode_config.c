@@ -33,14 +33,11 @@ typedef struct gradient_section {
     double rtol, atol;
 } gradient_section;
 
-static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
-                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
-                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
-                                               NULL};
+#define NAME(name) #name,
+static const char *const methods[] = {CST_GRADIENT_METHODS(NAME) NULL};
 static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
 const cst_key cst_gradient_keys[] = {
-    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
-     "gradient method"},
+    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, methods, "gradient method"},
     {"store", CST_KEY_CHOICE, offsetof(gradient_section, store), "\"states\"", 0, 0, stores,
      "what checkpointed keeps of a step: its start, or its stages too"},
     {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
@@ -61,7 +58,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
-    o->gradient = (cst_gradient_method)g.method;
+    o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
     o->checkpoints = g.checkpoints;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
