@@ -58,17 +58,15 @@ typedef struct gradient_section {
     double rtol, atol;
 } gradient_section;
 
-static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
-                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
-                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
-                                               NULL};
+#define NAME(name) #name,
+static const char *const methods[] = {CST_GRADIENT_METHODS(NAME) NULL};
 static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
 const cst_key cst_gradient_keys[] = {
     {.name = "method",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(gradient_section, method),
      .fallback = "\"backsolve\"",
-     .choices = gradient_methods,
+     .choices = methods,
      .help = "gradient method"},
     {.name = "store",
      .kind = CST_KEY_CHOICE,
@@ -114,7 +112,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
-    o->gradient = (cst_gradient_method)g.method;
+    o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
     o->checkpoints = g.checkpoints;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));

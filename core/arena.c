@@ -30,33 +30,27 @@ real *cst_arena_take(cst_arena *arena, size_t n)
     return taken;
 }
 
-real *cst_take(real **work, size_t n)
+size_t cst_place(size_t *size, size_t n)
 {
-    real *taken = *work;
-    *work += cst_size_align(n);
-    return taken;
+    const size_t at = *size;
+    *size = cst_size_add(at, cst_size_align(n));
+    return at;
 }
 
-size_t cst_reals_for_doubles(size_t n)
+size_t cst_place_doubles(size_t *size, size_t n)
 {
-    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
-}
-
-double *cst_take_doubles(real **work, size_t n)
-{
-    return (double *)(void *)cst_take(work, cst_reals_for_doubles(n));
+    return cst_place(size, cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
 real *cst_cut(real *base, size_t *size, size_t n)
 {
-    real *at = base ? base + *size : NULL;
-    *size = cst_size_add(*size, cst_size_align(n));
-    return at;
+    const size_t at = cst_place(size, n);
+    return base ? base + at : NULL;
 }
 
 double *cst_cut_doubles(real *base, size_t *size, size_t n)
 {
-    return (double *)(void *)cst_cut(base, size, cst_reals_for_doubles(n));
+    return (double *)(void *)cst_cut(base, size, cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
 real *cst_view(const real *memory)
@@ -64,11 +58,6 @@ real *cst_view(const real *memory)
     real *view;
     memcpy(&view, &memory, sizeof view);
     return view;
-}
-
-void cst_arena_reset(cst_arena *arena)
-{
-    arena->used = 0;
 }
 
 void cst_arena_clear(cst_arena *arena)

@@ -87,12 +87,26 @@ static size_t state_size(const cst_problem *problem)
     return n;
 }
 
+/* Set the solver's vectors behind `work`, NULL where only their size is asked for, which is returned. */
+static size_t cut_work(cst_solver *s, real *work)
+{
+    const size_t q = s->problem->n_quadratures;
+    size_t size = 0;
+    s->y = cst_cut(work, &size, s->n);
+    s->y_new = cst_cut(work, &size, s->n);
+    s->stage = cst_cut(work, &size, s->n);
+    for (size_t i = 0; i < s->options->method->stages; i++) s->k[i] = cst_cut(work, &size, s->n);
+    s->q_step = cst_cut(work, &size, q);
+    s->q_first = cst_cut(work, &size, q);
+    s->q_next = cst_cut(work, &size, q);
+    s->partial = cst_cut_doubles(work, &size, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
+    return size;
+}
+
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options)
 {
-    const size_t vectors = 3 + options->method->stages;
-    size_t total = cst_size_mul(vectors, cst_size_align(state_size(problem)));
-    total = cst_size_add(total, cst_size_mul(3, cst_size_align(problem->n_quadratures)));
-    return cst_size_add(total, cst_reals_for_doubles(cst_scaled_partials(problem->blocks, problem->n_blocks)));
+    cst_solver s = {.problem = problem, .options = options, .n = state_size(problem)};
+    return cut_work(&s, NULL);
 }
 
 /* Those of increasing times that lie ahead of the start. */
@@ -101,20 +115,6 @@ static cst_stops stops_ahead(const cst_solver *s, const double *t, size_t n)
     cst_stops stops = {.t = t, .n = n, .left = n};
     cst_solver_pass_stops(s, &stops);
     return stops;
-}
-
-static void lay_out(cst_solver *s, real *work)
-{
-    const cst_solve_options *o = s->options;
-    const size_t q = s->problem->n_quadratures;
-    s->y = cst_take(&work, s->n);
-    s->y_new = cst_take(&work, s->n);
-    s->stage = cst_take(&work, s->n);
-    for (size_t i = 0; i < o->method->stages; i++) s->k[i] = cst_take(&work, s->n);
-    s->q_step = cst_take(&work, q);
-    s->q_first = cst_take(&work, q);
-    s->q_next = cst_take(&work, q);
-    s->partial = cst_take_doubles(&work, cst_scaled_partials(s->problem->blocks, s->problem->n_blocks));
 }
 
 double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const real *y0, const real *y1, size_t *block)
@@ -184,7 +184,7 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
     CST_TRY(cst_solve_options_check(options, error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
         return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
-    lay_out(s, work);
+    cut_work(s, work);
     memcpy(s->y, y, s->n * sizeof(real));
     s->steps = stops_ahead(s, options->step_t, options->n_step_t);
     s->jumps = stops_ahead(s, options->jump_t, options->n_jump_t);

@@ -9,21 +9,26 @@
 /* Below this a shard costs less than waking a thread for it (measured: 2 to 5 us, 10 GFLOP/s in small layers). */
 static const double min_shard_flops = 1e5;
 
+/* What one shard leaves: its own time gradient, and why it failed. */
+typedef struct outcome {
+    cst_status status;
+    double gt;
+    cst_error error;
+} outcome;
+
 typedef struct pass {
     const cst_module *m;
     const cst_call *c;
     size_t n_shards;
     cst_plan stride; /* of one shard, each a multiple of a cache line */
     const real *x;
-    real *y, *cache; /* forward; y and cache are only read where there is none */
+    real *y, *cache; /* written by forward; y is NULL where forward does not run */
+    cst_point point; /* read by vjp */
     const real *gy;
     const cst_grads *g; /* NULL: no vjp */
-    bool forward;
-    size_t block_rows; /* of a shard at a time, one behind the other in its cache; 0: all */
-    real *gtheta;      /* buffers of all shards but the first */
-    double gt[CST_MAX_THREADS];
-    cst_status status[CST_MAX_THREADS];
-    cst_error error[CST_MAX_THREADS];
+    size_t block_rows;  /* of a shard at a time, one behind the other in its cache; 0: all */
+    real *gtheta;       /* buffers of all shards but the first */
+    outcome *outcomes;  /* one per shard, filled by that shard */
 } pass;
 
 static size_t count_shards(const cst_module *m, size_t n, int threads)
@@ -71,33 +76,36 @@ static real *gtheta_of(const pass *p, size_t shard)
 /* The pass on rows first .. first + call->n - 1 of a shard, with its cache. */
 static cst_status run_rows(pass *p, const cst_call *call, size_t first, size_t shard)
 {
-    const size_t in = cst_shape_size(&p->m->x), out = cst_shape_size(&p->m->y);
+    const size_t in = cst_shape_size(&p->m->x), out = cst_shape_size(&p->m->y), cache_at = shard * p->stride.cache;
     const real *x = p->x + first * in;
-    real *y = p->y + first * out, *cache = p->cache + shard * p->stride.cache;
-    if (p->forward) CST_TRY(p->m->ops->forward(p->m, call, x, y, cache));
+    if (p->y) CST_TRY(p->m->ops->forward(p->m, call, x, p->y + first * out, p->cache + cache_at));
     if (!p->g) return CST_OK;
+    const cst_point point = {x, p->point.y + first * out, p->point.cache + cache_at};
     cst_grads grads = *p->g;
     if (grads.gx) grads.gx += first * in;
-    if (grads.gt) grads.gt = &p->gt[shard];
+    if (grads.gt) grads.gt = &p->outcomes[shard].gt;
     grads.gtheta = gtheta_of(p, shard);
-    return p->m->ops->vjp(p->m, call, &(cst_point){x, y, cache}, p->gy + first * out, &grads);
+    return p->m->ops->vjp(p->m, call, &point, p->gy + first * out, &grads);
 }
 
 static void run_shard(void *context, size_t shard)
 {
     pass *p = context;
+    outcome *o = &p->outcomes[shard];
     const size_t begin = p->c->n * shard / p->n_shards, end = p->c->n * (shard + 1) / p->n_shards;
     const size_t block = p->block_rows > 0 ? p->block_rows : end - begin;
     cst_call call = *p->c;
     call.threads = 1;
     call.work = p->c->work + shard * p->stride.work;
-    call.error = &p->error[shard];
-    p->status[shard] = CST_OK;
+    call.error = &o->error;
+    o->error.message[0] = '\0';
+    o->status = CST_OK;
+    o->gt = 0;
     if (p->g && p->g->gtheta && shard > 0) memset(gtheta_of(p, shard), 0, p->m->n_params * sizeof(real));
-    for (size_t first = begin; first < end && p->status[shard] == CST_OK; first += block) {
+    for (size_t first = begin; first < end && o->status == CST_OK; first += block) {
         call.n = end - first < block ? end - first : block;
         call.row = p->c->row + first;
-        p->status[shard] = run_rows(p, &call, first, shard);
+        o->status = run_rows(p, &call, first, shard);
     }
 }
 
@@ -110,19 +118,20 @@ static void add_gradients(const pass *p)
 #pragma omp simd
         for (size_t i = 0; i < p->m->n_params; i++) to[i] += from[i];
     }
-    for (size_t shard = 0; p->g->gt && shard < p->n_shards; shard++) *p->g->gt += p->gt[shard];
+    for (size_t shard = 0; p->g->gt && shard < p->n_shards; shard++) *p->g->gt += p->outcomes[shard].gt;
 }
 
 static cst_status run_sharded(pass *p)
 {
+    outcome outcomes[CST_MAX_THREADS]; /* 34 KB, of which a pass touches what its shards fill */
+    p->outcomes = outcomes;
     p->stride = plan_shard(p->m, p->c->n, 0, p->n_shards);
     p->gtheta = p->c->work + p->n_shards * p->stride.work;
-    for (size_t i = 0; i < p->n_shards; i++) p->gt[i] = 0;
     cst_parallel(p->c->threads, p->n_shards, run_shard, p);
     for (size_t i = 0; i < p->n_shards; i++) {
-        if (p->status[i] == CST_OK) continue;
-        if (p->c->error) *p->c->error = p->error[i];
-        return p->status[i];
+        if (outcomes[i].status == CST_OK) continue;
+        if (p->c->error) *p->c->error = outcomes[i].error;
+        return outcomes[i].status;
     }
     if (p->g) add_gradients(p);
     return CST_OK;
@@ -137,7 +146,7 @@ cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real
 {
     const size_t shards = count_shards(m, c->n, c->threads);
     if (shards == 1) return m->ops->forward(m, c, x, y, cache);
-    pass p = {.m = m, .c = c, .n_shards = shards, .x = x, .y = y, .cache = cache, .forward = true};
+    pass p = {.m = m, .c = c, .n_shards = shards, .x = x, .y = y, .cache = cache};
     return run_sharded(&p);
 }
 
@@ -147,10 +156,7 @@ cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_poin
     if (!wanted(g)) return CST_OK;
     const size_t shards = count_shards(m, c->n, c->threads);
     if (shards == 1) return m->ops->vjp(m, c, point, gy, g);
-    /* Nothing writes y or the cache in this pass: `forward` is false. */
-    pass p = {.m = m, .c = c, .n_shards = shards, .x = point->x, .gy = gy, .g = g};
-    memcpy(&p.y, &point->y, sizeof p.y);
-    memcpy(&p.cache, &point->cache, sizeof p.cache);
+    pass p = {.m = m, .c = c, .n_shards = shards, .x = point->x, .point = *point, .gy = gy, .g = g};
     return run_sharded(&p);
 }
 
@@ -163,7 +169,8 @@ cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const 
         CST_TRY(m->ops->forward(m, c, x, y, cache));
         return wanted(g) ? m->ops->vjp(m, c, &(cst_point){x, y, cache}, gy, g) : CST_OK;
     }
-    pass p = {.m = m, .c = c, .n_shards = shards, .x = x, .y = y, .cache = cache, .forward = true, .gy = gy};
+    pass p = {.m = m, .c = c, .n_shards = shards, .x = x, .y = y, .cache = cache, .gy = gy};
+    p.point = (cst_point){x, y, cache};
     p.block_rows = block_rows;
     if (wanted(g)) p.g = g;
     return run_sharded(&p);
