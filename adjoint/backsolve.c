@@ -50,8 +50,7 @@ typedef struct block_list {
 
 static void add_block(block_list *list, const char *name, size_t size, double weight)
 {
-    if (list->blocks)
-        list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
+    if (list->blocks) list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight};
     list->n++;
     list->size = cst_size_add(list->size, size);
     list->weighted = list->weighted || weight > 0;

@@ -17,14 +17,14 @@ typedef struct layout {
 static layout lay_out(const cst_module *field, size_t n, const cst_integral *integrals, const double *weights)
 {
     layout l = {.n_blocks = 1, .n_state = cst_size_mul(n, cst_shape_size(&field->x))};
-    l.blocks[0] = (cst_block){"z", l.n_state, 1, -1, -1};
+    l.blocks[0] = (cst_block){"z", l.n_state, 1};
     for (size_t i = 0; i < cst_field_integrals(field); i++) {
         l.in_state[i] = weights[i] > 0;
         size_t *end = l.in_state[i] ? &l.n_state : &l.n_quadratures;
         l.at[i] = *end;
         *end = cst_size_add(*end, n);
         if (!l.in_state[i]) continue;
-        l.blocks[l.n_blocks++] = (cst_block){integrals ? integrals[i].name : "", n, weights[i], -1, -1};
+        l.blocks[l.n_blocks++] = (cst_block){integrals ? integrals[i].name : "", n, weights[i]};
     }
     return l;
 }

@@ -158,9 +158,7 @@ static void scale_chunk(const cst_scaled *s, const span *at, size_t offset, size
 {
     real v[CST_CHUNK];
     const size_t first = at->first + offset;
-    const cst_block *block = &s->blocks[at->block];
-    const real rtol = (real)(block->rtol >= 0 ? block->rtol : s->rtol),
-               atol = (real)(block->atol >= 0 ? block->atol : s->atol);
+    const real rtol = (real)s->rtol, atol = (real)s->atol;
     const real *restrict y0 = s->y0 + first, *restrict y1 = s->y1 + first;
     combine_chunk(s->sum, NULL, first, n, v);
     real squares = 0, unfit = 0, largest = 0;

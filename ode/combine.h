@@ -37,7 +37,7 @@ typedef struct cst_scaled {
     const cst_norm *norm;
     const cst_block *blocks;
     size_t n_blocks;
-    double rtol, atol; /* where a block has none of its own */
+    double rtol, atol;
     const cst_combination *sum;
     const real *y0, *y1;
     real *values;    /* room for the whole vector: used by CST_NORM_CALLBACK alone */

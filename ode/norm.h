@@ -18,10 +18,9 @@ extern "C" {
 #endif
 
 typedef struct cst_block {
-    const char *name;  /* "z", "a_z", "a_theta": for messages */
-    size_t size;       /* entries */
-    double weight;     /* in the norm; 0 leaves it out */
-    double rtol, atol; /* negative: the solver's */
+    const char *name; /* "z", "a_z", "a_theta": for messages */
+    size_t size;      /* entries */
+    double weight;    /* in the norm; 0 leaves it out */
 } cst_block;
 
 typedef enum cst_norm_kind {
