@@ -131,7 +131,7 @@ cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *
         return cst_fail(error, CST_EUNSUPPORTED,
                         "expected at most %d blocks in the adjoint's norm, got %zu: one a parameter tensor",
                         CST_MAX_BLOCKS, list.n);
-    if (list.weighted || norm->norm.kind == CST_NORM_CALLBACK) return CST_OK;
+    if (list.weighted || (norm->norm.ops && norm->norm.ops->ignores_weights)) return CST_OK;
     return cst_fail(error, CST_EARG,
                     "expected a norm with a weight above 0 for a block of the adjoint's state (%sa_z%s)",
                     with_z ? "z, " : "", field->n_params > 0 ? ", a_theta, a_t" : ", a_t");
