@@ -9,44 +9,40 @@
 
 const char *const cst_adjoint_block_names[CST_N_BLOCKS] = {"z", "a_z", "a_theta", "a_t"};
 
-/* Every integral and its adjoint count. */
+/* Give every integral and its adjoint weight 1. */
 static void weigh_integrals(cst_adjoint_norm *norm)
 {
     for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) norm->integral[i] = norm->a_integral[i] = 1;
 }
 
-static const struct {
-    cst_norm_kind kind;
-    double weight[CST_N_BLOCKS];
-    bool per_tensor;
-} named[] = {
-    {CST_NORM_MAX_RMS, {1, 1, 1, 1}, false}, {CST_NORM_MAX_RMS, {1, 1, 1, 1}, true},
-    {CST_NORM_MAX_RMS, {1, 1, 0, 0}, false}, {CST_NORM_RMS, {1, 1, 1, 1}, false},
-    {CST_NORM_MAX, {1, 1, 1, 1}, false},
+const cst_named_norm cst_adjoint_norms[] = {
+    {"default", &cst_norm_max_rms, {1, 1, 1, 1}, false, "largest RMS of z, a_z, a_theta, a_t"},
+    {"default_per_tensor", &cst_norm_max_rms, {1, 1, 1, 1}, true, "largest RMS of z, a_z, each tensor of a_theta, a_t"},
+    {"seminorm", &cst_norm_max_rms, {1, 1, 0, 0}, false, "largest RMS of z, a_z"},
+    {"rms", &cst_norm_rms, {1, 1, 1, 1}, false, "one RMS over z, a_z, a_theta, a_t"},
+    {"max", &cst_norm_max, {1, 1, 1, 1}, false, "largest component of z, a_z, a_theta, a_t"},
+    {0},
 };
-const char *const cst_adjoint_norm_names[] = {"default", "default_per_tensor", "seminorm", "rms", "max", NULL};
+
+static cst_status unknown_name(const char *name, cst_error *error)
+{
+    char known[256] = "";
+    for (const cst_named_norm *n = cst_adjoint_norms; n->name; n++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", n->name);
+    }
+    return cst_fail(error, CST_EARG, "expected a norm (%s), got \"%s\"", known, name);
+}
 
 cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_error *error)
 {
-    for (size_t i = 0; cst_adjoint_norm_names[i]; i++) {
-        if (strcmp(name, cst_adjoint_norm_names[i]) != 0) continue;
-        *norm = (cst_adjoint_norm){.norm.kind = named[i].kind, .per_tensor = named[i].per_tensor};
-        memcpy(norm->weight, named[i].weight, sizeof norm->weight);
-        weigh_integrals(norm);
-        return CST_OK;
-    }
-    return cst_fail(error, CST_EARG, "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"%s\"",
-                    name);
-}
-
-void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
-                               double (*callback)(void *context, const real *v, const cst_block *blocks,
-                                                  size_t n_blocks),
-                               void *context)
-{
-    *norm = (cst_adjoint_norm){.norm = {.kind = CST_NORM_CALLBACK, .callback = callback, .context = context},
-                               .weight = {1, 1, 1, 1}};
+    const cst_named_norm *named = cst_adjoint_norms;
+    while (named->name && strcmp(name, named->name) != 0) named++;
+    if (!named->name) return unknown_name(name, error);
+    *norm = (cst_adjoint_norm){.norm.ops = named->ops, .per_tensor = named->per_tensor};
+    memcpy(norm->weight, named->weight, sizeof norm->weight);
     weigh_integrals(norm);
+    return CST_OK;
 }
 
 /* A norm while its section is read, and the integrals that this may name. */
@@ -106,7 +102,7 @@ static cst_status check_weights(cst_config config, const reading *r, cst_error *
 /* n, or "8z": eight times the size of z. */
 static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_error *error)
 {
-    *norm = (cst_adjoint_norm){.norm.kind = CST_NORM_SLICES, .weight = {1, 1, 1, 0}};
+    *norm = (cst_adjoint_norm){.norm.ops = &cst_norm_slices, .weight = {1, 1, 1, 0}};
     weigh_integrals(norm);
     double n = 0;
     if (cst_config_number(slices, &n) && n >= 1 && n == floor(n) && n < 0x1p53) {
@@ -131,6 +127,7 @@ typedef struct combination {
 } combination;
 
 static const char *const combinations[] = {"max", "rms", NULL};
+static const cst_norm_ops *const combined[] = {&cst_norm_max_rms, &cst_norm_rms}; /* in the same order */
 const cst_key cst_adjoint_norm_keys[] = {
     {.name = "combine",
      .kind = CST_KEY_CHOICE,
@@ -141,7 +138,7 @@ const cst_key cst_adjoint_norm_keys[] = {
     {.name = "weights",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(combination, weights),
-     .help = "a weight a block, 0 if absent",
+     .help = "a weight per block, 0 if absent",
      .holds = "weights"},
     {.name = NULL},
 };
@@ -150,7 +147,7 @@ static cst_status read_combination(cst_config config, const reading *r, cst_erro
 {
     combination read = {0};
     CST_TRY(cst_config_read(config, cst_adjoint_norm_keys, false, &read, error));
-    *r->norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
+    *r->norm = (cst_adjoint_norm){.norm.ops = combined[read.combine]};
     CST_TRY(read_weights(read.weights, NULL, r, error));
     return check_weights(read.weights, r, error);
 }

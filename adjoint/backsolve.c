@@ -44,8 +44,7 @@ typedef struct block_list {
 
 static void add_block(block_list *list, const char *name, size_t size, double weight)
 {
-    if (list->blocks)
-        list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
+    if (list->blocks) list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight};
     list->n++;
     list->size = cst_size_add(list->size, size);
     list->weighted = list->weighted || weight > 0;
@@ -116,7 +115,8 @@ static cst_status check(const cst_gradient_problem *p, bool with_z, cst_error *e
         return cst_fail(error, CST_EUNSUPPORTED,
                         "expected at most %d blocks in the adjoint's norm, got %zu: one a parameter tensor",
                         CST_MAX_BLOCKS, list.n);
-    if (list.weighted || p->norm->norm.kind == CST_NORM_CALLBACK) return CST_OK;
+    const cst_norm_ops *ops = p->norm->norm.ops;
+    if (list.weighted || (ops && ops->ignores_weights)) return CST_OK;
     return cst_fail(error, CST_EARG,
                     "expected a norm with a weight above 0 for a block of the adjoint's state (%sa_z%s)",
                     with_z ? "z, " : "", p->field->n_params > 0 ? ", a_theta, a_t" : ", a_t");

@@ -30,13 +30,13 @@ static layout lay_out(const cst_forward_problem *p)
 {
     const size_t n = p->call->n;
     layout l = {.n_blocks = 1, .n_state = cst_size_mul(n, cst_shape_size(&p->field->x))};
-    l.blocks[0] = (cst_block){"z", l.n_state, 1, -1, -1};
+    l.blocks[0] = (cst_block){"z", l.n_state, 1};
     for (size_t i = 0; i < cst_field_integrals(p->field); i++) {
         l.in_state[i] = p->weights[i] > 0;
         size_t *end = l.in_state[i] ? &l.n_state : &l.n_quadratures;
         l.at[i] = *end;
         *end = cst_size_add(*end, n);
-        if (l.in_state[i]) l.blocks[l.n_blocks++] = (cst_block){p->integrals[i].name, n, p->weights[i], -1, -1};
+        if (l.in_state[i]) l.blocks[l.n_blocks++] = (cst_block){p->integrals[i].name, n, p->weights[i]};
     }
     return l;
 }

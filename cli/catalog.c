@@ -144,29 +144,6 @@ static void show_methods(const walk *w)
     }
 }
 
-/* "largest RMS of z, a_z" */
-static void show_norms(const walk *w)
-{
-    for (size_t i = 0; cst_adjoint_norm_names[i]; i++) {
-        char about[ABOUT];
-        cst_adjoint_norm norm;
-        if (cst_adjoint_norm_init(&norm, cst_adjoint_norm_names[i], NULL) != CST_OK) continue;
-        int n = snprintf(about, sizeof about, "%s",
-                         norm.norm.kind == CST_NORM_MAX       ? "largest component of"
-                         : norm.norm.kind == CST_NORM_MAX_RMS ? "largest RMS of"
-                                                              : "one RMS over");
-        const char *separator = " ";
-        for (size_t b = 0; b < CST_N_BLOCKS && n > 0 && n < ABOUT; b++) {
-            if (norm.weight[b] == 0) continue;
-            const bool cut = b == CST_BLOCK_A_THETA && norm.per_tensor;
-            n += snprintf(about + n, sizeof about - (size_t)n, "%s%s%s", separator, cut ? "each tensor of " : "",
-                          cst_adjoint_block_names[b]);
-            separator = ", ";
-        }
-        show(w, cst_adjoint_norm_names[i], about, NULL, NULL);
-    }
-}
-
 void cst_catalog_visit(cst_catalog_visitor visit, void *context)
 {
     walk w = {.visit = visit, .context = context};
@@ -176,7 +153,8 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
         for (size_t i = 0; w.group == LOSSES && cst_losses[i]; i++)
             show(&w, cst_losses[i]->name, cst_losses[i]->summary, NULL, NULL);
         if (w.group == METHODS) show_methods(&w);
-        if (w.group == NORMS) show_norms(&w);
+        for (const cst_named_norm *norm = cst_adjoint_norms; w.group == NORMS && norm->name; norm++)
+            show(&w, norm->name, norm->help, NULL, NULL);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_BLOCKS; i++)
             show(&w, cst_adjoint_block_names[i], blocks[i], NULL, NULL);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_CNF_INTEGRALS; i++) {

@@ -394,7 +394,7 @@ static cst_status decay(void *context, double t, const real *y, real *dy, real s
 
 static cst_status run_trace(cst_error *error)
 {
-    const cst_block block = {"y", 1, 1, -1, -1};
+    const cst_block block = {"y", 1, 1};
     const cst_problem problem = {.f = decay, .blocks = &block, .n_blocks = 1};
     const double times[] = {0, 10};
     const real start = 1;

@@ -247,7 +247,8 @@ static void callback_is_a_norm(void **state)
     cst_ode_options options;
     cst_ode_options_init(&options);
     options.forward.rtol = options.forward.atol = options.backward.rtol = options.backward.atol = 1e-3;
-    cst_adjoint_norm_callback(&options.norm, seminorm_by_hand, &calls);
+    assert_int_equal(cst_adjoint_norm_init(&options.norm, "default", NULL), CST_OK);
+    options.norm.norm = (cst_norm){.ops = &cst_norm_callback, .callback = seminorm_by_hand, .context = &calls};
     ode_rig q;
     assert_int_equal(ode_rig_build(&q, MLP, cst_shape_1d(3), 4, 1), CST_OK);
     cst_module *field = q.m, *block = NULL;
