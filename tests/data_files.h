@@ -14,6 +14,7 @@
 
 #include "core/text.h"
 #include "datasets/dataset.h"
+#include "tests/json_text.h"
 
 #include <dirent.h>
 #include <stdio.h>
