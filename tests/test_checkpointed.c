@@ -14,9 +14,13 @@ static const bool exact = false; /* single precision: differences are taken in t
 #endif
 
 #define FIELD                                                                                                          \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "6},"                                                                                                              \
-    " {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 6}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 3}                                                                      \
+        ]                                                                                                              \
+    })
 
 enum { JSON = 16384 };
 
@@ -222,7 +226,7 @@ static void solving_methods_approach_it(void **state)
     (void)state;
     if (!exact) skip();
     static const char *const methods[] = {"backsolve", "interpolating"};
-    static const char *const norms[] = {"\"seminorm\"", "\"default\"", "{\"norm\": \"seminorm\", \"a_z\": 2}"};
+    static const char *const norms[] = {"\"seminorm\"", "\"default\"", JSON({"norm": "seminorm", "a_z": 2})};
     for (size_t i = 0; i < 6; i++) {
         double distance[2];
         for (int tight = 0; tight < 2; tight++) {

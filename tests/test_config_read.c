@@ -8,6 +8,7 @@
 /* clang-format on */
 
 #include "core/config.h"
+#include "tests/json_text.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -116,7 +117,7 @@ static void test_read(void **state)
 static void test_read_keeps_places(void **state)
 {
     (void)state;
-    cst_document *document = parse("{\"channels\": 1, \"field\": {\"x\": 1}, \"layers\": [5, 6], \"label\": \"here\"}");
+    cst_document *document = parse(JSON({"channels": 1, "field": {"x": 1}, "layers": [5, 6], "label": "here"}));
     options o = {0};
     assert_int_equal(cst_config_read(cst_document_root(document), keys, false, &o, NULL), CST_OK);
     assert_string_equal(o.label, "here");
@@ -172,7 +173,7 @@ static void test_read_errors(void **state)
         snprintf(expected, sizeof expected, "a.json: model.layers[1]%s%s", missing ? ": " : ".", cases[i].message);
         assert_string_equal(error.message, expected);
     }
-    cst_document *document = parse("{\"type\": \"x\", \"l\": []}");
+    cst_document *document = parse(JSON({"type": "x", "l": []}));
     options o;
     cst_error error;
     static const cst_key none[] = {{.name = NULL}};
@@ -257,7 +258,7 @@ static void test_long_choices(void **state)
                                        "twelve_of_the_many_names",
                                        NULL};
     static const cst_key table[] = {{.name = "x", .kind = CST_KEY_CHOICE, .choices = many}, {.name = NULL}};
-    cst_document *document = parse("{\"x\": \"other\"}");
+    cst_document *document = parse(JSON({"x": "other"}));
     cst_error error;
     int choice;
     assert_int_equal(cst_config_read(cst_document_root(document), table, false, &choice, &error), CST_ECONFIG);
@@ -274,10 +275,10 @@ static void test_type(void **state)
     } cases[] = {
         {"3", "a.json: m: expected a module: an object with a \"type\", got 3"},
         {"{}", "a.json: m: missing key \"type\": expected the name of a module"},
-        {"{\"type\": 3}", "a.json: m.type: expected the name of a module, got 3"},
-        {"{\"type\": \"conv2\"}",
+        {JSON({"type": 3}), "a.json: m.type: expected the name of a module, got 3"},
+        {JSON({"type": "conv2"}),
          "a.json: m.type: expected the name of a module (the nearest is \"conv2d\"), got \"conv2\""},
-        {"{\"type\": \"Linear\"}",
+        {JSON({"type": "Linear"}),
          "a.json: m.type: expected the name of a module (the nearest is \"linear\"), got \"Linear\""},
     };
     size_t index = 7;
@@ -291,7 +292,7 @@ static void test_type(void **state)
         assert_string_equal(error.message, cases[i].message);
         cst_document_free(document);
     }
-    cst_document *document = parse("{\"type\": \"ode\"}");
+    cst_document *document = parse(JSON({"type": "ode"}));
     assert_int_equal(cst_config_type(cst_document_root(document), "optimizer", names, &index, &error), CST_OK);
     assert_int_equal(index, 2);
     cst_document_free(document);
@@ -304,7 +305,7 @@ static void test_type(void **state)
 static void test_reals(void **state)
 {
     (void)state;
-    cst_document *document = parse("{\"a\": [0, 0.5, -1e3], \"b\": 7, \"c\": [], \"d\": [1, \"x\"], \"e\": \"x\"}");
+    cst_document *document = parse(JSON({"a": [0, 0.5, -1e3], "b": 7, "c": [], "d": [1, "x"], "e": "x"}));
     const cst_config root = cst_document_root(document);
     double *values;
     size_t n;

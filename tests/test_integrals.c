@@ -16,8 +16,13 @@ enum { D = 3, M = 2, N = 4, HIDDEN = 8 };
 
 /* (3) -> (5): f and two integrals that depend on time and state. */
 #define NETWORK                                                                                                        \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "8}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 5}]}"
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 5}                                                                      \
+        ]                                                                                                              \
+    })
 
 static const double unit[2] = {0, 1}, three[3] = {0, 0.4, 1.1}, back[3] = {1, 0.7, -0.5};
 

@@ -405,7 +405,7 @@ static void softplus_is_pytorchs(void **state)
     real y[2], gx[2];
     cst_module *m;
     cst_error error;
-    test_assert_ok("softplus", test_module_new("{\"type\": \"softplus\"}", &shape, &m, &error), &error);
+    test_assert_ok("softplus", test_module_new(JSON({"type": "softplus"}), &shape, &m, &error), &error);
     const cst_call call = {.n = 1, .threads = 1, .error = &error};
     test_assert_ok("forward", cst_module_forward(m, &call, x, y, NULL), &error);
     test_assert_ok("vjp", cst_module_vjp(m, &call, &(cst_point){x, y, NULL}, gy, &(cst_grads){.scale = 1, .gx = gx}),

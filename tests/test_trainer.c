@@ -20,7 +20,7 @@
 enum { ITERATIONS = 3, EVALUATIONS = 3 };
 
 /* z' = z^2 blows up at t = 1 / z(0). */
-#define SQUARE "{'type': 'ode', 'field': {'type': 'square'}}"
+#define SQUARE JSON({"type": "ode", "field": {"type": "square"}})
 
 /* A model with dropout and all that changes from epoch to epoch. */
 static const char everything[] =
