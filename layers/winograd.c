@@ -84,10 +84,12 @@ static scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
     return s;
 }
 
+/* The largest work of all batches of 1 .. rows images: a plan for many rows has to suffice for few. Work grows with the
+ * batch, but falls at VECTOR images, where the lanes of a block become images. */
 size_t cst_winograd_work(const cst_lowering *l, size_t rows)
 {
-    const tiling t = tiling_of(l, rows);
-    return cut_work(l, &t, NULL).size;
+    const tiling t = tiling_of(l, rows), few = tiling_of(l, cst_size_least(rows, VECTOR - 1));
+    return cst_size_most(cut_work(l, &t, NULL).size, cut_work(l, &few, NULL).size);
 }
 
 /* ---- weights ------------------------------------------------------------------------------------------------- */

@@ -9,8 +9,7 @@
 /* clang-format on */
 
 #include "core/arena.h"
-#include "layers/group_norm.h"
-#include "layers/layer_norm.h"
+#include "layers/norm_layers.h"
 #include "layers/pool2d.h"
 
 #include <math.h>

@@ -136,11 +136,34 @@ static void other_geometries_do_not_suit(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(cst_winograd_suits(&bad[i]));
 }
 
+/* The last batch of an epoch is smaller than the one that was planned for, and may be cut into other blocks. */
+static void work_for_many_rows_suffices_for_few(void **state)
+{
+    (void)state;
+    enum { MOST_ROWS = 64 };
+    for (size_t i = 0; i < N_GEOMETRIES; i++) {
+        const geometry *g = &geometries[i];
+        test_pool pool = {0};
+        arrays a;
+        set_up(g, &pool, &a);
+        size_t before = 0;
+        for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
+            const size_t work = cst_winograd_work(&a.l, rows);
+            if (work < before)
+                fail_msg("(%zu, %zu, %zu): work for %zu rows is %zu, for one row less %zu", g->channels, g->h, g->w,
+                         rows, work, before);
+            before = work;
+        }
+        test_pool_cut(&pool, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_its_definition),
         cmocka_unit_test(other_geometries_do_not_suit),
+        cmocka_unit_test(work_for_many_rows_suffices_for_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
