@@ -151,7 +151,7 @@ static void check_tensors(cst_status status)
 /* ---- data sets ----------------------------------------------------------------------------------------------- */
 
 static const char idx_json[] =
-    "{\"type\": \"idx\", \"path\": \"@/idx\", \"validation_size\": 2, \"train_size\": 3, \"average\": 2}";
+    "{\"type\": \"idx\", \"path\": \"@/idx\", \"validation_size\": 2, \"train_size\": 3, \"downsample\": 2}";
 static const char cifar_json[] = "{\"type\": \"cifar10\", \"path\": \"@/cifar\", \"validation_size\": 1}";
 static const char images_json[] = "{\"type\": \"images\", \"path\": \"@/images\", \"test_size\": 1}";
 static const char spirals_json[] =
@@ -167,7 +167,7 @@ static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"
 
 /* n_fft: half of it is a prime that takes a convolution, for which the transform has more tables. */
 static const char wav_json[] =
-    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 34, \"hop\": 8, "
+    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 34, \"hop_length\": 8, "
     "\"n_mels\": 6, \"n_mfcc\": 4, \"samples\": 50, \"validation_size\": 1, \"cache\": \"@/cache\"}";
 
 static const char pendulum_json[] =
@@ -179,7 +179,7 @@ static const char trajectories_json[] = "{\"type\": \"trajectories\", \"path\": 
 
 static const char series_npy_json[] =
     "{\"type\": \"series_npy\", \"train_x\": \"@/paths.npy\", \"train_y\": \"@/steps.npy\", \"test_x\": "
-    "\"@/paths.npy\", \"test_y\": \"@/steps.npy\", \"drop\": 0.5, \"intensity\": true, \"validation_size\": 1}";
+    "\"@/paths.npy\", \"test_y\": \"@/steps.npy\", \"missing_rate\": 0.5, \"intensity\": true, \"validation_size\": 1}";
 static const char series_csv_json[] =
     "{\"type\": \"series_csv\", \"train\": \"@/series.csv\", \"test\": \"@/series.csv\", \"id_column\": \"id\", "
     "\"time_column\": \"t\", \"target\": \"kind\", \"validation_size\": 1}";
