@@ -74,7 +74,7 @@ const cst_key cst_gradient_keys[] = {
      .fallback = "\"states\"",
      .choices = stores,
      .help = "what checkpointed keeps of a step: its start, or its stages too"},
-    {.name = "checkpoints",
+    {.name = "kept_steps",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(gradient_section, checkpoints),
      .fallback = "64",
@@ -186,10 +186,10 @@ static const cst_module_example examples[] = {
      "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
      {1, {3}}},
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 2}}",
      {1, {3}}},
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
+     ", \"gradient\": {\"method\": \"interpolating\", \"kept_steps\": 3}}",
      {1, {3}}},
 };
 

@@ -9,7 +9,7 @@
 
 /* ---- columns ------------------------------------------------------------------------------------------------- */
 
-static double an_iteration(const cst_summary *s, double total)
+static double per_iteration(const cst_summary *s, double total)
 {
     return s->iterations > 0 ? total / (s->iterations + s->skipped) : (double)NAN;
 }
@@ -22,25 +22,25 @@ static double test_loss(const cst_summary *s)
 {
     return s->test_loss;
 }
-static double test_bits(const cst_summary *s)
+static double test_bits_per_dim(const cst_summary *s)
 {
-    return s->test_bits;
+    return s->test_bits_per_dim;
 }
 static double forward_nfe(const cst_summary *s)
 {
-    return an_iteration(s, s->nfe[CST_FORWARD]);
+    return per_iteration(s, s->nfe[CST_FORWARD]);
 }
 static double backward_nfe(const cst_summary *s)
 {
-    return an_iteration(s, s->nfe[CST_BACKWARD]);
+    return per_iteration(s, s->nfe[CST_BACKWARD]);
 }
 static double forward_rejected(const cst_summary *s)
 {
-    return an_iteration(s, s->rejected[CST_FORWARD]);
+    return per_iteration(s, s->rejected[CST_FORWARD]);
 }
 static double backward_rejected(const cst_summary *s)
 {
-    return an_iteration(s, s->rejected[CST_BACKWARD]);
+    return per_iteration(s, s->rejected[CST_BACKWARD]);
 }
 static double total_nfe(const cst_summary *s)
 {
@@ -55,7 +55,7 @@ static double seconds(const cst_summary *s)
     return s->seconds;
 }
 
-/* Evaluations and rejected steps are means an iteration, but for the two totals. */
+/* Evaluations and rejected steps are means per iteration, but for the two totals. */
 static const struct {
     const char *title, *name; /* in tables to look at, in CSV */
     double (*of)(const cst_summary *s);
@@ -63,11 +63,11 @@ static const struct {
 } columns[] = {
     {"test accuracy %", "test_accuracy_percent", test_accuracy, 2},
     {"test loss", "test_loss", test_loss, -4},
-    {"test bits/dim", "test_bits_a_dimension", test_bits, 4},
-    {"forward NFE", "forward_nfe_an_iteration", forward_nfe, 1},
-    {"backward NFE", "backward_nfe_an_iteration", backward_nfe, 1},
-    {"forward rejected", "forward_rejected_an_iteration", forward_rejected, 2},
-    {"backward rejected", "backward_rejected_an_iteration", backward_rejected, 2},
+    {"test bits/dim", "test_bits_per_dim", test_bits_per_dim, 4},
+    {"forward NFE", "forward_nfe_per_iteration", forward_nfe, 1},
+    {"backward NFE", "backward_nfe_per_iteration", backward_nfe, 1},
+    {"forward rejected", "forward_rejected_per_iteration", forward_rejected, 2},
+    {"backward rejected", "backward_rejected_per_iteration", backward_rejected, 2},
     {"backward total", "backward_nfe_total", total_nfe, 0},
     {"nfe_paper", "nfe_paper", nfe_paper, 0},
     {"seconds", "seconds", seconds, 1},

@@ -119,11 +119,11 @@ static double value_of(const cst_metrics *m, int series)
     case TRAIN_LOSS:
         return m->train_loss;
     case HELD_LOSS:
-        return isfinite(m->val_loss) ? m->val_loss : m->test_loss;
+        return isfinite(m->validation_loss) ? m->validation_loss : m->test_loss;
     case TRAIN_ACCURACY:
         return 100 * m->train_accuracy;
     case HELD_ACCURACY:
-        return 100 * (isfinite(m->val_accuracy) ? m->val_accuracy : m->test_accuracy);
+        return 100 * (isfinite(m->validation_accuracy) ? m->validation_accuracy : m->test_accuracy);
     case FORWARD_NFE:
         return m->forward_nfe;
     default:

@@ -97,8 +97,8 @@ typedef struct cst_key {
                                    cli/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
 } cst_key;
 
-/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the nearest
- * known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
+/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the name
+ * that it has now, or the nearest known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
  * "type" is accepted beside the table's where `typed`. An explicit null counts as absent where fallback is "" or
  * "null"; either way the value stays what it was (a cst_config is one that is not present). Defaults are added behind
  * the keys that are there, in the table's order. */

@@ -1,5 +1,6 @@
 /* The part of core/config.h that checks sections against tables of keys; it sees documents only through the rest. */
 #include "core/config.h"
+#include "core/renames.h"
 #include "core/text.h"
 
 #include <math.h>
@@ -136,6 +137,8 @@ static cst_status read_choice(const cst_key *key, cst_config value, void *target
             return CST_OK;
         }
     }
+    const char *now = string ? cst_new_name_among(string, key->choices) : NULL;
+    if (now) return cst_config_fail(value, error, "\"%s\" is called \"%s\" now", string, now);
     return fail_value(key, value, error);
 }
 
@@ -173,20 +176,31 @@ static cst_status read_value(const cst_key *key, cst_config value, void *target,
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
 
+static const cst_key *find_key(const cst_key *keys, const char *name)
+{
+    while (keys->name && strcmp(keys->name, name) != 0) keys++;
+    return keys->name ? keys : NULL;
+}
+
+/* "Unknown key", with the name that the key has now, or with the nearest known one. */
+static cst_status fail_unknown(cst_config member, const cst_key *keys, bool typed, cst_error *error)
+{
+    const char *name = cst_config_key(member), *now;
+    for (size_t i = 0; (now = cst_new_name(name, &i));)
+        if (find_key(keys, now)) return cst_config_fail(member, error, "unknown key; it is called \"%s\" now", now);
+    const char *nearest = typed ? "type" : NULL;
+    for (const cst_key *key = keys; key->name; key++)
+        if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
+    if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
+    return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
+}
+
 static cst_status check_names(cst_config section, const cst_key *keys, bool typed, cst_error *error)
 {
     for (cst_config member = cst_config_item(section, 0); member.node; member = cst_config_next(member)) {
         const char *name = cst_config_key(member);
-        if (typed && strcmp(name, "type") == 0) continue;
-        const char *nearest = typed ? "type" : NULL;
-        bool known = false;
-        for (const cst_key *key = keys; key->name && !known; key++) {
-            known = strcmp(name, key->name) == 0;
-            if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
-        }
-        if (known) continue;
-        if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
-        return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
+        const bool known = (typed && strcmp(name, "type") == 0) || find_key(keys, name);
+        if (!known) return fail_unknown(member, keys, typed, error);
     }
     return CST_OK;
 }

@@ -198,7 +198,7 @@ typedef struct idx_options {
     cst_dataset_options common; /* first */
     const char *path;
     const char *file[N_FILES];
-    size_t average;
+    size_t downsample;
 } idx_options;
 
 /* Everything about the four files once they are found. */
@@ -219,7 +219,7 @@ static cst_status load_files(cst_config section, const idx_options *o, char *con
         data->n_classes = largest + 1;
     }
     data->n_channels = data->x.rank == 3 ? data->x.dim[0] : 1;
-    CST_TRY(cst_dataset_average(section, o->average, data, error));
+    CST_TRY(cst_dataset_average(section, o->downsample, data, error));
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
@@ -261,7 +261,7 @@ static const cst_key known_keys[] = {
      .offset = offsetof(idx_options, path),
      .fallback = "",
      .help = "folder of the four files"},
-    CST_AVERAGE_KEY(offsetof(idx_options, average)),
+    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
     {.name = NULL},
 };
 
@@ -291,7 +291,7 @@ static const cst_key idx_keys[] = {
     FILE_KEY("train_labels", TRAIN_LABELS, "likewise"),
     FILE_KEY("test_images", TEST_IMAGES, "likewise"),
     FILE_KEY("test_labels", TEST_LABELS, "likewise"),
-    CST_AVERAGE_KEY(offsetof(idx_options, average)),
+    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
     {.name = NULL},
 };
 

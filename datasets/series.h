@@ -6,11 +6,11 @@
  *
  * The channels are [time | values | intensity]. From a file's series to a row, in this order:
  *
- *   every      the times 0, k, 2 k, ... of each series are kept, and what is to be learnt at them
- *   drop       of the n times left floor(drop n), drawn anew for each series, lose their values, all at once; the first one
- *              may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
+ *   stride     the times 0, k, 2 k, ... of each series are kept, and what is to be learnt at them
+ *   missing_rate  of the n times left floor(missing_rate n), drawn anew for each series, lose their values, all at once; the
+ *              first one may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
- *   time       what the file says, or the index a time has in the file, before `every`. Where reals lie so far apart at the
+ *   time       what the file says, or the index a time has in the file, before `stride`. Where reals lie so far apart at the
  *              file's times that a step from one to the next could be off by more than 1 %, such as seconds since 1970 as
  *              floats, the times of all parts are counted from the earliest one of the training part
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
@@ -38,8 +38,8 @@ typedef struct cst_series_options {
     cst_dataset_options common; /* first */
     int time;                   /* cst_series_time */
     bool intensity;
-    size_t every;
-    double drop;
+    size_t stride;
+    double missing_rate;
 } cst_series_options;
 
 /* The keys of cst_series_options beside the common ones. */
@@ -50,22 +50,21 @@ typedef struct cst_series_options {
               .fallback = "\"auto\"",                                                                                  \
               .choices = cst_series_times,                                                                             \
               .help = "channel 0: the file's times, the index in the file, or none; auto: the file's where it has "    \
-                      "times, or the "                                                                                 \
-                      "index"},                                                                                        \
+                      "times, or the index"},                                                                          \
              {.name = "intensity",                                                                                     \
               .kind = CST_KEY_BOOL,                                                                                    \
               .offset = offsetof(cst_series_options, intensity),                                                       \
               .fallback = "false",                                                                                     \
               .help = "behind the values, a channel for each of them that counts its observations so far"},            \
-             {.name = "every",                                                                                         \
+             {.name = "stride",                                                                                        \
               .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(cst_series_options, every),                                                           \
+              .offset = offsetof(cst_series_options, stride),                                                          \
               .fallback = "1",                                                                                         \
               .range = CST_BETWEEN(1, 1e9),                                                                            \
               .help = "of each series keep the times 0, k, 2 k, ..."},                                                 \
-             {.name = "drop",                                                                                          \
+             {.name = "missing_rate",                                                                                  \
               .kind = CST_KEY_REAL,                                                                                    \
-              .offset = offsetof(cst_series_options, drop),                                                            \
+              .offset = offsetof(cst_series_options, missing_rate),                                                    \
               .fallback = "0",                                                                                         \
               .range = CST_BELOW(1),                                                                                   \
               .help = "share of each series' times at which the values are taken away, drawn by the seed"})

@@ -343,7 +343,7 @@ static const cst_module_example ode_rnn_examples[] = {
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, \"output\": \"all\", \"mask\": true, " FIELD ", " CST_TIGHT_SOLVER "}",
      {2, {3, 2}}},
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
-     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 2}}",
      {2, {2, 1}}},
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
      ", \"gradient\": {\"method\": \"interpolating\"}}",

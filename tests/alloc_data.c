@@ -163,7 +163,7 @@ static void check_tensors(cst_status status)
 /* ---- data sets ----------------------------------------------------------------------------------------------- */
 
 static const char idx_json[] =
-    JSON({"type": "idx", "path": "@/idx", "validation_size": 2, "train_size": 3, "average": 2});
+    JSON({"type": "idx", "path": "@/idx", "validation_size": 2, "train_size": 3, "downsample": 2});
 static const char cifar_json[] = JSON({"type": "cifar10", "path": "@/cifar", "validation_size": 1});
 static const char images_json[] = JSON({"type": "images", "path": "@/images", "test_size": 1});
 static const char spirals_json[] = JSON({"type": "spirals", "train_size": 9, "validation_size": 2, "test_size": 3});
@@ -194,7 +194,7 @@ static const char wav_json[] = JSON({
     "path": "@/words",
     "classes": ["yes", "no"],
     "n_fft": 34,
-    "hop": 8,
+    "hop_length": 8,
     "n_mels": 6,
     "n_mfcc": 4,
     "samples": 50,
@@ -220,7 +220,7 @@ static const char series_npy_json[] = JSON({
     "train_y": "@/steps.npy",
     "test_x": "@/paths.npy",
     "test_y": "@/steps.npy",
-    "drop": 0.5,
+    "missing_rate": 0.5,
     "intensity": true,
     "validation_size": 1
 });

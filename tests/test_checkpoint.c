@@ -381,11 +381,11 @@ static void test_due(void **state)
         uint64_t saves;
     } cases[] = {
         {CONFIG(SIZES, LINEAR, ""), 1 << 1 | 1 << 2 | 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 2"), 1 << 2 | 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 3"), 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 0"), 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 2"), 1 << 2 | 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 3"), 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 0"), 1 << 3},
         /* Training ends after the second epoch, as no epoch is better than the first by so much. */
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 0, 'early_stopping': {'patience': 1, 'min_delta': 10}"), 1 << 2},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 0, 'early_stopping': {'patience': 1, 'min_delta': 10}"), 1 << 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t saves = 0;

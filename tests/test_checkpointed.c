@@ -186,18 +186,18 @@ static void checkpoints_do_not_change_bits(void **state)
         "\"method\": \"rk4\", \"step_size\": 0.01"};
     for (size_t i = 0; i < 4; i++) {
         static const char *const few[] = {"2", "3", "7", "64"};
-        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"checkpoints\": 1000";
+        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"kept_steps\": 1000";
         for (size_t j = 0; j < 4; j++) {
             char gradient[200];
-            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"checkpoints\": %s", few[j]);
+            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"kept_steps\": %s", few[j]);
             same_gradient(t, solvers[i], many, gradient, true);
             snprintf(gradient, sizeof gradient,
-                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": %s", few[j]);
+                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": %s", few[j]);
             same_gradient(t, solvers[i], many, gradient, false);
-            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"checkpoints\": %s", few[j]);
-            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"checkpoints\": 1000", gradient, true);
+            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"kept_steps\": %s", few[j]);
+            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"kept_steps\": 1000", gradient, true);
         }
-        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 1000",
+        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 1000",
                       false);
     }
 }

@@ -108,14 +108,14 @@ static const mistake root_mistakes[] = {
     {{{"threads", "65"}}, "test.json: threads: expected an integer from 0 to 64, got 65"},
     {{{"epochs", "0"}}, "test.json: epochs: expected an integer from 1 to 1000000000, got 0"},
     {{{"clip_grad_norm", "-1"}}, "test.json: clip_grad_norm: expected a non-negative number, got -1"},
-    {{{"checkpoint_every", "null"}}, "test.json: checkpoint_every: expected an integer from 0 to 1000000000, got null"},
+    {{{"save_every", "null"}}, "test.json: save_every: expected an integer from 0 to 1000000000, got null"},
     {{{"on_failure", "'retry'"}}, "test.json: on_failure: expected one of \"stop\", \"skip\", got \"retry\""},
     {{{"monitor", "'test_loss'"}},
-     "test.json: monitor: expected one of \"auto\", \"train_loss\", \"val_loss\", "
-     "\"val_accuracy\", got \"test_loss\""},
-    {{{"monitor", "'val_loss'"}, {"data.validation_size", "0"}},
+     "test.json: monitor: expected one of \"auto\", \"train_loss\", \"validation_loss\", "
+     "\"validation_accuracy\", got \"test_loss\""},
+    {{{"monitor", "'validation_loss'"}, {"data.validation_size", "0"}},
      "test.json: monitor: there is no validation part; set data.validation_size"},
-    {{{"monitor", "'val_accuracy'"}, {"data.validation_size", "0"}},
+    {{{"monitor", "'validation_accuracy'"}, {"data.validation_size", "0"}},
      "test.json: monitor: there is no validation part; set data.validation_size"},
     {{{"early_stopping", "3"}}, "test.json: early_stopping: expected an object, got 3"},
     {{{"early_stopping", "{}"}},
@@ -278,7 +278,7 @@ static void test_defaults(void **state)
     assert_string_equal(e.name, "a");
     assert_int_equal(e.seed, 0);
     assert_int_equal(e.threads, cst_threads_available());
-    assert_true(e.epochs == 3 && e.checkpoint_every == 1 && e.clip_grad_norm == 0);
+    assert_true(e.epochs == 3 && e.save_every == 1 && e.clip_grad_norm == 0);
     assert_true(e.on_failure == CST_ON_FAILURE_STOP && !e.early_stopping.enabled);
     assert_string_equal(e.loss->name, "cross_entropy");
     assert_string_equal(e.optimizer.type->name, "adamw");
@@ -300,7 +300,7 @@ static void test_values(void **state)
                                        {"threads", "3"},
                                        {"clip_grad_norm", "0.5"},
                                        {"on_failure", "'skip'"},
-                                       {"checkpoint_every", "0"},
+                                       {"save_every", "0"},
                                        {"early_stopping", JSON({"patience": 4, "min_delta": 0.01})},
                                        {"loss", "'bce_with_logits'"},
                                        {"model.layers[2].out_features", "1"},
@@ -308,7 +308,7 @@ static void test_values(void **state)
                                        {"schedule", JSON({"type": "cosine"})}};
     cst_experiment e;
     cst_document *document = make_good(settings, sizeof settings / sizeof settings[0], &e);
-    assert_true(e.seed == 9007199254740991 && e.threads == 3 && e.clip_grad_norm == 0.5 && e.checkpoint_every == 0);
+    assert_true(e.seed == 9007199254740991 && e.threads == 3 && e.clip_grad_norm == 0.5 && e.save_every == 0);
     assert_int_equal(e.on_failure, CST_ON_FAILURE_SKIP);
     assert_true(e.early_stopping.enabled && e.early_stopping.patience == 4 && e.early_stopping.min_delta == 0.01);
     assert_string_equal(e.loss->name, "bce_with_logits");
@@ -328,8 +328,8 @@ static void test_monitor(void **state)
                  {"'auto'", "8", CST_MONITOR_VALIDATION_ACCURACY, true},
                  {"'train_loss'", "0", CST_MONITOR_TRAIN_LOSS, true},
                  {"'train_loss'", "8", CST_MONITOR_TRAIN_LOSS, true},
-                 {"'val_loss'", "8", CST_MONITOR_VALIDATION_LOSS, true},
-                 {"'val_accuracy'", "8", CST_MONITOR_VALIDATION_ACCURACY, true}};
+                 {"'validation_loss'", "8", CST_MONITOR_VALIDATION_LOSS, true},
+                 {"'validation_accuracy'", "8", CST_MONITOR_VALIDATION_ACCURACY, true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const setting settings[] = {{"monitor", cases[i].monitor}, {"data.validation_size", cases[i].validation}};
         cst_experiment e;

@@ -176,7 +176,8 @@ static void test_plateau_defaults(void **state)
     const point impatient[] = {{2, 1}, {1.9999, 0.1}, {1.9997, 0.1}, {(double)NAN, 0.01}, {1.9997, 0.001}, {3, 1e-4}};
     /* Only epochs 1, 4 and 7 count. */
     const point seldom[] = {{2, 1}, {1, 1}, {1, 1}, {2, 0.1}, {3, 0.1}, {3, 0.1}, {1.5, 0.1}, {9, 0.1}};
-    check_plateau(JSON({"type": "plateau", "patience": 0, "every": 3}), 1, seldom, sizeof seldom / sizeof seldom[0]);
+    check_plateau(JSON({"type": "plateau", "patience": 0, "check_every": 3}), 1, seldom,
+                  sizeof seldom / sizeof seldom[0]);
     check_plateau(JSON({"type": "plateau", "patience": 0}), 1, impatient, sizeof impatient / sizeof impatient[0]);
     /* PyTorch's eps: a drop by 2e-9 is none, one by 1.8e-8 is. */
     const point gentle[] = {{1, 2e-8}, {1, 2e-8}, {1, 2e-8}}, steep[] = {{1, 2e-8}, {1, 2e-9}, {1, 2e-9}};

@@ -107,12 +107,12 @@ static void test_every(void **state)
 {
     (void)state;
     cst_dataset data;
-    finish_ok(JSON({"normalize": false, "every": 2, "time": "index"}), pair(), &data);
+    finish_ok(JSON({"normalize": false, "stride": 2, "time": "index"}), pair(), &data);
     static const real index[] = {0, 1, 10, 2, 3, GAP, 4, 5, 50, 0, 7, 70, 2, 9, 90, GAP, GAP, GAP};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 3}}));
     assert_numbers("every second", data.train.values, index, 18); /* the index is that in the file */
     cst_dataset_clear(&data);
-    finish_ok(JSON({"normalize": false, "every": 100}), pair(), &data);
+    finish_ok(JSON({"normalize": false, "stride": 100}), pair(), &data);
     static const real first[] = {10, 1, 10, -1, 7, 70};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {1, 3}}));
     assert_numbers("the first", data.train.values, first, 6);
@@ -272,24 +272,24 @@ static void test_drop(void **state)
     (void)state;
     cst_dataset data, again;
     size_t gone[LENGTH] = {0};
-    finish_ok(JSON({"drop": 0.3, "intensity": true}), ramps(), &data);
+    finish_ok(JSON({"missing_rate": 0.3, "intensity": true}), ramps(), &data);
     /* floor(0.3 L): 3 of 10 as of 11. */
     for (size_t i = 0; i < SERIES; i++) assert_int_equal(count_dropped(&data, &data.train, i, gone), 3);
     for (size_t k = 0; k < LENGTH - 1; k++) { /* each place as often as any: 0.3 N, within five deviations */
         test_assert_near("dropped", (double)gone[k] / SERIES, 0.5 * (0.3 + 3.0 / 11), 5 * sqrt(0.3 * 0.7 / SERIES));
     }
     cst_series parts[3] = {ramps()};
-    assert_int_equal(finish(JSON({"drop": 0.3, "intensity": true}), 0, parts, &again, NULL), CST_OK);
+    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 0, parts, &again, NULL), CST_OK);
     assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * WIDTH);
     cst_dataset_clear(&again);
     /* Another part has positions of its own, and so has another seed. */
     cst_series two[3] = {ramps(), ramps()};
-    assert_int_equal(finish(JSON({"drop": 0.3, "intensity": true}), 1, two, &again, NULL), CST_OK);
+    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 1, two, &again, NULL), CST_OK);
     assert_true(memcmp(again.train.values, data.train.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     assert_true(memcmp(again.train.values, again.validation.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     cst_dataset_clear(&again);
     cst_dataset_clear(&data);
-    finish_ok(JSON({"drop": 0.9999, "intensity": true}), ramps(), &data); /* one stays */
+    finish_ok(JSON({"missing_rate": 0.9999, "intensity": true}), ramps(), &data); /* one stays */
     assert_int_equal(count_dropped(&data, &data.train, 0, gone), LENGTH - 2);
     cst_dataset_clear(&data);
 }
@@ -309,7 +309,7 @@ static void test_labels_at_every_time(void **state)
 {
     (void)state;
     cst_dataset data;
-    finish_ok(JSON({"drop": 0.5}), stepwise_labels(), &data);
+    finish_ok(JSON({"missing_rate": 0.5}), stepwise_labels(), &data);
     static const int32_t all[] = {0, -1, 1, 1, 0, -1};
     assert_int_equal(data.steps, 3);
     assert_int_equal(data.n_targets, 0);
@@ -319,7 +319,7 @@ static void test_labels_at_every_time(void **state)
     cst_dataset_gather(&data, &data.train, (const size_t[]){1, 0}, 2, x, labels, NULL);
     assert_memory_equal(labels, ((const int32_t[]){1, 0, -1, 0, -1, 1}), sizeof labels);
     cst_dataset_clear(&data);
-    finish_ok(JSON({"every": 2}), stepwise_labels(), &data);
+    finish_ok(JSON({"stride": 2}), stepwise_labels(), &data);
     assert_memory_equal(data.train.labels, ((const int32_t[]){0, 1, 1, -1}), 4 * sizeof(int32_t));
     cst_dataset_clear(&data);
     /* Rows that go to another part take their labels along. */
@@ -392,8 +392,9 @@ static void test_series_that_are_wrong(void **state)
     finish_fails("{}", one(1, false, 2, t, v), stepwise_labels(), CST_EFORMAT,
                  TEST_WORDS("d.ts: expected a label of each series as in x.ts"));
     finish_fails("{}", nothing, nothing, CST_EFORMAT, TEST_WORDS("no training rows"));
-    finish_fails(JSON({"drop": 1}), one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("drop", "[0, 1)"));
-    finish_fails(JSON({"every": 0}), one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("every"));
+    finish_fails(JSON({"missing_rate": 1}), one(1, false, 2, t, v), nothing, CST_ECONFIG,
+                 TEST_WORDS("missing_rate", "[0, 1)"));
+    finish_fails(JSON({"stride": 0}), one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("stride"));
 }
 
 int main(void)

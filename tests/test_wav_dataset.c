@@ -18,7 +18,7 @@ static void write_tone(const char *name, uint32_t rate, size_t n, double cycles)
 }
 
 static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* what most tests use: */
-#define SMALL "\"n_fft\": 16, \"hop\": 8, \"n_mels\": 6, \"n_mfcc\": 4"
+#define SMALL "\"n_fft\": 16, \"hop_length\": 8, \"n_mels\": 6, \"n_mfcc\": 4"
 
 /* A row's coefficients, behind the time channel, are those of the file; NaN follows. */
 static void check_row(const cst_dataset *data, const cst_part *part, size_t row, const char *name)
@@ -138,7 +138,7 @@ static void test_series_keys(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"every\": 2, \"time\": \"none\", \"test_size\": 1, "
+    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"stride\": 2, \"time\": \"none\", \"test_size\": 1, "
                  "\"intensity\": true, " SMALL "}",
                  0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {7, 8}})); /* 13 frames */
@@ -293,8 +293,8 @@ static void test_cache(void **state)
     check_clips(CACHED());
     mark_cache();
     assert_true(reads_mark(CACHED()));
-    assert_true(reads_mark(CACHED()));                                    /* still */
-    assert_true(reads_mark(CACHED(", \"every\": 2, \"batch_size\": 1"))); /* keys that coefficients do not depend on */
+    assert_true(reads_mark(CACHED()));                                     /* still */
+    assert_true(reads_mark(CACHED(", \"stride\": 2, \"batch_size\": 1"))); /* keys that coefficients do not depend on */
     list("clips/a", names, sizeof names);
     assert_string_equal(names, "1.wav 2.wav ");
 }
@@ -321,10 +321,42 @@ static void test_cache_of_others(void **state)
     static const char *const others[] = {
         CACHED(", \"log_offset\": 1e-5"),
         CACHED(", \"samples\": 100"),
-        JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 18, "hop": 8, "n_mels": 6, "n_mfcc": 4}),
-        JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 9, "n_mels": 6, "n_mfcc": 4}),
-        JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 8, "n_mels": 5, "n_mfcc": 4}),
-        JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 8, "n_mels": 6, "n_mfcc": 3}),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 18,
+            "hop_length": 8,
+            "n_mels": 6,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 9,
+            "n_mels": 6,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 8,
+            "n_mels": 5,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 8,
+            "n_mels": 6,
+            "n_mfcc": 3
+        }),
         CACHED(", \"classes\": [\"a\"]"),
     };
     char names[800], path[TEST_PATH];

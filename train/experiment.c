@@ -15,14 +15,14 @@
 
 typedef struct root_section {
     const char *name, *loss;
-    size_t seed, threads, epochs, checkpoint_every, trace_every;
+    size_t seed, threads, epochs, save_every, trace_every;
     double clip_grad_norm;
     int on_failure, monitor;
     cst_config data, model, optimizer, schedule, early_stopping;
 } root_section;
 
 static const char *const failure_choices[] = {"stop", "skip", NULL};
-static const char *const monitor_choices[] = {"auto", "train_loss", "val_loss", "val_accuracy", NULL};
+static const char *const monitor_choices[] = {"auto", "train_loss", "validation_loss", "validation_accuracy", NULL};
 
 #define FIELD(name) offsetof(root_section, name)
 
@@ -94,9 +94,9 @@ const cst_key cst_experiment_keys[] = {
      .fallback = "\"stop\"",
      .choices = failure_choices,
      .help = "a solve that fails ends the run, or its batch is skipped"},
-    {.name = "checkpoint_every",
+    {.name = "save_every",
      .kind = CST_KEY_SIZE,
-     .offset = FIELD(checkpoint_every),
+     .offset = FIELD(save_every),
      .fallback = "1",
      .range = CST_BETWEEN(0, 1e9),
      .help = "epochs between checkpoints; 0: only at the end"},
@@ -259,7 +259,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     e->seed = s->seed;
     e->threads = s->threads > 0 ? (int)s->threads : cst_threads_available();
     e->epochs = s->epochs;
-    e->checkpoint_every = s->checkpoint_every;
+    e->save_every = s->save_every;
     e->trace_every = s->trace_every;
     e->clip_grad_norm = s->clip_grad_norm;
     e->on_failure = (cst_on_failure)s->on_failure;

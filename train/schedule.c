@@ -77,9 +77,9 @@ static const cst_key plateau_keys[] = {
      .fallback = "10",
      .range = CST_BETWEEN(0, 1e9),
      .help = "epochs without improvement that are forgiven"},
-    {.name = "every",
+    {.name = "check_every",
      .kind = CST_KEY_SIZE,
-     .offset = FIELD(every),
+     .offset = FIELD(check_every),
      .fallback = "1",
      .range = CST_BETWEEN(1, 1e9),
      .help = "epochs from one look at the value to the next"},
@@ -165,7 +165,7 @@ void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst
         state->lr = lr0 * pow(s->gamma, epochs);
         break;
     case CST_SCHEDULE_PLATEAU:
-        if ((state->epochs - 1) % s->every == 0) state->lr = plateau(s, monitored, state);
+        if ((state->epochs - 1) % s->check_every == 0) state->lr = plateau(s, monitored, state);
         break;
     case CST_SCHEDULE_CONSTANT:
     case CST_N_SCHEDULES:
