@@ -293,12 +293,8 @@ static void norms_see_what_is_not_finite(void **state)
     "{\"type\": \"sequential\", \"layers\": [" LINEAR("40") "{\"type\": \"tanh\"}, " LINEAR(                           \
         "40") "{\"type\": \"tanh\"}, " LINEAR("3") "{\"type\": \"identity\"}]}"
 
-enum {
-    D = 3,
-    N = 4,
-    NZ = N * D,
-    P = 120 + 40 + 1600 + 40 + 120 + 3
-}; /* the second layer's weight is far larger than the rest */
+enum { D = 3, N = 4, NZ = N * D };
+enum { P = 120 + 40 + 1600 + 40 + 120 + 3 }; /* the second layer's weight is far larger than the other tensors */
 
 /* The named norms, written out: the blocks of the adjoint's state with their weights. */
 typedef struct named_norm {
