@@ -24,14 +24,22 @@ const cst_named_norm cst_adjoint_norms[] = {
     {0},
 };
 
+/* The names that a message lists, separated by commas; a longer list is cut off. */
+typedef struct name_list {
+    char text[256];
+} name_list;
+
+static void list_name(name_list *list, const char *name)
+{
+    const size_t used = strlen(list->text);
+    snprintf(list->text + used, sizeof list->text - used, "%s%s", used ? ", " : "", name);
+}
+
 static cst_status unknown_name(const char *name, cst_error *error)
 {
-    char known[256] = "";
-    for (const cst_named_norm *n = cst_adjoint_norms; n->name; n++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", n->name);
-    }
-    return cst_fail(error, CST_EARG, "expected a norm (%s), got \"%s\"", known, name);
+    name_list known = {0};
+    for (const cst_named_norm *n = cst_adjoint_norms; n->name; n++) list_name(&known, n->name);
+    return cst_fail(error, CST_EARG, "expected a norm (%s), got \"%s\"", known.text, name);
 }
 
 cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_error *error)
@@ -45,14 +53,14 @@ cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_e
     return CST_OK;
 }
 
-/* A norm while its section is read, and the integrals that this may name. */
+/* The norm that is being read, and the integrals whose blocks its section may name. */
 typedef struct reading {
     cst_adjoint_norm *norm;
     const cst_integral *integrals;
     size_t n;
 } reading;
 
-/* Where the weight of the block of this name is; NULL if there is none. */
+/* The weight of the block with this name; NULL if there is no such block. */
 static double *find_weight(const reading *r, const char *name)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
@@ -66,21 +74,22 @@ static double *find_weight(const reading *r, const char *name)
 
 static cst_status unknown_block(cst_config member, const reading *r, cst_error *error)
 {
-    char known[256] = "z, a_z, a_theta, a_t";
+    name_list known = {0};
+    for (size_t i = 0; i < CST_N_BLOCKS; i++) list_name(&known, cst_adjoint_block_names[i]);
     for (size_t i = 0; i < r->n; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, ", %s, %s", r->integrals[i].name, r->integrals[i].adjoint);
+        list_name(&known, r->integrals[i].name);
+        list_name(&known, r->integrals[i].adjoint);
     }
-    return cst_config_fail(member, error, "expected a block (%s), got \"%s\"", known, cst_config_key(member));
+    return cst_config_fail(member, error, "expected a block (%s), got \"%s\"", known.text, cst_config_key(member));
 }
 
-/* Weights by block name from the members of an object, those called `but` excepted. */
-static cst_status read_weights(cst_config section, const char *but, const reading *r, cst_error *error)
+/* Read the members of an object, except the one called `except` (may be NULL), as weights of blocks. */
+static cst_status read_weights(cst_config section, const char *except, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < cst_config_length(section); i++) {
         const cst_config member = cst_config_item(section, i);
         const char *name = cst_config_key(member);
-        if (but && strcmp(name, but) == 0) continue;
+        if (except && strcmp(name, except) == 0) continue;
         double *weight = find_weight(r, name);
         if (!weight) return unknown_block(member, r, error);
         if (!cst_config_number(member, weight) || !(*weight >= 0) || !isfinite(*weight))
@@ -89,7 +98,7 @@ static cst_status read_weights(cst_config section, const char *but, const readin
     return CST_OK;
 }
 
-/* Without a block in the norm there would be no error, and every step would be taken. */
+/* A norm of no block at all would be 0, and every step would be accepted. */
 static cst_status check_weights(cst_config config, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
@@ -99,7 +108,7 @@ static cst_status check_weights(cst_config config, const reading *r, cst_error *
     return cst_config_fail(config, error, "expected a block with a weight above 0");
 }
 
-/* n, or "8z": eight times the size of z. */
+/* Read n, or a multiple of the size of z such as "8z". */
 static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_error *error)
 {
     *norm = (cst_adjoint_norm){.norm.ops = &cst_norm_slices, .weight = {1, 1, 1, 0}};

@@ -201,8 +201,10 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
 cst_status cst_solver_restate(cst_solver *s, const real *y)
 {
     memcpy(s->y, y, s->n * sizeof(real));
-    s->first_t = s->evaluated || s->behind_jump ? s->anew_t : s->t; /* of a jump that was landed on */
-    s->stepped = s->evaluated = s->behind_jump = false;
+    /* f at a jump that was landed on belongs to the time behind it. */
+    const bool at_jump = s->first_stage == CST_FIRST_EVALUATED || s->first_stage == CST_FIRST_BEHIND_JUMP;
+    s->first_t = at_jump ? s->anew_t : s->t;
+    s->first_stage = CST_FIRST_CURRENT;
     if (!s->options->method->adaptive) s->grid_index = 0, s->t_start = s->t;
     return cst_solver_first_stage(s, s->first_t, s->k[0]);
 }
