@@ -1,7 +1,7 @@
 /* The schema's words for each kind of range; tests/test_config_read.c has the messages. */
+#include "cli/schema.h"
 #include "core/text.h"
 #include "tests/helpers.h"
-#include "train/schema.h"
 
 #include <stdlib.h>
 #include <string.h>
