@@ -1,4 +1,4 @@
-/* Steps of a trajectory made again, bit for bit as the solver made them (ode/step.c). */
+/* Steps of a trajectory made again, bit for bit as the solver made them (ode/solve_step.c). */
 #ifndef CST_ADJOINT_REPLAY_H
 #define CST_ADJOINT_REPLAY_H
 

@@ -1,4 +1,4 @@
-/* Options, memory and the beginning of a solve. */
+/* The part of ode/solve.h that checks options, lays out memory and begins a solve. */
 #include "core/arena.h"
 #include "core/shape.h"
 #include "ode/solver_internal.h"

@@ -1,4 +1,4 @@
-/* One Runge-Kutta step: stages, quadratures, dense output; and what a failure says. */
+/* The part of ode/solve.h that takes one Runge-Kutta step: stages, quadratures, dense output, and messages of failures. */
 #include "ode/solver_internal.h"
 
 #include <math.h>
