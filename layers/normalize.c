@@ -359,7 +359,7 @@ static void add_second_order(const group *q, const real *restrict xdot, const re
 }
 
 /* What a group of a row gets from a tangent; `at` is where both begin in arrays like x and xdot. */
-static void tangent_gradients(const group *q, const cst_tangents *d, second s, size_t at, size_t at_tangent,
+static void tangent_gradients(const group *q, const cst_tangent_point *d, second s, size_t at, size_t at_tangent,
                               const real *gydot, const cst_grads *g)
 {
     const real *xdot = d->xdot + at_tangent;
@@ -369,8 +369,8 @@ static void tangent_gradients(const group *q, const cst_tangents *d, second s, s
     if (g->gx) add_second_order(q, xdot, gydot, &s, g->gx + at);
 }
 
-cst_status cst_normalize_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                 const real *gy, const real *gydot, const cst_grads *g)
+cst_status cst_normalize_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p,
+                                 const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     const normalize *m = as_normalize(module);
     const size_t size = c->n * m->groups * m->m;
