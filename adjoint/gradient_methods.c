@@ -18,7 +18,7 @@ static const cst_gradient_ops backsolve = {
 
 static const cst_gradient_ops interpolating = {
     .name = "interpolating",
-    .summary = "the same without z, which comes from the forward pass's dense output",
+    .summary = "solves the adjoint system alone, with z from the forward pass's dense output",
     .keep = {CST_KEEP_STAGES, CST_KEEP_STAGES},
     .solves = true,
     .solves_for_z = false,

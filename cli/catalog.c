@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SECTIONS, MODULES, DATA, LOSSES, OPTIMIZERS, SCHEDULES, METHODS, NORMS, BLOCKS, N_GROUPS, ABOUT = 160 };
+enum { SECTIONS, MODULES, DATA, LOSSES, OPTIMIZERS, SCHEDULES, METHODS, GRADIENTS, NORMS, BLOCKS, N_GROUPS };
+enum { ABOUT = 160 };
 
 const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [SECTIONS] = {"sections", NULL, CST_FORM_SECTION},
@@ -24,6 +25,7 @@ const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [OPTIMIZERS] = {"optimizers", "optimizer", CST_FORM_TYPED},
     [SCHEDULES] = {"schedules", "schedule", CST_FORM_TYPED},
     [METHODS] = {"solver methods", NULL, CST_FORM_NAME},
+    [GRADIENTS] = {"gradient methods", NULL, CST_FORM_NAME},
     [NORMS] = {"adjoint norms", "norm_name", CST_FORM_NAME},
     [BLOCKS] = {"blocks of adjoint norms", "block", CST_FORM_NAME},
 };
@@ -155,6 +157,8 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
         if (w.group == METHODS) show_methods(&w);
         for (const cst_named_norm *norm = cst_adjoint_norms; w.group == NORMS && norm->name; norm++)
             show(&w, norm->name, norm->help, NULL, NULL);
+        for (size_t i = 0; w.group == GRADIENTS && cst_gradient_methods[i]; i++)
+            show(&w, cst_gradient_methods[i]->name, cst_gradient_methods[i]->summary, NULL, NULL);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_BLOCKS; i++)
             show(&w, cst_adjoint_block_names[i], blocks[i], NULL, NULL);
         for (size_t i = 0; w.group == BLOCKS && i < CST_N_CNF_INTEGRALS; i++) {

@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { LINE = 64 }; /* bytes of a cache line */
 
@@ -53,11 +52,14 @@ double *cst_cut_doubles(real *base, size_t *size, size_t n)
     return (double *)(void *)cst_cut(base, size, cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
-real *cst_view(const real *memory)
+double *cst_doubles(real *base, size_t at)
 {
-    real *view;
-    memcpy(&view, &memory, sizeof view);
-    return view;
+    return (double *)(void *)(base + at);
+}
+
+const double *cst_const_doubles(const real *base, size_t at)
+{
+    return (const double *)(const void *)(base + at);
 }
 
 void cst_arena_clear(cst_arena *arena)

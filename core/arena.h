@@ -33,8 +33,9 @@ size_t cst_place_doubles(size_t *size, size_t n);
 real *cst_cut(real *base, size_t *size, size_t n);
 double *cst_cut_doubles(real *base, size_t *size, size_t n);
 
-/* The same layout of what another pass has written and this one only reads, const. */
-real *cst_view(const real *memory);
+/* Doubles at an offset that cst_place_doubles has returned, to write or to read. */
+double *cst_doubles(real *base, size_t at);
+const double *cst_const_doubles(const real *base, size_t at);
 
 /* Free the block; the arena is then empty. */
 void cst_arena_clear(cst_arena *arena);

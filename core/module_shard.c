@@ -195,7 +195,7 @@ cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_poin
     return m->ops->jvp(m, c, p, d);
 }
 
-cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                               const real *gy, const real *gydot, const cst_grads *g)
 {
     if (!m->ops->jvp_vjp) return cst_fail(c->error, CST_EUNSUPPORTED, "%s has no jvp_vjp", m->ops->name);

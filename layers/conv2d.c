@@ -45,7 +45,7 @@ static cst_status conv2d_jvp(const cst_module *m, const cst_call *c, const cst_p
 
 /* (y, ydot_k) = (W columns(x) + b, W columns(xdot_k)): gx comes from gy alone, gxdot from gydot alone, and gW is the
  * sum of both pairs' products. */
-static cst_status conv2d_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status conv2d_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                                  const real *gy, const real *gydot, const cst_grads *g)
 {
     pull_back(m, c, c->n, p->x, gy, g->gx, g->scale, g->gtheta, true);

@@ -46,7 +46,8 @@ static cst_status conv_transpose2d_jvp(const cst_module *m, const cst_call *c, c
 /* (y, ydot_k) = (columns^T(W^T x) + b, columns^T(W^T xdot_k)): gx comes from gy alone, gxdot from gydot alone, and gW is
  * the sum of both pairs' products. */
 static cst_status conv_transpose2d_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                           const cst_tangents *d, const real *gy, const real *gydot, const cst_grads *g)
+                                           const cst_tangent_point *d, const real *gy, const real *gydot,
+                                           const cst_grads *g)
 {
     pull_back(m, c, c->n, p->x, gy, g->gx, g->scale, g->gtheta, true);
     pull_back(m, c, d->count * c->n, d->xdot, gydot, g->gxdot, g->scale, g->gtheta, false);

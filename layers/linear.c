@@ -97,7 +97,7 @@ static cst_status linear_jvp(const cst_module *m, const cst_call *c, const cst_p
 
 /* jvp: ydot_k = xdot_k W^T is the forward pass of (K N) more rows without b, and so is its VJP: gxdot_k = gydot_k W,
  * gW += sum_k gydot_k^T xdot_k, nothing to b. */
-static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                                  const real *gy, const real *gydot, const cst_grads *g)
 {
     const size_t rows = rows_of(m, c->n), tangents = rows_of(m, d->count * c->n);

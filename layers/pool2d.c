@@ -161,7 +161,7 @@ static cst_status mean_jvp(const cst_module *m, const cst_call *c, const cst_poi
     return CST_OK;
 }
 
-static cst_status mean_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status mean_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                                const real *gy, const real *gydot, const cst_grads *g)
 {
     (void)p;
@@ -289,8 +289,8 @@ static cst_status max_jvp(const cst_module *module, const cst_call *c, const cst
     return CST_OK;
 }
 
-static cst_status max_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                              const real *gy, const real *gydot, const cst_grads *g)
+static cst_status max_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p,
+                              const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     max_pull(module, c, p->x, 1, gy, g->gx);
     max_pull(module, c, p->x, d->count, gydot, g->gxdot);

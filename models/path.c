@@ -220,7 +220,7 @@ static void make_channel_vjp(cst_path_kind kind, const double *t, size_t length,
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
 typedef struct layout {
-    real *x, *slopes;
+    size_t x, slopes; /* offsets, the latter of cubics */
     curve k;
     size_t size;
 } layout;
@@ -230,8 +230,8 @@ static layout cut_memory(cst_path_kind kind, const cst_knots *s, real *memory)
     layout l = {0};
     const size_t values = cst_size_mul(s->n, cst_size_mul(s->length, s->channels));
     const size_t doubles = cst_size_add(s->length, 2);
-    l.x = cst_cut(memory, &l.size, values);
-    if (kind != CST_PATH_LINEAR) l.slopes = cst_cut(memory, &l.size, values);
+    l.x = cst_place(&l.size, values);
+    l.slopes = cst_place(&l.size, kind != CST_PATH_LINEAR ? values : 0);
     double **const arrays[] = {&l.k.t, &l.k.x, &l.k.slope, &l.k.factor};
     for (size_t i = 0; i < 4; i++) *arrays[i] = cst_cut_doubles(memory, &l.size, doubles);
     return l;
@@ -253,7 +253,7 @@ static bool has_gaps(const cst_knots *s)
     return false;
 }
 
-cst_path cst_path_at(cst_path_kind kind, const cst_knots *s, real *memory)
+cst_path cst_path_at(cst_path_kind kind, const cst_knots *s, const real *memory)
 {
     cst_path path = {.kind = kind, .series = *s, .begin = (double)INFINITY, .end = (double)-INFINITY};
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
@@ -262,9 +262,9 @@ cst_path cst_path_at(cst_path_kind kind, const cst_knots *s, real *memory)
         path.end = fmax(path.end, t[count_knots(s, row) - 1]);
     }
     if (kind == CST_PATH_LINEAR && !has_gaps(s)) return path;
-    const layout l = cut_memory(kind, s, memory);
-    path.series.x = l.x;
-    path.slopes = l.slopes;
+    const layout l = cut_memory(kind, s, NULL);
+    path.series.x = memory + l.x;
+    if (kind != CST_PATH_LINEAR) path.slopes = memory + l.slopes;
     return path;
 }
 
@@ -274,11 +274,11 @@ cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, c
     *path = cst_path_at(kind, s, memory);
     if (path->series.x == s->x) return CST_OK;
     layout l = cut_memory(kind, s, memory);
+    real *x = memory + l.x, *slopes = kind != CST_PATH_LINEAR ? memory + l.slopes : NULL;
     for (size_t row = 0; row < s->n; row++) {
         const size_t knots = count_knots(s, row), at = row * s->length * s->channels;
         for (size_t c = at; c < at + s->channels; c++)
-            make_channel(kind, times_of(s, row), knots, s->channels, s->x + c, l.x + c, l.slopes ? l.slopes + c : NULL,
-                         &l.k);
+            make_channel(kind, times_of(s, row), knots, s->channels, s->x + c, x + c, slopes ? slopes + c : NULL, &l.k);
     }
     return CST_OK;
 }

@@ -52,7 +52,7 @@ CST_MUST_CHECK cst_status cst_path_make(cst_path_kind kind, const cst_knots *ser
                                         cst_error *error);
 
 /* The path that was made of that series in that memory. */
-cst_path cst_path_at(cst_path_kind kind, const cst_knots *series, real *memory);
+cst_path cst_path_at(cst_path_kind kind, const cst_knots *series, const real *memory);
 
 /* X (n, C) or X' (n, C) at t of the rows row .. row + n - 1. A knot belongs to the piece before it (as in torchcde), the
  * first one to that after. A series that begins later or ends earlier than others stays where it is; outside of all knots the

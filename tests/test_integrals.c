@@ -12,7 +12,8 @@ static const bool exact = true;
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
 #endif
 
-enum { D = 3, M = 2, N = 4, HIDDEN = 8 };
+#define COUNT(name) +1
+enum { D = 3, M = 2, N = 4, HIDDEN = 8, METHODS = 0 CST_GRADIENT_METHODS(COUNT) };
 
 /* (3) -> (5): f and two integrals that depend on time and state. */
 #define NETWORK                                                                                                        \
@@ -112,13 +113,13 @@ static void integrals_are_those_of_the_whole_system(void **state)
 {
     (void)state;
     const double tolerance = exact ? 1e-11 : 1e-5;
-    for (size_t i = 0; i < 48; i++) {
-        setting s = {.gradient = cst_gradient_methods[i % 3],
-                     .profile = i / 3 % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
-                     .forward_weight = (double)(i / 6 % 2),
-                     .backward_weight = (double)(i / 12 % 2),
+    for (size_t i = 0; i < 16 * METHODS; i++) {
+        setting s = {.gradient = cst_gradient_methods[i % METHODS],
+                     .profile = i / METHODS % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
+                     .forward_weight = (double)(i / METHODS / 2 % 2),
+                     .backward_weight = (double)(i / METHODS / 4 % 2),
                      .tolerance = tolerance};
-        if (i >= 24) s.times = i % 2 ? three : back, s.n_times = 3, s.output_all = true;
+        if (i / METHODS >= 8) s.times = i % 2 ? three : back, s.n_times = 3, s.output_all = true;
         if (s.n_times == 3 && s.forward_weight == 0) continue; /* refused */
         char what[120];
         describe(&s, what);
@@ -253,15 +254,15 @@ static void gradients_agree_with_differences(void **state)
 {
     (void)state;
     if (!exact) skip();
-    for (size_t i = 0; i < 36; i++) {
-        setting s = {.gradient = cst_gradient_methods[i % 3],
-                     .profile = i / 3 % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
-                     .store = i / 6 % 2 ? CST_STORE_STAGES : CST_STORE_STATES,
-                     .forward_weight = i / 12 == 1 ? 0 : 1,
-                     .backward_weight = i / 12 == 1 ? 0 : 1,
+    for (size_t i = 0; i < 12 * METHODS; i++) {
+        setting s = {.gradient = cst_gradient_methods[i % METHODS],
+                     .profile = i / METHODS % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
+                     .store = i / METHODS / 2 % 2 ? CST_STORE_STAGES : CST_STORE_STATES,
+                     .forward_weight = i / METHODS / 4 == 1 ? 0 : 1,
+                     .backward_weight = i / METHODS / 4 == 1 ? 0 : 1,
                      .tolerance = 1e-11,
                      .learn_t = true};
-        if (i / 12 == 2) s.times = three, s.n_times = 3, s.output_all = true;
+        if (i / METHODS / 4 == 2) s.times = three, s.n_times = 3, s.output_all = true;
         char what[120];
         describe(&s, what);
         ode_rig r;
