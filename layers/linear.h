@@ -1,8 +1,9 @@
-/* y = x W^T + b on every row, and where a row has more dimensions along its last one, as PyTorch's: a readout at each time
- * of a series.
+/* y = x W^T + b on each row. If rows have more dimensions, the map applies along the last one, as in PyTorch: with rows
+ * (T, in) it is a readout at each of T times.
  *
- * x (N, ..., in), y (N, ..., out); theta = [weight W (out, in) | bias b (out)]. Initial distribution: PyTorch's, W and b uniform
- * in +-1/sqrt(in). Cache, tangent cache and work: none. K tangents are K N more rows of one matrix product, without b; so are the entries of the other dimensions, with it. */
+ * x (N, ..., in), y (N, ..., out), row-major. theta = [weight W (out, in) | bias b (out)]. Initial distribution: PyTorch's,
+ * W and b uniform in +-1/sqrt(in). Cache, tangent cache and work: none. All passes. The other dimensions of x count as more
+ * rows of one matrix product, and so do K tangents, for which b is left out. */
 #ifndef CST_LAYERS_LINEAR_H
 #define CST_LAYERS_LINEAR_H
 
@@ -13,17 +14,22 @@ extern "C" {
 #endif
 
 typedef struct cst_linear_options {
-    size_t out_features;
-    bool bias;
+    size_t out_features; /* out; at least 1 */
+    bool bias;           /* whether there is a b */
 } cst_linear_options;
 
-/* Errors: CST_ESHAPE unless x is (..., in); CST_EARG for out_features 0; CST_ENOMEM. */
+/* Make a linear layer for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may
+ * be NULL. Errors: CST_ESHAPE unless x is (..., in) and not empty; CST_EARG if out_features is 0; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_linear_new(const cst_shape *x, const cst_linear_options *options, cst_module **m,
                                          cst_error *error);
 
-/* gb (width) += scale times the sum of gy's rows (rows, width): a bias's gradient. The sum is made before it is scaled and
- * added: gb may be a quadrature much larger than one row's contribution. */
+/* gb (width) += scale times the sum of the rows of gy (rows, width): the gradient of a bias. The sum is complete before it
+ * is scaled and added, because gb may be much larger than one row's share and would round it. */
 void cst_add_rows(size_t rows, size_t width, real scale, const real *gy, real *gb);
+
+/* For cst_module_ops.init: fills each own tensor of m in theta uniformly in +-1/sqrt(fan in), where fan in is the number of
+ * entries of weight[0] and `weight` the first tensor. PyTorch's distribution for linear layers and convolutions. */
+void cst_linear_init(const cst_module *m, cst_rng rng, real *theta);
 
 /* Keys of a section that is read into cst_linear_options. */
 extern const cst_key cst_linear_keys[];

@@ -5,7 +5,6 @@
 #include "layers/concat_squash.h"
 #include "layers/concat_time.h"
 #include "layers/conv2d.h"
-#include "layers/conv_transpose2d.h"
 #include "layers/dequantize.h"
 #include "layers/dropout.h"
 #include "layers/flatten.h"

@@ -9,7 +9,6 @@
 /* clang-format on */
 
 #include "layers/conv2d.h"
-#include "layers/conv_transpose2d.h"
 
 #include <math.h>
 #include <stdio.h>
