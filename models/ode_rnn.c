@@ -181,21 +181,20 @@ static void take_ended(size_t n, size_t hidden, const real *sight, real *gh, rea
 }
 
 /* From h_{i+1}'s cotangent w->gh, step i's of the gates, and h_i's in its place. */
-static cst_status step_back(const cst_module *m, const cst_call *c, const real *cache, const scratch *w, size_t i,
-                            const cst_grads *g)
+static cst_status step_back(const cst_module *m, const cst_call *c, const cache_layout *k, const real *cache,
+                            const scratch *w, size_t i, const cst_grads *g)
 {
     const cst_steps *s = &rnn_of(m)->steps;
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, state = n * s->hidden, gates = i * 3 * state;
-    const cache_layout k = lay_out_cache(m, n, c->threads);
-    const real *evolved = cache + k.evolved + i * state, *sight = cache + k.sight + i * n;
+    const real *evolved = cache + k->evolved + i * state, *sight = cache + k->sight + i * n;
     take_ended(n, s->hidden, sight, w->gh, w->gkept);
-    cst_gru_cell_step_back(&cell, n, sight, CST_SIGHT_VALUES, evolved, cache + k.gates + gates, cache + k.u + i * state,
-                           w->gh, w->ggates + gates, w->gpre + gates, w->gevolved);
+    cst_gru_cell_step_back(&cell, n, sight, CST_SIGHT_VALUES, evolved, cache + k->gates + gates,
+                           cache + k->u + i * state, w->gh, w->ggates + gates, w->gpre + gates, w->gevolved);
     if (i == 0) return CST_OK; /* h'_0 is a constant */
     cst_span span;
-    const cst_call call = call_block(m, c, cst_const_doubles(cache, k.t), i, w->block, &span);
-    const cst_point point = {cache + k.h + i * state, evolved, cache + k.block + (i - 1) * k.stride};
+    const cst_call call = call_block(m, c, cst_const_doubles(cache, k->t), i, w->block, &span);
+    const cst_point point = {cache + k->h + i * state, evolved, cache + k->block + (i - 1) * k->stride};
     const cst_grads grads = {
         .scale = g->scale, .gx = w->gh, .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL};
     CST_TRY(cst_module_vjp(block_of(m), &call, &point, w->gevolved, &grads));
@@ -215,7 +214,7 @@ static cst_status ode_rnn_vjp(const cst_module *m, const cst_call *c, const cst_
     memset(w.gh, 0, n * s->hidden * sizeof *w.gh);
     for (size_t i = count; i-- > 0;) {
         cst_steps_write_back(s, n, count, i, gy, w.gh);
-        CST_TRY(step_back(m, c, p->cache, &w, i, g));
+        CST_TRY(step_back(m, c, &k, p->cache, &w, i, g));
     }
     if (g->gtheta)
         cst_gru_cell_add_gradient(m, count * n, g->scale, p->cache + k.input, p->cache + k.evolved, w.ggates, w.gpre,
