@@ -53,7 +53,7 @@ static const cst_key ode_keys[] = {
 
 typedef struct gradient_section {
     int method, store;
-    size_t checkpoints;
+    size_t kept_steps;
     cst_config norm, solver;
     double rtol, atol;
 } gradient_section;
@@ -76,7 +76,7 @@ const cst_key cst_gradient_keys[] = {
      .help = "what checkpointed keeps of a step: its start, or its stages too"},
     {.name = "kept_steps",
      .kind = CST_KEY_SIZE,
-     .offset = offsetof(gradient_section, checkpoints),
+     .offset = offsetof(gradient_section, kept_steps),
      .fallback = "64",
      .range = CST_BETWEEN(2, CST_MAX_SLOTS),
      .help = "steps that checkpointed and interpolating keep"},
@@ -114,7 +114,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
     o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
-    o->checkpoints = g.checkpoints;
+    o->checkpoints = g.kept_steps;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
     o->backward.rtol = g.rtol;
     o->backward.atol = g.atol;

@@ -79,7 +79,6 @@ typedef struct cst_range {
 #define CST_ANY CST_INIT({0, 0, CST_NO_END, CST_NO_END})
 #define CST_POSITIVE CST_INIT({0, 0, CST_EXCLUDED, CST_NO_END})                  /* x > 0 */
 #define CST_AT_LEAST(low) CST_INIT({low, 0, CST_INCLUDED, CST_NO_END})           /* x >= low */
-#define CST_AT_MOST(high) CST_INIT({0, high, CST_NO_END, CST_INCLUDED})          /* x <= high */
 #define CST_BETWEEN(low, high) CST_INIT({low, high, CST_INCLUDED, CST_INCLUDED}) /* low <= x <= high */
 #define CST_INSIDE(low, high) CST_INIT({low, high, CST_EXCLUDED, CST_EXCLUDED})  /* low < x < high */
 #define CST_BELOW(high) CST_INIT({0, high, CST_INCLUDED, CST_EXCLUDED})          /* 0 <= x < high */
@@ -97,11 +96,11 @@ typedef struct cst_key {
                                    cli/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
 } cst_key;
 
-/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the name
- * that it has now, or the nearest known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
- * "type" is accepted beside the table's where `typed`. An explicit null counts as absent where fallback is "" or
- * "null"; either way the value stays what it was (a cst_config is one that is not present). Defaults are added behind
- * the keys that are there, in the table's order. */
+/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with its new
+ * name where it has one, or the nearest known key), missing key, wrong type, number out of range. `target` is the struct
+ * that offsets refer to. The key "type" is accepted beside the table's where `typed`. An explicit null counts as absent
+ * where fallback is "" or "null"; either way the value stays what it was (a cst_config is one that is not present).
+ * Defaults are added behind the keys that are there, in the table's order. */
 CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
                                           cst_error *error);
 

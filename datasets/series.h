@@ -7,8 +7,9 @@
  * The channels are [time | values | intensity]. From a file's series to a row, in this order:
  *
  *   stride     the times 0, k, 2 k, ... of each series are kept, and what is to be learnt at them
- *   missing_rate  of the n times left floor(missing_rate n), drawn anew for each series, lose their values, all at once; the
- *              first one may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
+ *   missing_rate
+ *              of the n times left floor(missing_rate n), drawn anew for each series, lose their values, all at once; the first
+ *              one may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
  *   time       what the file says, or the index a time has in the file, before `stride`. Where reals lie so far apart at the
  *              file's times that a step from one to the next could be off by more than 1 %, such as seconds since 1970 as

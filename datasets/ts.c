@@ -473,7 +473,7 @@ typedef struct options {
 static const cst_key keys[] = {
     CST_SERIES_FILE_KEYS(options, files),
     CST_SERIES_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)

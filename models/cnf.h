@@ -42,6 +42,9 @@ typedef struct cst_cnf_options {
 /* Times 0 and 1, exact divergence, no regularizers, weights 1. */
 void cst_cnf_options_init(cst_cnf_options *options);
 
+/* The integrals that the options ask for, in the order of their columns; returns how many. */
+size_t cst_cnf_list_integrals(const cst_cnf_options *options, cst_cnf_integral list[CST_N_CNF_INTEGRALS]);
+
 /* Two instances of one network, of which only the first is initialized and has parameters; the second evaluates with those, and
  * may be NULL where evaluation is as training. Both are taken over: freed with the module, and at once where this fails.
  * CST_ESHAPE, CST_EUNSUPPORTED as cst_cnf_field_new; CST_EARG unless there are two times and none is learnt. */
