@@ -12,16 +12,16 @@
 
 #ifdef CST_DOUBLE
 static const bool exact = true;
-#define SOLVER "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}"
+#define SOLVER "'solver': {'rtol': 1e-11, 'atol': 1e-11}"
 #else
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
-#define SOLVER "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#define SOLVER "'solver': {'rtol': 1e-5, 'atol': 1e-5}"
 #endif
 
-#define CNF(keys, hidden) "{\"type\": \"cnf\", " keys SOLVER ", \"field\": {\"type\": \"field_net\", " hidden "}}"
+#define CNF(keys, hidden) "{'type': 'cnf', " keys SOLVER ", 'field': {'type': 'field_net', " hidden "}}"
 #define IMAGES                                                                                                         \
-    "{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": \"logit\", \"alpha\": 0.05}], "          \
-    "\"blocks\": [[1, 1], [0, 1], [2]], \"cnf\": " CNF("\"kinetic\": 0.1, ", "\"hidden\": [4]") "}"
+    "{'type': 'flow', 'layers': [{'type': 'dequantize'}, {'type': 'logit', 'alpha': 0.05}], "                          \
+    "'blocks': [[1, 1], [0, 1], [2]], 'cnf': " CNF("'kinetic': 0.1, ", "'hidden': [4]") "}"
 
 static const double log_two_pi = 1.8378770664093454836;
 
@@ -54,8 +54,8 @@ static void linear_flow_has_its_closed_form(void **state)
     ode_rig r;
     test_assert_ok("flow",
                    ode_rig_build(&r,
-                                 "{\"type\": \"flow\", \"layers\": [" CNF("\"divergence\": \"exact\", ",
-                                                                          "\"hidden\": [], \"time\": \"none\"") "]}",
+                                 "{'type': 'flow', 'layers': [" CNF("'divergence': 'exact', ",
+                                                                    "'hidden': [], 'time': 'none'") "]}",
                                  cst_shape_1d(2), N, 1),
                    &r.error);
     assert_int_equal(r.m->n_params, 6);
@@ -159,10 +159,10 @@ static void round_trip(const char *json, cst_shape x, size_t n, bool pixels)
 static void flows_go_back(void **state)
 {
     (void)state;
-    round_trip("{\"type\": \"flow\", \"layers\": [" CNF("", "\"hidden\": [6]") ", " CNF(
-                   "\"noise\": \"normal\", ", "\"hidden\": [5], \"time\": \"concat_squash\"") "]}",
+    round_trip("{'type': 'flow', 'layers': [" CNF("", "'hidden': [6]") ", " CNF(
+                   "'noise': 'normal', ", "'hidden': [5], 'time': 'concat_squash'") "]}",
                cst_shape_1d(3), 4, false);
-    round_trip("{\"type\": \"flow\", \"blocks\": [[1, 1], [0, 1], [2]], \"cnf\": " CNF("", "\"hidden\": [4]") "}",
+    round_trip("{'type': 'flow', 'blocks': [[1, 1], [0, 1], [2]], 'cnf': " CNF("", "'hidden': [4]") "}",
                cst_shape_3d(1, 8, 4), 2, false);
     round_trip(IMAGES, cst_shape_3d(1, 8, 4), 2, true);
 }
@@ -265,13 +265,12 @@ static void evaluation_has_no_penalty(void **state)
     (void)state;
     enum { N = 2 };
     ode_rig r;
-    test_assert_ok(
-        "flow",
-        ode_rig_build(&r,
-                      "{\"type\": \"flow\", \"layers\": [" CNF("\"kinetic\": 0.5, \"divergence\": \"exact\", ",
-                                                               "\"hidden\": [], \"time\": \"none\"") "]}",
-                      cst_shape_1d(2), N, 1),
-        &r.error);
+    test_assert_ok("flow",
+                   ode_rig_build(&r,
+                                 "{'type': 'flow', 'layers': [" CNF("'kinetic': 0.5, 'divergence': 'exact', ",
+                                                                    "'hidden': [], 'time': 'none'") "]}",
+                                 cst_shape_1d(2), N, 1),
+                   &r.error);
     for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] = i < 4 ? 0 : (real)i;
     cst_call call = {.n = N, .threads = 1, .train = true, .theta = r.theta, .work = r.work, .error = &r.error};
     for (int train = 0; train < 2; train++) {
@@ -312,16 +311,16 @@ static void penalties_are_the_cnfs(void **state)
 {
     (void)state;
     enum { N = 2, D = 2 };
-#define PENALIZED(keys) CNF("\"divergence\": \"exact\", " keys ", ", "\"hidden\": [3], \"time\": \"concat_squash\"")
+#define PENALIZED(keys) CNF("'divergence': 'exact', " keys ", ", "'hidden': [3], 'time': 'concat_squash'")
     static const struct {
         const char *json, *flow;
         size_t columns;
         double weights[2];
     } cases[] = {
-#define CASE(keys) PENALIZED(keys), "{\"type\": \"flow\", \"layers\": [" PENALIZED(keys) "]}"
-        {CASE("\"jacobian\": 0.7"), 1, {0.7}},
-        {CASE("\"kinetic\": 0.3"), 1, {0.3}},
-        {CASE("\"kinetic\": 0.3, \"jacobian\": 0.7"), 2, {0.3, 0.7}},
+#define CASE(keys) PENALIZED(keys), "{'type': 'flow', 'layers': [" PENALIZED(keys) "]}"
+        {CASE("'jacobian': 0.7"), 1, {0.7}},
+        {CASE("'kinetic': 0.3"), 1, {0.3}},
+        {CASE("'kinetic': 0.3, 'jacobian': 0.7"), 2, {0.3, 0.7}},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         ode_rig r, cnf;
@@ -364,7 +363,7 @@ static void penalties_are_the_cnfs(void **state)
 static void bad_sections_are_refused(void **state)
 {
     (void)state;
-#define NET "\"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": \"field_net\", \"hidden\": [2]}}"
+#define NET "'cnf': {'type': 'cnf', 'field': {'type': 'field_net', 'hidden': [2]}}"
     static const struct {
         const char *json, *message;
     } cases[] = {
@@ -377,13 +376,13 @@ static void bad_sections_are_refused(void **state)
         {JSON({"type": "flow", "layers": [{"type": "squeeze"}, {"type": "dequantize"}, {"type": "dequantize"}]}),
          "model: layers[2]: dequantize expects numbers from 0 to 1, which dequantize before it does not make"},
         {JSON({"type": "flow", "blocks": [[1]]}), "expected \"blocks\" and \"cnf\" together"},
-        {"{\"type\": \"flow\", " NET "}", "expected \"blocks\" and \"cnf\" together"},
-        {"{\"type\": \"flow\", \"blocks\": [[1, 1, 1]], " NET "}",
+        {"{'type': 'flow', " NET "}", "expected \"blocks\" and \"cnf\" together"},
+        {"{'type': 'flow', 'blocks': [[1, 1, 1]], " NET "}",
          "model: blocks[0][2]: expected images (C, H, W) with H and W even to squeeze, got (12, 2, 3)"},
-        {"{\"type\": \"flow\", \"blocks\": [[1], [1]], " NET "}",
+        {"{'type': 'flow', 'blocks': [[1], [1]], " NET "}",
          "model: blocks[0]: expected a layer, and behind it an even number of channels to divide, got (3, 4, 6)"},
-        {"{\"type\": \"flow\", \"blocks\": [[1.5]], " NET "}", "model: blocks[0][0]: expected a whole number"},
-        {"{\"type\": \"flow\", \"blocks\": [2], " NET "}", "model: blocks[0]: expected a list"},
+        {"{'type': 'flow', 'blocks': [[1.5]], " NET "}", "model: blocks[0][0]: expected a whole number"},
+        {"{'type': 'flow', 'blocks': [2], " NET "}", "model: blocks[0]: expected a list"},
         {JSON({"type": "flow", "blocks": [[1]], "cnf": {"type": "squeeze"}}), "expected a section of type cnf"},
         {JSON({"type": "field_net", "hidden": [0]}), "model: hidden[0]: expected"},
         {JSON({"type": "field_net", "hidden": [4], "kernel": 2}), "model: kernel: expected an odd number"},

@@ -18,7 +18,7 @@ static void write_tone(const char *name, uint32_t rate, size_t n, double cycles)
 }
 
 static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* what most tests use: */
-#define SMALL "\"n_fft\": 16, \"hop\": 8, \"n_mels\": 6, \"n_mfcc\": 4"
+#define SMALL "'n_fft': 16, 'hop': 8, 'n_mels': 6, 'n_mfcc': 4"
 
 /* A row's coefficients, behind the time channel, are those of the file; NaN follows. */
 static void check_row(const cst_dataset *data, const cst_part *part, size_t row, const char *name)
@@ -50,7 +50,7 @@ static void check_row(const cst_dataset *data, const cst_part *part, size_t row,
 static void test_train_and_test(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"wav\", \"path\": \"@/set\", " SMALL "}";
+    const char *json = "{'type': 'wav', 'path': '@/set', " SMALL "}";
     test_folder("set");
     test_folder("set/train");
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one a class"));
@@ -90,20 +90,20 @@ static void test_classes(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"no\", \"Yes\"], " SMALL "}", 0, &data);
+    test_load_ok("{'type': 'wav', 'path': '@/set', 'classes': ['no', 'Yes'], " SMALL "}", 0, &data);
     assert_int_equal(data.n_classes, 2);
     assert_int_equal(data.train.labels[0], 0); /* no/a.WAV */
     assert_int_equal(data.train.labels[2], 1); /* Yes/a.wav */
     assert_int_equal(data.test.labels[0], 0);
     check_row(&data, &data.train, 2, "set/train/Yes/a.wav");
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"classes\": [\"no\"], " SMALL "}", 0, &data);
+    test_load_ok("{'type': 'wav', 'path': '@/set/train', 'classes': ['no'], " SMALL "}", 0, &data);
     assert_int_equal(data.n_classes, 1);
     assert_int_equal(data.train.n, 2);
     cst_dataset_clear(&data);
     test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", "perhaps"]}), CST_EFORMAT,
                     TEST_WORDS("set/train: no folder \"perhaps\""));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"Yes\"], " SMALL "}", CST_EFORMAT,
+    test_load_fails("{'type': 'wav', 'path': '@/set', 'classes': ['Yes'], " SMALL "}", CST_EFORMAT,
                     TEST_WORDS("set/test: no folder of one of the classes"));
     test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": []}), CST_ECONFIG,
                     TEST_WORDS("test.json: classes: expected at least one name"));
@@ -118,18 +118,18 @@ static void test_samples(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"samples\": 99, " SMALL "}", 0, &data);
+    test_load_ok("{'type': 'wav', 'path': '@/set/train', 'samples': 99, " SMALL "}", 0, &data);
     assert_int_equal(data.train.n, 1);
     assert_int_equal(data.train.labels[0], 1);
     assert_int_equal(data.n_classes, 2);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {13, 5}}));
     check_row(&data, &data.train, 0, "set/train/no/a.WAV");
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set/train\", \"samples\": 98, " SMALL "}", CST_EFORMAT,
+    test_load_fails("{'type': 'wav', 'path': '@/set/train', 'samples': 98, " SMALL "}", CST_EFORMAT,
                     TEST_WORDS("set/train: expected clips of 98 samples, but all 3 clips"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"samples\": 99, \"classes\": [\"no\"], " SMALL "}",
-                    CST_EFORMAT, TEST_WORDS("set/test: expected clips of 99 samples, but all 1 clips"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set/train\", \"samples\": 8, " SMALL "}", CST_ECONFIG,
+    test_load_fails("{'type': 'wav', 'path': '@/set', 'samples': 99, 'classes': ['no'], " SMALL "}", CST_EFORMAT,
+                    TEST_WORDS("set/test: expected clips of 99 samples, but all 1 clips"));
+    test_load_fails("{'type': 'wav', 'path': '@/set/train', 'samples': 8, " SMALL "}", CST_ECONFIG,
                     TEST_WORDS("test.json: samples: expected more than 8, half of n_fft, got 8"));
 }
 
@@ -138,14 +138,14 @@ static void test_series_keys(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"every\": 2, \"time\": \"none\", \"test_size\": 1, "
-                 "\"intensity\": true, " SMALL "}",
+    test_load_ok("{'type': 'wav', 'path': '@/set/train', 'every': 2, 'time': 'none', 'test_size': 1, "
+                 "'intensity': true, " SMALL "}",
                  0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {7, 8}})); /* 13 frames */
     assert_int_equal(data.train.n, 2);
     assert_int_equal(data.test.n, 1);
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set/train\", \"time\": \"file\", " SMALL "}", CST_ECONFIG,
+    test_load_fails("{'type': 'wav', 'path': '@/set/train', 'time': 'file', " SMALL "}", CST_ECONFIG,
                     TEST_WORDS("test.json: time"));
 }
 
@@ -167,7 +167,7 @@ static void test_options(void **state)
 static void test_wrong_files(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"wav\", \"path\": \"@/wrong\", " SMALL "}";
+    const char *json = "{'type': 'wav', 'path': '@/wrong', " SMALL "}";
     char name[64];
     test_folder("wrong");
     test_folder("wrong/a");
@@ -220,7 +220,7 @@ static size_t count(const char *names)
     return n;
 }
 
-#define CACHED(more) "{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/kept/in\", " SMALL more "}"
+#define CACHED(more) "{'type': 'wav', 'path': '@/clips', 'cache': '@/kept/in', " SMALL more "}"
 
 /* That the three clips give what they give, wherever it comes from. */
 static void check_clips(const char *json)
@@ -293,8 +293,8 @@ static void test_cache(void **state)
     check_clips(CACHED());
     mark_cache();
     assert_true(reads_mark(CACHED()));
-    assert_true(reads_mark(CACHED()));                                    /* still */
-    assert_true(reads_mark(CACHED(", \"every\": 2, \"batch_size\": 1"))); /* keys that coefficients do not depend on */
+    assert_true(reads_mark(CACHED()));                                /* still */
+    assert_true(reads_mark(CACHED(", 'every': 2, 'batch_size': 1"))); /* keys that coefficients do not depend on */
     list("clips/a", names, sizeof names);
     assert_string_equal(names, "1.wav 2.wav ");
 }
@@ -319,13 +319,13 @@ static void test_cache_of_others(void **state)
 {
     (void)state;
     static const char *const others[] = {
-        CACHED(", \"log_offset\": 1e-5"),
-        CACHED(", \"samples\": 100"),
+        CACHED(", 'log_offset': 1e-5"),
+        CACHED(", 'samples': 100"),
         JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 18, "hop": 8, "n_mels": 6, "n_mfcc": 4}),
         JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 9, "n_mels": 6, "n_mfcc": 4}),
         JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 8, "n_mels": 5, "n_mfcc": 4}),
         JSON({"type": "wav", "path": "@/clips", "cache": "@/kept/in", "n_fft": 16, "hop": 8, "n_mels": 6, "n_mfcc": 3}),
-        CACHED(", \"classes\": [\"a\"]"),
+        CACHED(", 'classes': ['a']"),
     };
     char names[800], path[TEST_PATH];
     assert_true(reads_mark(CACHED()));
@@ -334,7 +334,7 @@ static void test_cache_of_others(void **state)
         list("kept/in", names, sizeof names);
         assert_int_equal(count(names), 2 + i);
     }
-    assert_false(reads_mark("{\"type\": \"wav\", \"path\": \"@/clips\", " SMALL "}"));
+    assert_false(reads_mark("{'type': 'wav', 'path': '@/clips', " SMALL "}"));
     /* Files of another rate, as large and as old; the files as they were; and younger ones. */
     set_rates(0x41, 0);
     assert_false(reads_mark(CACHED()));
@@ -410,7 +410,7 @@ static void test_cache_that_cannot_be(void **state)
     (void)state;
     char path[TEST_PATH];
     test_write("blocked", "", 0);
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/blocked\", " SMALL "}", CST_EIO,
+    test_load_fails("{'type': 'wav', 'path': '@/clips', 'cache': '@/blocked', " SMALL "}", CST_EIO,
                     TEST_WORDS("blocked"));
     unlink(test_path("blocked", path));
     /* Of a run that was ended while it wrote: removed. */
