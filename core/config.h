@@ -65,6 +65,10 @@ typedef enum cst_key_kind {
     CST_KEY_ANY      /* anything -> cst_config; the reader checks it */
 } cst_key_kind;
 
+/* JSON text without escaped quotes: CST_JSON({"type": "tanh"}) is "{\"type\": \"tanh\"}". The argument is a sequence of C
+ * tokens; white space between them becomes at most one space, and macros inside are not expanded. */
+#define CST_JSON(...) #__VA_ARGS__
+
 typedef struct cst_key {
     const char *name;
     cst_key_kind kind;

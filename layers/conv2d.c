@@ -126,11 +126,11 @@ static cst_status conv2d_make(const cst_registry *registry, cst_config section, 
 }
 
 static const cst_module_example conv2d_examples[] = {
-    {"{\"type\": \"conv2d\", \"out_channels\": 3, \"kernel\": 3, \"padding\": 1}", {3, {2, 4, 5}}},
-    {"{\"type\": \"conv2d\", \"out_channels\": 4, \"kernel\": 3, \"stride\": 2, \"padding\": 1, \"groups\": 2}",
+    {CST_JSON({"type": "conv2d", "out_channels": 3, "kernel": 3, "padding": 1}), {3, {2, 4, 5}}},
+    {CST_JSON({"type": "conv2d", "out_channels": 4, "kernel": 3, "stride": 2, "padding": 1, "groups": 2}),
      {3, {2, 5, 4}}},
-    {"{\"type\": \"conv2d\", \"out_channels\": 2, \"kernel\": 2, \"dilation\": 2, \"bias\": false}", {3, {3, 4, 4}}},
-    {"{\"type\": \"conv2d\", \"out_channels\": 3, \"kernel\": 1}", {3, {2, 3, 2}}},
+    {CST_JSON({"type": "conv2d", "out_channels": 2, "kernel": 2, "dilation": 2, "bias": false}), {3, {3, 4, 4}}},
+    {CST_JSON({"type": "conv2d", "out_channels": 3, "kernel": 1}), {3, {2, 3, 2}}},
 };
 
 const cst_module_type cst_conv2d_type = {

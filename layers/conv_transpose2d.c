@@ -133,12 +133,18 @@ static cst_status conv_transpose2d_make(const cst_registry *registry, cst_config
 }
 
 static const cst_module_example conv_transpose2d_examples[] = {
-    {"{\"type\": \"conv_transpose2d\", \"out_channels\": 3, \"kernel\": 4, \"stride\": 2, \"padding\": 1}",
-     {3, {2, 2, 3}}},
-    {"{\"type\": \"conv_transpose2d\", \"out_channels\": 2, \"kernel\": 3, \"padding\": 1, \"bias\": false}",
+    {CST_JSON({"type": "conv_transpose2d", "out_channels": 3, "kernel": 4, "stride": 2, "padding": 1}), {3, {2, 2, 3}}},
+    {CST_JSON({"type": "conv_transpose2d", "out_channels": 2, "kernel": 3, "padding": 1, "bias": false}),
      {3, {3, 4, 3}}},
-    {"{\"type\": \"conv_transpose2d\", \"out_channels\": 4, \"kernel\": 2, \"stride\": 3, \"output_padding\": 1, "
-     "\"dilation\": 2, \"groups\": 2}",
+    {CST_JSON({
+         "type": "conv_transpose2d",
+         "out_channels": 4,
+         "kernel": 2,
+         "stride": 3,
+         "output_padding": 1,
+         "dilation": 2,
+         "groups": 2
+     }),
      {3, {2, 2, 2}}},
 };
 

@@ -54,9 +54,9 @@ static cst_status make(const cst_registry *registry, cst_config section, const c
 }
 
 static const cst_module_example examples[] = {
-    {"{\"type\": \"group_norm\", \"groups\": 2}", {.rank = 3, .dim = {4, 3, 2}}},
-    {"{\"type\": \"group_norm\", \"groups\": 3, \"eps\": 1e-2}", {.rank = 3, .dim = {3, 2, 3}}},
-    {"{\"type\": \"group_norm\", \"groups\": 2}", {.rank = 1, .dim = {10}}},
+    {CST_JSON({"type": "group_norm", "groups": 2}), {.rank = 3, .dim = {4, 3, 2}}},
+    {CST_JSON({"type": "group_norm", "groups": 3, "eps": 1e-2}), {.rank = 3, .dim = {3, 2, 3}}},
+    {CST_JSON({"type": "group_norm", "groups": 2}), {.rank = 1, .dim = {10}}},
 };
 
 const cst_module_type cst_group_norm_type = {

@@ -38,8 +38,8 @@ static cst_status make(const cst_registry *registry, cst_config section, const c
 }
 
 static const cst_module_example examples[] = {
-    {"{\"type\": \"layer_norm\"}", {.rank = 1, .dim = {7}}},
-    {"{\"type\": \"layer_norm\", \"eps\": 1e-2}", {.rank = 3, .dim = {2, 3, 2}}},
+    {CST_JSON({"type": "layer_norm"}), {.rank = 1, .dim = {7}}},
+    {CST_JSON({"type": "layer_norm", "eps": 1e-2}), {.rank = 3, .dim = {2, 3, 2}}},
 };
 
 const cst_module_type cst_layer_norm_type = {

@@ -22,7 +22,7 @@ static const cst_key field_net_keys[] = {
      "features or channels between the layers", "sizes"},
     {"time", CST_KEY_CHOICE, offsetof(field_net_section, time), "\"concat\"", 0, 0, times,
      "how each layer sees t: beside its input, by a gate and a shift of its output, not"},
-    {"activation", CST_KEY_SECTION, offsetof(field_net_section, activation), "{\"type\": \"tanh\"}", 0, 0, NULL,
+    {"activation", CST_KEY_SECTION, offsetof(field_net_section, activation), CST_JSON({"type": "tanh"}), 0, 0, NULL,
      "between the layers", "module"},
     {"kernel", CST_KEY_SIZE, offsetof(field_net_section, kernel), "3", 1, 1e6, NULL,
      "of convolutions, odd; not used for rows without an image"},
@@ -99,10 +99,10 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
 }
 
 static const cst_module_example field_net_examples[] = {
-    {"{\"type\": \"field_net\", \"hidden\": [4, 3], \"time\": \"concat_squash\"}", {1, {2}}},
-    {"{\"type\": \"field_net\", \"hidden\": [3], \"activation\": {\"type\": \"softplus\"}}", {3, {2, 3, 4}}},
-    {"{\"type\": \"field_net\", \"hidden\": [], \"time\": \"none\"}", {1, {3}}},
-    {"{\"type\": \"field_net\", \"hidden\": [2], \"time\": \"concat_squash\", \"kernel\": 1}", {3, {1, 2, 2}}},
+    {CST_JSON({"type": "field_net", "hidden": [4, 3], "time": "concat_squash"}), {1, {2}}},
+    {CST_JSON({"type": "field_net", "hidden": [3], "activation": {"type": "softplus"}}), {3, {2, 3, 4}}},
+    {CST_JSON({"type": "field_net", "hidden": [], "time": "none"}), {1, {3}}},
+    {CST_JSON({"type": "field_net", "hidden": [2], "time": "concat_squash", "kernel": 1}), {3, {1, 2, 2}}},
 };
 
 const cst_module_type cst_field_net_type = {
