@@ -170,9 +170,13 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
 }
 
 #define MLP                                                                                                            \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "5}, "                                                                                                             \
-    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+    CST_JSON({                                                                                                         \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 5}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 3}                                                                      \
+        ]                                                                                                              \
+    })
 static const cst_module_example examples[] = {
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP "}", {1, {3}}},
     {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " CST_TIGHT_SOLVER

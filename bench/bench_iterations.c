@@ -51,7 +51,7 @@
     "}}, {\"type\": \"linear\", \"out_features\": 10}]}"
 #define NORM "{\"type\": \"group_norm\", \"groups\": 32}, {\"type\": \"relu\"}"
 #define CONV "{\"type\": \"concat_time\"}, {\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
-#define DOWN "{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 4, \"stride\": 2, \"padding\": 1}"
+#define DOWN CST_JSON({"type": "conv2d", "out_channels": 64, "kernel": 4, "stride": 2, "padding": 1})
 #define W3(solver, gradient)                                                                                           \
     "{\"type\": \"sequential\", \"layers\": [{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3}, " NORM       \
     ", " DOWN ", " NORM ", " DOWN ", {\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [" NORM     \
@@ -163,7 +163,7 @@ static cst_document *parse(const char *name, const char *json)
 static void make_windows(cst_batch *batch)
 {
     enum { N = 256 };
-    cst_document *document = parse("data", "{\"type\": \"double_pendulum\"}");
+    cst_document *document = parse("data", CST_JSON({"type": "double_pendulum"}));
     cst_dataset data;
     cst_error error;
     if (cst_dataset_load(cst_document_root(document), 0, &data, &error) != CST_OK) stop(error.message);
@@ -380,7 +380,7 @@ static result run(const item *it, int threads, const char *folder)
     cst_optimizer optimizer;
     cst_batch batch;
     result r = {0};
-    cst_document *document = parse("optimizer", "{\"optimizer\": {\"type\": \"rmsprop\", \"lr\": 1e-3}}");
+    cst_document *document = parse("optimizer", CST_JSON({"optimizer": {"type": "rmsprop", "lr": 1e-3}}));
     if (cst_optimizer_read(cst_config_get(cst_document_root(document), "optimizer"), &optimizer, &error) != CST_OK)
         stop(error.message);
     cst_document_free(document);

@@ -26,11 +26,11 @@ typedef struct item {
     product gemm[PRODUCTS]; /* ended by a count of 0; none: compare with memcpy */
 } item;
 
-#define GROUP_NORM "{\"type\": \"group_norm\", \"groups\": 32}"
+#define GROUP_NORM CST_JSON({"type": "group_norm", "groups": 32})
 #define CONV(channels) "{\"type\": \"conv2d\", \"out_channels\": " #channels ", \"kernel\": 3, \"padding\": 1}"
 #define HALF_FIELD GROUP_NORM ", {\"type\": \"relu\"}, {\"type\": \"concat_time\"}, " CONV(64)
 #define LINEAR(n) "{\"type\": \"linear\", \"out_features\": " #n "}"
-#define TANH "{\"type\": \"tanh\"}"
+#define TANH CST_JSON({"type": "tanh"})
 #define HIDDEN(n) LINEAR(n) ", {\"type\": \"softplus\"}"
 #define SQUARE(side, channels, rows)                                                                                   \
     {3, {channels, side, side}}, rows,                                                                                 \
@@ -79,20 +79,20 @@ static const item items[] = {
     {"conv2d 64, 6 x 6", CONV(64), SQUARE(6, 64, 128)},
     {"conv2d 128, 7 x 7", CONV(128), SQUARE(7, 128, 64)},
     {"conv_transpose2d 64",
-     "{\"type\": \"conv_transpose2d\", \"out_channels\": 32, \"kernel\": 4, \"stride\": 2, \"padding\": 1}",
+     CST_JSON({"type": "conv_transpose2d", "out_channels": 32, "kernel": 4, "stride": 2, "padding": 1}),
      {3, {64, 7, 7}},
      64,
      {{32 * 16, 64 * 49, 64, 1}}},
     {"linear 256", LINEAR(256), {1, {256}}, 1024, {{256, 1024, 256, 1}}},
     {"concat_squash_linear 64",
-     "{\"type\": \"concat_squash_linear\", \"out_features\": 64}",
+     CST_JSON({"type": "concat_squash_linear", "out_features": 64}),
      {1, {64}},
      512,
      {{64, 512, 64, 1}}},
     {"group_norm", GROUP_NORM, {3, {64, 6, 6}}, 128, {{0}}},
-    {"layer_norm", "{\"type\": \"layer_norm\"}", {1, {256}}, 1152, {{0}}},
-    {"max_pool2d", "{\"type\": \"max_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
-    {"avg_pool2d", "{\"type\": \"avg_pool2d\", \"kernel\": 2}", {3, {64, 6, 6}}, 128, {{0}}},
+    {"layer_norm", CST_JSON({"type": "layer_norm"}), {1, {256}}, 1152, {{0}}},
+    {"max_pool2d", CST_JSON({"type": "max_pool2d", "kernel": 2}), {3, {64, 6, 6}}, 128, {{0}}},
+    {"avg_pool2d", CST_JSON({"type": "avg_pool2d", "kernel": 2}), {3, {64, 6, 6}}, 128, {{0}}},
     SIMPLE("global_avg_pool2d"),
     SIMPLE("concat_time"),
     SIMPLE("relu"),

@@ -30,44 +30,59 @@ const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [BLOCKS] = {"blocks of adjoint norms", "block", CST_FORM_NAME},
 };
 
-#define REF(name) "{\"$ref\": \"#/$defs/" name "\"}"
-#define ARRAY(items, more) "{\"type\": \"array\", \"items\": " items more "}"
-#define WEIGHT "{\"type\": \"number\", \"minimum\": 0}"
-
 const cst_catalog_shape cst_catalog_shapes[] = {
     {"numbers", "a list of numbers", 0, 0, NULL},
-    {"sizes", "a list of positive whole numbers", 0, 0, ARRAY("{\"type\": \"integer\", \"minimum\": 1}", "")},
-    {"counts", "a list of lists of whole numbers from 0 to 64", 0, 0,
-     ARRAY(ARRAY("{\"type\": \"integer\", \"minimum\": 0, \"maximum\": 64}", ", \"minItems\": 1"),
-           ", \"minItems\": 1")},
+    {"sizes", "a list of positive whole numbers", 0, 0,
+     CST_JSON({"type": "array", "items": {"type": "integer", "minimum": 1}})},
+    {"counts", "a list of lists of whole numbers from 0 to 64", 0, 0, CST_JSON({
+         "type": "array",
+         "items": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 64}, "minItems": 1},
+         "minItems": 1
+     })},
     {"two_numbers", "a list of two numbers", 2, 2, NULL},
     {"times", "a list of two or more numbers", 2, 0, NULL},
-    {"pairs", "a list of lists of two numbers", 0, 0,
-     ARRAY(ARRAY("{\"type\": \"number\"}", ", \"minItems\": 2, \"maxItems\": 2"), ", \"minItems\": 1")},
-    {"strings", "a list of strings", 0, 0, ARRAY("{\"type\": \"string\"}", "")},
+    {"pairs", "a list of lists of two numbers", 0, 0, CST_JSON({
+         "type": "array",
+         "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+         "minItems": 1
+     })},
+    {"strings", "a list of strings", 0, 0, CST_JSON({"type": "array", "items": {"type": "string"}})},
     {"string_or_strings", "a string or a list of strings", 0, 0,
-     "{\"anyOf\": [{\"type\": \"string\"}, " REF("strings") "]}"},
-    {"modules", "a list of [modules](#modules)", 0, 0, ARRAY(REF("module"), ", \"minItems\": 1")},
-    {"weights", "a number for each of some [blocks](#blocks-of-adjoint-norms)", 0, 0,
-     "{\"type\": \"object\", \"propertyNames\": " REF("block") ", \"additionalProperties\": " WEIGHT "}"},
+     CST_JSON({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/strings"}]})},
+    {"modules", "a list of [modules](#modules)", 0, 0,
+     CST_JSON({"type": "array", "items": {"$ref": "#/$defs/module"}, "minItems": 1})},
+    {"weights", "a number for each of some [blocks](#blocks-of-adjoint-norms)", 0, 0, CST_JSON({
+         "type": "object",
+         "propertyNames": {"$ref": "#/$defs/block"},
+         "additionalProperties": {"type": "number", "minimum": 0}
+     })},
     {"norm",
      "the name of one of the [adjoint norms](#adjoint-norms); such a norm with other weights, `{\"norm\": \"default\", "
      "\"a_theta\": 0.1}`; a [weighted_norm](#weighted_norm); `{\"slices\": n}`, or `{\"slices\": \"8z\"}` for n = 8 "
      "times the size of z: the larger RMS of the first n numbers of [z, a_z, a_theta] and of the next n",
-     0, 0,
-     "{\"anyOf\": [" REF("norm_name") ", " REF(
-         "weighted_norm") ", {\"type\": \"object\", \"description\": "
-                          "\"a norm with other weights\", \"properties\": {\"norm\": " REF(
-                              "norm_name") "}, \"required\": [\"norm\"], "
-                                           "\"propertyNames\": {\"anyOf\": [{\"const\": \"norm\"}, " REF(
-                                               "block") "]}, \"additionalProperties\": " WEIGHT "}, "
-                                                        "{\"type\": \"object\", \"description\": \"the larger RMS of "
-                                                        "the first so many numbers of [z, a_z, a_theta] and "
-                                                        "of the next so many\", \"properties\": {\"slices\": "
-                                                        "{\"anyOf\": [{\"type\": \"integer\", \"minimum\": 1}, "
-                                                        "{\"type\": \"string\", \"pattern\": \"^[1-9][0-9]*z$\"}]}}, "
-                                                        "\"required\": [\"slices\"], "
-                                                        "\"additionalProperties\": false}]}"},
+     0, 0, CST_JSON({
+         "anyOf": [
+             {"$ref": "#/$defs/norm_name"}, {"$ref": "#/$defs/weighted_norm"}, {
+                 "type": "object",
+                 "description": "a norm with other weights",
+                 "properties": {"norm": {"$ref": "#/$defs/norm_name"}},
+                 "required": ["norm"],
+                 "propertyNames": {"anyOf": [{"const": "norm"}, {"$ref": "#/$defs/block"}]},
+                 "additionalProperties": {"type": "number", "minimum": 0}
+             },
+             {
+                 "type": "object",
+                 "description":
+                     "the larger RMS of the first so many numbers of [z, a_z, a_theta] and of the next so many",
+                 "properties": {
+                     "slices":
+                         {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]*z$"}]}
+                 },
+                 "required": ["slices"],
+                 "additionalProperties": false
+             }
+         ]
+     })},
     {0},
 };
 

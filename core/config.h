@@ -82,6 +82,9 @@ typedef struct cst_range {
 #define CST_BETWEEN(low, high) CST_INIT({low, high, CST_INCLUDED, CST_INCLUDED}) /* low <= x <= high */
 #define CST_INSIDE(low, high) CST_INIT({low, high, CST_EXCLUDED, CST_EXCLUDED})  /* low < x < high */
 #define CST_BELOW(high) CST_INIT({0, high, CST_INCLUDED, CST_EXCLUDED})          /* 0 <= x < high */
+/* JSON text without escaped quotes: CST_JSON({"type": "tanh"}) is "{\"type\": \"tanh\"}". The argument is a sequence of C
+ * tokens; white space between them becomes at most one space, and macros inside are not expanded. */
+#define CST_JSON(...) #__VA_ARGS__
 
 typedef struct cst_key {
     const char *name;

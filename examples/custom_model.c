@@ -51,12 +51,24 @@ static const cst_registry registry = {.n_types = 1, .types = types, .base = &cst
 
 /* ---- the model and its training ------------------------------------------------------------------------------- */
 
-static const char adam[] = "{\"type\": \"adam\", \"lr\": 0.01}";
-static const char network[] =
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 8},"
-    " {\"type\": \"ode\", \"gradient\": {\"atol\": 1e-6}, \"field\": {\"type\": \"sequential\", \"layers\": ["
-    "   {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 16}, {\"type\": \"sine\"},"
-    "   {\"type\": \"linear\", \"out_features\": 8}]}}, {\"type\": \"linear\", \"out_features\": 2}]}";
+static const char adam[] = CST_JSON({"type": "adam", "lr": 0.01});
+static const char network[] = CST_JSON({
+    "type": "sequential",
+    "layers": [
+        {"type": "linear", "out_features": 8}, {
+            "type": "ode",
+            "gradient": {"atol": 1e-6},
+            "field": {
+                "type": "sequential",
+                "layers": [
+                    {"type": "concat_time"}, {"type": "linear", "out_features": 16}, {"type": "sine"},
+                    {"type": "linear", "out_features": 8}
+                ]
+            }
+        },
+        {"type": "linear", "out_features": 2}
+    ]
+});
 
 static cst_status train(cst_learner *learner, cst_error *error)
 {

@@ -3,11 +3,14 @@
 
 #include "train/checkpoint.h"
 
-static const char config[] =
-    "{\"name\": \"a\", \"threads\": 1, \"epochs\": 4, \"optimizer\": {\"type\": \"adam\"}, \"data\": {\"type\": "
-    "\"spirals\", \"train_size\": 4, \"validation_size\": 2, \"test_size\": 2, \"batch_size\": 2}, \"model\": "
-    "{\"type\": "
-    "\"linear\", \"out_features\": 2}}";
+static const char config[] = CST_JSON({
+    "name": "a",
+    "threads": 1,
+    "epochs": 4,
+    "optimizer": {"type": "adam"},
+    "data": {"type": "spirals", "train_size": 4, "validation_size": 2, "test_size": 2, "batch_size": 2},
+    "model": {"type": "linear", "out_features": 2}
+});
 
 /* Made once; what it is made of stays as long as the process. */
 static const cst_experiment *make_experiment(void)

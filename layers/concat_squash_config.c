@@ -21,13 +21,13 @@ static cst_status conv2d_make(const cst_registry *registry, cst_config section, 
 }
 
 static const cst_module_example linear_examples[] = {
-    {"{\"type\": \"concat_squash_linear\", \"out_features\": 4}", {1, {3}}},
-    {"{\"type\": \"concat_squash_linear\", \"out_features\": 2, \"bias\": false}", {1, {2}}},
+    {CST_JSON({"type": "concat_squash_linear", "out_features": 4}), {1, {3}}},
+    {CST_JSON({"type": "concat_squash_linear", "out_features": 2, "bias": false}), {1, {2}}},
 };
 
 static const cst_module_example conv2d_examples[] = {
-    {"{\"type\": \"concat_squash_conv2d\", \"out_channels\": 3, \"kernel\": 3, \"padding\": 1}", {3, {2, 3, 4}}},
-    {"{\"type\": \"concat_squash_conv2d\", \"out_channels\": 2, \"kernel\": 2, \"stride\": 2, \"bias\": false}",
+    {CST_JSON({"type": "concat_squash_conv2d", "out_channels": 3, "kernel": 3, "padding": 1}), {3, {2, 3, 4}}},
+    {CST_JSON({"type": "concat_squash_conv2d", "out_channels": 2, "kernel": 2, "stride": 2, "bias": false}),
      {3, {1, 4, 4}}},
 };
 

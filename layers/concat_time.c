@@ -97,8 +97,8 @@ static cst_status concat_time_make(const cst_registry *registry, cst_config sect
 }
 
 static const cst_module_example concat_time_examples[] = {
-    {"{\"type\": \"concat_time\"}", {1, {3}}},
-    {"{\"type\": \"concat_time\"}", {3, {2, 3, 2}}},
+    {CST_JSON({"type": "concat_time"}), {1, {3}}},
+    {CST_JSON({"type": "concat_time"}), {3, {2, 3, 2}}},
 };
 
 const cst_module_type cst_concat_time_type = {

@@ -98,8 +98,8 @@ static cst_status dequantize_make(const cst_registry *registry, cst_config secti
 }
 
 static const cst_module_example dequantize_examples[] = {
-    {"{\"type\": \"dequantize\"}", {1, {5}}, .low = 0.1, .high = 0.9, .random = true},
-    {"{\"type\": \"dequantize\", \"levels\": 2}", {3, {1, 2, 3}}, .low = 0.1, .high = 0.9, .random = true},
+    {CST_JSON({"type": "dequantize"}), {1, {5}}, .low = 0.1, .high = 0.9, .random = true},
+    {CST_JSON({"type": "dequantize", "levels": 2}), {3, {1, 2, 3}}, .low = 0.1, .high = 0.9, .random = true},
 };
 
 const cst_module_type cst_dequantize_type = {

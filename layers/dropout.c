@@ -75,8 +75,8 @@ static cst_status dropout_make(const cst_registry *registry, cst_config section,
 }
 
 static const cst_module_example dropout_examples[] = {
-    {"{\"type\": \"dropout\"}", {1, {6}}},
-    {"{\"type\": \"dropout\", \"p\": 0.2}", {3, {2, 2, 3}}},
+    {CST_JSON({"type": "dropout"}), {1, {6}}},
+    {CST_JSON({"type": "dropout", "p": 0.2}), {3, {2, 2, 3}}},
 };
 
 const cst_module_type cst_dropout_type = {

@@ -76,8 +76,8 @@ static cst_status flatten_make(const cst_registry *registry, cst_config section,
 }
 
 static const cst_module_example flatten_examples[] = {
-    {"{\"type\": \"flatten\"}", {3, {2, 3, 2}}},
-    {"{\"type\": \"flatten\"}", {1, {5}}},
+    {CST_JSON({"type": "flatten"}), {3, {2, 3, 2}}},
+    {CST_JSON({"type": "flatten"}), {1, {5}}},
 };
 
 const cst_module_type cst_flatten_type = {

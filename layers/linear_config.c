@@ -26,11 +26,11 @@ static cst_status linear_make(const cst_registry *registry, cst_config section, 
 }
 
 static const cst_module_example linear_examples[] = {
-    {"{\"type\": \"linear\", \"out_features\": 3}", {1, {4}}},
-    {"{\"type\": \"linear\", \"out_features\": 5, \"bias\": false}", {1, {2}}},
-    {"{\"type\": \"linear\", \"out_features\": 1}", {1, {1}}},
-    {"{\"type\": \"linear\", \"out_features\": 2}", {2, {3, 4}}},
-    {"{\"type\": \"linear\", \"out_features\": 3, \"bias\": false}", {3, {2, 1, 2}}},
+    {CST_JSON({"type": "linear", "out_features": 3}), {1, {4}}},
+    {CST_JSON({"type": "linear", "out_features": 5, "bias": false}), {1, {2}}},
+    {CST_JSON({"type": "linear", "out_features": 1}), {1, {1}}},
+    {CST_JSON({"type": "linear", "out_features": 2}), {2, {3, 4}}},
+    {CST_JSON({"type": "linear", "out_features": 3, "bias": false}), {3, {2, 1, 2}}},
 };
 
 const cst_module_type cst_linear_type = {

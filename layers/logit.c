@@ -119,8 +119,8 @@ static cst_status logit_make(const cst_registry *registry, cst_config section, c
 }
 
 static const cst_module_example logit_examples[] = {
-    {"{\"type\": \"logit\"}", {1, {5}}, .low = 0.1, .high = 0.9},
-    {"{\"type\": \"logit\", \"alpha\": 0.05}", {3, {2, 2, 3}}, .low = 0.01, .high = 0.99},
+    {CST_JSON({"type": "logit"}), {1, {5}}, .low = 0.1, .high = 0.9},
+    {CST_JSON({"type": "logit", "alpha": 0.05}), {3, {2, 2, 3}}, .low = 0.01, .high = 0.99},
 };
 
 const cst_module_type cst_logit_type = {

@@ -50,18 +50,18 @@ static cst_status global_make(const cst_registry *registry, cst_config section, 
 }
 
 static const cst_module_example avg_examples[] = {
-    {"{\"type\": \"avg_pool2d\", \"kernel\": 2}", {.rank = 3, .dim = {2, 5, 6}}},
-    {"{\"type\": \"avg_pool2d\", \"kernel\": 3, \"stride\": 2, \"padding\": 1}", {.rank = 3, .dim = {2, 5, 4}}},
-    {"{\"type\": \"avg_pool2d\", \"kernel\": 2, \"stride\": 3}", {.rank = 3, .dim = {1, 5, 6}}},
+    {CST_JSON({"type": "avg_pool2d", "kernel": 2}), {.rank = 3, .dim = {2, 5, 6}}},
+    {CST_JSON({"type": "avg_pool2d", "kernel": 3, "stride": 2, "padding": 1}), {.rank = 3, .dim = {2, 5, 4}}},
+    {CST_JSON({"type": "avg_pool2d", "kernel": 2, "stride": 3}), {.rank = 3, .dim = {1, 5, 6}}},
 };
 static const cst_module_example max_examples[] = {
-    {"{\"type\": \"max_pool2d\", \"kernel\": 2}", {.rank = 3, .dim = {2, 5, 6}}},
-    {"{\"type\": \"max_pool2d\", \"kernel\": 3, \"stride\": 2, \"padding\": 1}", {.rank = 3, .dim = {2, 5, 4}}},
-    {"{\"type\": \"max_pool2d\", \"kernel\": 2, \"stride\": 1}", {.rank = 3, .dim = {1, 4, 3}}},
+    {CST_JSON({"type": "max_pool2d", "kernel": 2}), {.rank = 3, .dim = {2, 5, 6}}},
+    {CST_JSON({"type": "max_pool2d", "kernel": 3, "stride": 2, "padding": 1}), {.rank = 3, .dim = {2, 5, 4}}},
+    {CST_JSON({"type": "max_pool2d", "kernel": 2, "stride": 1}), {.rank = 3, .dim = {1, 4, 3}}},
 };
 static const cst_module_example global_examples[] = {
-    {"{\"type\": \"global_avg_pool2d\"}", {.rank = 3, .dim = {3, 4, 5}}},
-    {"{\"type\": \"global_avg_pool2d\"}", {.rank = 3, .dim = {2, 1, 1}}},
+    {CST_JSON({"type": "global_avg_pool2d"}), {.rank = 3, .dim = {3, 4, 5}}},
+    {CST_JSON({"type": "global_avg_pool2d"}), {.rank = 3, .dim = {2, 1, 1}}},
 };
 
 const cst_module_type cst_avg_pool2d_type = {

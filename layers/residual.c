@@ -132,12 +132,19 @@ static cst_status residual_make(const cst_registry *registry, cst_config section
 }
 
 static const cst_module_example residual_examples[] = {
-    {"{\"type\": \"residual\", \"body\": {\"type\": \"tanh\"}}", {1, {3}}},
-    {"{\"type\": \"residual\", \"body\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, "
-     "{\"type\": \"linear\", \"out_features\": 4}, {\"type\": \"softplus\"}, "
-     "{\"type\": \"linear\", \"out_features\": 3}]}}",
+    {CST_JSON({"type": "residual", "body": {"type": "tanh"}}), {1, {3}}},
+    {CST_JSON({
+         "type": "residual",
+         "body": {
+             "type": "sequential",
+             "layers": [
+                 {"type": "concat_time"}, {"type": "linear", "out_features": 4}, {"type": "softplus"},
+                 {"type": "linear", "out_features": 3}
+             ]
+         }
+     }),
      {1, {3}}},
-    {"{\"type\": \"residual\", \"body\": {\"type\": \"residual\", \"body\": {\"type\": \"sigmoid\"}}}", {3, {2, 2, 1}}},
+    {CST_JSON({"type": "residual", "body": {"type": "residual", "body": {"type": "sigmoid"}}}), {3, {2, 2, 1}}},
 };
 
 const cst_module_type cst_residual_type = {

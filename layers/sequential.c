@@ -267,12 +267,23 @@ static cst_status sequential_make(const cst_registry *registry, cst_config secti
 }
 
 static const cst_module_example sequential_examples[] = {
-    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"tanh\"}]}", {1, {3}}},
-    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 5},"
-     " {\"type\": \"softplus\"}, {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 2}]}",
+    {CST_JSON({"type": "sequential", "layers": [{"type": "tanh"}]}), {1, {3}}},
+    {CST_JSON({
+         "type": "sequential",
+         "layers": [
+             {"type": "concat_time"}, {"type": "linear", "out_features": 5}, {"type": "softplus"},
+             {"type": "concat_time"}, {"type": "linear", "out_features": 2}
+         ]
+     }),
      {1, {3}}},
-    {"{\"type\": \"sequential\", \"layers\": [{\"type\": \"flatten\"}, {\"type\": \"sequential\", \"layers\": ["
-     "{\"type\": \"linear\", \"out_features\": 3}, {\"type\": \"silu\"}]}, {\"type\": \"sigmoid\"}]}",
+    {CST_JSON({
+         "type": "sequential",
+         "layers": [
+             {"type": "flatten"},
+             {"type": "sequential", "layers": [{"type": "linear", "out_features": 3}, {"type": "silu"}]},
+             {"type": "sigmoid"}
+         ]
+     }),
      {3, {2, 1, 2}}},
 };
 

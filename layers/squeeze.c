@@ -91,8 +91,8 @@ static cst_status squeeze_make(const cst_registry *registry, cst_config section,
 }
 
 static const cst_module_example squeeze_examples[] = {
-    {"{\"type\": \"squeeze\"}", {3, {1, 2, 4}}},
-    {"{\"type\": \"squeeze\"}", {3, {3, 4, 2}}},
+    {CST_JSON({"type": "squeeze"}), {3, {1, 2, 4}}},
+    {CST_JSON({"type": "squeeze"}), {3, {3, 4, 2}}},
 };
 
 const cst_module_type cst_squeeze_type = {

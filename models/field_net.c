@@ -32,7 +32,7 @@ static const cst_key field_net_keys[] = {
     {.name = "activation",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(field_net_section, activation),
-     .fallback = "{\"type\": \"tanh\"}",
+     .fallback = CST_JSON({"type": "tanh"}),
      .help = "between the layers",
      .holds = "module"},
     {.name = "kernel",
@@ -114,10 +114,10 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
 }
 
 static const cst_module_example field_net_examples[] = {
-    {"{\"type\": \"field_net\", \"hidden\": [4, 3], \"time\": \"concat_squash\"}", {1, {2}}},
-    {"{\"type\": \"field_net\", \"hidden\": [3], \"activation\": {\"type\": \"softplus\"}}", {3, {2, 3, 4}}},
-    {"{\"type\": \"field_net\", \"hidden\": [], \"time\": \"none\"}", {1, {3}}},
-    {"{\"type\": \"field_net\", \"hidden\": [2], \"time\": \"concat_squash\", \"kernel\": 1}", {3, {1, 2, 2}}},
+    {CST_JSON({"type": "field_net", "hidden": [4, 3], "time": "concat_squash"}), {1, {2}}},
+    {CST_JSON({"type": "field_net", "hidden": [3], "activation": {"type": "softplus"}}), {3, {2, 3, 4}}},
+    {CST_JSON({"type": "field_net", "hidden": [], "time": "none"}), {1, {3}}},
+    {CST_JSON({"type": "field_net", "hidden": [2], "time": "concat_squash", "kernel": 1}), {3, {1, 2, 2}}},
 };
 
 const cst_module_type cst_field_net_type = {

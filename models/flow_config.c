@@ -133,7 +133,7 @@ static const cst_module_example flow_examples[] = {
      {3, {1, 4, 4}},
      .low = 0.1,
      .high = 0.9},
-    {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\", \"alpha\": 0.1}, {\"type\": \"squeeze\"}]}",
+    {CST_JSON({"type": "flow", "layers": [{"type": "logit", "alpha": 0.1}, {"type": "squeeze"}]}),
      {3, {1, 2, 2}},
      .low = 0.1,
      .high = 0.9},

@@ -150,9 +150,9 @@ static cst_status gru_make(const cst_registry *registry, cst_config section, con
 }
 
 static const cst_module_example gru_examples[] = {
-    {"{\"type\": \"gru\", \"hidden\": 4}", {2, {5, 3}}},
-    {"{\"type\": \"gru\", \"hidden\": 3, \"output\": \"all\", \"mask\": true}", {2, {4, 2}}},
-    {"{\"type\": \"gru\", \"hidden\": 1}", {2, {1, 1}}},
+    {CST_JSON({"type": "gru", "hidden": 4}), {2, {5, 3}}},
+    {CST_JSON({"type": "gru", "hidden": 3, "output": "all", "mask": true}), {2, {4, 2}}},
+    {CST_JSON({"type": "gru", "hidden": 1}), {2, {1, 1}}},
 };
 
 const cst_module_type cst_gru_type = {

@@ -311,8 +311,10 @@ static cst_status hamiltonian_make(const cst_registry *registry, cst_config sect
 }
 
 #define NET                                                                                                            \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, {\"type\": \"tanh\"}, "      \
-    "{\"type\": \"linear\", \"out_features\": 1}]}"
+    CST_JSON({                                                                                                         \
+        "type": "sequential",                                                                                          \
+        "layers": [{"type": "linear", "out_features": 5}, {"type": "tanh"}, {"type": "linear", "out_features": 1}]     \
+    })
 static const cst_module_example hamiltonian_examples[] = {
     {"{\"type\": \"hamiltonian\", \"energy\": " NET "}", {1, {4}}},
     {"{\"type\": \"hamiltonian\", \"energy\": " NET ", \"damping\": true}", {1, {4}}},

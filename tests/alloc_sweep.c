@@ -64,6 +64,7 @@ static int set_up(void **state)
 {
     (void)state;
     alloc_data_set_up();
+    alloc_datasets_set_up();
     alloc_runs_set_up();
     return 0;
 }
@@ -72,6 +73,7 @@ static int tear_down(void **state)
 {
     (void)state;
     alloc_data_tear_down();
+    alloc_datasets_tear_down();
     alloc_runs_tear_down();
     return 0;
 }
@@ -94,6 +96,7 @@ int alloc_sweep(size_t most)
     static struct CMUnitTest tests[MOST_TESTS];
     most_runs = most;
     size_t n = add_tests(alloc_data_scenarios, tests, 0);
+    n = add_tests(alloc_dataset_scenarios, tests, n);
     n = add_tests(alloc_run_scenarios, tests, n);
     return _cmocka_run_group_tests("alloc_sweep", tests, n, set_up, tear_down);
 }

@@ -17,10 +17,12 @@ typedef struct alloc_scenario {
     void (*check)(cst_status status);
 } alloc_scenario;
 
-/* Both ended by a NULL name. Their files are made, and removed, by the functions below. */
-extern const alloc_scenario alloc_data_scenarios[], alloc_run_scenarios[];
+/* Each ended by a NULL name. Their files are made, and removed, by the functions below. */
+extern const alloc_scenario alloc_data_scenarios[], alloc_dataset_scenarios[], alloc_run_scenarios[];
 void alloc_data_set_up(void);
 void alloc_data_tear_down(void);
+void alloc_datasets_set_up(void);
+void alloc_datasets_tear_down(void);
 void alloc_runs_set_up(void);
 void alloc_runs_tear_down(void);
 

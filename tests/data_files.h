@@ -119,7 +119,8 @@ static inline void test_assert_failure(cst_status status, cst_status expected, c
 
 #define TEST_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* Load the section {"type": ..., ...} given as JSON text, in which every @ stands for the temporary folder. */
+/* Load the section {"type": ..., ...} given as JSON text, in which ' stands for " and every @ for the temporary
+ * folder. */
 static inline cst_status test_load(const char *json, uint64_t seed, cst_dataset *data, cst_error *error)
 {
     char text[4 * TEST_PATH];
@@ -128,6 +129,7 @@ static inline cst_status test_load(const char *json, uint64_t seed, cst_dataset 
         n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", *c == '@' ? TEST_PATH : 1, *c == '@' ? test_root : c);
         assert_in_range(n, 0, sizeof text - 1);
     }
+    test_double_quotes(text);
     cst_document *document = NULL;
     cst_status status = cst_document_parse("test.json", text, n, &document, error);
     if (status == CST_OK) status = cst_dataset_load(cst_document_root(document), seed, data, error);

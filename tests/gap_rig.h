@@ -13,12 +13,12 @@ enum { N = 4, T = 6, C = 3, H = 5 };
             t, c                                                                                                       \
         }                                                                                                              \
     }
-#define GRU "{\"type\": \"gru\", \"hidden\": 5"
+#define GRU "{'type': 'gru', 'hidden': 5"
 #define FIELD                                                                                                          \
-    "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", "          \
-    "\"out_features\": 4}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 5}]}, \"solver\": "          \
-    "{\"method\": \"rk4\", \"step_size\": 0.5}, \"gradient\": {\"method\": \"checkpointed\"}"
-#define ODE_RNN "{\"type\": \"ode_rnn\", \"hidden\": 5, " FIELD
+    "'field': {'type': 'sequential', 'layers': [{'type': 'concat_time'}, {'type': 'linear', "                          \
+    "'out_features': 4}, {'type': 'tanh'}, {'type': 'linear', 'out_features': 5}]}, 'solver': "                        \
+    "{'method': 'rk4', 'step_size': 0.5}, 'gradient': {'method': 'checkpointed'}"
+#define ODE_RNN "{'type': 'ode_rnn', 'hidden': 5, " FIELD
 
 extern const double gap_tolerance; /* of numbers that are made in two ways */
 

@@ -64,7 +64,7 @@ cst_document *test_parse(const char *json);
 
 /* ---- modules ------------------------------------------------------------------------------------------------- */
 
-/* Build a module from JSON text through cst_all_modules. The document is gone on return. */
+/* Build a module from JSON text, in which ' stands for ", through cst_all_modules. The document is gone on return. */
 cst_status test_module_new(const char *json, const cst_shape *x, cst_module **m, cst_error *error);
 
 /* theta (P): the initial distribution moved a little, so that no bias is 0 and no weight 1. Times ("t") hardly move. */

@@ -1,12 +1,24 @@
-/* JSON in C source without escaped quotes: JSON({"type": "tanh"}) is the string "{\"type\": \"tanh\"}".
+/* JSON in C source without escaped quotes.
  *
- * The argument is any sequence of C tokens with balanced round brackets, so it can be JSON with printf's conversions
- * inside its strings. White space between tokens becomes one space; strings, with their escapes, stay as they are.
- * Macros inside the argument are not expanded (true stays true); parameters of a macro whose body uses JSON are.
- * Write escaped strings instead where exact bytes, lines or columns count, for \u escapes and for malformed text. */
+ * A whole document: JSON({"type": "tanh"}) is the string "{\"type\": \"tanh\"}". The argument is a sequence of C tokens
+ * with balanced round brackets; it may have printf's conversions inside its strings. White space between tokens becomes
+ * at most one space; strings, with their escapes, stay as they are. Macros inside the argument are not expanded (true
+ * stays true), but parameters of a macro whose body uses JSON are.
+ *
+ * Pieces that macros or printf put together, which clang-format would break at every colon, have ' for ":
+ * "{'type': 'ode', 'field': " FIELD "}". test_parse, test_module_new, test_load and ode_rig_build take them so.
+ *
+ * Write escaped quotes where exact bytes, lines or columns count, for \u escapes and for malformed text. */
 #ifndef CST_TESTS_JSON_TEXT_H
 #define CST_TESTS_JSON_TEXT_H
 
 #define JSON(...) #__VA_ARGS__
+
+/* Put " for every ' in a text. */
+static inline void test_double_quotes(char *text)
+{
+    for (; *text; text++)
+        if (*text == '\'') *text = '"';
+}
 
 #endif

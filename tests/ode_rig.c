@@ -45,7 +45,7 @@ static cst_status build(ode_rig *r, const char *json, cst_shape x, size_t n, int
     memset(r, 0, sizeof *r);
     r->n = n;
     r->threads = threads;
-    CST_TRY(cst_document_parse("test", json, strlen(json), &r->document, &r->error));
+    r->document = test_parse(json);
     return cst_module_from_config(&cst_all_modules, cst_document_root(r->document), &x, m, &r->error);
 }
 

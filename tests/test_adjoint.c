@@ -102,8 +102,7 @@ static void gradient_converges_at_the_solvers_order(void **state)
                  {"bosh3", 3, 0.1},  {"dopri5", 5, 0.25},   {"tsit5", 5, 0.25}};
     ode_rig reference;
     assert_int_equal(ode_rig_build(&reference,
-                                   "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-13, \"atol\": 1e-13}, \"field\": " MLP
-                                   "}",
+                                   "{'type': 'ode', 'solver': {'rtol': 1e-13, 'atol': 1e-13}, 'field': " MLP "}",
                                    cst_shape_1d(3), 4, 1),
                      CST_OK);
     for (size_t i = 0; i < reference.m->n_params; i++) reference.theta[i] *= 2;
@@ -115,9 +114,9 @@ static void gradient_converges_at_the_solvers_order(void **state)
             char json[1024];
             /* An adaptive method takes steps of min_step = max_step whatever their error. */
             snprintf(json, sizeof json,
-                     "{\"type\": \"ode\", \"solver\": {\"method\": \"%s\", \"step_size\": %g, \"first_step\": %g, "
-                     "\"min_step\": %g, "
-                     "\"max_step\": %g}, \"field\": " MLP "}",
+                     "{'type': 'ode', 'solver': {'method': '%s', 'step_size': %g, 'first_step': %g, "
+                     "'min_step': %g, "
+                     "'max_step': %g}, 'field': " MLP "}",
                      cases[i].method, h, h, h, h);
             ode_rig p;
             assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
@@ -143,17 +142,17 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     (void)state;
     static const char *const profiles[] = {"torchdiffeq", "costate"};
     static const char *const methods[] = {"dopri5", "tsit5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "rk4"};
-    static const char *const norms[] = {"\"seminorm\"",
+    static const char *const norms[] = {"'seminorm'",
                                         JSON({"weights": {"z": 1, "a_z": 1, "a_theta": 1e-300, "a_t": 1e-300}})};
     for (size_t i = 0; i < 14; i++) {
         ode_rig p[2];
         for (int in_state = 0; in_state < 2; in_state++) {
             char json[1024];
             snprintf(json, sizeof json,
-                     "{\"type\": \"ode\", \"t\": [0, 0.3, 0.9, 1.7], \"output\": \"all\", \"learn_t\": true, "
-                     "\"solver\": {\"method\": \"%s\", \"profile\": \"%s\", "
-                     "\"rtol\": %s, \"atol\": %s, \"step_size\": 0.13, \"jump_t\": [0.5]}, \"gradient\": {\"norm\": "
-                     "%s}, \"field\": " MLP "}",
+                     "{'type': 'ode', 't': [0, 0.3, 0.9, 1.7], 'output': 'all', 'learn_t': true, "
+                     "'solver': {'method': '%s', 'profile': '%s', "
+                     "'rtol': %s, 'atol': %s, 'step_size': 0.13, 'jump_t': [0.5]}, 'gradient': {'norm': "
+                     "%s}, 'field': " MLP "}",
                      methods[i % 7], profiles[i / 7], exact ? "1e-6" : "1e-3", exact ? "1e-6" : "1e-3",
                      norms[in_state]);
             if (ode_rig_build(&p[in_state], json, cst_shape_1d(3), 4, 1) != CST_OK)
@@ -179,10 +178,9 @@ static void seminorm_pays_fewer_products(void **state)
 {
     (void)state;
     ode_rig p;
-    assert_int_equal(
-        ode_rig_build(&p, "{\"type\": \"ode\", \"t\": [0, 2], \"solver\": {\"max_step\": 0.1}, \"field\": " MLP "}",
-                      cst_shape_1d(3), 4, 1),
-        CST_OK);
+    assert_int_equal(ode_rig_build(&p, "{'type': 'ode', 't': [0, 2], 'solver': {'max_step': 0.1}, 'field': " MLP "}",
+                                   cst_shape_1d(3), 4, 1),
+                     CST_OK);
     ode_rig_run(&p);
     const double share = (double)p.seen.products[1] / (double)p.seen.nfe[1];
     if (!(share < 5.0 / 6 + 0.01)) fail_msg("%zu products in %zu evaluations", p.seen.products[1], p.seen.nfe[1]);
@@ -195,17 +193,15 @@ static void times_have_gradients(void **state)
 {
     (void)state;
     if (!exact) skip();
-    static const char *const variants[] = {
-        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}",
-        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}, \"gradient\": {\"norm\": \"default\"}",
-        "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11, \"profile\": \"torchdiffeq\"}"};
+    static const char *const variants[] = {"'solver': {'rtol': 1e-11, 'atol': 1e-11}",
+                                           "'solver': {'rtol': 1e-11, 'atol': 1e-11}, 'gradient': {'norm': 'default'}",
+                                           "'solver': {'rtol': 1e-11, 'atol': 1e-11, 'profile': 'torchdiffeq'}"};
     static const char *const times[] = {"[0, 0.4, 1]", "[1, 0.7, -0.5]"};
     static const char *const outputs[] = {"all", "last"};
     for (size_t i = 0; i < 12; i++) {
         ode_rig p;
         char json[1024];
-        snprintf(json, sizeof json,
-                 "{\"type\": \"ode\", \"t\": %s, \"output\": \"%s\", \"learn_t\": true, %s, \"field\": " MLP "}",
+        snprintf(json, sizeof json, "{'type': 'ode', 't': %s, 'output': '%s', 'learn_t': true, %s, 'field': " MLP "}",
                  times[i % 2], outputs[i / 2 % 2], variants[i / 4]);
         assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
         ode_rig_run(&p);
@@ -244,7 +240,7 @@ static void callback_is_a_norm(void **state)
 {
     (void)state;
     ode_rig p;
-    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
+    assert_int_equal(ode_rig_build(&p, "{'type': 'ode', 'field': " MLP "}", cst_shape_1d(3), 4, 1), CST_OK);
     ode_rig_run(&p);
     const size_t nfe = p.seen.nfe[1];
     real gtheta[128], theta[128];
@@ -287,33 +283,30 @@ static void bad_sections_are_refused(void **state)
     } cases[] = {
         {JSON({"type": "ode"}), "field"},
         {JSON({"type": "ode", "field": {"type": "linear", "out_features": 4}}), "keeps the shape"},
-        {"{\"type\": \"ode\", \"t\": [0], \"field\": " MLP "}", "at least 2 times"},
-        {"{\"type\": \"ode\", \"t\": [0, 1, 0.5], \"field\": " MLP "}", "increase or decrease"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": \"semi\"}, \"field\": " MLP "}", "semi"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"slices\": 0}}, \"field\": " MLP "}", "gradient.norm.slices"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"slices\": \"8y\"}}, \"field\": " MLP "}", "8z"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"zz\": 1}}}, "
-         "\"field\": " MLP "}",
+        {"{'type': 'ode', 't': [0], 'field': " MLP "}", "at least 2 times"},
+        {"{'type': 'ode', 't': [0, 1, 0.5], 'field': " MLP "}", "increase or decrease"},
+        {"{'type': 'ode', 'gradient': {'norm': 'semi'}, 'field': " MLP "}", "semi"},
+        {"{'type': 'ode', 'gradient': {'norm': {'slices': 0}}, 'field': " MLP "}", "gradient.norm.slices"},
+        {"{'type': 'ode', 'gradient': {'norm': {'slices': '8y'}}, 'field': " MLP "}", "8z"},
+        {"{'type': 'ode', 'gradient': {'norm': {'combine': 'max', 'weights': {'zz': 1}}}, "
+         "'field': " MLP "}",
          "zz"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"z\": -1}}}, "
-         "\"field\": " MLP "}",
+        {"{'type': 'ode', 'gradient': {'norm': {'combine': 'max', 'weights': {'z': -1}}}, "
+         "'field': " MLP "}",
          "weight"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"weights\": {}}}, \"field\": " MLP "}", "above 0"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": 3}, \"field\": " MLP "}", "gradient.norm"},
-        {"{\"type\": \"ode\", \"solver\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}",
-         "solver: expected tolerances"},
-        {"{\"type\": \"ode\", \"gradient\": {\"rtol\": 0, \"atol\": 0}, \"field\": " MLP "}",
-         "gradient: expected tolerances"},
-        {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2, \"max_step\": 1}, \"field\": " MLP "}",
+        {"{'type': 'ode', 'gradient': {'norm': {'weights': {}}}, 'field': " MLP "}", "above 0"},
+        {"{'type': 'ode', 'gradient': {'norm': 3}, 'field': " MLP "}", "gradient.norm"},
+        {"{'type': 'ode', 'solver': {'rtol': 0, 'atol': 0}, 'field': " MLP "}", "solver: expected tolerances"},
+        {"{'type': 'ode', 'gradient': {'rtol': 0, 'atol': 0}, 'field': " MLP "}", "gradient: expected tolerances"},
+        {"{'type': 'ode', 'solver': {'min_step': 2, 'max_step': 1}, 'field': " MLP "}",
          "solver: expected min_step <= max_step"},
-        {"{\"type\": \"ode\", \"solver\": {\"min_step\": 2}, \"gradient\": {\"solver\": {\"max_step\": 1}}, "
-         "\"field\": " MLP "}",
+        {"{'type': 'ode', 'solver': {'min_step': 2}, 'gradient': {'solver': {'max_step': 1}}, "
+         "'field': " MLP "}",
          "gradient: expected min_step <= max_step"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"z\": 0, \"a_z\": 0}}, \"field\": " MLP
-         "}",
+        {"{'type': 'ode', 'gradient': {'norm': {'norm': 'seminorm', 'z': 0, 'a_z': 0}}, 'field': " MLP "}",
          "gradient.norm: expected a block with a weight above 0"},
-        {"{\"type\": \"ode\", \"gradient\": {\"method\": \"interpolating\", \"norm\": {\"combine\": \"max\", "
-         "\"weights\": {\"z\": 1}}}, \"field\": " MLP "}",
+        {"{'type': 'ode', 'gradient': {'method': 'interpolating', 'norm': {'combine': 'max', "
+         "'weights': {'z': 1}}}, 'field': " MLP "}",
          "adjoint's state (a_z, a_theta, a_t)"},
         {JSON({
              "type": "ode",
@@ -321,7 +314,7 @@ static void bad_sections_are_refused(void **state)
              "field": {"type": "tanh"}
          }),
          "adjoint's state (z, a_z, a_t)"},
-        {"{\"type\": \"ode\", \"solver\": {\"metod\": \"dopri5\"}, \"field\": " MLP "}", "method"},
+        {"{'type': 'ode', 'solver': {'metod': 'dopri5'}, 'field': " MLP "}", "method"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ode_rig p;
@@ -349,15 +342,14 @@ static void failures_say_when_and_where(void **state)
     if (!strstr(p.error.message, "z[4]") || !strstr(p.error.message, "t=")) fail_msg("%s", p.error.message);
     ode_rig_clear(&p);
 
-    assert_int_equal(
-        ode_rig_build(&p,
-                      "{\"type\": \"ode\", \"solver\": {\"max_num_steps\": 2, \"max_step\": 0.1}, \"field\": " MLP "}",
-                      cst_shape_1d(3), 2, 1),
-        CST_OK);
+    assert_int_equal(ode_rig_build(&p,
+                                   "{'type': 'ode', 'solver': {'max_num_steps': 2, 'max_step': 0.1}, 'field': " MLP "}",
+                                   cst_shape_1d(3), 2, 1),
+                     CST_OK);
     assert_int_equal(ode_rig_forward(&p), CST_EMAXSTEPS);
     ode_rig_clear(&p);
 
-    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"field\": " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
+    assert_int_equal(ode_rig_build(&p, "{'type': 'ode', 'field': " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
     assert_int_equal(ode_rig_forward(&p), CST_OK);
     p.gy[1] = (real)NAN;
     assert_int_not_equal(ode_rig_backward(&p), CST_OK);
@@ -374,9 +366,8 @@ static void rows_are_named_where_there_are_any(void **state)
         ode_rig p;
         char json[1024];
         snprintf(json, sizeof json,
-                 "{\"type\": \"ode\", \"field\": " MLP
-                 ", \"gradient\": {\"method\": \"%s\", \"norm\": {\"weights\": {\"%s\": 1}}, "
-                 "\"solver\": {\"max_num_steps\": 1, \"max_step\": 0.1}}}",
+                 "{'type': 'ode', 'field': " MLP ", 'gradient': {'method': '%s', 'norm': {'weights': {'%s': 1}}, "
+                 "'solver': {'max_num_steps': 1, 'max_step': 0.1}}}",
                  methods[i % 2], blocks[i / 2]);
         assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 64, 1), CST_OK);
         assert_int_equal(ode_rig_forward(&p), CST_OK);
@@ -392,12 +383,11 @@ static void steps_do_not_depend_on_what_is_wanted(void **state)
 {
     (void)state;
     ode_rig p;
-    assert_int_equal(
-        ode_rig_build(&p,
-                      "{\"type\": \"ode\", \"field\": " MLP
-                      ", \"gradient\": {\"norm\": {\"weights\": {\"a_theta\": 1}}, \"rtol\": 1e-5, \"atol\": 1e-5}}",
-                      cst_shape_1d(3), 2, 1),
-        CST_OK);
+    assert_int_equal(ode_rig_build(&p,
+                                   "{'type': 'ode', 'field': " MLP
+                                   ", 'gradient': {'norm': {'weights': {'a_theta': 1}}, 'rtol': 1e-5, 'atol': 1e-5}}",
+                                   cst_shape_1d(3), 2, 1),
+                     CST_OK);
     ode_rig_run(&p);
     const size_t accepted = p.seen.accepted[1];
     real gx[6];
@@ -438,12 +428,12 @@ static void blocks_chain_and_nest(void **state)
     (void)state;
     if (!exact) skip();
     ode_rig p;
-    const char *json = "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-10, "
-                       "\"atol\": 1e-10}, \"field\": " MLP "}, {\"type\": \"tanh\"}, "
-                       "{\"type\": \"ode\", \"t\": [0, 0.5], \"solver\": {\"rtol\": 1e-9, \"atol\": 1e-9}, "
-                       "\"gradient\": {\"norm\": \"default\"}, \"field\": "
-                       "{\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"t\": [0, 0.3], \"solver\": "
-                       "{\"rtol\": 1e-11, \"atol\": 1e-11}, \"field\": " MLP "}]}}]}";
+    const char *json = "{'type': 'sequential', 'layers': [{'type': 'ode', 'solver': {'rtol': 1e-10, "
+                       "'atol': 1e-10}, 'field': " MLP "}, {'type': 'tanh'}, "
+                       "{'type': 'ode', 't': [0, 0.5], 'solver': {'rtol': 1e-9, 'atol': 1e-9}, "
+                       "'gradient': {'norm': 'default'}, 'field': "
+                       "{'type': 'sequential', 'layers': [{'type': 'ode', 't': [0, 0.3], 'solver': "
+                       "{'rtol': 1e-11, 'atol': 1e-11}, 'field': " MLP "}]}}]}";
     assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
     ode_rig_run(&p);
     for (size_t j = 0; j < p.m->n_params; j += 7) {

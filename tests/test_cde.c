@@ -10,9 +10,9 @@ static const bool single = sizeof(real) == sizeof(float);
 static const double tight = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
 
 #define NETWORK(out, last)                                                                                             \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 6}, {\"type\": \"softplus\"}, "  \
-    "{\"type\": \"linear\", \"out_features\": " #out "}" last "]}"
-#define TANH ", {\"type\": \"tanh\"}"
+    "{'type': 'sequential', 'layers': [{'type': 'linear', 'out_features': 6}, {'type': 'softplus'}, "                  \
+    "{'type': 'linear', 'out_features': " #out "}" last "]}"
+#define TANH ", {'type': 'tanh'}"
 
 /* `more`: further keys of the cde. Cubics have knots where the second or third derivative of X jumps: steps that end there see
  * to it that errors are those asked for. */
@@ -22,9 +22,9 @@ static cst_status build(ode_rig *r, const char *more, const char *network, const
     char json[1500];
     const bool cubic = strstr(more, "cubic") || strstr(more, "hermite");
     snprintf(json, sizeof json,
-             "{\"type\": \"cde\", \"hidden\": %zu, \"field\": %s, \"solver\": {\"rtol\": %g, \"atol\": %g%s}, "
-             "\"gradient\": {%s}%s%s}",
-             hidden, network, tight, tight, cubic ? ", \"step_t\": [1, 2, 3, 4, 5, 6, 7, 8]" : "", gradient,
+             "{'type': 'cde', 'hidden': %zu, 'field': %s, 'solver': {'rtol': %g, 'atol': %g%s}, "
+             "'gradient': {%s}%s%s}",
+             hidden, network, tight, tight, cubic ? ", 'step_t': [1, 2, 3, 4, 5, 6, 7, 8]" : "", gradient,
              *more ? ", " : "", more);
     return ode_rig_build(r, json, x, n, threads);
 }
@@ -42,8 +42,8 @@ static void assert_same(const char *what, const real *got, const real *expected,
     if (!(distance < (single ? 2e-4 : 1e-7))) fail_msg("%s: they differ by %g", what, distance);
 }
 
-static const char *const kinds[] = {"\"path\": \"linear\"", "\"path\": \"rectilinear\"", "\"path\": \"cubic\"",
-                                    "\"path\": \"hermite\""};
+static const char *const kinds[] = {"'path': 'linear'", "'path': 'rectilinear'", "'path': 'cubic'",
+                                    "'path': 'hermite'"};
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* F(z) = W z, W a turn by a quarter: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path between. */
@@ -77,21 +77,21 @@ static void every_method_stops_at_corners(void **state)
 {
     enum { N = 2, T = 6 };
     (void)state;
-    static const char *const solvers[] = {"\"method\": \"rk4\", \"step_size\": 1",
-                                          "\"method\": \"rk4\", \"step_size\": 0.7",
-                                          "\"method\": \"rk4\"",
-                                          "\"method\": \"euler\", \"step_size\": 1",
-                                          "\"method\": \"euler\", \"step_size\": 0.7, \"profile\": \"torchdiffeq\"",
-                                          "\"method\": \"rk4\", \"step_size\": 0.4, \"profile\": \"torchdiffeq\"",
-                                          "\"method\": \"midpoint\", \"profile\": \"torchdiffeq\"",
-                                          "\"method\": \"bosh3\", \"profile\": \"torchdiffeq\"",
-                                          "\"method\": \"dopri5\""};
+    static const char *const solvers[] = {"'method': 'rk4', 'step_size': 1",
+                                          "'method': 'rk4', 'step_size': 0.7",
+                                          "'method': 'rk4'",
+                                          "'method': 'euler', 'step_size': 1",
+                                          "'method': 'euler', 'step_size': 0.7, 'profile': 'torchdiffeq'",
+                                          "'method': 'rk4', 'step_size': 0.4, 'profile': 'torchdiffeq'",
+                                          "'method': 'midpoint', 'profile': 'torchdiffeq'",
+                                          "'method': 'bosh3', 'profile': 'torchdiffeq'",
+                                          "'method': 'dopri5'"};
     for (size_t k = 0; k < sizeof solvers / sizeof solvers[0]; k++) {
         ode_rig r;
         char json[600];
         snprintf(json, sizeof json,
-                 "{\"type\": \"cde\", \"hidden\": 1, \"field\": {\"type\": \"linear\", \"out_features\": 1}, "
-                 "\"solver\": {%s}}",
+                 "{'type': 'cde', 'hidden': 1, 'field': {'type': 'linear', 'out_features': 1}, "
+                 "'solver': {%s}}",
                  solvers[k]);
         if (ode_rig_build(&r, json, (cst_shape){2, {T, 1}}, N, 1) != CST_OK) fail_msg("%s", r.error.message);
         real *initial = r.theta, *f = r.theta + r.m->children[1].offset;
@@ -148,7 +148,7 @@ static void gaps_and_own_times_are_the_regular_series(void **state)
 {
     (void)state;
     ode_rig r[3];
-    const char *const more[] = {"", "", "\"times\": \"channel\""};
+    const char *const more[] = {"", "", "'times': 'channel'"};
     for (size_t i = 0; i < 3; i++) build_or_fail(&r[i], more[i], T, C, N);
     real random[N * T * C];
     test_random(7, random, N * T * C, 1);
@@ -166,7 +166,7 @@ static void indices_serve_for_times(void **state)
 {
     (void)state;
     ode_rig own, index;
-    build_or_fail(&own, "\"times\": \"channel\"", T, C, N);
+    build_or_fail(&own, "'times': 'channel'", T, C, N);
     build_or_fail(&index, "", T, C, N);
     for (size_t i = 0; i < N * T; i++) {
         own.x[i * C] = (real)(i % T) * (real)(1 + i / T) / 2 + (i % T == 3 ? (real)0.2 : 0);
@@ -186,12 +186,12 @@ static void ends_early(void **state)
 {
     enum { SHORT = 5 };
     (void)state;
-    const char *const more[] = {"\"times\": \"channel\"",
-                                "\"path\": \"linear\"",
-                                "\"times\": \"channel\", \"path\": \"hermite\"",
-                                "\"times\": \"channel\", \"path\": \"cubic\"",
-                                "\"path\": \"hermite\"",
-                                "\"path\": \"cubic\""};
+    const char *const more[] = {"'times': 'channel'",
+                                "'path': 'linear'",
+                                "'times': 'channel', 'path': 'hermite'",
+                                "'times': 'channel', 'path': 'cubic'",
+                                "'path': 'hermite'",
+                                "'path': 'cubic'"};
     for (size_t k = 0; k < 6; k++) {
         ode_rig batch, alone;
         build_or_fail(&batch, more[k], T, C, 2);
@@ -217,8 +217,8 @@ static void ends_early(void **state)
 static void one_time_is_a_point(void **state)
 {
     (void)state;
-    const char *const more[] = {"\"times\": \"channel\"", "\"times\": \"channel\", \"path\": \"cubic\"",
-                                "\"path\": \"hermite\"", "\"path\": \"cubic\", \"output\": \"all\"", ""};
+    const char *const more[] = {"'times': 'channel'", "'times': 'channel', 'path': 'cubic'", "'path': 'hermite'",
+                                "'path': 'cubic', 'output': 'all'", ""};
     for (size_t k = 0; k < 5; k++) {
         ode_rig r;
         build_or_fail(&r, more[k], T, C, 2);
@@ -285,11 +285,11 @@ static void values_have_gradients(void **state)
     if (single) skip(); /* a float's difference quotients have hardly a digit */
     for (size_t k = 0; k < N_KINDS; k++) {
         differences(kinds[k], "", kinds[k]);
-        differences(kinds[k], "\"norm\": \"default\"", "a_theta in the state");
-        differences(kinds[k], "\"method\": \"checkpointed\"", "checkpointed");
-        differences(kinds[k], "\"method\": \"interpolating\"", "interpolating");
+        differences(kinds[k], "'norm': 'default'", "a_theta in the state");
+        differences(kinds[k], "'method': 'checkpointed'", "checkpointed");
+        differences(kinds[k], "'method': 'interpolating'", "interpolating");
     }
-    differences("\"output\": \"all\"", "", "all outputs");
+    differences("'output': 'all'", "", "all outputs");
 }
 
 /* ---- where it stops, what it takes --------------------------------------------------------------------------- */
@@ -378,7 +378,7 @@ static void mistakes_are_told(void **state)
 {
     (void)state;
     ode_rig r;
-    build_or_fail(&r, "\"times\": \"channel\"", T, C, N);
+    build_or_fail(&r, "'times': 'channel'", T, C, N);
     for (size_t i = 0; i < N * T; i++) r.x[i * C] = (real)(i % T);
     r.x[(2 * T + 4) * C] = 3;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
@@ -388,7 +388,7 @@ static void mistakes_are_told(void **state)
     assert_string_equal(r.error.message, "series 2: expected a time, got 0");
     ode_rig_clear(&r);
 
-    build_or_fail(&r, "\"times\": \"channel\", \"output\": \"all\"", T, C, N);
+    build_or_fail(&r, "'times': 'channel', 'output': 'all'", T, C, N);
     for (size_t i = 0; i < N * T; i++) r.x[i * C] = (real)(i % T);
     assert_int_equal(ode_rig_forward(&r), CST_OK);
     r.x[(T + 4) * C] = (real)4.5;
@@ -403,9 +403,9 @@ static void mistakes_are_told(void **state)
         {"", NETWORK(11, TANH), "expected a network from (4) to 4 x 3 numbers, got rows of (11)", {2, {T, C}}},
         {"", NETWORK(12, TANH), "expected rows of 2 dimensions (T, C), got (9)", {1, {T}}},
         {"", NETWORK(12, TANH), "at least 2 times and a channel, got (1, 3)", {2, {1, C}}},
-        {"\"initial\": {\"type\": \"linear\", \"out_features\": 5}",
+        {"'initial': {'type': 'linear', 'out_features': 5}",
          NETWORK(12, TANH),
-         "test: initial: expected a module that gives (4), got one for (5)",
+         "test.json: initial: expected a module that gives (4), got one for (5)",
          {2, {T, C}}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

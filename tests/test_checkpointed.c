@@ -28,8 +28,8 @@ static void build(ode_rig *r, const char *t, bool learn_t, const char *solver, c
 {
     char json[JSON];
     const int n = snprintf(json, sizeof json,
-                           "{\"type\": \"ode\", \"t\": %s, \"output\": \"all\", \"learn_t\": %s, \"field\": " FIELD
-                           ", \"solver\": {%s}, \"gradient\": {%s}}",
+                           "{'type': 'ode', 't': %s, 'output': 'all', 'learn_t': %s, 'field': " FIELD
+                           ", 'solver': {%s}, 'gradient': {%s}}",
                            t, learn_t ? "true" : "false", solver, gradient);
     assert_in_range(n, 1, JSON - 1);
     if (ode_rig_build(r, json, cst_shape_1d(3), 2, 1) != CST_OK) fail_msg("%s: %s", json, r->error.message);
@@ -41,7 +41,7 @@ static void build(ode_rig *r, const char *t, bool learn_t, const char *solver, c
 /* Options under which the solver steps on the recorded times, whatever its errors, moved by `shift`. */
 static void replay_options(const ode_rig *r, const char *solver, double shift, char text[JSON])
 {
-    size_t n = (size_t)snprintf(text, JSON, "%s, \"rtol\": 1e12, \"first_step\": 1e3, \"step_t\": [", solver);
+    size_t n = (size_t)snprintf(text, JSON, "%s, 'rtol': 1e12, 'first_step': 1e3, 'step_t': [", solver);
     bool first = true;
     for (size_t i = 0; i < r->seen.n_attempts[0]; i++) {
         const cst_attempt *a = &r->seen.attempts[0][i];
@@ -59,18 +59,18 @@ typedef struct setting {
 } setting;
 
 static const setting settings[] = {
-    {"\"method\": \"dopri5\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"dopri5\"", ", \"rtol\": 1e-5, \"atol\": 1e-5", "[1.5, 1.2, -0.5]"},
-    {"\"method\": \"tsit5\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"dopri8\"", ", \"rtol\": 1e-5, \"atol\": 1e-6", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"bosh3\"", ", \"rtol\": 1e-2, \"atol\": 1e-3", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"adaptive_heun\"", ", \"rtol\": 1e-2, \"atol\": 1e-2", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"fehlberg2\"", ", \"rtol\": 1e-2, \"atol\": 1e-2", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"dopri5\", \"profile\": \"torchdiffeq\"", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"dopri5\", \"jump_t\": [0.5, 0.75]", ", \"rtol\": 1e-3, \"atol\": 1e-4", "[0, 0.35, 0.5, 1.5]"},
-    {"\"method\": \"rk4\", \"step_size\": 0.2", "", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"midpoint\", \"step_size\": 0.2", "", "[0, 0.35, 0.4, 1.5]"},
-    {"\"method\": \"euler\", \"step_size\": 0.3, \"profile\": \"torchdiffeq\"", "", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'dopri5'", ", 'rtol': 1e-3, 'atol': 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'dopri5'", ", 'rtol': 1e-5, 'atol': 1e-5", "[1.5, 1.2, -0.5]"},
+    {"'method': 'tsit5'", ", 'rtol': 1e-3, 'atol': 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'dopri8'", ", 'rtol': 1e-5, 'atol': 1e-6", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'bosh3'", ", 'rtol': 1e-2, 'atol': 1e-3", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'adaptive_heun'", ", 'rtol': 1e-2, 'atol': 1e-2", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'fehlberg2'", ", 'rtol': 1e-2, 'atol': 1e-2", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'dopri5', 'profile': 'torchdiffeq'", ", 'rtol': 1e-3, 'atol': 1e-4", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'dopri5', 'jump_t': [0.5, 0.75]", ", 'rtol': 1e-3, 'atol': 1e-4", "[0, 0.35, 0.5, 1.5]"},
+    {"'method': 'rk4', 'step_size': 0.2", "", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'midpoint', 'step_size': 0.2", "", "[0, 0.35, 0.4, 1.5]"},
+    {"'method': 'euler', 'step_size': 0.3, 'profile': 'torchdiffeq'", "", "[0, 0.35, 0.4, 1.5]"},
 };
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -82,7 +82,7 @@ static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const c
         replay_options(r, s->solver, shift, solver);
     else
         snprintf(solver, sizeof solver, "%s", s->solver);
-    build(q, t, learn_t, solver, "\"method\": \"checkpointed\"");
+    build(q, t, learn_t, solver, "'method': 'checkpointed'");
     memcpy(q->theta, r->theta, r->m->n_params * sizeof(real));
 }
 
@@ -113,7 +113,7 @@ static void gradient_is_that_of_the_steps(void **state)
         char solver[JSON];
         ode_rig r, q;
         snprintf(solver, sizeof solver, "%s%s", s->solver, s->tolerance);
-        build(&r, s->t, false, solver, "\"method\": \"checkpointed\"");
+        build(&r, s->t, false, solver, "'method': 'checkpointed'");
         ode_rig_run(&r);
         build_replay(&q, &r, s, s->t, false, 0);
         const double same = ode_rig_loss(&q) - ode_rig_loss(&r);
@@ -139,7 +139,7 @@ static void times_have_gradients_of_the_steps(void **state)
         char solver[JSON];
         ode_rig r, q;
         snprintf(solver, sizeof solver, "%s%s", s->solver, s->tolerance);
-        build(&r, s->t, true, solver, "\"method\": \"checkpointed\"");
+        build(&r, s->t, true, solver, "'method': 'checkpointed'");
         ode_rig_run(&r);
         build_replay(&q, &r, s, s->t, true, 0);
         for (size_t j = 1; j < 3; j++) compare(i, "time", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], 10);
@@ -180,25 +180,24 @@ static void checkpoints_do_not_change_bits(void **state)
 {
     (void)state;
     static const char *const solvers[] = {
-        "\"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02",
-        "\"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02, \"profile\": \"torchdiffeq\"",
-        "\"method\": \"tsit5\", \"rtol\": 1e-5, \"atol\": 1e-5, \"max_step\": 0.02, \"jump_t\": [0.333]",
-        "\"method\": \"rk4\", \"step_size\": 0.01"};
+        "'rtol': 1e-5, 'atol': 1e-5, 'max_step': 0.02",
+        "'rtol': 1e-5, 'atol': 1e-5, 'max_step': 0.02, 'profile': 'torchdiffeq'",
+        "'method': 'tsit5', 'rtol': 1e-5, 'atol': 1e-5, 'max_step': 0.02, 'jump_t': [0.333]",
+        "'method': 'rk4', 'step_size': 0.01"};
     for (size_t i = 0; i < 4; i++) {
         static const char *const few[] = {"2", "3", "7", "64"};
-        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"kept_steps\": 1000";
+        const char *t = "[0, 0.355, 0.36, 2]", *many = "'method': 'checkpointed', 'kept_steps': 1000";
         for (size_t j = 0; j < 4; j++) {
             char gradient[200];
-            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"kept_steps\": %s", few[j]);
+            snprintf(gradient, sizeof gradient, "'method': 'checkpointed', 'kept_steps': %s", few[j]);
             same_gradient(t, solvers[i], many, gradient, true);
-            snprintf(gradient, sizeof gradient,
-                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": %s", few[j]);
+            snprintf(gradient, sizeof gradient, "'method': 'checkpointed', 'store': 'stages', 'kept_steps': %s",
+                     few[j]);
             same_gradient(t, solvers[i], many, gradient, false);
-            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"kept_steps\": %s", few[j]);
-            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"kept_steps\": 1000", gradient, true);
+            snprintf(gradient, sizeof gradient, "'method': 'interpolating', 'kept_steps': %s", few[j]);
+            same_gradient(t, solvers[i], "'method': 'interpolating', 'kept_steps': 1000", gradient, true);
         }
-        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 1000",
-                      false);
+        same_gradient(t, solvers[i], many, "'method': 'checkpointed', 'store': 'stages', 'kept_steps': 1000", false);
     }
 }
 
@@ -207,13 +206,12 @@ static void evaluations_are_counted(void **state)
 {
     (void)state;
     ode_rig r;
-    build(&r, "[0, 1]", false, "\"rtol\": 1e-4, \"atol\": 1e-4", "\"method\": \"checkpointed\"");
+    build(&r, "[0, 1]", false, "'rtol': 1e-4, 'atol': 1e-4", "'method': 'checkpointed'");
     ode_rig_run(&r);
     assert_int_equal(r.seen.nfe[1], 6 * r.seen.accepted[0]);
     assert_int_equal(r.seen.accepted[1], r.seen.accepted[0]);
     ode_rig_clear(&r);
-    build(&r, "[0, 1]", false, "\"rtol\": 1e-4, \"atol\": 1e-4, \"profile\": \"torchdiffeq\"",
-          "\"method\": \"checkpointed\"");
+    build(&r, "[0, 1]", false, "'rtol': 1e-4, 'atol': 1e-4, 'profile': 'torchdiffeq'", "'method': 'checkpointed'");
     ode_rig_run(&r);
     assert_int_equal(r.seen.nfe[1], 6 * r.seen.accepted[0] + 1);
     ode_rig_clear(&r);
@@ -226,15 +224,15 @@ static void solving_methods_approach_it(void **state)
     (void)state;
     if (!exact) skip();
     static const char *const methods[] = {"backsolve", "interpolating"};
-    static const char *const norms[] = {"\"seminorm\"", "\"default\"", JSON({"norm": "seminorm", "a_z": 2})};
+    static const char *const norms[] = {"'seminorm'", "'default'", JSON({"norm": "seminorm", "a_z": 2})};
     for (size_t i = 0; i < 6; i++) {
         double distance[2];
         for (int tight = 0; tight < 2; tight++) {
-            const char *solver = tight ? "\"rtol\": 1e-10, \"atol\": 1e-10" : "\"rtol\": 1e-5, \"atol\": 1e-5";
+            const char *solver = tight ? "'rtol': 1e-10, 'atol': 1e-10" : "'rtol': 1e-5, 'atol': 1e-5";
             char gradient[200];
             ode_rig a, b;
-            snprintf(gradient, sizeof gradient, "\"method\": \"%s\", \"norm\": %s", methods[i % 2], norms[i / 2]);
-            build(&a, "[0, 0.3, 0.9, 1.5]", false, solver, "\"method\": \"checkpointed\"");
+            snprintf(gradient, sizeof gradient, "'method': '%s', 'norm': %s", methods[i % 2], norms[i / 2]);
+            build(&a, "[0, 0.3, 0.9, 1.5]", false, solver, "'method': 'checkpointed'");
             build(&b, "[0, 0.3, 0.9, 1.5]", false, solver, gradient);
             ode_rig_run(&a);
             ode_rig_run(&b);
@@ -255,9 +253,9 @@ static void interpolating_has_the_same_times(void **state)
     for (size_t i = 0; i < 2; i++) {
         char solver[200];
         ode_rig a, b;
-        snprintf(solver, sizeof solver, "\"rtol\": 1e-10, \"atol\": 1e-10, \"profile\": \"%s\"", profiles[i]);
-        build(&a, "[0, 0.3, 0.9, 1.5]", true, solver, "\"method\": \"backsolve\"");
-        build(&b, "[0, 0.3, 0.9, 1.5]", true, solver, "\"method\": \"interpolating\"");
+        snprintf(solver, sizeof solver, "'rtol': 1e-10, 'atol': 1e-10, 'profile': '%s'", profiles[i]);
+        build(&a, "[0, 0.3, 0.9, 1.5]", true, solver, "'method': 'backsolve'");
+        build(&b, "[0, 0.3, 0.9, 1.5]", true, solver, "'method': 'interpolating'");
         ode_rig_run(&a);
         ode_rig_run(&b);
         test_assert_close("gradient of times and parameters", b.gtheta, a.gtheta, a.m->n_params, 1e-7);
@@ -276,8 +274,8 @@ static void what_cannot_be_made_again_is_refused(void **state)
         ode_rig r;
         char json[1024], message[200];
         snprintf(json, sizeof json,
-                 "{\"type\": \"ode\", \"field\": " FIELD ", \"solver\": {\"method\": \"adaptive_heun\", \"profile\": "
-                 "\"torchdiffeq\"}, \"gradient\": {\"method\": \"%s\"}}",
+                 "{'type': 'ode', 'field': " FIELD ", 'solver': {'method': 'adaptive_heun', 'profile': "
+                 "'torchdiffeq'}, 'gradient': {'method': '%s'}}",
                  methods[i]);
         snprintf(message, sizeof message, "gradient method %s does not go back over steps of adaptive_heun",
                  methods[i]);

@@ -9,16 +9,16 @@
 
 #ifdef CST_DOUBLE
 static const bool exact = true;
-#define TIGHT "\"solver\": {\"rtol\": 1e-11, \"atol\": 1e-11}"
+#define TIGHT "'solver': {'rtol': 1e-11, 'atol': 1e-11}"
 #else
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
-#define TIGHT "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
+#define TIGHT "'solver': {'rtol': 1e-5, 'atol': 1e-5}"
 #endif
 
 #define NETWORK(hidden, d)                                                                                             \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_squash_linear\", \"out_features\": " hidden           \
-    "}, {\"type\": \"tanh\"}, {\"type\": \"concat_squash_linear\", \"out_features\": " d "}]}"
-#define CNF(keys) "{\"type\": \"cnf\", " keys ", \"field\": " NETWORK("8", "3") "}"
+    "{'type': 'sequential', 'layers': [{'type': 'concat_squash_linear', 'out_features': " hidden                       \
+    "}, {'type': 'tanh'}, {'type': 'concat_squash_linear', 'out_features': " d "}]}"
+#define CNF(keys) "{'type': 'cnf', " keys ", 'field': " NETWORK("8", "3") "}"
 
 enum { D = 3, N = 4, MAX_PARAMS = 8192 };
 
@@ -236,16 +236,15 @@ static void mean_of_many_solves_is_exact(void **state)
 {
     (void)state;
     enum { DRAWS = 400 };
-    static const char *const noises[] = {"\"noise\": \"rademacher\", ", "\"noise\": \"normal\", "};
+    static const char *const noises[] = {"'noise': 'rademacher', ", "'noise': 'normal', "};
     ode_rig sum;
-    assert_int_equal(
-        ode_rig_build(&sum, CNF("\"divergence\": \"exact\", \"jacobian\": 1, " TIGHT), cst_shape_1d(D), N, 1), CST_OK);
+    assert_int_equal(ode_rig_build(&sum, CNF("'divergence': 'exact', 'jacobian': 1, " TIGHT), cst_shape_1d(D), N, 1),
+                     CST_OK);
     for (size_t i = 0; i < sum.m->n_params; i++) sum.theta[i] *= 3;
     ode_rig_run(&sum);
     for (size_t k = 0; k < 2; k++) {
         char json[1024];
-        snprintf(json, sizeof json, "{\"type\": \"cnf\", %s\"jacobian\": 1, \"field\": " NETWORK("8", "3") "}",
-                 noises[k]);
+        snprintf(json, sizeof json, "{'type': 'cnf', %s'jacobian': 1, 'field': " NETWORK("8", "3") "}", noises[k]);
         ode_rig r;
         assert_int_equal(ode_rig_build(&r, json, cst_shape_1d(D), N, 1), CST_OK);
         memcpy(r.theta, sum.theta, r.m->n_params * sizeof(real));
@@ -304,7 +303,7 @@ static void back_again(void **state)
 {
     (void)state;
     ode_rig r;
-    assert_int_equal(ode_rig_build(&r, CNF("\"t\": [0.2, 1], \"kinetic\": 1, " TIGHT), cst_shape_1d(D), N, 1), CST_OK);
+    assert_int_equal(ode_rig_build(&r, CNF("'t': [0.2, 1], 'kinetic': 1, " TIGHT), cst_shape_1d(D), N, 1), CST_OK);
     const cst_call call = {.n = N, .threads = 1, .rng = 5, .theta = r.theta, .work = r.work, .error = &r.error};
     test_assert_ok("there", cst_module_forward(r.m, &call, r.x, r.y, r.cache), &r.error);
     real z[N * D], x[N * (D + 2)], expected[N * (D + 2)];
@@ -324,11 +323,11 @@ static void evaluation_is_another_solve(void **state)
     (void)state;
     ode_rig r, sum;
     assert_int_equal(ode_rig_build(&r,
-                                   CNF("\"solver\": {\"rtol\": 1e-2, \"atol\": 1e-2}, \"evaluation\": {\"rtol\": 1e-5, "
-                                       "\"atol\": 1e-5, \"divergence\": \"exact\"}"),
+                                   CNF("'solver': {'rtol': 1e-2, 'atol': 1e-2}, 'evaluation': {'rtol': 1e-5, "
+                                       "'atol': 1e-5, 'divergence': 'exact'}"),
                                    cst_shape_1d(D), N, 1),
                      CST_OK);
-    assert_int_equal(ode_rig_build(&sum, CNF("\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}, \"divergence\": \"exact\""),
+    assert_int_equal(ode_rig_build(&sum, CNF("'solver': {'rtol': 1e-5, 'atol': 1e-5}, 'divergence': 'exact'"),
                                    cst_shape_1d(D), N, 1),
                      CST_OK);
     ode_rig_run(&r); /* the rig's calls are of evaluation mode */
@@ -356,11 +355,11 @@ static void weights_are_in_both_norms(void **state)
 {
     (void)state;
     static const char *const sections[] = {
-        CNF("\"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4}"),
-        CNF("\"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4}, \"integrals\": {\"logp\": 0}, \"gradient\": {\"norm\": "
-            "{\"norm\": \"seminorm\", \"logp\": 0}}"),
-        CNF("\"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4}, \"integrals\": {\"logp\": 0}, \"gradient\": {\"norm\": "
-            "{\"weights\": {\"z\": 1, \"a_z\": 1, \"a_logp\": 1}}}"),
+        CNF("'solver': {'rtol': 1e-4, 'atol': 1e-4}"),
+        CNF("'solver': {'rtol': 1e-4, 'atol': 1e-4}, 'integrals': {'logp': 0}, 'gradient': {'norm': "
+            "{'norm': 'seminorm', 'logp': 0}}"),
+        CNF("'solver': {'rtol': 1e-4, 'atol': 1e-4}, 'integrals': {'logp': 0}, 'gradient': {'norm': "
+            "{'weights': {'z': 1, 'a_z': 1, 'a_logp': 1}}}"),
     };
     size_t nfe[3][2];
     for (size_t i = 0; i < 3; i++) {
@@ -380,7 +379,7 @@ static void weights_are_in_both_norms(void **state)
 static void bad_sections_are_refused(void **state)
 {
     (void)state;
-#define LAYERS(layers) "{\"type\": \"cnf\", \"field\": {\"type\": \"sequential\", \"layers\": [" layers "]}}"
+#define LAYERS(layers) "{'type': 'cnf', 'field': {'type': 'sequential', 'layers': [" layers "]}}"
     static const struct {
         const char *json, *message;
     } cases[] = {
@@ -388,17 +387,17 @@ static void bad_sections_are_refused(void **state)
         {LAYERS(JSON({"type": "linear", "out_features": 2})), "keeps the shape of its state, got (3) -> (2)"},
         {LAYERS(JSON({"type": "dropout"})), "dropout has no jvp: not usable in a cnf field"},
         {LAYERS(JSON({"type": "ode", "field": {"type": "tanh"}})), "ode has no jvp: not usable in a cnf field"},
-        {CNF("\"t\": [0, 1, 2]"), "t: expected two times, got 3"},
-        {CNF("\"t\": [1, 1]"), "increase or decrease"},
-        {CNF("\"divergence\": \"trace\""), "divergence"},
-        {CNF("\"noise\": \"uniform\""), "noise"},
-        {CNF("\"kinetic\": -1"), "kinetic"},
-        {CNF("\"integrals\": {\"logp\": -1}"), "integrals.logp"},
-        {CNF("\"integrals\": {\"log\": 1}"), "logp"},
-        {CNF("\"evaluation\": {\"rtol\": 0, \"atol\": 0}"), "evaluation: expected tolerances"},
-        {CNF("\"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"kinetic\": 0}}"),
+        {CNF("'t': [0, 1, 2]"), "t: expected two times, got 3"},
+        {CNF("'t': [1, 1]"), "increase or decrease"},
+        {CNF("'divergence': 'trace'"), "divergence"},
+        {CNF("'noise': 'uniform'"), "noise"},
+        {CNF("'kinetic': -1"), "kinetic"},
+        {CNF("'integrals': {'logp': -1}"), "integrals.logp"},
+        {CNF("'integrals': {'log': 1}"), "logp"},
+        {CNF("'evaluation': {'rtol': 0, 'atol': 0}"), "evaluation: expected tolerances"},
+        {CNF("'gradient': {'norm': {'norm': 'seminorm', 'kinetic': 0}}"),
          "expected a block (z, a_z, a_theta, a_t, logp, a_logp), got \"kinetic\""},
-        {CNF("\"gradient\": {\"norm\": {\"weights\": {\"a_logp\": 1}}}"), "weight above 0"},
+        {CNF("'gradient': {'norm': {'weights': {'a_logp': 1}}}"), "weight above 0"},
         {JSON({"type": "ode", "field": {"type": "tanh"}, "gradient": {"norm": {"weights": {"logp": 1}}}}),
          "expected a block (z, a_z, a_theta, a_t), got \"logp\""},
     };

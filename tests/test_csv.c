@@ -188,8 +188,14 @@ static void test_classification(void **state)
     cst_dataset data;
     write_text("train.csv", FLOWERS);
     write_text("test.csv", "id,length,species,width\r\n9,1e1,setosa,-7\r\n\r\n");
-    test_load_ok("{\"type\": \"csv\", \"train\": \"@/train.csv\", \"test\": \"@/test.csv\", \"target\": \"species\", "
-                 "\"ignore\": [\"id\"], \"batch_size\": 3}",
+    test_load_ok(JSON({
+                     "type": "csv",
+                     "train": "@/train.csv",
+                     "test": "@/test.csv",
+                     "target": "species",
+                     "ignore": ["id"],
+                     "batch_size": 3
+                 }),
                  0, &data);
     assert_int_equal(data.n_classes, 3);
     assert_int_equal(data.n_targets, 0);
@@ -206,8 +212,14 @@ static void test_classification(void **state)
     test_assert_near("mean", data.mean[0], 5.5, 1e-12);
     test_assert_near("deviation", data.deviation[1], sqrt(0.5), 1e-12);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"csv\", \"train\": \"@/train.csv\", \"target\": [\"species\"], \"test_size\": 1, "
-                 "\"validation_size\": 1, \"normalize\": false}",
+    test_load_ok(JSON({
+                     "type": "csv",
+                     "train": "@/train.csv",
+                     "target": ["species"],
+                     "test_size": 1,
+                     "validation_size": 1,
+                     "normalize": false
+                 }),
                  0, &data);
     assert_int_equal(data.train.n, 2);
     assert_int_equal(data.test.n, 1);
@@ -223,17 +235,22 @@ static void test_regression(void **state)
     cst_dataset data;
     write_text("train.csv", "1;2;3;4\n5;6;7;8\n");
     test_load_ok(
-        "{\"type\": \"csv\", \"train\": \"@/train.csv\", \"task\": \"regression\", \"target\": [\"4\", \"2\"], "
-        "\"separator\": \";\"}",
-        0, &data);
+        JSON({"type": "csv", "train": "@/train.csv", "task": "regression", "target": ["4", "2"], "separator": ";"}), 0,
+        &data);
     assert_int_equal(data.n_classes, 0);
     assert_int_equal(data.n_targets, 2);
     assert_null(data.train.labels);
     assert_memory_equal(data.train.values, ((real[]){1, 3, 5, 7}), 4 * sizeof(real));
     assert_memory_equal(data.train.targets, ((real[]){4, 2, 8, 6}), 4 * sizeof(real)); /* the config's order */
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"csv\", \"train\": \"@/train.csv\", \"task\": \"regression\", \"target\": \"4\", "
-                 "\"separator\": \";\", \"header\": \"yes\"}",
+    test_load_ok(JSON({
+                     "type": "csv",
+                     "train": "@/train.csv",
+                     "task": "regression",
+                     "target": "4",
+                     "separator": ";",
+                     "header": "yes"
+                 }),
                  0, &data); /* the first line's names look like numbers */
     assert_int_equal(data.train.n, 1);
     assert_true(data.train.targets[0] == 8);
@@ -259,8 +276,7 @@ static void test_header(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char json[400];
         write_text("header.csv", cases[i].text);
-        snprintf(json, sizeof json,
-                 "{\"type\": \"csv\", \"train\": \"@/header.csv\", \"target\": \"%s\", \"header\": \"%s\"}",
+        snprintf(json, sizeof json, JSON({"type": "csv", "train": "@/header.csv", "target": "%s", "header": "%s"}),
                  cases[i].target, cases[i].header);
         cst_error error = {0};
         const cst_status status = test_load(json, 0, &data, &error);
@@ -282,13 +298,13 @@ static void test_many_classes(void **state)
     cst_text_puts(&text, "x,y\n");
     for (int i = 0; i < ROWS; i++) cst_text_printf(&text, "%d,c%03d\n", i, 7 * i % CLASSES);
     write_text("train.csv", text.data);
-    test_load_ok("{\"type\": \"csv\", \"train\": \"@/train.csv\", \"target\": \"y\"}", 0, &data);
+    test_load_ok(JSON({"type": "csv", "train": "@/train.csv", "target": "y"}), 0, &data);
     assert_int_equal(data.n_classes, CLASSES);
     for (int i = 0; i < ROWS; i++) assert_int_equal(data.train.labels[i], 7 * i % CLASSES);
     cst_dataset_clear(&data);
     for (int i = 0; i < 1 << 16; i++) cst_text_printf(&text, "%d,d%d\n", i, i);
     write_text("train.csv", text.data);
-    test_load_fails("{\"type\": \"csv\", \"train\": \"@/train.csv\", \"target\": \"y\"}", CST_EFORMAT,
+    test_load_fails(JSON({"type": "csv", "train": "@/train.csv", "target": "y"}), CST_EFORMAT,
                     TEST_WORDS("/train.csv: line 66538: expected at most 65536 classes", "\"task\": \"regression\""));
     free(text.data);
 }
@@ -298,7 +314,7 @@ static void test_many_classes(void **state)
 static void set_fails(const char *more, cst_status expected, const char *const *words)
 {
     char json[600];
-    snprintf(json, sizeof json, "{\"type\": \"csv\", \"train\": \"@/a.csv\", %s}", more);
+    snprintf(json, sizeof json, "{'type': 'csv', 'train': '@/a.csv', %s}", more);
     test_load_fails(json, expected, words);
 }
 
@@ -308,12 +324,12 @@ static void table_fails(const char *text, const char *more, const char *const *w
     set_fails(more, CST_EFORMAT, words);
 }
 
-#define SPECIES "\"target\": \"species\""
+#define SPECIES "'target': 'species'"
 
 static void test_fields_that_are_wrong(void **state)
 {
     (void)state;
-    const char *y = "\"target\": \"y\"", *regression = "\"target\": \"y\", \"task\": \"regression\"";
+    const char *y = "'target': 'y'", *regression = "'target': 'y', 'task': 'regression'";
     table_fails("width,y\n1,a\nx,b\n", y, TEST_WORDS("/a.csv: line 3, column \"width\": expected a number, got \"x\""));
     table_fails("width,y\n,a\n", y, TEST_WORDS("line 2, column \"width\": expected a number, got \"\""));
     table_fails("width,y\n1,\n", y, TEST_WORDS("line 2, column \"y\": expected the name of a class, got \"\""));
@@ -325,7 +341,7 @@ static void test_fields_that_are_wrong(void **state)
     table_fails("width,y\n1,nan\n", regression, TEST_WORDS("line 2, column \"y\": expected a number, got \"nan\""));
     table_fails("y,w\n1,aaaaaaaaaabbbbbbbbbbccccccccccdddddddddde\n", y,
                 TEST_WORDS("got \"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd...\""));
-    table_fails("1,2\n3,x\n", "\"target\": \"1\"", TEST_WORDS("line 2, column \"2\": expected a number, got \"x\""));
+    table_fails("1,2\n3,x\n", "'target': '1'", TEST_WORDS("line 2, column \"2\": expected a number, got \"x\""));
 #ifndef CST_DOUBLE
     table_fails("width,y\n1e300,a\n", y, TEST_WORDS("expected a number in the range of a float, got \"1e300\""));
 #endif
@@ -339,7 +355,7 @@ static void test_tables_that_are_wrong(void **state)
     table_fails("a,b,a\n1,2,3\n", SPECIES, TEST_WORDS("line 1: expected a name for each column, found \"a\" twice"));
     table_fails("a,species\n1\n", SPECIES, TEST_WORDS("line 2: expected 2 fields"));
     write_text("a.csv", FLOWERS);
-    const char *test = SPECIES ", \"test\": \"@/b.csv\"";
+    const char *test = SPECIES ", 'test': '@/b.csv'";
     write_text("b.csv", "id,length,species,height\n1,2,setosa,3\n");
     set_fails(test, CST_EFORMAT,
               TEST_WORDS("/b.csv: line 1, column \"width\": expected this name, as in", "/a.csv, got \"height\""));
@@ -357,35 +373,34 @@ static void test_configs_that_are_wrong(void **state)
 {
     (void)state;
     write_text("a.csv", FLOWERS);
-    set_fails("\"batch_size\": 3", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"target\": expected"));
+    set_fails("'batch_size': 3", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"target\": expected"));
     set_fails(
-        "\"target\": \"specie\"", CST_ECONFIG,
+        "'target': 'specie'", CST_ECONFIG,
         TEST_WORDS("test.json: target: expected a column of the table (the nearest is \"species\"), got \"specie\""));
-    set_fails("\"target\": 3", CST_ECONFIG, TEST_WORDS("target: expected the name of a column, got 3"));
-    set_fails("\"target\": []", CST_ECONFIG, TEST_WORDS("target: expected the name of a column, got []"));
-    set_fails("\"target\": [\"species\", 1]", CST_ECONFIG, TEST_WORDS("target: expected one column", "got 2"));
-    set_fails("\"task\": \"regression\", \"target\": [\"width\", 1]", CST_ECONFIG,
+    set_fails("'target': 3", CST_ECONFIG, TEST_WORDS("target: expected the name of a column, got 3"));
+    set_fails("'target': []", CST_ECONFIG, TEST_WORDS("target: expected the name of a column, got []"));
+    set_fails("'target': ['species', 1]", CST_ECONFIG, TEST_WORDS("target: expected one column", "got 2"));
+    set_fails("'task': 'regression', 'target': ['width', 1]", CST_ECONFIG,
               TEST_WORDS("target[1]: expected the name of a column, got 1"));
-    set_fails("\"task\": \"regression\", \"target\": [\"width\", \"width\"]", CST_ECONFIG,
+    set_fails("'task': 'regression', 'target': ['width', 'width']", CST_ECONFIG,
               TEST_WORDS("target[1]: this column has been named before"));
-    set_fails(SPECIES ", \"ignore\": [\"id\", \"species\"]", CST_ECONFIG,
-              TEST_WORDS("ignore[1]: this column has been"));
-    set_fails(SPECIES ", \"ignore\": \"id\"", CST_ECONFIG, TEST_WORDS("ignore: expected a list"));
-    set_fails(SPECIES ", \"ignore\": [\"ID\"]", CST_ECONFIG, TEST_WORDS("ignore[0]: expected a column", "\"id\""));
-    set_fails(SPECIES ", \"ignore\": [\"id\", \"length\", \"width\"]", CST_ECONFIG,
+    set_fails(SPECIES ", 'ignore': ['id', 'species']", CST_ECONFIG, TEST_WORDS("ignore[1]: this column has been"));
+    set_fails(SPECIES ", 'ignore': 'id'", CST_ECONFIG, TEST_WORDS("ignore: expected a list"));
+    set_fails(SPECIES ", 'ignore': ['ID']", CST_ECONFIG, TEST_WORDS("ignore[0]: expected a column", "\"id\""));
+    set_fails(SPECIES ", 'ignore': ['id', 'length', 'width']", CST_ECONFIG,
               TEST_WORDS("test.json", "expected a table with a column beside those named here"));
-    set_fails(SPECIES ", \"header\": \"no\"", CST_ECONFIG,
+    set_fails(SPECIES ", 'header': 'no'", CST_ECONFIG,
               TEST_WORDS("target: expected a column of a table without a header, \"1\" to \"4\", got \"species\""));
-    set_fails(SPECIES ", \"task\": \"ranking\"", CST_ECONFIG, TEST_WORDS("task: expected one of \"classification\""));
-    set_fails(SPECIES ", \"header\": true", CST_ECONFIG, TEST_WORDS("header: expected one of \"auto\""));
+    set_fails(SPECIES ", 'task': 'ranking'", CST_ECONFIG, TEST_WORDS("task: expected one of \"classification\""));
+    set_fails(SPECIES ", 'header': true", CST_ECONFIG, TEST_WORDS("header: expected one of \"auto\""));
     static const char *const separators[] = {"", ",,", "5", "\\\"", "\\n", "\xc3\xa4"};
     for (size_t i = 0; i < sizeof separators / sizeof separators[0]; i++) {
         char more[100];
-        snprintf(more, sizeof more, SPECIES ", \"separator\": \"%s\"", separators[i]);
+        snprintf(more, sizeof more, SPECIES ", 'separator': '%s'", separators[i]);
         set_fails(more, CST_ECONFIG, TEST_WORDS("separator: expected a character that no number has"));
     }
-    set_fails(SPECIES ", \"test\": \"@/none.csv\"", CST_EIO, TEST_WORDS("test.json", "no data found", "/none.csv"));
-    set_fails(SPECIES ", \"test_size\": 4", CST_ECONFIG, TEST_WORDS("test_size: expected at most 3"));
+    set_fails(SPECIES ", 'test': '@/none.csv'", CST_EIO, TEST_WORDS("test.json", "no data found", "/none.csv"));
+    set_fails(SPECIES ", 'test_size': 4", CST_ECONFIG, TEST_WORDS("test_size: expected at most 3"));
 }
 
 /* ---- damage -------------------------------------------------------------------------------------------------- */
@@ -396,9 +411,8 @@ static void check_damaged(const char *text, size_t size)
     cst_dataset data;
     cst_error error = {0};
     test_write("damaged.csv", text, size);
-    const cst_status status =
-        test_load("{\"type\": \"csv\", \"train\": \"@/damaged.csv\", \"target\": \"species\", \"ignore\": [\"id\"]}", 0,
-                  &data, &error);
+    const cst_status status = test_load(
+        JSON({"type": "csv", "train": "@/damaged.csv", "target": "species", "ignore": ["id"]}), 0, &data, &error);
     if (status == CST_OK) {
         assert_in_range(data.train.n, 1, 5);
         cst_dataset_clear(&data);

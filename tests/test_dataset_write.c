@@ -54,7 +54,7 @@ static void read_back(const cst_dataset *data, const char *json, bool trajectori
     cst_dataset_clear(&read);
 }
 
-#define X_Y(part) "\"" part "_x\": \"" part "_x.npy\", \"" part "_y\": \"" part "_y.npy\""
+#define X_Y(part) "'" part "_x': '" part "_x.npy', '" part "_y': '" part "_y.npy'"
 
 static void test_labels(void **state)
 {
@@ -75,8 +75,7 @@ static void test_labels(void **state)
                      "test_x.npy f4 (5, 3)\ntest_y.npy i4 (5)\n"
                    : "train_x.npy f8 (9, 3)\ntrain_y.npy i4 (9)\nvalidation_x.npy f8 (4, 3)\nvalidation_y.npy i4 (4)\n"
                      "test_x.npy f8 (5, 3)\ntest_y.npy i4 (5)\n");
-    read_back(&data,
-              "{\"type\": \"npy\", \"path\": \"@/circles\", " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
+    read_back(&data, "{'type': 'npy', 'path': '@/circles', " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
               false);
     cst_dataset_clear(&data);
 }
@@ -98,10 +97,10 @@ static void test_images(void **state)
     write_data(&data, "images",
                "train_x.npy u1 (6, 3, 32, 32)\ntrain_y.npy i4 (6)\nvalidation_x.npy u1 (3, 3, 32, 32)\n"
                "validation_y.npy i4 (3)\ntest_x.npy u1 (1, 3, 32, 32)\ntest_y.npy i4 (1)\n");
-    read_back(&data,
-              "{\"type\": \"npy\", \"path\": \"@/images\", \"classes\": 10, " X_Y("train") ", " X_Y(
-                  "validation") ", " X_Y("test") "}",
-              false);
+    read_back(
+        &data,
+        "{'type': 'npy', 'path': '@/images', 'classes': 10, " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
+        false);
     cst_dataset_clear(&data);
 }
 
@@ -119,8 +118,7 @@ static void test_trajectories(void **state)
             : "train_x.npy f8 (30, 4)\ntrain_y.npy f8 (30, 16)\ntrain_trajectories.npy f8 (10, 6, 4)\n"
               "validation_x.npy f8 (6, 4)\nvalidation_y.npy f8 (6, 16)\nvalidation_trajectories.npy f8 (2, 6, 4)\n"
               "test_x.npy f8 (12, 4)\ntest_y.npy f8 (12, 16)\ntest_trajectories.npy f8 (4, 6, 4)\n");
-    read_back(&data,
-              "{\"type\": \"npy\", \"path\": \"@/pendulum\", " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
+    read_back(&data, "{'type': 'npy', 'path': '@/pendulum', " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
               false);
     read_back(&data, JSON({
         "type": "trajectories",

@@ -280,29 +280,29 @@ static void test_seeds_and_sizes(void **state)
 static void fails(const char *keys, const char *const *words)
 {
     char json[400];
-    snprintf(json, sizeof json, "{\"type\": \"double_pendulum\", %s}", keys);
+    snprintf(json, sizeof json, "{'type': 'double_pendulum', %s}", keys);
     test_load_fails(json, CST_ECONFIG, words);
 }
 
 static void test_mistakes(void **state)
 {
     (void)state;
-    fails("\"window\": 33", TEST_WORDS("test.json: window: expected at most 32, the points of a trajectory, got 33"));
-    fails("\"window\": 1", TEST_WORDS("test.json: window: expected an integer from 2"));
-    fails("\"dt\": 0", TEST_WORDS("test.json: dt: expected"));
-    fails("\"trajectories\": 1", TEST_WORDS("test.json: trajectories: expected an integer from 2"));
-    fails("\"points\": 1", TEST_WORDS("test.json: points: expected an integer from 2"));
-    fails("\"torques\": []", TEST_WORDS("test.json: torques: expected at least one torque, got []"));
-    fails("\"torques\": [[0, 0], [1]]",
+    fails("'window': 33", TEST_WORDS("test.json: window: expected at most 32, the points of a trajectory, got 33"));
+    fails("'window': 1", TEST_WORDS("test.json: window: expected an integer from 2"));
+    fails("'dt': 0", TEST_WORDS("test.json: dt: expected"));
+    fails("'trajectories': 1", TEST_WORDS("test.json: trajectories: expected an integer from 2"));
+    fails("'points': 1", TEST_WORDS("test.json: points: expected an integer from 2"));
+    fails("'torques': []", TEST_WORDS("test.json: torques: expected at least one torque, got []"));
+    fails("'torques': [[0, 0], [1]]",
           TEST_WORDS("test.json: torques[1]: expected a list of 2 numbers in the range of " CST_REAL_NAME ", got [1]"));
-    fails("\"torques\": [0]",
+    fails("'torques': [0]",
           TEST_WORDS("test.json: torques[0]: expected a list of 2 numbers in the range of " CST_REAL_NAME ", got 0"));
-    fails("\"torques\": [[0, \"a\"]]", TEST_WORDS("test.json: torques[0]: expected a list of 2 numbers"));
-    fails("\"torques\": [[0, 0], [500, 0]], \"trajectories\": 2",
+    fails("'torques': [[0, 'a']]", TEST_WORDS("test.json: torques[0]: expected a list of 2 numbers"));
+    fails("'torques': [[0, 0], [500, 0]], 'trajectories': 2",
           TEST_WORDS("test.json: torques[1]: none of 1000 trajectories stays within the limits"));
-    fails("\"trajectories\": 2, \"validation_size\": 1",
+    fails("'trajectories': 2, 'validation_size': 1",
           TEST_WORDS("test.json: validation_size: expected 0, as no trajectories are in this part, got 1"));
-    fails("\"trajectories\": 10, \"test_size\": 1000", TEST_WORDS("test.json: test_size: expected at most 450"));
+    fails("'trajectories': 10, 'test_size': 1000", TEST_WORDS("test.json: test_size: expected at most 450"));
     test_load_fails(JSON({"type": "double_pendulum", "trajectories": 1000000, "points": 1000000}), CST_ENOMEM,
                     TEST_WORDS("out of memory for 6300000 trajectories of 1000000 points"));
 }

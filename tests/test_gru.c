@@ -60,9 +60,9 @@ static void is_the_loop(void **state)
 {
     (void)state;
     check_loop(GRU "}", false, false);
-    check_loop(GRU ", \"output\": \"all\"}", false, true);
-    check_loop(GRU ", \"mask\": true}", true, false);
-    check_loop(GRU ", \"mask\": true, \"output\": \"all\"}", true, true);
+    check_loop(GRU ", 'output': 'all'}", false, true);
+    check_loop(GRU ", 'mask': true}", true, false);
+    check_loop(GRU ", 'mask': true, 'output': 'all'}", true, true);
 }
 
 /* All uniform in +-1/sqrt(H): 195 numbers come near the bounds, and their mean to 0. */
@@ -72,7 +72,7 @@ static void starts_as_in_pytorch(void **state)
     ode_rig r;
     const double bound = 1 / sqrt(H);
     double least = 0, most = 0, sum = 0;
-    gap_build(&r, GRU ", \"mask\": true}", SHAPE(T, C), 1, 1);
+    gap_build(&r, GRU ", 'mask': true}", SHAPE(T, C), 1, 1);
     const size_t p = r.m->n_params;
     assert_int_equal(p, 3 * H * (2 * C + H + 2));
     for (size_t i = 0; i < p; i++) {
@@ -92,27 +92,27 @@ static void a_gap_is_the_last_value(void **state)
 {
     (void)state;
     gap_check_filled(gap_whole, GRU "}", GRU "}", C);
-    gap_check_filled(gap_whole, GRU ", \"output\": \"all\"}", GRU ", \"output\": \"all\"}", C);
+    gap_check_filled(gap_whole, GRU ", 'output': 'all'}", GRU ", 'output': 'all'}", C);
 }
 
 static void a_mask_is_more_channels(void **state)
 {
     (void)state;
-    gap_check_filled(gap_whole, GRU ", \"mask\": true}", GRU "}", 2 * C);
+    gap_check_filled(gap_whole, GRU ", 'mask': true}", GRU "}", 2 * C);
 }
 
 static void an_early_end_is_a_shorter_series(void **state)
 {
     (void)state;
     gap_check_end(GRU "}", 4);
-    gap_check_end(GRU ", \"output\": \"all\"}", 1);
+    gap_check_end(GRU ", 'output': 'all'}", 1);
 }
 
 static void without_any_value(void **state)
 {
     (void)state;
     gap_check_nothing(GRU "}");
-    gap_check_nothing(GRU ", \"output\": \"all\"}");
+    gap_check_nothing(GRU ", 'output': 'all'}");
 }
 
 /* Shards have rows of other lengths, and so fewer steps. */
@@ -140,7 +140,7 @@ static void gradients_are_differences(void **state)
 {
     (void)state;
     gap_check_gradients(GRU "}", false);
-    gap_check_gradients(GRU ", \"output\": \"all\", \"mask\": true}", false);
+    gap_check_gradients(GRU ", 'output': 'all', 'mask': true}", false);
 }
 #endif
 

@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAR(n) "{\"type\": \"linear\", \"out_features\": " #n "}"
-#define NET(hidden, out)                                                                                               \
-    "{\"type\": \"sequential\", \"layers\": [" LINEAR(hidden) ", {\"type\": \"tanh\"}, " LINEAR(out) "]}"
-#define GENERAL "{\"type\": \"hamiltonian\", \"energy\": " NET(8, 1)
-#define SEPARABLE "{\"type\": \"hamiltonian\", \"potential\": " NET(6, 1) ", \"kinetic\": " NET(6, 1)
-#define SYMODEN                                                                                                        \
-    "{\"type\": \"symoden\", \"mass\": " NET(7, 3) ", \"potential\": " NET(6, 1) ", \"input\": " NET(5, 4) "}"
+#define LINEAR(n) "{'type': 'linear', 'out_features': " #n "}"
+#define NET(hidden, out) "{'type': 'sequential', 'layers': [" LINEAR(hidden) ", {'type': 'tanh'}, " LINEAR(out) "]}"
+#define GENERAL "{'type': 'hamiltonian', 'energy': " NET(8, 1)
+#define SEPARABLE "{'type': 'hamiltonian', 'potential': " NET(6, 1) ", 'kinetic': " NET(6, 1)
+#define SYMODEN "{'type': 'symoden', 'mass': " NET(7, 3) ", 'potential': " NET(6, 1) ", 'input': " NET(5, 4) "}"
 
 enum { N = 5, MAX_ROW = 8 };
 static const double tolerance = sizeof(real) == sizeof(float) ? 1e-5 : 1e-10;
@@ -33,9 +31,8 @@ static void follow(const char *field, size_t row, double t, course *c)
 {
     char json[2000];
     cst_error error;
-    snprintf(json, sizeof json,
-             "{\"type\": \"ode\", \"t\": [0, %g], \"field\": %s, \"solver\": {\"rtol\": %g, \"atol\": %g}}", t, field,
-             tolerance, tolerance);
+    snprintf(json, sizeof json, "{'type': 'ode', 't': [0, %g], 'field': %s, 'solver': {'rtol': %g, 'atol': %g}}", t,
+             field, tolerance, tolerance);
     *c = (course){0};
     const cst_shape shape = cst_shape_1d(row);
     test_assert_ok(field, test_module_new(json, &shape, &c->block, &error), &error);
@@ -146,7 +143,7 @@ static void energy_is_kept(void **state)
 
 static void damping_takes_energy(void **state)
 {
-    static const char *const fields[] = {GENERAL ", \"damping\": true}", SEPARABLE ", \"damping\": true}"};
+    static const char *const fields[] = {GENERAL ", 'damping': true}", SEPARABLE ", 'damping': true}"};
     (void)state;
     for (size_t k = 0; k < 2; k++) {
         course c;
@@ -218,14 +215,14 @@ static void wrong_networks_are_refused(void **state)
         {SYMODEN, 6, CST_ECONFIG, "model: expected rows (cos q, sin q, q', u) of 4 n numbers, got 6"},
         {SYMODEN, 12, CST_ECONFIG, "model: mass: expected \"mass\" to make 6 numbers of 6, got rows of (3)"},
         {GENERAL "}", 3, CST_ECONFIG, "model: expected rows (q, p) of 2 n numbers, got 3"},
-        {GENERAL ", \"kinetic\": " NET(3, 1) "}", 4, CST_ECONFIG,
+        {GENERAL ", 'kinetic': " NET(3, 1) "}", 4, CST_ECONFIG,
          "model: expected \"energy\", or \"potential\" and \"kinetic\""},
-        {"{\"type\": \"hamiltonian\", \"potential\": " NET(3, 1) "}", 4, CST_ECONFIG,
+        {"{'type': 'hamiltonian', 'potential': " NET(3, 1) "}", 4, CST_ECONFIG,
          "model: expected \"energy\", or \"potential\" and \"kinetic\""},
-        {"{\"type\": \"hamiltonian\", \"energy\": " NET(3, 2) "}", 4, CST_ECONFIG,
+        {"{'type': 'hamiltonian', 'energy': " NET(3, 2) "}", 4, CST_ECONFIG,
          "model: energy: expected \"energy\" to make one number a row, got (2)"},
-        {"{\"type\": \"hamiltonian\", \"energy\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"dropout\", "
-         "\"p\": 0.5}, " LINEAR(1) "]}}",
+        {"{'type': 'hamiltonian', 'energy': {'type': 'sequential', 'layers': [{'type': 'dropout', "
+         "'p': 0.5}, " LINEAR(1) "]}}",
          4, CST_ECONFIG, "model: energy: dropout has no jvp: not usable in an energy"},
     };
     (void)state;

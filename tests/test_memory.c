@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #define FIELD                                                                                                          \
-    "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_squash_linear\", \"out_features\": 8}, "   \
-    "{\"type\": \"tanh\"}, {\"type\": \"concat_squash_linear\", \"out_features\": 3}]}"
+    "'field': {'type': 'sequential', 'layers': [{'type': 'concat_squash_linear', 'out_features': 8}, "                 \
+    "{'type': 'tanh'}, {'type': 'concat_squash_linear', 'out_features': 3}]}"
 
 /* Steps, reals planned, and allocations of one forward and one backward pass. */
 typedef struct use {
@@ -27,8 +27,8 @@ static use measure(const char *type, const char *tolerance, bool trace)
     char json[1024];
     ode_rig r;
     use u = {0};
-    snprintf(json, sizeof json, "{\"type\": \"%s\", " FIELD ", \"solver\": {\"rtol\": %s, \"atol\": %s}}", type,
-             tolerance, tolerance);
+    snprintf(json, sizeof json, "{'type': '%s', " FIELD ", 'solver': {'rtol': %s, 'atol': %s}}", type, tolerance,
+             tolerance);
     assert_int_equal(ode_rig_build(&r, json, cst_shape_1d(3), 4, 1), CST_OK);
     for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= 3;
     cst_plan plan;

@@ -132,12 +132,12 @@ static void test_targets_and_images(void **state)
 static void set_fails(const char *more, cst_status expected, const char *const *words)
 {
     char json[600];
-    snprintf(json, sizeof json, "{\"type\": \"npy\", \"path\": \"@\", %s}", more);
+    snprintf(json, sizeof json, "{'type': 'npy', 'path': '@', %s}", more);
     test_load_fails(json, expected, words);
 }
 
-#define SET(x, y) "\"train_x\": \"" x "\", \"train_y\": \"" y "\""
-#define TEST_SET(x, y) ", \"test_x\": \"" x "\", \"test_y\": \"" y "\""
+#define SET(x, y) "'train_x': '" x "', 'train_y': '" y "'"
+#define TEST_SET(x, y) ", 'test_x': '" x "', 'test_y': '" y "'"
 
 static void test_sets_that_do_not_fit(void **state)
 {
@@ -159,19 +159,18 @@ static void test_sets_that_do_not_fit(void **state)
     write_array("t3", CST_NPY_F8, SHAPE(3, 2, 1), (double[]){0, 1, 2, 3, 4, 5});
     write_array("t0", CST_NPY_F8, SHAPE(3, 0), NULL);
     write_array("inf", CST_NPY_F8, SHAPE(3), (double[]){0, 1, (double)INFINITY});
-    set_fails("\"train_x\": \"x\"" TEST_SET("x", "y"), CST_ECONFIG,
+    set_fails("'train_x': 'x'" TEST_SET("x", "y"), CST_ECONFIG,
               TEST_WORDS("test.json", "missing key \"train_y\": expected a string beside \"test_y\""));
-    set_fails("\"train_y\": \"y\"", CST_ECONFIG, TEST_WORDS("missing key \"train_x\""));
-    set_fails("\"train_x\": \"x\", \"classes\": 2", CST_ECONFIG,
+    set_fails("'train_y': 'y'", CST_ECONFIG, TEST_WORDS("missing key \"train_x\""));
+    set_fails("'train_x': 'x', 'classes': 2", CST_ECONFIG,
               TEST_WORDS("test.json: classes: expected labels with it, but there is no train_y"));
-    set_fails(SET("x", "y") ", \"test_x\": \"x\"", CST_ECONFIG,
-              TEST_WORDS("missing key \"test_y\"", "beside \"test_x\""));
-    set_fails(SET("x", "y") ", \"test_y\": \"y\"", CST_ECONFIG, TEST_WORDS("missing key \"test_x\""));
-    set_fails(SET("x", "y") ", \"validation_x\": \"x\"", CST_ECONFIG,
+    set_fails(SET("x", "y") ", 'test_x': 'x'", CST_ECONFIG, TEST_WORDS("missing key \"test_y\"", "beside \"test_x\""));
+    set_fails(SET("x", "y") ", 'test_y': 'y'", CST_ECONFIG, TEST_WORDS("missing key \"test_x\""));
+    set_fails(SET("x", "y") ", 'validation_x': 'x'", CST_ECONFIG,
               TEST_WORDS("missing key \"validation_y\"", "beside \"validation_x\""));
-    set_fails(SET("x", "t") ", \"validation_x\": \"x\", \"validation_y\": \"y\"", CST_EFORMAT,
+    set_fails(SET("x", "t") ", 'validation_x': 'x', 'validation_y': 'y'", CST_EFORMAT,
               TEST_WORDS("/y: expected floats, targets, as in", "/t, found integers"));
-    set_fails(SET("x", "y") ", \"classes\": 0", CST_ECONFIG, TEST_WORDS("test.json: classes"));
+    set_fails(SET("x", "y") ", 'classes': 0", CST_ECONFIG, TEST_WORDS("test.json: classes"));
     set_fails(SET("absent", "y"), CST_EIO, TEST_WORDS("test.json", "no data found: tried", "/absent"));
     set_fails(SET("scalar", "y"), CST_EFORMAT,
               TEST_WORDS("/scalar: expected rows of numbers, (n, ...)", "of shape ()"));
@@ -185,12 +184,12 @@ static void test_sets_that_do_not_fit(void **state)
     set_fails(SET("x", "minus"), CST_EFORMAT,
               TEST_WORDS("/minus: row 1: expected a label from 0 to 2147483646, found -1"));
     set_fails(SET("x", "large"), CST_EFORMAT, TEST_WORDS("/large: row 1", "found 2147483647"));
-    set_fails(SET("x", "y") ", \"classes\": 2", CST_EFORMAT,
+    set_fails(SET("x", "y") ", 'classes': 2", CST_EFORMAT,
               TEST_WORDS("/y: row 2: expected a label from 0 to 1, found 2"));
     set_fails(SET("x", "t3"), CST_EFORMAT,
               TEST_WORDS("/t3: expected targets of shape (n) or (n, k), found f8 of shape (3, 2, 1)"));
     set_fails(SET("x", "t0"), CST_EFORMAT, TEST_WORDS("/t0: expected targets", "shape (3, 0)"));
-    set_fails(SET("x", "t") ", \"classes\": 2", CST_ECONFIG,
+    set_fails(SET("x", "t") ", 'classes': 2", CST_ECONFIG,
               TEST_WORDS("test.json: classes: expected labels with it", "/t has floats"));
     set_fails(SET("x", "y") TEST_SET("x2", "y2"), CST_EFORMAT,
               TEST_WORDS("/x2: expected rows of (2) as in the training part, found (3)"));

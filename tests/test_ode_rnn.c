@@ -8,10 +8,10 @@
 static void check_zero_field(bool channel, bool all)
 {
     static const char *const jsons[2][2][2] = {
-        {{GRU ", \"mask\": true}", GRU ", \"mask\": true, \"output\": \"all\"}"},
-         {ODE_RNN ", \"mask\": true}", ODE_RNN ", \"mask\": true, \"output\": \"all\"}"}},
-        {{GRU "}", GRU ", \"output\": \"all\"}"},
-         {ODE_RNN ", \"times\": \"channel\"}", ODE_RNN ", \"times\": \"channel\", \"output\": \"all\"}"}}};
+        {{GRU ", 'mask': true}", GRU ", 'mask': true, 'output': 'all'}"},
+         {ODE_RNN ", 'mask': true}", ODE_RNN ", 'mask': true, 'output': 'all'}"}},
+        {{GRU "}", GRU ", 'output': 'all'}"},
+         {ODE_RNN ", 'times': 'channel'}", ODE_RNN ", 'times': 'channel', 'output': 'all'}"}}};
     ode_rig g, o;
     gap_build(&g, jsons[channel][0][all], SHAPE(T, C), N, 1);
     gap_build(&o, jsons[channel][1][all], SHAPE(T, C + channel), N, 1);
@@ -51,8 +51,8 @@ static void a_row_that_ends_stays(void **state)
 {
     (void)state;
     ode_rig all, one;
-    gap_build(&all, ODE_RNN ", \"output\": \"all\"}", SHAPE(T, C), N, 1);
-    gap_build(&one, ODE_RNN ", \"output\": \"all\"}", SHAPE(T, C), 1, 1);
+    gap_build(&all, ODE_RNN ", 'output': 'all'}", SHAPE(T, C), N, 1);
+    gap_build(&one, ODE_RNN ", 'output': 'all'}", SHAPE(T, C), 1, 1);
     memcpy(one.theta, all.theta, all.m->n_params * sizeof(real));
     gap_punch(gap_whole, all.x);
     ode_rig_run(&all);
@@ -74,7 +74,7 @@ static void nothing_observed_is_no_observation(void **state)
     (void)state;
     ode_rig three, two;
     gap_build(&three, ODE_RNN "}", SHAPE(3, C), N, 1);
-    gap_build(&two, ODE_RNN ", \"times\": \"channel\"}", SHAPE(2, 1 + C), N, 1);
+    gap_build(&two, ODE_RNN ", 'times': 'channel'}", SHAPE(2, 1 + C), N, 1);
     gap_follow(&two, &three);
     for (size_t row = 0; row < N; row++) {
         real *x = three.x + row * 3 * C, *to = two.x + row * 2 * (1 + C);
@@ -101,10 +101,10 @@ static void nothing_observed_is_no_observation(void **state)
 static void gaps_and_ends(void **state)
 {
     (void)state;
-    gap_check_filled(gap_some, ODE_RNN ", \"mask\": true}", ODE_RNN "}", 2 * C);
+    gap_check_filled(gap_some, ODE_RNN ", 'mask': true}", ODE_RNN "}", 2 * C);
     gap_check_end(ODE_RNN "}", 4);
-    gap_check_end(ODE_RNN ", \"output\": \"all\"}", 2);
-    gap_check_nothing(ODE_RNN ", \"mask\": true}");
+    gap_check_end(ODE_RNN ", 'output': 'all'}", 2);
+    gap_check_nothing(ODE_RNN ", 'mask': true}");
 }
 
 #ifdef CST_DOUBLE
@@ -112,15 +112,15 @@ static void gradients_are_differences(void **state)
 {
     (void)state;
     gap_check_gradients(ODE_RNN "}", false);
-    gap_check_gradients(ODE_RNN ", \"output\": \"all\", \"mask\": true}", false);
-    gap_check_gradients(ODE_RNN ", \"times\": \"channel\", \"output\": \"all\"}", true);
+    gap_check_gradients(ODE_RNN ", 'output': 'all', 'mask': true}", false);
+    gap_check_gradients(ODE_RNN ", 'times': 'channel', 'output': 'all'}", true);
 }
 #endif
 
 static void check_times_error(size_t row, size_t t, double time, const char *message)
 {
     ode_rig r;
-    gap_build(&r, ODE_RNN ", \"times\": \"channel\"}", SHAPE(T, 1 + C), N, 1);
+    gap_build(&r, ODE_RNN ", 'times': 'channel'}", SHAPE(T, 1 + C), N, 1);
     real x[N * T * C];
     test_random(7, x, N * T * C, 1);
     gap_punch(gap_some, x);
@@ -144,7 +144,7 @@ static void times_increase(void **state)
 {
     (void)state;
     ode_rig r;
-    gap_build(&r, ODE_RNN ", \"times\": \"channel\"}", SHAPE(3, 2), 1, 1);
+    gap_build(&r, ODE_RNN ", 'times': 'channel'}", SHAPE(3, 2), 1, 1);
     r.x[0] = 0, r.x[2] = 1, r.x[4] = 1;
     test_assert_error(ode_rig_forward(&r), CST_EARG, &r.error, "expected times that increase, got 1 after 1 at step 2");
     ode_rig_clear(&r);
@@ -153,7 +153,7 @@ static void times_increase(void **state)
 static void configs_that_do_not_fit(void **state)
 {
     (void)state;
-    gap_check_error(ODE_RNN ", \"times\": \"channel\"}", SHAPE(3, 1),
+    gap_check_error(ODE_RNN ", 'times': 'channel'}", SHAPE(3, 1),
                     "model: expected rows (T, C) of at least 1 step and 2 channels, got (3, 1)");
     gap_check_error(JSON({"type": "ode_rnn", "hidden": 2, "field": {"type": "linear", "out_features": 3}}), SHAPE(3, 1),
                     "model: expected a field that keeps the shape of its state, got (2) -> (3)");

@@ -3,9 +3,9 @@
 #include <math.h>
 
 #define TABLE                                                                                                          \
-    "{\"type\": \"series_csv\", \"path\": \"@\", \"train\": \"a.csv\", \"id_column\": \"who\", \"time_column\": "      \
-    "\"t\", "                                                                                                          \
-    "\"target\": "
+    "{'type': 'series_csv', 'path': '@', 'train': 'a.csv', 'id_column': 'who', 'time_column': "                        \
+    "'t', "                                                                                                            \
+    "'target': "
 
 static const double gap = (double)NAN;
 
@@ -19,7 +19,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
                   cst_dataset *data)
 {
     char json[500], shape[CST_SHAPE_TEXT];
-    snprintf(json, sizeof json, TABLE "%s, \"normalize\": false}", more);
+    snprintf(json, sizeof json, TABLE "%s, 'normalize': false}", more);
     write_text("a.csv", text);
     test_load_ok(json, 0, data);
     if (data->train.n != n || !cst_shape_equal(&data->x, &(cst_shape){2, {steps, channels}}))
@@ -52,14 +52,14 @@ static void test_classes(void **state)
 {
     (void)state;
     cst_dataset data;
-    reads(VISITS, "\"state\", \"ignore\": [\"note\"]", 2, 3, 3, visits, &data);
+    reads(VISITS, "'state', 'ignore': ['note']", 2, 3, 3, visits, &data);
     assert_true(data.n_classes == 2 && data.n_targets == 0 && data.steps == 0);
     assert_true(data.train.labels[0] == 1 && data.train.labels[1] == 0); /* "fine" before "ill" */
     cst_dataset_clear(&data);
-    reads(VISITS, "\"state\", \"ignore\": [\"note\", \"weight\"], \"time\": \"none\"", 2, 3, 1,
+    reads(VISITS, "'state', 'ignore': ['note', 'weight'], 'time': 'none'", 2, 3, 1,
           (double[]){60, gap, 62, 80, gap, gap}, &data);
     cst_dataset_clear(&data);
-    reads(VISITS, "\"state\", \"ignore\": [\"note\", \"weight\"], \"time\": \"index\"", 2, 3, 2,
+    reads(VISITS, "'state', 'ignore': ['note', 'weight'], 'time': 'index'", 2, 3, 2,
           (double[]){0, 60, 1, gap, 2, 62, 0, 80, gap, gap, gap, gap}, &data);
     cst_dataset_clear(&data);
 }
@@ -68,9 +68,8 @@ static void test_targets(void **state)
 {
     (void)state;
     cst_dataset data;
-    reads("who;x;t;u;v\nb;1;0;5;6\nb;2;1;5;6.0\na;3;0;7;8\n",
-          "[\"v\", \"u\"], \"task\": \"regression\", \"separator\": \";\"", 2, 2, 2,
-          (double[]){0, 1, 1, 2, 0, 3, gap, gap}, &data);
+    reads("who;x;t;u;v\nb;1;0;5;6\nb;2;1;5;6.0\na;3;0;7;8\n", "['v', 'u'], 'task': 'regression', 'separator': ';'", 2,
+          2, 2, (double[]){0, 1, 1, 2, 0, 3, gap, gap}, &data);
     assert_true(data.n_targets == 2 && data.n_classes == 0 && !data.train.labels);
     assert_memory_equal(data.train.targets, ((real[]){6, 5, 8, 7}), 4 * sizeof(real));
     cst_dataset_clear(&data);
@@ -93,14 +92,13 @@ static void test_target_per_time(void **state)
 {
     (void)state;
     cst_dataset data;
-    reads("who,t,x,y\na,0,1,up\na,1,2,\na,2,3,down\nb,0,4,down\n", "\"y\", \"target_per\": \"time\"", 2, 3, 2,
+    reads("who,t,x,y\na,0,1,up\na,1,2,\na,2,3,down\nb,0,4,down\n", "'y', 'target_per': 'time'", 2, 3, 2,
           (double[]){0, 1, 1, 2, 2, 3, 0, 4, gap, gap, gap, gap}, &data);
     assert_true(data.steps == 3 && data.n_classes == 2);
     assert_memory_equal(data.train.labels, ((int32_t[]){1, -1, 0, 0, -1, -1}), 6 * sizeof(int32_t));
     cst_dataset_clear(&data);
-    reads("who,t,x,y,z\na,0,1,5,\na,1,2,6,7\nb,0,3,,9\n",
-          "[\"y\", \"z\"], \"target_per\": \"time\", \"task\": \"regression\"", 2, 2, 2,
-          (double[]){0, 1, 1, 2, 0, 3, gap, gap}, &data);
+    reads("who,t,x,y,z\na,0,1,5,\na,1,2,6,7\nb,0,3,,9\n", "['y', 'z'], 'target_per': 'time', 'task': 'regression'", 2,
+          2, 2, (double[]){0, 1, 1, 2, 0, 3, gap, gap}, &data);
     assert_true(data.steps == 2 && data.n_targets == 4);
     const real *y = data.train.targets;
     assert_true(y[0] == 5 && isnan(y[1]) && y[2] == 6 && y[3] == 7 && isnan(y[4]) && y[5] == 9 && isnan(y[6]));
@@ -113,7 +111,7 @@ static void test_unix_times(void **state)
     (void)state;
     cst_dataset data;
     const double first = sizeof(real) == sizeof(float) ? 1599999000 : 0, t = 1.6e9 - first;
-    reads("who,t,x,y\na,1600000001.5,1,u\na,1600000031,2,u\na,1600001031,3,u\nb,1599999000,4,v\n", "\"y\"", 2, 3, 2,
+    reads("who,t,x,y\na,1600000001.5,1,u\na,1600000031,2,u\na,1600001031,3,u\nb,1599999000,4,v\n", "'y'", 2, 3, 2,
           (double[]){t + 1.5, 1, t + 31, 2, t + 1031, 3, 1599999000 - first, 4, gap, gap, gap, gap}, &data);
     cst_dataset_clear(&data);
 }
@@ -124,15 +122,14 @@ static void test_parts(void **state)
     cst_dataset data;
     write_text("b.csv",
                "who,t,pulse,note,state,weight\nann,0,1,,fine,2\nann,1,1,,fine,2\nann,2,,,fine,\nann,3,4,,fine,\n");
-    reads(VISITS, "\"state\", \"ignore\": [\"note\"], \"test\": \"b.csv\", \"validation_size\": 1", 1, 4, 3, NULL,
-          &data);
+    reads(VISITS, "'state', 'ignore': ['note'], 'test': 'b.csv', 'validation_size': 1", 1, 4, 3, NULL, &data);
     assert_true(data.validation.n == 1 && data.test.n == 1 && data.test.labels[0] == 0 && data.test.values[10] == 4);
     cst_dataset_clear(&data);
     write_text("c.csv", "who,t,pulse,note,state,weight\nx,0,1,,dead,2\n");
-    refuses(VISITS, "\"state\", \"ignore\": [\"note\"], \"test\": \"c.csv\"",
+    refuses(VISITS, "'state', 'ignore': ['note'], 'test': 'c.csv'",
             TEST_WORDS("/c.csv: line 2, column \"state\": expected a class that the training file has, got \"dead\""));
     write_text("d.csv", "who,t,pulse,state,weight\nx,0,1,ill,2\n");
-    refuses(VISITS, "\"state\", \"ignore\": [\"note\"], \"validation\": \"d.csv\"",
+    refuses(VISITS, "'state', 'ignore': ['note'], 'validation': 'd.csv'",
             TEST_WORDS("/d.csv: line 1: expected 6 fields as in", "/a.csv, found 5"));
 }
 
@@ -143,35 +140,35 @@ static void test_parts(void **state)
 static void test_lines_that_are_wrong(void **state)
 {
     (void)state;
-    refuses("", "\"y\"", TEST_WORDS("/a.csv: expected a table, found no line"));
-    refuses(HEAD, "\"y\"", TEST_WORDS("/a.csv: expected lines after the header, found none"));
-    refuses(HEAD ",0,1,u\n", "\"y\"", TEST_WORDS("line 2, column \"who\": expected the name of a series, got \"\""));
-    refuses(HEAD "a,,1,u\n", "\"y\"", TEST_WORDS("line 2, column \"t\": expected a number, got \"\""));
-    refuses(HEAD "a,0,nan,u\n", "\"y\"", TEST_WORDS("line 2, column \"x\": expected a number, got \"nan\""));
-    refuses(HEAD "a,0,1e999,u\n", "\"y\"", TEST_WORDS("line 2, column \"x\": expected a number in the range"));
-    refuses(HEAD "a,0,1,u\na,0,2,u\n", "\"y\"",
+    refuses("", "'y'", TEST_WORDS("/a.csv: expected a table, found no line"));
+    refuses(HEAD, "'y'", TEST_WORDS("/a.csv: expected lines after the header, found none"));
+    refuses(HEAD ",0,1,u\n", "'y'", TEST_WORDS("line 2, column \"who\": expected the name of a series, got \"\""));
+    refuses(HEAD "a,,1,u\n", "'y'", TEST_WORDS("line 2, column \"t\": expected a number, got \"\""));
+    refuses(HEAD "a,0,nan,u\n", "'y'", TEST_WORDS("line 2, column \"x\": expected a number, got \"nan\""));
+    refuses(HEAD "a,0,1e999,u\n", "'y'", TEST_WORDS("line 2, column \"x\": expected a number in the range"));
+    refuses(HEAD "a,0,1,u\na,0,2,u\n", "'y'",
             TEST_WORDS("line 3, column \"t\": expected a time after that of the series' line before, got \"0\""));
-    refuses(HEAD "a,1,1,u\na,0.5,2,u\n", "\"y\"", TEST_WORDS("line 3, column \"t\": expected a time after"));
-    refuses(HEAD "a,0,1,u\na,1e999,2,u\n", "\"y\"", TEST_WORDS("line 3, column \"t\": expected a number in the range"));
+    refuses(HEAD "a,1,1,u\na,0.5,2,u\n", "'y'", TEST_WORDS("line 3, column \"t\": expected a time after"));
+    refuses(HEAD "a,0,1,u\na,1e999,2,u\n", "'y'", TEST_WORDS("line 3, column \"t\": expected a number in the range"));
 #ifndef CST_DOUBLE
-    refuses(HEAD "a,0,1,u\na,1600000000,1,u\na,1600000001,2,u\n", "\"y\"",
+    refuses(HEAD "a,0,1,u\na,1600000000,1,u\na,1600000001,2,u\n", "'y'",
             TEST_WORDS("/a.csv: series 0, time 2: expected times that increase, found 1600000001 after 1600000000 in a "
                        "float's precision"));
 #endif
     refuses(
-        HEAD "b,0,1,u\na,0,2,u\nb,1,3,u\n", "\"y\"",
+        HEAD "b,0,1,u\na,0,2,u\nb,1,3,u\n", "'y'",
         TEST_WORDS("/a.csv: line 4: expected the lines of a series to stand together, but some of \"b\" came before, "
                    "from line 2 on"));
-    refuses(HEAD "a,0,1,u\na,1,2,v\n", "\"y\"",
+    refuses(HEAD "a,0,1,u\na,1,2,v\n", "'y'",
             TEST_WORDS("line 3, column \"y\": expected the class of the series' lines before, got \"v\""));
-    refuses(HEAD "a,0,1,\n", "\"y\"", TEST_WORDS("line 2, column \"y\": expected the name of a class"));
-    refuses(HEAD "a,0,1,2\na,1,2,3\n", "\"y\", \"task\": \"regression\"",
+    refuses(HEAD "a,0,1,\n", "'y'", TEST_WORDS("line 2, column \"y\": expected the name of a class"));
+    refuses(HEAD "a,0,1,2\na,1,2,3\n", "'y', 'task': 'regression'",
             TEST_WORDS("line 3, column \"y\": expected the number of the series' lines before, got \"3\""));
-    refuses(HEAD "a,0,1,\n", "\"y\", \"task\": \"regression\"",
+    refuses(HEAD "a,0,1,\n", "'y', 'task': 'regression'",
             TEST_WORDS("line 2, column \"y\": expected a number, got \"\""));
-    refuses(HEAD "a,0,,u\na,1,,u\n", "\"y\"",
+    refuses(HEAD "a,0,,u\na,1,,u\n", "'y'",
             TEST_WORDS("/a.csv: channel 0: expected a value in the training part, found none"));
-    refuses(HEAD "a,0,1\n", "\"y\"", TEST_WORDS("line 2: expected 4 fields"));
+    refuses(HEAD "a,0,1\n", "'y'", TEST_WORDS("line 2: expected 4 fields"));
 }
 
 static void test_configs_that_are_wrong(void **state)
@@ -194,9 +191,9 @@ static void test_configs_that_are_wrong(void **state)
             cases[i].id, cases[i].time, cases[i].target);
         test_load_fails(json, CST_ECONFIG, TEST_WORDS(cases[i].words[0], cases[i].words[1]));
     }
-    test_load_fails(TABLE "\"y\", \"ignore\": [\"x\"]}", CST_ECONFIG,
+    test_load_fails(TABLE "'y', 'ignore': ['x']}", CST_ECONFIG,
                     TEST_WORDS("expected a table with a column beside those named here"));
-    test_load_fails(TABLE "\"y\", \"separator\": \"1\"}", CST_ECONFIG, TEST_WORDS("separator: expected a character"));
+    test_load_fails(TABLE "'y', 'separator': '1'}", CST_ECONFIG, TEST_WORDS("separator: expected a character"));
 }
 
 /* Cut off anywhere or with any byte changed, a table is read or refused with the file's name. */
@@ -212,7 +209,7 @@ static void test_damaged(void **state)
         memcpy(bytes, good, sizeof good);
         if (i % 2) bytes[at] = (char)(bytes[at] ^ 1 << at % 7);
         test_write("a.csv", bytes, n);
-        const cst_status status = test_load(TABLE "\"state\", \"ignore\": [\"note\"]}", 0, &data, &error);
+        const cst_status status = test_load(TABLE "'state', 'ignore': ['note']}", 0, &data, &error);
         if (status == CST_OK)
             cst_dataset_clear(&data);
         else if (!strstr(error.message, status == CST_ECONFIG ? "test.json" : "/a.csv"))

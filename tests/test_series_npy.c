@@ -23,7 +23,7 @@ static void assert_numbers(const real *got, const double *expected, size_t n)
     }
 }
 
-#define SET(x, y) "{\"type\": \"series_npy\", \"path\": \"@\", \"train_x\": \"" x "\", \"train_y\": \"" y "\""
+#define SET(x, y) "{'type': 'series_npy', 'path': '@', 'train_x': '" x "', 'train_y': '" y "'"
 
 /* ---- arrays -------------------------------------------------------------------------------------------------- */
 
@@ -35,7 +35,7 @@ static void test_gaps_and_ends(void **state)
     write_array("x", CST_NPY_F4, SHAPE(2, 4, 2),
                 (float[]){1, 10, GAP, GAP, GAP, 30, GAP, GAP, 5, GAP, 6, 60, GAP, GAP, GAP, GAP});
     write_array("y", CST_NPY_U1, SHAPE(2), "\2\0");
-    test_load_ok(SET("x", "y") ", \"normalize\": false}", 0, &data);
+    test_load_ok(SET("x", "y") ", 'normalize': false}", 0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 3}}));
     assert_numbers(data.train.values, (double[]){0, 1, 10, 1, gap, gap, 2, gap, 30, 0, 5, gap, 1, 6, 60, gap, gap, gap},
                    18);
@@ -44,7 +44,7 @@ static void test_gaps_and_ends(void **state)
     cst_dataset_clear(&data);
     /* Channel 0 is the time, which goes on as long as the file has times. */
     write_array("timed", CST_NPY_F4, SHAPE(2, 3, 2), (float[]){1, 10, 3, GAP, 7, GAP, -2, 8, 0, 9, GAP, GAP});
-    test_load_ok(SET("timed", "y") ", \"normalize\": false, \"time\": \"file\"}", 0, &data);
+    test_load_ok(SET("timed", "y") ", 'normalize': false, 'time': 'file'}", 0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 2}}));
     assert_numbers(data.train.values, (double[]){1, 10, 3, gap, 7, gap, -2, 8, 0, 9, gap, gap}, 12);
     cst_dataset_clear(&data);
@@ -61,8 +61,8 @@ static void test_types_and_parts(void **state)
     write_array("longer", CST_NPY_U1, SHAPE(1, 5, 1), "\1\2\3\4\377");
     write_array("label", CST_NPY_I8, SHAPE(1), (int64_t[]){4});
     write_array("other", CST_NPY_F8, SHAPE(1, 1, 1), (double[]){0.5});
-    test_load_ok(SET("bytes", "labels") ", \"validation_x\": \"longer\", \"validation_y\": \"label\", \"test_x\": "
-                                        "\"other\", \"test_y\": \"label\"}",
+    test_load_ok(SET("bytes", "labels") ", 'validation_x': 'longer', 'validation_y': 'label', 'test_x': "
+                                        "'other', 'test_y': 'label'}",
                  0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {5, 2}})); /* the longest is in another part */
     assert_int_equal(data.n_classes, 5);
@@ -73,8 +73,7 @@ static void test_types_and_parts(void **state)
     test_assert_near("mean", data.mean[1], -5, 1e-12);
     test_assert_near("deviation", data.deviation[1], 10 * sqrt(143.0 / 12) + 1e-5, 1e-12);
     cst_dataset_clear(&data);
-    test_load_ok(SET("bytes", "labels") ", \"classes\": 9, \"time\": \"none\", \"train_size\": 2, \"test_size\": 1}", 0,
-                 &data);
+    test_load_ok(SET("bytes", "labels") ", 'classes': 9, 'time': 'none', 'train_size': 2, 'test_size': 1}", 0, &data);
     assert_true(data.n_classes == 9 && data.train.n == 2 && data.test.n == 1 && data.x.dim[1] == 1);
     cst_dataset_clear(&data);
 }
@@ -154,7 +153,7 @@ static void test_unix_times(void **state)
     const double first = sizeof(real) == sizeof(float) ? 1.6e9 : 0;
     write_array("seconds", CST_NPY_F8, SHAPE(1, 3, 2), (double[]){1.6e9, 1, 1.6e9 + 30, 2, 1.6e9 + 60.5, 3});
     write_array("y", CST_NPY_U1, SHAPE(1), "\1");
-    test_load_ok(SET("seconds", "y") ", \"normalize\": false, \"time\": \"file\"}", 0, &data);
+    test_load_ok(SET("seconds", "y") ", 'normalize': false, 'time': 'file'}", 0, &data);
     assert_numbers(data.train.values, (double[]){1.6e9 - first, 1, 1.6e9 + 30 - first, 2, 1.6e9 + 60.5 - first, 3}, 6);
     cst_dataset_clear(&data);
 }
@@ -188,23 +187,23 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
     test_load_fails(JSON({"type": "series_npy", "train_x": "x"}), CST_ECONFIG, TEST_WORDS("missing key \"train_y\""));
-    test_load_fails(SET("x", "y") ", \"test_x\": \"x\"}", CST_ECONFIG, TEST_WORDS("missing key \"test_y\""));
+    test_load_fails(SET("x", "y") ", 'test_x': 'x'}", CST_ECONFIG, TEST_WORDS("missing key \"test_y\""));
     test_load_fails(SET("row", "y") "}", CST_EFORMAT,
                     TEST_WORDS("/row: expected series (n, T, C) or (n, T)", "shape (8)"));
     test_load_fails(SET("none", "y") "}", CST_EFORMAT, TEST_WORDS("/none: expected series", "f4 of shape (0, 2, 2)"));
     test_load_fails(SET("nothing", "y") "}", CST_EFORMAT,
                     TEST_WORDS("/nothing: series 1: expected at least one time, found none"));
     test_load_fails(SET("inf", "y") "}", CST_EFORMAT, TEST_WORDS("/inf: series 1, time 0, channel 1", "found inf"));
-    test_load_fails(SET("back", "y") ", \"time\": \"file\"}", CST_EFORMAT,
+    test_load_fails(SET("back", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/back: series 1, time 1: expected times that increase, found 3 after 4"));
-    test_load_fails(SET("gap", "y") ", \"time\": \"file\"}", CST_EFORMAT,
+    test_load_fails(SET("gap", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/gap: series 1, time 0: expected a finite number in the range", "found nan"));
-    test_load_fails(SET("x1", "y") ", \"time\": \"file\"}", CST_EFORMAT,
+    test_load_fails(SET("x1", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected a channel beside that of the time", "(2, 4)"));
     test_load_fails(SET("x", "y3") "}", CST_EFORMAT, TEST_WORDS("/y3: expected", "2 series", "/x has", "shape (3)"));
     test_load_fails(SET("x", "minus") "}", CST_EFORMAT,
                     TEST_WORDS("/minus: series 1: expected a label from 0 to 2147483646, found -1"));
-    test_load_fails(SET("x", "y") ", \"classes\": 1}", CST_EFORMAT,
+    test_load_fails(SET("x", "y") ", 'classes': 1}", CST_EFORMAT,
                     TEST_WORDS("/y: series 1: expected a label from 0 to 0, found 1"));
     test_load_fails(SET("x", "times") "}", CST_EFORMAT,
                     TEST_WORDS("/times: expected 2 times as in", "/x", "shape (2, 3)"));
@@ -223,10 +222,10 @@ static void test_arrays_that_do_not_fit(void **state)
     test_load_fails(SET("x", "t0") "}", CST_EFORMAT, TEST_WORDS("/t0: expected targets", "(2, 2, 0)"));
     test_load_fails(SET("x", "tinf") "}", CST_EFORMAT,
                     TEST_WORDS("/tinf: series 1: expected numbers", "or NaN, found inf"));
-    test_load_fails(SET("x", "tinf") ", \"classes\": 2}", CST_EFORMAT, TEST_WORDS("/tinf"));
-    test_load_fails(SET("x", "y") ", \"test_x\": \"x1\", \"test_y\": \"y\"}", CST_EFORMAT,
+    test_load_fails(SET("x", "tinf") ", 'classes': 2}", CST_EFORMAT, TEST_WORDS("/tinf"));
+    test_load_fails(SET("x", "y") ", 'test_x': 'x1', 'test_y': 'y'}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected 2 channels as in", "/x, found 1"));
-    test_load_fails(SET("x", "y") ", \"test_x\": \"x\", \"test_y\": \"x\"}", CST_EFORMAT,
+    test_load_fails(SET("x", "y") ", 'test_x': 'x', 'test_y': 'x'}", CST_EFORMAT,
                     TEST_WORDS("/x: expected a label of each series as in", "/x"));
 }
 

@@ -104,16 +104,15 @@ static void test_fractions(void **state)
         {"", 7, 1, 1},
         {"", 6, 0, 0},
         {"", 1, 0, 0},
-        {", \"validation_fraction\": 0", 10, 0, 1},
-        {", \"test_fraction\": 0.29, \"validation_fraction\": 0.7", 100, 70, 29}, /* 0.29 100 = 28.999... */
+        {", 'validation_fraction': 0", 10, 0, 1},
+        {", 'test_fraction': 0.29, 'validation_fraction': 0.7", 100, 70, 29}, /* 0.29 100 = 28.999... */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char json[300];
         cst_dataset data;
         const size_t n = cases[i].n, test = n - cases[i].test, validation = test - cases[i].validation;
         write_file("some.npy", 1, n, 5, 2, CST_NPY_F8, SIZE_MAX, 0);
-        snprintf(json, sizeof json, "{\"type\": \"trajectories\", \"file\": \"@/some.npy\", \"window\": 4%s}",
-                 cases[i].keys);
+        snprintf(json, sizeof json, "{'type': 'trajectories', 'file': '@/some.npy', 'window': 4%s}", cases[i].keys);
         test_load_ok(json, 0, &data);
         assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {2}}));
         assert_int_equal(data.n_targets, 8);
@@ -207,7 +206,7 @@ static void test_sizes(void **state)
 static void fails(const char *keys, cst_status expected, const char *const *words)
 {
     char json[400];
-    snprintf(json, sizeof json, "{\"type\": \"trajectories\", \"path\": \"@\", %s}", keys);
+    snprintf(json, sizeof json, "{'type': 'trajectories', 'path': '@', %s}", keys);
     test_load_fails(json, expected, words);
 }
 
@@ -226,44 +225,44 @@ static void test_files_that_do_not_fit(void **state)
     assert_int_equal(cst_npy_write(test_path("matrix", path), CST_NPY_F8, &(cst_shape){2, {4, 2}}, numbers, NULL), 0);
     assert_int_equal(cst_npy_write(test_path("whole", path), CST_NPY_I8, &(cst_shape){3, {1, 4, 2}}, numbers, NULL), 0);
     test_write("text", "hello", 5);
-    fails("\"file\": \"a\"", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"window\""));
-    fails("\"window\": 4", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"file\""));
-    fails("\"file\": \"a\", \"window\": 1", CST_ECONFIG, TEST_WORDS("test.json: window: expected an integer from 2"));
-    fails("\"file\": \"a\", \"window\": 2, \"test_fraction\": 1.5", CST_ECONFIG,
+    fails("'file': 'a'", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"window\""));
+    fails("'window': 4", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"file\""));
+    fails("'file': 'a', 'window': 1", CST_ECONFIG, TEST_WORDS("test.json: window: expected an integer from 2"));
+    fails("'file': 'a', 'window': 2, 'test_fraction': 1.5", CST_ECONFIG,
           TEST_WORDS("test.json: test_fraction: expected a number in [0, 1], got 1.5"));
-    fails("\"file\": \"absent\", \"window\": 2", CST_EIO, TEST_WORDS("test.json: no data found: tried", "/absent"));
-    fails("\"file\": \"text\", \"window\": 2", CST_EFORMAT, TEST_WORDS("/text: expected a NumPy array"));
-    fails("\"file\": \"matrix\", \"window\": 2", CST_EFORMAT,
+    fails("'file': 'absent', 'window': 2", CST_EIO, TEST_WORDS("test.json: no data found: tried", "/absent"));
+    fails("'file': 'text', 'window': 2", CST_EFORMAT, TEST_WORDS("/text: expected a NumPy array"));
+    fails("'file': 'matrix', 'window': 2", CST_EFORMAT,
           TEST_WORDS("/matrix: expected trajectories, floats of shape (R, T, D), found f8 of shape (4, 2)"));
-    fails("\"file\": \"whole\", \"window\": 2", CST_EFORMAT,
+    fails("'file': 'whole', 'window': 2", CST_EFORMAT,
           TEST_WORDS("/whole: expected trajectories, floats", "found i8 of shape (1, 4, 2)"));
-    fails("\"file\": \"none\", \"window\": 2", CST_EFORMAT,
+    fails("'file': 'none', 'window': 2", CST_EFORMAT,
           TEST_WORDS("/none: expected trajectories", "found f4 of shape (0, 6, 3)"));
-    fails("\"file\": \"a\", \"window\": 7", CST_EFORMAT,
+    fails("'file': 'a', 'window': 7", CST_EFORMAT,
           TEST_WORDS("/a: expected trajectories of at least 7 points, a window, found 6"));
-    fails("\"file\": \"a\", \"test_file\": \"short\", \"window\": 5", CST_EFORMAT,
+    fails("'file': 'a', 'test_file': 'short', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/short: expected trajectories of at least 5 points, a window, found 4"));
-    fails("\"file\": \"a\", \"validation_file\": \"wide\", \"window\": 5", CST_EFORMAT,
+    fails("'file': 'a', 'validation_file': 'wide', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/wide: expected points of 3 numbers as in", "/a, found 4"));
-    fails("\"file\": \"nan\", \"window\": 5", CST_EFORMAT,
+    fails("'file': 'nan', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/nan: trajectory 7, point 5, entry 2: expected a finite number, found nan"));
-    fails("\"file\": \"a\", \"test_file\": \"inf\", \"window\": 5", CST_EFORMAT,
+    fails("'file': 'a', 'test_file': 'inf', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/inf: trajectory 0, point 1, entry 0: expected a finite number, found -inf"));
-    fails("\"file\": \"two\", \"window\": 5, \"test_fraction\": 0.5, \"validation_fraction\": 0.5", CST_ECONFIG,
+    fails("'file': 'two', 'window': 5, 'test_fraction': 0.5, 'validation_fraction': 0.5", CST_ECONFIG,
           TEST_WORDS("test.json: expected a trajectory of",
                      "/two that is left to train, found 1 of 2 for validation and "
                      "1 for the test"));
-    fails("\"file\": \"two\", \"window\": 5, \"validation_fraction\": 1", CST_ECONFIG,
+    fails("'file': 'two', 'window': 5, 'validation_fraction': 1", CST_ECONFIG,
           TEST_WORDS("found 2 of 2 for validation and 0 for the test"));
-    fails("\"file\": \"two\", \"window\": 5, \"test_size\": 1", CST_ECONFIG,
+    fails("'file': 'two', 'window': 5, 'test_size': 1", CST_ECONFIG,
           TEST_WORDS("test.json: test_size: expected 0, as no trajectories are in this part, got 1"));
-    fails("\"file\": \"a\", \"window\": 5, \"validation_size\": 3", CST_ECONFIG,
+    fails("'file': 'a', 'window': 5, 'validation_size': 3", CST_ECONFIG,
           TEST_WORDS("test.json: validation_size: expected at most 2, the rows there are, got 3"));
-    fails("\"file\": \"a\", \"window\": 5, \"train_size\": 17", CST_ECONFIG,
+    fails("'file': 'a', 'window': 5, 'train_size': 17", CST_ECONFIG,
           TEST_WORDS("test.json: train_size: expected at most 16, the rows there are, got 17"));
 #ifndef CST_DOUBLE
     write_file("huge", 1, 10, 6, 3, CST_NPY_F8, 5, 1e300);
-    fails("\"file\": \"huge\", \"window\": 5", CST_EFORMAT,
+    fails("'file': 'huge', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/huge: trajectory 0, point 1, entry 2: expected a finite number in single precision's range, "
                      "found 1e+300"));
 #endif

@@ -6,7 +6,7 @@
 
 #define HEADER "@timeStamps false\n@classLabel true a b\n@data\n"
 #define TIMED "@timeStamps true\n@classLabel true a b\n@data\n"
-#define FILES "{\"type\": \"ts\", \"path\": \"@\", \"train\": \"a.ts\""
+#define FILES "{'type': 'ts', 'path': '@', 'train': 'a.ts'"
 
 static const double gap = (double)NAN;
 
@@ -20,7 +20,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
                   cst_dataset *data)
 {
     char json[300];
-    snprintf(json, sizeof json, FILES ", \"normalize\": false%s}", more);
+    snprintf(json, sizeof json, FILES ", 'normalize': false%s}", more);
     write_text("a.ts", text);
     test_load_ok(json, 0, data);
     char shape[CST_SHAPE_TEXT];
@@ -54,7 +54,7 @@ static void test_dimensions(void **state)
     cst_dataset_clear(&data);
     reads("@univariate true\n@classlabel true x\n@data\n7,8:x", "", 1, 2, 2, (double[]){0, 7, 1, 8}, &data);
     cst_dataset_clear(&data);
-    reads(HEADER "1:2:3:a\n4:?:6:b\n", ", \"time\": \"none\"", 2, 1, 3, (double[]){1, 2, 3, 4, gap, 6}, &data);
+    reads(HEADER "1:2:3:a\n4:?:6:b\n", ", 'time': 'none'", 2, 1, 3, (double[]){1, 2, 3, 4, gap, 6}, &data);
     cst_dataset_clear(&data);
 }
 
@@ -87,7 +87,7 @@ static void test_targets(void **state)
 {
     (void)state;
     cst_dataset data;
-    reads("@targetLabel true\n@classLabel false\n@data\n1,2:0.25\n3,4:-1e2\n", ", \"intensity\": true", 2, 2, 3,
+    reads("@targetLabel true\n@classLabel false\n@data\n1,2:0.25\n3,4:-1e2\n", ", 'intensity': true", 2, 2, 3,
           (double[]){0, 1, 1, 1, 2, 2, 0, 3, 1, 1, 4, 2}, &data);
     assert_true(data.n_targets == 1 && data.n_classes == 0 && !data.train.labels);
     assert_true(data.train.targets[0] == (real)0.25 && data.train.targets[1] == -100);
@@ -104,7 +104,7 @@ static void test_time_stamps(void **state)
                      -1.5, gap, 3,   gap, gap, gap, gap, gap, gap, gap, gap, gap},
           &data);
     cst_dataset_clear(&data);
-    reads(TIMED "(0,1),(2,2):(1,10),(2,20):a\n", ", \"time\": \"index\"", 1, 3, 3,
+    reads(TIMED "(0,1),(2,2):(1,10),(2,20):a\n", ", 'time': 'index'", 1, 3, 3,
           (double[]){0, 1, gap, 1, gap, 10, 2, 2, 20}, &data);
     cst_dataset_clear(&data);
 }
@@ -142,19 +142,19 @@ static void test_parts(void **state)
     (void)state;
     cst_dataset data;
     write_text("b.ts", "@classLabel true b c a\n@data\n1,2,3,4:a\n5:b\n"); /* classes are the training file's */
-    reads(HEADER "1,2:a\n3:b\n4:a\n", ", \"test\": \"b.ts\", \"validation_size\": 1", 2, 4, 2, NULL, &data);
+    reads(HEADER "1,2:a\n3:b\n4:a\n", ", 'test': 'b.ts', 'validation_size': 1", 2, 4, 2, NULL, &data);
     assert_true(data.n_classes == 2 && data.validation.n == 1 && data.test.n == 2);
     assert_true(data.test.labels[0] == 0 && data.test.labels[1] == 1 && data.test.values[7] == 4);
     cst_dataset_clear(&data);
     write_text("c.ts", "@classLabel true b c a\n@data\n1,2:a\n5:c\n");
-    test_load_fails(FILES ", \"validation\": \"c.ts\"}", CST_EFORMAT,
+    test_load_fails(FILES ", 'validation': 'c.ts'}", CST_EFORMAT,
                     TEST_WORDS("/c.ts: line 4: expected a class that the training file's @classLabel names, found "
                                "\"c\""));
     write_text("d.ts", "@targetLabel true\n@data\n1,2:3\n");
-    test_load_fails(FILES ", \"test\": \"d.ts\"}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label of each series"));
+    test_load_fails(FILES ", 'test': 'd.ts'}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label of each series"));
     write_text("e.ts", HEADER "1,2:3,4:a\n");
-    test_load_fails(FILES ", \"test\": \"e.ts\"}", CST_EFORMAT, TEST_WORDS("/e.ts: expected 1 channels", "found 2"));
-    test_load_fails(FILES ", \"test\": \"absent\"}", CST_EIO, TEST_WORDS("absent"));
+    test_load_fails(FILES ", 'test': 'e.ts'}", CST_EFORMAT, TEST_WORDS("/e.ts: expected 1 channels", "found 2"));
+    test_load_fails(FILES ", 'test': 'absent'}", CST_EIO, TEST_WORDS("absent"));
 }
 
 /* ---- what is wrong ------------------------------------------------------------------------------------------- */
@@ -224,8 +224,7 @@ static void test_pairs_that_are_wrong(void **state)
         TEST_WORDS("series 1, time 1: expected times that increase, found 1600000001 after 1600000000", "precision"));
 #endif
     write_text("a.ts", HEADER "1,2:a\n");
-    test_load_fails(FILES ", \"time\": \"file\"}", CST_ECONFIG,
-                    TEST_WORDS("time: expected a file with times", "/a.ts"));
+    test_load_fails(FILES ", 'time': 'file'}", CST_ECONFIG, TEST_WORDS("time: expected a file with times", "/a.ts"));
 }
 
 /* Cut off anywhere or with any byte changed, a file is read or refused with its name. */
