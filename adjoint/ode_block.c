@@ -40,7 +40,7 @@ static size_t trajectory_at(const cst_module *m, size_t n)
 static cst_trajectory trajectory_of(const cst_ode_options *o, const cst_module *field, const cst_call *c,
                                     const real *memory)
 {
-    return cst_trajectory_at(field, c->n, c->threads, &o->forward, o->gradient->keep[o->store], o->checkpoints, memory);
+    return cst_trajectory_at(field, c->n, c->threads, &o->forward, o->gradient->keep[o->store], o->kept_steps, memory);
 }
 
 /* work = [the times, where they are learnt (T) | their gradient (T) | a solve's] */
@@ -90,7 +90,7 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     (void)k;
     plan->cache = cst_size_add(trajectory_at(m, n), trajectory.size);
     plan->work = cst_size_add(cut_work((const ode_block *)m, NULL).size,
-                              cst_size_most(cst_forward_work(&forward), o->gradient->work(&backward)));
+                              cst_size_max(cst_forward_work(&forward), o->gradient->work(&backward)));
 }
 
 /* ---- the passes ---------------------------------------------------------------------------------------------- */
@@ -297,8 +297,8 @@ static cst_status check_integrals(const cst_module *field, const cst_ode_options
 static cst_status check_gradient(const cst_module *field, const cst_ode_options *o, cst_error *error)
 {
     if (!o->gradient) return cst_fail(error, CST_EARG, "expected a gradient method, got none");
-    if (o->checkpoints < 2 || o->checkpoints > CST_MAX_SLOTS)
-        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->checkpoints);
+    if (o->kept_steps < 2 || o->kept_steps > CST_MAX_SLOTS)
+        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->kept_steps);
     const cst_call row = {.n = 1, .threads = 1};
     const cst_trajectory trajectory = trajectory_of(o, field, &row, NULL);
     const cst_gradient_problem problem = problem_of(o, field, &row, &trajectory);
@@ -333,7 +333,7 @@ static cst_status copy_options(ode_block *block, const cst_ode_options *options,
 void cst_ode_options_init(cst_ode_options *options)
 {
     static const double unit[2] = {0, 1};
-    *options = (cst_ode_options){.times = unit, .n_times = 2, .gradient = cst_gradient_methods[0], .checkpoints = 64};
+    *options = (cst_ode_options){.times = unit, .n_times = 2, .gradient = cst_gradient_methods[0], .kept_steps = 64};
     cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
     cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
     if (cst_adjoint_norm_init(&options->norm, "seminorm", NULL) != CST_OK) return; /* there is one */

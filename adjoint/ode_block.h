@@ -31,7 +31,7 @@ typedef struct cst_ode_options {
     cst_solve_options forward, backward; /* copied */
     const cst_gradient_ops *gradient;    /* one of cst_gradient_methods, or of your own */
     cst_store store;
-    size_t checkpoints;    /* steps that are kept (adjoint/trajectory.h), at least 2 */
+    size_t kept_steps;     /* steps that are kept (adjoint/trajectory.h), at least 2 */
     cst_adjoint_norm norm; /* of a method that solves */
     bool fresh_solves;     /* backwards, a solve of its own each interval (profile torchdiffeq) */
     size_t context_row;    /* reals a row of the gradient of the call's context: room for what grads.gcontext asks */

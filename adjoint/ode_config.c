@@ -114,7 +114,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
     o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
-    o->checkpoints = g.kept_steps;
+    o->kept_steps = g.kept_steps;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
     o->backward.rtol = g.rtol;
     o->backward.atol = g.atol;

@@ -76,7 +76,7 @@ enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
 typedef struct moments {
     size_t n;
-    double mean, deviation;
+    double mean, std;
 } moments;
 
 static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t column)
@@ -94,7 +94,7 @@ static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t 
         const double d = columns[column].of(&v->summaries[r]) - m.mean;
         squares += d * d;
     }
-    m.deviation = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : (double)NAN;
+    m.std = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : (double)NAN;
     return m;
 }
 
@@ -125,9 +125,9 @@ static void put_moments(const cst_comparison *c, const cst_variant *v, size_t co
         return;
     }
     put_value(cell, m.mean, digits);
-    if (isfinite(m.deviation)) {
+    if (isfinite(m.std)) {
         cst_text_puts(cell, " +- ");
-        put_value(cell, m.deviation, digits);
+        put_value(cell, m.std, digits);
     }
     /* What the paper's tables say: how much less than the first variant. */
     const double first = moments_of(c, &c->variants[0], column).mean;
@@ -174,11 +174,11 @@ static void put_row(const cst_comparison *c, size_t row, bool markdown, const si
     for (size_t column = 0; column <= N_COLUMNS; column++) {
         if (column > 0 && !shown(c, column - 1)) continue;
         put_any(c, row, column, markdown, cell);
-        const int room = (int)(width[column] - width_of(cell));
+        const int capacity = (int)(width[column] - width_of(cell));
         cst_text_puts(text, column > 0 ? (markdown ? " | " : "   ") : (markdown ? "| " : ""));
-        if (column > 0) cst_text_printf(text, "%*s", room, "");
+        if (column > 0) cst_text_printf(text, "%*s", capacity, "");
         cst_text_add(text, cell->data, cell->size);
-        if (column == 0) cst_text_printf(text, "%*s", room, "");
+        if (column == 0) cst_text_printf(text, "%*s", capacity, "");
     }
     cst_text_puts(text, markdown ? " |\n" : "\n");
 }
@@ -235,7 +235,7 @@ static void put_csv(const cst_comparison *c, cst_text *text)
         for (size_t column = 0; column < N_COLUMNS; column++) {
             const moments m = moments_of(c, &c->variants[i], column);
             put_number(text, m.mean);
-            put_number(text, m.deviation);
+            put_number(text, m.std);
         }
         cst_text_puts(text, "\n");
     }

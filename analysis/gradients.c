@@ -280,27 +280,27 @@ static void clear(bench *b)
 static cst_status prepare(bench *b, cst_error *error)
 {
     const cst_experiment *e = b->e;
-    const cst_part *part = &e->data.train;
-    const size_t n = part->n < e->data.batch_size ? part->n : e->data.batch_size, p = e->model->n_params;
+    const cst_split *split = &e->data.train;
+    const size_t n = split->n < e->data.batch_size ? split->n : e->data.batch_size, p = e->model->n_params;
     const size_t targets = e->data.n_targets > 0 ? e->data.n_targets : 1;
     b->n_params = p;
     b->x = calloc(n * cst_shape_size(&e->data.x), sizeof(real));
     b->targets = calloc(n * targets, sizeof(real));
     b->labels = calloc(n * cst_dataset_labels(&e->data), sizeof *b->labels);
-    b->order = calloc(part->n, sizeof *b->order);
+    b->order = calloc(split->n, sizeof *b->order);
     real **const vectors[] = {&b->theta, &b->direction, &b->exact, &b->limit, &b->grad};
     bool good = b->x && b->targets && b->labels && b->order;
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
         good = (*vectors[i] = calloc(p + 1, sizeof(real))) && good;
     if (!good) return cst_fail(error, CST_ENOMEM, "out of memory");
-    cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), 0), b->order, part->n);
-    cst_dataset_gather(&e->data, part, b->order, n, b->x, b->labels, b->targets);
-    b->batch =
-        (cst_batch){.n = n,
-                    .steps = e->data.steps,
-                    .x = b->x,
-                    .targets = {.labels = part->labels ? b->labels : NULL, .values = part->targets ? b->targets : NULL},
-                    .rng = cst_rng_split(cst_rng_new(e->seed, CST_RNG_DROPOUT), 0)};
+    cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), 0), b->order, split->n);
+    cst_dataset_gather(&e->data, split, b->order, n, b->x, b->labels, b->targets);
+    b->batch = (cst_batch){
+        .n = n,
+        .steps = e->data.steps,
+        .x = b->x,
+        .targets = {.labels = split->labels ? b->labels : NULL, .values = split->targets ? b->targets : NULL},
+        .rng = cst_rng_split(cst_rng_new(e->seed, CST_RNG_DROPOUT), 0)};
     cst_module_init(e->model, cst_rng_new(e->seed, CST_RNG_INIT), b->theta);
     cst_rng_fill_normal(cst_rng_new(e->seed, CST_RNG_NOISE), b->direction, p, 1);
     const double size = sqrt(dot(b->direction, b->direction, p));

@@ -22,7 +22,7 @@ typedef struct cst_gradient_row {
 
 enum { CST_GRADIENT_ROWS = 5 };
 
-/* The gradient of the loss on the first batch of the training part, at the initial weights, by checkpointed (states
+/* The gradient of the loss on the first batch of the training split, at the initial weights, by checkpointed (states
  * and stages; the exact one, which the others are compared with), backsolve and interpolating, in every ODE block of
  * the model alike; the ODE's own gradient is that of steps for tolerances a thousand times tighter; the last row is a
  * central difference of the loss along a random direction, each solve taking the steps that it took at the middle, as

@@ -235,9 +235,9 @@ static void put_range(cst_text *text, const cst_plot *plot, const int series[2])
     const bool logarithmic = series[0] == TRAIN_LOSS && low > 0 && high > 20 * low;
     if (series[0] >= FORWARD_NFE) low = 0;
     if (logarithmic) low /= 1.3, high *= 1.3;
-    const double room = logarithmic ? 0 : fmax(0.05 * (high - low), 1e-3 * fabs(high)) + 1e-9;
+    const double capacity = logarithmic ? 0 : fmax(0.05 * (high - low), 1e-3 * fabs(high)) + 1e-9;
     cst_text_printf(text, "%s logscale y\nset yrange [%.6g:%.6g]\n", logarithmic ? "set" : "unset",
-                    series[0] >= FORWARD_NFE ? 0 : low - room, high + room);
+                    series[0] >= FORWARD_NFE ? 0 : low - capacity, high + capacity);
 }
 
 static void put_panel(cst_text *text, const cst_plot *plot, const char *title, const int series[2], bool legend)

@@ -68,7 +68,7 @@ static units units_of(const cst_dataset *data, size_t entry)
     if (data->n_channels == 0) return (units){unit, 0};
     const size_t d = cst_shape_size(&data->x);
     const size_t c = data->channels_last ? entry % data->n_channels : entry / (d / data->n_channels);
-    return (units){unit * data->deviation[c], unit * data->mean[c]};
+    return (units){unit * data->std[c], unit * data->mean[c]};
 }
 
 /* Rows of the model -> rows of the data, in place; bytes are rounded. */
@@ -104,9 +104,9 @@ static double log_scale(const cst_sampler *s)
     return sum;
 }
 
-void cst_sample_data(const cst_dataset *data, const cst_part *part, size_t n, real *x)
+void cst_sample_data(const cst_dataset *data, const cst_split *split, size_t n, real *x)
 {
-    for (size_t i = 0; i < n; i++) cst_dataset_gather(data, part, &i, 1, x + i * cst_shape_size(&data->x), NULL, NULL);
+    for (size_t i = 0; i < n; i++) cst_dataset_gather(data, split, &i, 1, x + i * cst_shape_size(&data->x), NULL, NULL);
     to_data(data, n, x);
 }
 
@@ -123,7 +123,7 @@ static cst_status draw_batches(const cst_sampler *s, size_t n, real *z, real *wo
 {
     const size_t batch = batch_of(s), d = width_of(s);
     for (size_t first = 0; first < n; first += batch) {
-        const size_t rows = cst_size_least(batch, n - first);
+        const size_t rows = cst_size_min(batch, n - first);
         const cst_call call = make_call(s, rows, cst_rng_split(stream(s, STREAM_NOISE), first), work, error);
         draw_base(s, first, rows, z);
         CST_TRY(cst_flow_inverse(s->run->experiment.model, &call, z, x + first * d, NULL));
@@ -137,7 +137,7 @@ cst_status cst_sample_draw(const cst_sampler *s, size_t n, real **x, cst_error *
 {
     *x = NULL;
     CST_TRY(cst_sample_check(s->run, error));
-    const size_t batch = cst_size_least(batch_of(s), n), d = width_of(s);
+    const size_t batch = cst_size_min(batch_of(s), n), d = width_of(s);
     const cst_module *m = s->run->experiment.model;
     const size_t work = cst_flow_inverse_work(m, batch, s->run->trainer.learner.threads), z = cst_size_mul(batch, d);
     cst_arena arena;
@@ -191,7 +191,7 @@ cst_status cst_sample_log_likelihood(const cst_sampler *s, size_t n, const real 
     const size_t batch = batch_of(s), d = width_of(s);
     CST_TRY(cst_sample_check(s->run, error));
     for (size_t first = 0; first < n; first += batch) {
-        const size_t rows = cst_size_least(batch, n - first);
+        const size_t rows = cst_size_min(batch, n - first);
         to_model(data_of(s), rows, x + first * d, s->run->trainer.x);
         CST_TRY(evaluate(s, rows, cst_rng_split(stream(s, STREAM_ROWS), first), logp + first, error));
         CST_TRY(report(s, "density", first + rows, n, error));
@@ -200,18 +200,18 @@ cst_status cst_sample_log_likelihood(const cst_sampler *s, size_t n, const real 
 }
 
 /* With the noise that the trainer's evaluation has. */
-cst_status cst_sample_likelihood(const cst_sampler *s, const cst_part *part, real *logp, cst_error *error)
+cst_status cst_sample_likelihood(const cst_sampler *s, const cst_split *split, real *logp, cst_error *error)
 {
     cst_trainer *t = &s->run->trainer;
     const size_t batch = batch_of(s);
     const cst_rng noise = cst_rng_new(s->run->experiment.seed, CST_RNG_NOISE);
     CST_TRY(cst_sample_check(s->run, error));
-    for (size_t first = 0; first < part->n; first += batch) {
-        const size_t rows = cst_size_least(batch, part->n - first);
+    for (size_t first = 0; first < split->n; first += batch) {
+        const size_t rows = cst_size_min(batch, split->n - first);
         for (size_t i = 0; i < rows; i++) t->order[i] = first + i;
-        cst_dataset_gather(data_of(s), part, t->order, rows, t->x, NULL, NULL);
+        cst_dataset_gather(data_of(s), split, t->order, rows, t->x, NULL, NULL);
         CST_TRY(evaluate(s, rows, cst_rng_split(noise, first), logp + first, error));
-        CST_TRY(report(s, "log-likelihood", first + rows, part->n, error));
+        CST_TRY(report(s, "log-likelihood", first + rows, split->n, error));
     }
     return CST_OK;
 }

@@ -39,11 +39,11 @@ CST_MUST_CHECK cst_status cst_sample_log_likelihood(const cst_sampler *sampler, 
 
 /* That of all rows of a part. Where the flow dequantizes, and of floats that are not normalized, its mean is minus the loss that
  * `costate eval` tells. */
-CST_MUST_CHECK cst_status cst_sample_likelihood(const cst_sampler *sampler, const cst_part *part, real *logp,
+CST_MUST_CHECK cst_status cst_sample_likelihood(const cst_sampler *sampler, const cst_split *split, real *logp,
                                                 cst_error *error);
 
 /* The rows of a part in the data's units, the first n of them. */
-void cst_sample_data(const cst_dataset *data, const cst_part *part, size_t n, real *x);
+void cst_sample_data(const cst_dataset *data, const cst_split *split, size_t n, real *x);
 
 /* FOLDER/samples.npy: (n, x), bytes if the data are. */
 CST_MUST_CHECK cst_status cst_sample_write(const cst_sampler *sampler, size_t n, const real *x, const char *folder,
@@ -54,8 +54,8 @@ CST_MUST_CHECK cst_status cst_sample_write(const cst_sampler *sampler, size_t n,
  * Points in the plane: samples.png and .svg, data of `part` beside samples beside the density; flow.png and .svg, samples on
  * their way from the base, if all layers are cnfs. CST_EUNSUPPORTED without gnuplot, for points.
  * Of other rows there is none. */
-CST_MUST_CHECK cst_status cst_sample_picture(const cst_sampler *sampler, const cst_part *part, size_t n, const real *x,
-                                             const char *folder, cst_error *error);
+CST_MUST_CHECK cst_status cst_sample_picture(const cst_sampler *sampler, const cst_split *split, size_t n,
+                                             const real *x, const char *folder, cst_error *error);
 
 /* Used by these: the paths (frames, n, D) of the first n samples, from the base to the data's units. */
 CST_MUST_CHECK cst_status cst_sample_path(const cst_sampler *sampler, size_t n, size_t frames, real *path,

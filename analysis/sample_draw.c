@@ -38,17 +38,17 @@ enum { ACROSS = 10, MOST_IMAGES = 100, CELL = 56, GAP = 2, BACKGROUND = 96 };
 static size_t fitting(size_t side, size_t most)
 {
     const size_t fit = (CST_PNG_LONGEST_SIDE - GAP) / (side + GAP);
-    return fit < 1 ? 1 : cst_size_least(fit, most);
+    return fit < 1 ? 1 : cst_size_min(fit, most);
 }
 
 /* Each about CELL pixels high or wide, as many as fit into a picture. `range` is black and white. */
 static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, const real *x, const double range[2],
                               const char *folder, cst_error *error)
 {
-    const size_t *d = data_of(s)->x.dim, longer = cst_size_most(d[1], d[2]);
+    const size_t *d = data_of(s)->x.dim, longer = cst_size_max(d[1], d[2]);
     const size_t zoom = longer < CELL ? (CELL + longer / 2) / longer : 1;
-    const size_t across = fitting(d[2] * zoom, cst_size_least(ACROSS, n));
-    n = cst_size_least(n, across * fitting(d[1] * zoom, MOST_IMAGES));
+    const size_t across = fitting(d[2] * zoom, cst_size_min(ACROSS, n));
+    n = cst_size_min(n, across * fitting(d[1] * zoom, MOST_IMAGES));
     const size_t size = n * d[0] * d[1] * d[2];
     const cst_png_grid grid = {across, GAP, zoom, BACKGROUND};
     const double scale = range[1] > range[0] ? 255 / (range[1] - range[0]) : 0;
@@ -66,17 +66,17 @@ static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, 
     return status;
 }
 
-static cst_status picture_images(const cst_sampler *s, const cst_part *part, size_t n, const real *x,
+static cst_status picture_images(const cst_sampler *s, const cst_split *split, size_t n, const real *x,
                                  const char *folder, cst_error *error)
 {
-    const size_t size = cst_shape_size(&data_of(s)->x), shown = cst_size_least(n, MOST_IMAGES);
-    const size_t n_data = cst_size_least(part->n, MOST_IMAGES);
+    const size_t size = cst_shape_size(&data_of(s)->x), shown = cst_size_min(n, MOST_IMAGES);
+    const size_t n_data = cst_size_min(split->n, MOST_IMAGES);
     double range[2] = {(double)INFINITY, -(double)INFINITY};
     real *data = cst_array_new(n_data * size, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
-    cst_sample_data(data_of(s), part, n_data, data);
+    cst_sample_data(data_of(s), split, n_data, data);
     add_range(data, n_data * size, 1, range);
-    if (part->bytes) range[0] = 0, range[1] = 255;
+    if (split->bytes) range[0] = 0, range[1] = 255;
     cst_status status = draw_images(s, "samples.png", shown, x, range, folder, error);
     if (status == CST_OK) status = draw_images(s, "data.png", n_data, data, range, folder, error);
     free(data);
@@ -187,7 +187,7 @@ static cst_status draw_density(const cst_sampler *s, size_t n_data, const real *
     cst_text text = {0}, panels = {0};
     put_settings(&text, w);
     put_points(&text, "data", n_data, data);
-    put_points(&text, "samples", cst_size_least(n, n_data), x); /* as many, so that both look alike */
+    put_points(&text, "samples", cst_size_min(n, n_data), x); /* as many, so that both look alike */
     cst_status status = put_density(s, w, &text, error);
     put_panel(&panels, "data", "data");
     put_panel(&panels, "samples", "samples");
@@ -236,28 +236,28 @@ static bool has_path(const cst_module *flow)
     return true;
 }
 
-static cst_status picture_points(const cst_sampler *s, const cst_part *part, size_t n, const real *x,
+static cst_status picture_points(const cst_sampler *s, const cst_split *split, size_t n, const real *x,
                                  const char *folder, cst_error *error)
 {
-    const size_t n_data = cst_size_least(part->n, MOST_POINTS);
+    const size_t n_data = cst_size_min(split->n, MOST_POINTS);
     real *data = cst_array_new(2 * n_data, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
-    cst_sample_data(data_of(s), part, n_data, data);
+    cst_sample_data(data_of(s), split, n_data, data);
     const bool unit = cst_flow_wants_unit_interval(s->run->experiment.model);
-    const window w = frame(n_data, data, !unit ? 0 : part->bytes ? 255 : 1);
+    const window w = frame(n_data, data, !unit ? 0 : split->bytes ? 255 : 1);
     cst_status status = draw_density(s, n_data, data, n, x, &w, folder, error);
     free(data);
     if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, &w, folder, error);
     return status;
 }
 
-cst_status cst_sample_picture(const cst_sampler *s, const cst_part *part, size_t n, const real *x, const char *folder,
+cst_status cst_sample_picture(const cst_sampler *s, const cst_split *split, size_t n, const real *x, const char *folder,
                               cst_error *error)
 {
     const cst_shape *row = &data_of(s)->x;
     CST_TRY(cst_sample_check(s->run, error));
-    if (n == 0 || part->n == 0) return CST_OK;
-    if (row->rank == 3 && (row->dim[0] == 1 || row->dim[0] == 3)) return picture_images(s, part, n, x, folder, error);
-    if (row->rank == 1 && row->dim[0] == 2) return picture_points(s, part, n, x, folder, error);
+    if (n == 0 || split->n == 0) return CST_OK;
+    if (row->rank == 3 && (row->dim[0] == 1 || row->dim[0] == 3)) return picture_images(s, split, n, x, folder, error);
+    if (row->rank == 1 && row->dim[0] == 2) return picture_points(s, split, n, x, folder, error);
     return CST_OK;
 }

@@ -159,7 +159,7 @@ static cst_document *parse(const char *name, const char *json)
     return document;
 }
 
-/* Windows of trajectories of the double pendulum, drawn from the training part. */
+/* Windows of trajectories of the double pendulum, drawn from the training split. */
 static void make_windows(cst_batch *batch)
 {
     enum { N = 256 };

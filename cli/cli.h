@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Exit codes. */
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG = 2 };
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* ---- the command line ---------------------------------------------------------------------------------------- */
 
@@ -61,7 +61,7 @@ void cli_clear_line(void);
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
 /* "costate: MESSAGE" on stderr, in one line. */
-void cli_complain(const char *format, ...) CST_PRINTF(1, 2);
+void cli_error(const char *format, ...) CST_PRINTF(1, 2);
 
 /* Say what went wrong before anything was done, or after; returns the exit code. */
 int cli_refuse(const cst_error *error);

@@ -22,9 +22,9 @@ static void print_modules(const cst_module *m, const char *name, int depth)
     for (size_t i = 0; i < m->n_children; i++) print_modules(m->children[i].module, m->children[i].name, depth + 1);
 }
 
-static void print_part(const char *name, const cst_part *part)
+static void print_part(const char *name, const cst_split *split)
 {
-    if (part->n > 0) cli_print(", %zu to %s", part->n, name);
+    if (split->n > 0) cli_print(", %zu to %s", split->n, name);
 }
 
 static void print_memory(const char *name, size_t reals)
@@ -60,7 +60,7 @@ static int print_all(const cst_experiment *e, cst_document *document)
     print_memory("output, cotangent, targets", plan.state);
     char *text = cst_document_print(document);
     if (!text) {
-        cli_complain("out of memory");
+        cli_error("out of memory");
         return CLI_FAILED;
     }
     cli_print("\nthe config with all defaults:\n%s", text);

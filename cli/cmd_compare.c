@@ -37,7 +37,7 @@ static void print_waiting(void *context, size_t runs)
 static void print_failed(void *context, const char *label, const cst_error *error)
 {
     cli_progress_clear_line(context);
-    cli_complain("%s: %s", label, error->message);
+    cli_error("%s: %s", label, error->message);
 }
 
 static cst_status draw(const char *folder, cst_error *error)
@@ -63,7 +63,7 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
     cli_progress_clear_line(&progress);
     if (!c->written) {
         const int code = cli_fail(&error);
-        if (status == CST_EINTERRUPTED) cli_complain("the same command goes on with it");
+        if (status == CST_EINTERRUPTED) cli_error("the same command goes on with it");
         return code;
     }
     char *table = cst_comparison_table(c, CST_TABLE_TEXT);
@@ -95,8 +95,8 @@ static int compare_in(const cli_line *line, cst_document *document, const char *
     size_t n = 0, repeats;
     cst_comparison c;
     cst_error error;
-    int code = CLI_WRONG;
-    if (!cli_number(line, "--repeats", 1, 10000, 1, &repeats)) return CLI_WRONG;
+    int code = CLI_USAGE;
+    if (!cli_number(line, "--repeats", 1, 10000, 1, &repeats)) return CLI_USAGE;
     if (read_varied(line, varied, &n, &error) != CST_OK ||
         cst_comparison_init(&c, document, folder, varied, n, repeats, &error) != CST_OK) {
         code = cli_refuse(&error);
@@ -123,7 +123,7 @@ static int compare(const cli_line *line)
     if (!folder.failed)
         code = compare_in(line, document, folder.data);
     else
-        cli_complain("out of memory");
+        cli_error("out of memory");
     free(folder.data);
     cst_document_free(document);
     return code;

@@ -24,7 +24,7 @@ static bool read_start(const char *text, double start[2])
     const char *second = comma ? end + 1 : end;
     start[1] = strtod(second, &end);
     if (comma && end != second && !*end && errno == 0 && isfinite(start[0]) && isfinite(start[1])) return true;
-    cli_complain("--start: expected two numbers, Q1,Q2, got \"%s\"", text);
+    cli_error("--start: expected two numbers, Q1,Q2, got \"%s\"", text);
     return false;
 }
 
@@ -48,7 +48,7 @@ static int control_in(const cst_run *run, const cst_control_options *o, const ch
     cst_error error;
     if (cst_control_run(run, o, &control, &error) != CST_OK) return cli_refuse(&error);
     if (control.n == 0) {
-        cli_complain("no torque to begin with: %s", control.why);
+        cli_error("no torque to begin with: %s", control.why);
         free(control.points);
         return CLI_FAILED;
     }
@@ -72,7 +72,7 @@ static int control(const cli_line *line)
     cst_document *document;
     cst_control_options_init(&o);
     if (!cli_number(line, "--steps", 1, 1000000, o.steps, &o.steps) || !read_start(cli_value(line, "--start"), o.start))
-        return CLI_WRONG;
+        return CLI_USAGE;
     int code = cli_open(line, folder, &run, &document);
     if (code != CLI_DONE) return code;
     code = control_in(&run, &o, out ? out : folder);

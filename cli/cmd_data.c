@@ -30,10 +30,10 @@ static int check_free(const char *folder)
         snprintf(name, sizeof name, "%s_%s.npy", parts[i / 3], arrays[i % 3]);
         char *path = cst_path_join(folder, name);
         const bool taken = path && cst_path_exists(path);
-        if (taken) cli_complain("%s: there are data in this folder already; choose another by --out", path);
-        if (!path) cli_complain("out of memory");
+        if (taken) cli_error("%s: there are data in this folder already; choose another by --out", path);
+        if (!path) cli_error("out of memory");
         free(path);
-        if (!path || taken) return taken ? CLI_WRONG : CLI_FAILED;
+        if (!path || taken) return taken ? CLI_USAGE : CLI_FAILED;
     }
     return CLI_DONE;
 }
@@ -59,7 +59,7 @@ static int data(const cli_line *line)
     if (folder)
         code = check_free(folder);
     else
-        cli_complain("out of memory");
+        cli_error("out of memory");
     if (code == CLI_DONE && cst_experiment_load_data(document, &e, &error) != CST_OK) {
         code = cli_refuse(&error);
     } else if (code == CLI_DONE) {

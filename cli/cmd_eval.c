@@ -7,16 +7,16 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"--part", "NAME", "train, validation or test; all that there are if not given"},
+    {"--split", "NAME", "train, validation or test; all that there are if not given"},
     CLI_CONFIG_OPTIONS,
     {0},
 };
 
-static int evaluate(cst_run *run, const char *name, const cst_part *part)
+static int evaluate(cst_run *run, const char *name, const cst_split *split)
 {
     cst_evaluation r;
     cst_error error;
-    if (cst_trainer_evaluate(&run->trainer, part, &r, &error) != CST_OK) return cli_fail(&error);
+    if (cst_trainer_evaluate(&run->trainer, split, &r, &error) != CST_OK) return cli_fail(&error);
     cli_print("%-10s  %llu rows  loss %.6g", name, (unsigned long long)r.rows, r.loss);
     const double bits = cst_experiment_bits(&run->experiment, r.loss);
     if (isfinite(bits)) cli_print("  %.4f bits/dim", bits);
@@ -32,17 +32,17 @@ static int evaluate_parts(cst_run *run, const char *wanted)
     const cst_dataset *data = &run->experiment.data;
     const struct {
         const char *name;
-        const cst_part *part;
-    } parts[] = {{"train", &data->train}, {"validation", &data->validation}, {"test", &data->test}};
+        const cst_split *split;
+    } splits[] = {{"train", &data->train}, {"validation", &data->validation}, {"test", &data->test}};
     int code = CLI_DONE;
-    for (size_t i = 0; code == CLI_DONE && i < sizeof parts / sizeof parts[0]; i++) {
-        const bool asked = wanted && strcmp(wanted, parts[i].name) == 0;
+    for (size_t i = 0; code == CLI_DONE && i < sizeof splits / sizeof splits[0]; i++) {
+        const bool asked = wanted && strcmp(wanted, splits[i].name) == 0;
         if (wanted && !asked) continue;
-        if (parts[i].part->n > 0)
-            code = evaluate(run, parts[i].name, parts[i].part);
+        if (splits[i].split->n > 0)
+            code = evaluate(run, splits[i].name, splits[i].split);
         else if (asked) {
-            cli_complain("the data have no %s part", wanted);
-            code = CLI_WRONG;
+            cli_error("the data have no %s split", wanted);
+            code = CLI_USAGE;
         }
     }
     return code;
@@ -50,16 +50,16 @@ static int evaluate_parts(cst_run *run, const char *wanted)
 
 static int eval(const cli_line *line)
 {
-    const char *folder = line->arguments[0], *part = cli_value(line, "--part");
-    if (part && strcmp(part, "train") != 0 && strcmp(part, "validation") != 0 && strcmp(part, "test") != 0) {
-        cli_complain("--part: expected train, validation or test, got \"%s\"", part);
-        return CLI_WRONG;
+    const char *folder = line->arguments[0], *split = cli_value(line, "--split");
+    if (split && strcmp(split, "train") != 0 && strcmp(split, "validation") != 0 && strcmp(split, "test") != 0) {
+        cli_error("--split: expected train, validation or test, got \"%s\"", split);
+        return CLI_USAGE;
     }
     cst_run run;
     cst_document *document;
     int code = cli_open(line, folder, &run, &document);
     if (code != CLI_DONE) return code;
-    code = evaluate_parts(&run, part);
+    code = evaluate_parts(&run, split);
     cst_run_clear(&run);
     cst_document_free(document);
     return code;

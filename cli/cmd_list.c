@@ -59,7 +59,7 @@ static void print_thing(void *context, const cst_catalog_entry *entry)
 static int print_whole(char *text)
 {
     if (!text) {
-        cli_complain("out of memory");
+        cli_error("out of memory");
         return CLI_FAILED;
     }
     cli_print("%s\n", text);
@@ -71,8 +71,8 @@ static int list(const cli_line *line)
 {
     const bool schema = cli_flag(line, "--schema"), markdown = cli_flag(line, "--markdown");
     if (schema + markdown + (int)line->n_arguments > 1) {
-        cli_complain("list: expected a name, --schema or --markdown, one of them");
-        return CLI_WRONG;
+        cli_error("list: expected a name, --schema or --markdown, one of them");
+        return CLI_USAGE;
     }
     if (schema) return print_whole(cst_schema_print());
     if (markdown) return print_whole(cst_reference_print());
@@ -85,8 +85,8 @@ static int list(const cli_line *line)
     search s = {.name = line->arguments[0]};
     cst_catalog_visit(print_thing, &s);
     if (s.found) return CLI_DONE;
-    cli_complain("nothing is called \"%s\"; the nearest is \"%s\"", s.name, s.nearest);
-    return CLI_WRONG;
+    cli_error("nothing is called \"%s\"; the nearest is \"%s\"", s.name, s.nearest);
+    return CLI_USAGE;
 }
 
 const cli_command cli_list = {"list",  "[NAME]", "what a config can name; the keys of one with their defaults", 0, 1,

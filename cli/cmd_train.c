@@ -40,7 +40,7 @@ static int train_in(const cli_line *line, cst_document *document, const char *fo
         return CLI_DONE;
     }
     const int code = cli_fail(&error);
-    if (status == CST_EINTERRUPTED) cli_complain("go on with --resume --out %s", folder);
+    if (status == CST_EINTERRUPTED) cli_error("go on with --resume --out %s", folder);
     return code;
 }
 
@@ -53,7 +53,7 @@ static int train(const cli_line *line)
     if (folder)
         code = train_in(line, document, folder);
     else
-        cli_complain("out of memory");
+        cli_error("out of memory");
     free(folder);
     cst_document_free(document);
     return code;

@@ -39,19 +39,19 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
         *number = (size_t)strtoul(value, NULL, 10);
         if (*number >= min && *number <= max) return true;
     }
-    cli_complain("%s: expected an integer from %zu to %zu, got \"%s\"", name, min, max, value);
+    cli_error("%s: expected an integer from %zu to %zu, got \"%s\"", name, min, max, value);
     return false;
 }
 
 int cli_refuse(const cst_error *error)
 {
-    cli_complain("%s", error->message);
-    return error->status == CST_ENOMEM || error->status == CST_EBUSY ? CLI_FAILED : CLI_WRONG;
+    cli_error("%s", error->message);
+    return error->status == CST_ENOMEM || error->status == CST_EBUSY ? CLI_FAILED : CLI_USAGE;
 }
 
 int cli_fail(const cst_error *error)
 {
-    cli_complain("%s", error->message);
+    cli_error("%s", error->message);
     return CLI_FAILED;
 }
 
@@ -94,7 +94,7 @@ int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_documen
     cst_error error;
     char *config = cst_path_join(folder, "config.json");
     if (!config) {
-        cli_complain("out of memory");
+        cli_error("out of memory");
         return CLI_FAILED;
     }
     *document = cli_load(line, config, &code);

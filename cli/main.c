@@ -54,7 +54,7 @@ static const cli_command *find_command(const char *name)
         if (strcmp(commands[i]->name, name) == 0) return commands[i];
         if (cst_text_distance(name, commands[i]->name) < cst_text_distance(name, nearest)) nearest = commands[i]->name;
     }
-    cli_complain("unknown command \"%s\"; the nearest is \"%s\". See costate help", name, nearest);
+    cli_error("unknown command \"%s\"; the nearest is \"%s\". See costate help", name, nearest);
     return NULL;
 }
 
@@ -68,9 +68,9 @@ static const cli_option *find_option(const cli_command *command, const char *nam
         if (!nearest || cst_text_distance(given, o->name) < cst_text_distance(given, nearest->name)) nearest = o;
     }
     if (nearest)
-        cli_complain("%s: unknown option %s; the nearest is %s", command->name, given, nearest->name);
+        cli_error("%s: unknown option %s; the nearest is %s", command->name, given, nearest->name);
     else
-        cli_complain("%s: unknown option %s; it has none", command->name, given);
+        cli_error("%s: unknown option %s; it has none", command->name, given);
     return NULL;
 }
 
@@ -84,7 +84,7 @@ static bool take_option(cli_line *line, int argc, char **argv, int *i)
     struct cli_given *given = &line->given[line->n_given++];
     *given = (struct cli_given){option->name, ""};
     if (!option->value) {
-        if (equals) cli_complain("%s: %s takes no value", line->command->name, option->name);
+        if (equals) cli_error("%s: %s takes no value", line->command->name, option->name);
         return !equals;
     }
     if (equals) {
@@ -95,7 +95,7 @@ static bool take_option(cli_line *line, int argc, char **argv, int *i)
         given->value = "";
     }
     if (!*given->value)
-        cli_complain("%s: %s expects a value: %s %s", line->command->name, option->name, option->name, option->value);
+        cli_error("%s: %s expects a value: %s %s", line->command->name, option->name, option->name, option->value);
     return *given->value != '\0';
 }
 
@@ -112,7 +112,7 @@ static bool parse(cli_line *line, int argc, char **argv)
     }
     const cli_command *c = line->command;
     if (line->n_arguments >= c->least && line->n_arguments <= c->most) return true;
-    cli_complain("usage: costate %s %s. See costate help %s", c->name, c->arguments, c->name);
+    cli_error("usage: costate %s %s. See costate help %s", c->name, c->arguments, c->name);
     return false;
 }
 
@@ -121,9 +121,9 @@ static int run_command(const cli_command *command, int argc, char **argv)
     cli_line line = {.command = command};
     line.arguments = calloc((size_t)argc, sizeof *line.arguments);
     line.given = calloc((size_t)argc, sizeof *line.given);
-    int code = CLI_WRONG;
+    int code = CLI_USAGE;
     if (!line.arguments || !line.given) {
-        cli_complain("out of memory");
+        cli_error("out of memory");
         code = CLI_FAILED;
     } else if (parse(&line, argc, argv)) {
         code = command->run(&line);
@@ -131,7 +131,7 @@ static int run_command(const cli_command *command, int argc, char **argv)
     free(line.arguments);
     free(line.given);
     if (fflush(stdout) != 0 && code == CLI_DONE) {
-        cli_complain("cannot write to the standard output");
+        cli_error("cannot write to the standard output");
         code = CLI_FAILED;
     }
     return code;
@@ -148,14 +148,14 @@ int main(int argc, char **argv)
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         if (argc < 3) {
             print_help();
-            return argc < 2 ? CLI_WRONG : CLI_DONE;
+            return argc < 2 ? CLI_USAGE : CLI_DONE;
         }
         const cli_command *command = find_command(argv[2]);
         if (command) print_command(command);
-        return command ? CLI_DONE : CLI_WRONG;
+        return command ? CLI_DONE : CLI_USAGE;
     }
     const cli_command *command = find_command(name);
-    if (!command) return CLI_WRONG;
+    if (!command) return CLI_USAGE;
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
         print_command(command);

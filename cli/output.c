@@ -48,7 +48,7 @@ void cli_print(const char *format, ...)
     va_end(args);
 }
 
-void cli_complain(const char *format, ...)
+void cli_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);

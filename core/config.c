@@ -62,15 +62,15 @@ static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
 }
 
 /* The last `room` bytes of a name, what is left out shown by dots, on one line whatever is in it. Returns the bytes written. */
-static size_t put_tail(char *out, const char *name, size_t room)
+static size_t put_tail(char *out, const char *name, size_t capacity)
 {
     cst_text visible = {0};
     cst_text_visible(&visible, name);
     const char *shown = visible.failed ? "..." : visible.data;
     const size_t n = strlen(shown);
-    size_t skipped = n > room ? n - room + 3 : 0;
+    size_t skipped = n > capacity ? n - capacity + 3 : 0;
     while (((unsigned char)shown[skipped] & 0xc0) == 0x80) skipped++; /* begin with a whole character */
-    const int written = snprintf(out, room + 1, "%s%s", skipped > 0 ? "..." : "", shown + skipped);
+    const int written = snprintf(out, capacity + 1, "%s%s", skipped > 0 ? "..." : "", shown + skipped);
     free(visible.data);
     return (size_t)written;
 }

@@ -186,9 +186,9 @@ static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const c
 
 cst_status cst_document_set(cst_document *document, const char *path, const char *value, cst_error *error)
 {
-    const size_t room = strlen(path) + sizeof "the document";
+    const size_t capacity = strlen(path) + sizeof "the document";
     const char *dots = strstr(path, "...");
-    walk w = {.path = path, .parent = malloc(room), .key = malloc(room), .place = {document, NULL}};
+    walk w = {.path = path, .parent = malloc(capacity), .key = malloc(capacity), .place = {document, NULL}};
     cst_status status = CST_OK;
     if (!is_utf8(path))
         status = fail_walk(&w, error, "malformed UTF-8 in the path");

@@ -52,19 +52,19 @@ static bool expected(scanner *s, const char *what)
 {
     s->problem.offset = s->at;
     char *out = s->problem.text;
-    const size_t room = sizeof s->problem.text;
+    const size_t capacity = sizeof s->problem.text;
     const char *here = s->text + s->at;
     size_t word = 0;
     while (word < 20 && s->at + word < s->size && is_word((unsigned char)here[word])) word++;
     const size_t character = cst_utf8_size(here, s->size - s->at);
     if (s->at >= s->size) {
-        snprintf(out, room, "expected %s, got the end of the text", what);
+        snprintf(out, capacity, "expected %s, got the end of the text", what);
     } else if (word > 0) {
-        snprintf(out, room, "expected %s, got %.*s", what, (int)word, here);
+        snprintf(out, capacity, "expected %s, got %.*s", what, (int)word, here);
     } else if (character == 0 || (unsigned char)*here < 0x20 || *here == 0x7f) {
-        snprintf(out, room, "expected %s, got byte 0x%02X", what, (unsigned char)*here);
+        snprintf(out, capacity, "expected %s, got byte 0x%02X", what, (unsigned char)*here);
     } else {
-        snprintf(out, room, "expected %s, got '%.*s'", what, (int)character, here);
+        snprintf(out, capacity, "expected %s, got '%.*s'", what, (int)character, here);
     }
     return false;
 }

@@ -18,6 +18,8 @@ static const struct {
     {"every", "check_every"},
     /* summary.json */
     {"test_bits", "test_bits_per_dim"},
+    {"products", "quadrature_nfe"},
+    {"backward_products", "backward_quadrature_nfe"}, /* metrics.csv as well */
 };
 
 const char *cst_new_name(const char *old, size_t *i)

@@ -26,12 +26,12 @@ typedef struct cst_shape {
 size_t cst_size_mul(size_t a, size_t b);
 size_t cst_size_add(size_t a, size_t b);
 
-static inline size_t cst_size_least(size_t a, size_t b)
+static inline size_t cst_size_min(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static inline size_t cst_size_most(size_t a, size_t b)
+static inline size_t cst_size_max(size_t a, size_t b)
 {
     return a > b ? a : b;
 }

@@ -38,7 +38,7 @@ cst_status cst_fail_at(cst_error *error, cst_status status, const char *file, in
     const int n = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
     /* A message that is too long ends with a whole character. */
-    const size_t room = sizeof error->message - 1;
-    if (n > 0 && (size_t)n >= room) error->message[cst_utf8_whole(error->message, room)] = '\0';
+    const size_t capacity = sizeof error->message - 1;
+    if (n > 0 && (size_t)n >= capacity) error->message[cst_utf8_whole(error->message, capacity)] = '\0';
     return status;
 }

@@ -2,9 +2,9 @@
 
 #include "core/file.h"
 #include "core/text.h"
-#include "datasets/average.h"
+#include "datasets/downsample.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +15,22 @@ enum { N_CLASSES = 10, N_BATCHES = 5, CHANNELS = 3, SIDE = 32, IMAGE = CHANNELS 
 static const size_t largest_file = (size_t)1 << 30; /* the official ones have 30.7 MB */
 
 /* A part of more rows, the first of which are those of *part. */
-static cst_status grow(cst_part *part, size_t more, cst_error *error)
+static cst_status grow(cst_split *split, size_t more, cst_error *error)
 {
-    cst_part larger;
-    CST_TRY(cst_part_init(&larger, CST_PART_BYTES, cst_size_add(part->n, more), IMAGE, error));
-    if (part->n > 0) {
-        memcpy(larger.bytes, part->bytes, part->n * IMAGE);
-        memcpy(larger.labels, part->labels, part->n * sizeof *part->labels);
+    cst_split larger;
+    CST_TRY(cst_split_init(&larger, CST_SPLIT_BYTES, cst_size_add(split->n, more), IMAGE, error));
+    if (split->n > 0) {
+        memcpy(larger.bytes, split->bytes, split->n * IMAGE);
+        memcpy(larger.labels, split->labels, split->n * sizeof *split->labels);
     }
-    cst_part_clear(part);
-    *part = larger;
+    cst_split_clear(split);
+    *split = larger;
     return CST_OK;
 }
 
-static cst_status append(const char *path, const uint8_t *records, size_t size, cst_part *part, cst_error *error)
+static cst_status append(const char *path, const uint8_t *records, size_t size, cst_split *split, cst_error *error)
 {
-    const size_t n = size / RECORD, old = part->n;
+    const size_t n = size / RECORD, old = split->n;
     if (n == 0 || size % RECORD != 0) {
         return cst_fail(error, CST_EFORMAT, "%s: expected records of %d bytes, found %zu bytes", path, RECORD, size);
     }
@@ -41,20 +41,20 @@ static cst_status append(const char *path, const uint8_t *records, size_t size, 
                             label, i);
         }
     }
-    CST_TRY(grow(part, n, error));
+    CST_TRY(grow(split, n, error));
     for (size_t i = 0; i < n; i++) {
-        part->labels[old + i] = records[i * RECORD];
-        memcpy(part->bytes + (old + i) * IMAGE, records + i * RECORD + 1, IMAGE);
+        split->labels[old + i] = records[i * RECORD];
+        memcpy(split->bytes + (old + i) * IMAGE, records + i * RECORD + 1, IMAGE);
     }
     return CST_OK;
 }
 
-cst_status cst_cifar10_read(const char *path, cst_part *part, cst_error *error)
+cst_status cst_cifar10_read(const char *path, cst_split *split, cst_error *error)
 {
     char *bytes;
     size_t size;
     CST_TRY(cst_file_read(path, largest_file, &bytes, &size, error));
-    const cst_status status = append(path, (const uint8_t *)bytes, size, part, error);
+    const cst_status status = append(path, (const uint8_t *)bytes, size, split, error);
     free(bytes);
     return status;
 }
@@ -73,12 +73,12 @@ static const cst_key keys[] = {
      .offset = offsetof(cifar10_options, path),
      .fallback = "",
      .help = "folder of data_batch_1.bin, ..., test_batch.bin"},
-    CST_AVERAGE_KEY(offsetof(cifar10_options, downsample)),
+    CST_DOWNSAMPLE_KEY(offsetof(cifar10_options, downsample)),
     {.name = NULL},
 };
 
 /* Append FOLDER/NAME; where it is `optional` nothing happens if there is no such file. */
-static cst_status read_file(const char *folder, const char *name, bool optional, cst_part *part, cst_error *error)
+static cst_status read_file(const char *folder, const char *name, bool optional, cst_split *split, cst_error *error)
 {
     cst_text path = {0};
     cst_text_printf(&path, "%s/%s", folder, name);
@@ -87,7 +87,7 @@ static cst_status read_file(const char *folder, const char *name, bool optional,
     if (path.failed) {
         status = cst_fail(error, CST_ENOMEM, "out of memory");
     } else if (!optional || stat(path.data, &info) == 0) {
-        status = cst_cifar10_read(path.data, part, error);
+        status = cst_cifar10_read(path.data, split, error);
     }
     free(path.data);
     return status;
@@ -118,8 +118,8 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     data->n_classes = N_CLASSES;
     cst_status status = read_folder(folder, data, error);
     free(folder);
-    if (status == CST_OK) status = cst_dataset_average(section, o.downsample, data, error);
-    if (status == CST_OK) status = cst_dataset_cut(section, &o.common, seed, data, error);
+    if (status == CST_OK) status = cst_dataset_downsample(section, o.downsample, data, error);
+    if (status == CST_OK) status = cst_dataset_split(section, &o.common, seed, data, error);
     if (status == CST_OK) status = cst_dataset_normalize(data, o.common.normalize, error);
     return status;
 }

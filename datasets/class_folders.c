@@ -121,10 +121,10 @@ static cst_status add_class(const char *path, const cst_class_kind *kind, size_t
 
 /* The files of all classes, of which `there` are in the folder. */
 static cst_status add_classes(const char *root, const cst_class_kind *kind, const cst_names *classes,
-                              const cst_names *there, cst_class_files *files, cst_error *error)
+                              const cst_names *exists, cst_class_files *files, cst_error *error)
 {
     for (size_t c = 0; c < classes->n; c++) {
-        if (find_name(there, classes->name[c]) == nowhere) continue;
+        if (find_name(exists, classes->name[c]) == nowhere) continue;
         char *path = cst_path_join(root, classes->name[c]);
         const cst_status status = path ? add_class(path, kind, c, files, error) : no_memory(root, error);
         free(path);
@@ -135,18 +135,18 @@ static cst_status add_classes(const char *root, const cst_class_kind *kind, cons
 
 /* That the folder has at least one class; and every class, or no other ones, as `every` says. */
 static cst_status check_classes(const char *root, const cst_class_kind *kind, const cst_names *classes,
-                                const cst_names *there, bool every, cst_error *error)
+                                const cst_names *exists, bool every, cst_error *error)
 {
-    if (there->n == 0) return cst_fail(error, CST_EFORMAT, "%s: no folder in it: expected one a class", root);
+    if (exists->n == 0) return cst_fail(error, CST_EFORMAT, "%s: no folder in it: expected one a class", root);
     for (size_t c = 0; every && c < classes->n; c++) {
-        if (find_name(there, classes->name[c]) == nowhere)
+        if (find_name(exists, classes->name[c]) == nowhere)
             return cst_fail(error, CST_EFORMAT, "%s: no folder \"%s\" in it, one of the classes", root,
                             classes->name[c]);
     }
-    for (size_t c = 0; !kind->classes && c < there->n; c++) {
-        if (find_name(classes, there->name[c]) == nowhere)
+    for (size_t c = 0; !kind->classes && c < exists->n; c++) {
+        if (find_name(classes, exists->name[c]) == nowhere)
             return cst_fail(error, CST_EFORMAT, "%s: class \"%s\" is not among those of the training %s", root,
-                            there->name[c], kind->what);
+                            exists->name[c], kind->what);
     }
     return CST_OK;
 }
@@ -160,15 +160,15 @@ static cst_status copy_names(const cst_names *from, cst_names *to, cst_error *er
 static cst_status read_part(const char *root, const cst_class_kind *kind, bool train, cst_class_folders *folders,
                             cst_class_files *files, cst_error *error)
 {
-    cst_names there;
-    CST_TRY(read_names(root, true, NULL, &there, error));
+    cst_names exists;
+    CST_TRY(read_names(root, true, NULL, &exists, error));
     cst_status status = CST_OK;
-    if (train) status = copy_names(kind->classes ? kind->classes : &there, &folders->classes, error);
-    if (status == CST_OK) status = check_classes(root, kind, &folders->classes, &there, train, error);
-    if (status == CST_OK) status = add_classes(root, kind, &folders->classes, &there, files, error);
+    if (train) status = copy_names(kind->classes ? kind->classes : &exists, &folders->classes, error);
+    if (status == CST_OK) status = check_classes(root, kind, &folders->classes, &exists, train, error);
+    if (status == CST_OK) status = add_classes(root, kind, &folders->classes, &exists, files, error);
     if (status == CST_OK && files->paths.n == 0)
         status = cst_fail(error, CST_EFORMAT, "%s: no folder of one of the classes in it", root);
-    cst_names_clear(&there);
+    cst_names_clear(&exists);
     return status;
 }
 

@@ -12,52 +12,53 @@ typedef struct csv_options {
     cst_table_options table;
 } csv_options;
 
-static cst_status set_room(const cst_table *t, const cst_csv *csv, cst_part *part, size_t rows, cst_error *error)
+static cst_status set_room(const cst_table *t, const cst_csv *csv, cst_split *split, size_t rows, cst_error *error)
 {
     bool good = true;
-    part->values = cst_array_resize(part->values, cst_size_mul(rows, t->n_features), sizeof *part->values, &good);
+    split->values = cst_array_resize(split->values, cst_size_mul(rows, t->n_features), sizeof *split->values, &good);
     if (t->o->task == CST_CLASSIFICATION)
-        part->labels = cst_array_resize(part->labels, rows, sizeof *part->labels, &good);
+        split->labels = cst_array_resize(split->labels, rows, sizeof *split->labels, &good);
     else
-        part->targets = cst_array_resize(part->targets, cst_size_mul(rows, t->n_targets), sizeof *part->targets, &good);
+        split->targets =
+            cst_array_resize(split->targets, cst_size_mul(rows, t->n_targets), sizeof *split->targets, &good);
     return good ? CST_OK : cst_fail(error, CST_ENOMEM, "%s: out of memory", csv->path);
 }
 
-static cst_status read_row(cst_table *t, const cst_csv *csv, cst_part *part, cst_error *error)
+static cst_status read_row(cst_table *t, const cst_csv *csv, cst_split *split, cst_error *error)
 {
-    real *x = part->values + part->n * t->n_features;
+    real *x = split->values + split->n * t->n_features;
     for (size_t i = 0; i < t->n_columns; i++) {
         if (!t->taken[i]) CST_TRY(cst_table_number(t, csv, i, x++, error));
     }
-    if (t->o->task == CST_CLASSIFICATION) CST_TRY(cst_table_label(t, csv, &part->labels[part->n], error));
+    if (t->o->task == CST_CLASSIFICATION) CST_TRY(cst_table_label(t, csv, &split->labels[split->n], error));
     for (size_t i = 0; t->o->task == CST_REGRESSION && i < t->n_targets; i++)
-        CST_TRY(cst_table_number(t, csv, t->targets[i], &part->targets[part->n * t->n_targets + i], error));
-    part->n++;
+        CST_TRY(cst_table_number(t, csv, t->targets[i], &split->targets[split->n * t->n_targets + i], error));
+    split->n++;
     return CST_OK;
 }
 
-static cst_status read_rows(cst_table *t, cst_csv *csv, cst_part *part, cst_error *error)
+static cst_status read_rows(cst_table *t, cst_csv *csv, cst_split *split, cst_error *error)
 {
-    size_t room = 0;
+    size_t capacity = 0;
     while (csv->n > 0) {
-        if (part->n == room) {
-            room = room > 0 ? 2 * room : 64;
-            CST_TRY(set_room(t, csv, part, room, error));
+        if (split->n == capacity) {
+            capacity = capacity > 0 ? 2 * capacity : 64;
+            CST_TRY(set_room(t, csv, split, capacity, error));
         }
-        CST_TRY(read_row(t, csv, part, error));
+        CST_TRY(read_row(t, csv, split, error));
         CST_TRY(cst_csv_next(csv, error));
     }
-    if (part->n == 0) return cst_fail(error, CST_EFORMAT, "%s: expected rows after the header, found none", csv->path);
-    return set_room(t, csv, part, part->n, error); /* give back what is left */
+    if (split->n == 0) return cst_fail(error, CST_EFORMAT, "%s: expected rows after the header, found none", csv->path);
+    return set_room(t, csv, split, split->n, error); /* give back what is left */
 }
 
-static cst_status read_part(cst_table *t, const char *path, cst_part *part, cst_error *error)
+static cst_status read_part(cst_table *t, const char *path, cst_split *split, cst_error *error)
 {
     cst_csv csv;
     cst_status status = cst_table_open(t, path, &csv, error);
-    if (status == CST_OK) status = read_rows(t, &csv, part, error);
+    if (status == CST_OK) status = read_rows(t, &csv, split, error);
     cst_csv_close(&csv);
-    if (status == CST_OK && !t->ordered) status = cst_table_order(t, part->labels, part->n, error);
+    if (status == CST_OK && !t->ordered) status = cst_table_order(t, split->labels, split->n, error);
     return status;
 }
 
@@ -85,7 +86,7 @@ static cst_status read_files(cst_config section, const csv_options *o, const cha
     data->n_classes = t.n_classes;
     data->n_targets = o->table.task == CST_REGRESSION ? t.n_targets : 0;
     cst_table_clear(&t);
-    if (status == CST_OK) status = cst_dataset_cut(section, &o->common, seed, data, error);
+    if (status == CST_OK) status = cst_dataset_split(section, &o->common, seed, data, error);
     if (status == CST_OK) status = cst_dataset_normalize(data, o->common.normalize, error);
     return status;
 }

@@ -190,11 +190,11 @@ static cst_status add_class(cst_table *t, const cst_csv *csv, size_t column, siz
                         "\"regression\"",
                         csv->path, csv->line, MAX_CLASSES);
     if (t->n_classes == t->class_room) {
-        const size_t room = t->class_room > 0 ? 2 * t->class_room : 16;
-        cst_table_class *larger = realloc(t->classes, room * sizeof *larger);
+        const size_t capacity = t->class_room > 0 ? 2 * t->class_room : 16;
+        cst_table_class *larger = realloc(t->classes, capacity * sizeof *larger);
         if (!larger) return no_memory(csv->path, error);
         t->classes = larger;
-        t->class_room = room;
+        t->class_room = capacity;
     }
     char *name = strdup(cst_csv_field(csv, column));
     if (!name) return no_memory(csv->path, error);

@@ -1,7 +1,7 @@
 #include "datasets/dataset.h"
 
 #include "core/rng.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,19 +29,20 @@ const cst_key cst_dataset_keys[] = {
      .kind = CST_KEY_SIZE,
      .offset = offsetof(cst_dataset_options, validation_size),
      .fallback = "0",
-     .help = "rows drawn from the training part for validation; of a validation part with files of its own, rows kept, "
-             "0: all"},
+     .help =
+         "rows drawn from the training split for validation; of a validation split with files of its own, rows kept, "
+         "0: all"},
     {.name = "test_size",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(cst_dataset_options, test_size),
      .fallback = "0",
      .help =
-         "test rows kept, drawn by the seed, 0: all; without a test part, rows drawn for it from the training part"},
+         "test rows kept, drawn by the seed, 0: all; without a test split, rows drawn for it from the training split"},
     {.name = "normalize",
      .kind = CST_KEY_BOOL,
      .offset = offsetof(cst_dataset_options, normalize),
      .fallback = "true",
-     .help = "mean 0 and deviation 1 in each channel of the training part"},
+     .help = "mean 0 and deviation 1 in each channel of the training split"},
     {.name = NULL},
 };
 
@@ -72,11 +73,11 @@ cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *targe
 
 void cst_dataset_clear(cst_dataset *data)
 {
-    cst_part_clear(&data->train);
-    cst_part_clear(&data->validation);
-    cst_part_clear(&data->test);
+    cst_split_clear(&data->train);
+    cst_split_clear(&data->validation);
+    cst_split_clear(&data->test);
     free(data->mean);
-    free(data->deviation);
+    free(data->std);
     *data = (cst_dataset){0};
 }
 
@@ -126,33 +127,33 @@ static cst_status cut_train(cst_config section, const cst_dataset_options *o, ui
     const uint8_t to[] = {VALIDATION, TEST, TRAIN};
     CST_TRY(draw(seed, STREAM_TRAIN, n, counts, to, 3, pick, error));
     if (n_validation > 0)
-        CST_TRY(cst_part_copy(data, &data->train, pick, VALIDATION, n_validation, &data->validation, error));
-    if (n_test > 0) CST_TRY(cst_part_copy(data, &data->train, pick, TEST, n_test, &data->test, error));
-    cst_part_keep(data, &data->train, pick, TRAIN);
+        CST_TRY(cst_split_copy(data, &data->train, pick, VALIDATION, n_validation, &data->validation, error));
+    if (n_test > 0) CST_TRY(cst_split_copy(data, &data->train, pick, TEST, n_test, &data->test, error));
+    cst_split_keep(data, &data->train, pick, TRAIN);
     return CST_OK;
 }
 
 /* So many rows, the section's key, of a part that is there. */
 static cst_status cut_part(cst_config section, const char *key, size_t size, uint64_t seed, uint64_t stream,
-                           uint8_t *pick, const cst_dataset *data, cst_part *part, cst_error *error)
+                           uint8_t *pick, const cst_dataset *data, cst_split *split, cst_error *error)
 {
-    if (part->n == 0) return CST_OK;
-    CST_TRY(check_size(section, key, size, part->n, "there are", error));
-    if (size == 0 || size == part->n) return CST_OK;
-    CST_TRY(draw(seed, stream, part->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
-    cst_part_keep(data, part, pick, TRAIN);
+    if (split->n == 0) return CST_OK;
+    CST_TRY(check_size(section, key, size, split->n, "there are", error));
+    if (size == 0 || size == split->n) return CST_OK;
+    CST_TRY(draw(seed, stream, split->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
+    cst_split_keep(data, split, pick, TRAIN);
     return CST_OK;
 }
 
-cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed, cst_dataset *data,
-                           cst_error *error)
+cst_status cst_dataset_split(cst_config section, const cst_dataset_options *options, uint64_t seed, cst_dataset *data,
+                             cst_error *error)
 {
     if (data->train.n == 0) return cst_fail(error, CST_EFORMAT, "no training rows");
     size_t n = data->train.n > data->test.n ? data->train.n : data->test.n;
     if (data->validation.n > n) n = data->validation.n;
     uint8_t *pick = malloc(n);
     if (!pick) return cst_fail(error, CST_ENOMEM, "out of memory");
-    /* The other parts first: cutting the training part may make them. */
+    /* The other parts first: cutting the training split may make them. */
     const cst_dataset_options *o = options;
     cst_status status = cut_part(section, "test_size", o->test_size, seed, STREAM_TEST, pick, data, &data->test, error);
     if (status == CST_OK)
@@ -166,18 +167,19 @@ cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *option
 /* ---- normalization ------------------------------------------------------------------------------------------- */
 
 /* Of bytes the sums of b and b^2 are exact in 64 bits. */
-static void byte_moments(const cst_part *part, size_t row, size_t first, size_t length, double *mean, double *deviation)
+static void byte_moments(const cst_split *split, size_t row, size_t first, size_t length, double *mean,
+                         double *deviation)
 {
     uint64_t sum = 0, squares = 0;
-    for (size_t i = 0; i < part->n; i++) {
-        const uint8_t *b = part->bytes + i * row + first;
+    for (size_t i = 0; i < split->n; i++) {
+        const uint8_t *b = split->bytes + i * row + first;
 #pragma omp simd reduction(+ : sum, squares)
         for (size_t j = 0; j < length; j++) {
             sum += b[j];
             squares += (uint32_t)b[j] * b[j];
         }
     }
-    const double count = (double)part->n * (double)length, m = (double)sum / count;
+    const double count = (double)split->n * (double)length, m = (double)sum / count;
     const double variance = (double)squares / count - m * m;
     *mean = m / 255;
     *deviation = sqrt(variance > 0 ? variance : 0) / 255;
@@ -229,7 +231,7 @@ static cst_status value_moments(cst_dataset *data, cst_error *error)
     for (size_t c = 0; c < n; c++) {
         const double count = (double)all[c].n;
         data->mean[c] = all[c].origin + all[c].sum / count;
-        data->deviation[c] = sqrt(all[c].squares / count);
+        data->std[c] = sqrt(all[c].squares / count);
     }
     free(all);
     return CST_OK;
@@ -244,19 +246,19 @@ cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *e
     const double more = data->channels_last ? series_deviation : 0;
     if (n == 0) return CST_OK;
     if (!data->mean) data->mean = malloc(cst_size_mul(n, sizeof *data->mean));
-    if (!data->deviation) data->deviation = malloc(cst_size_mul(n, sizeof *data->deviation));
-    if (!data->mean || !data->deviation)
+    if (!data->std) data->std = malloc(cst_size_mul(n, sizeof *data->std));
+    if (!data->mean || !data->std)
         return cst_fail(error, CST_ENOMEM, "out of memory for the moments of %zu channels", n);
     for (size_t c = 0; c < n; c++) {
         data->mean[c] = 0;
-        data->deviation[c] = 1;
+        data->std[c] = 1;
     }
     if (!normalize || data->train.n == 0) return CST_OK;
     if (data->train.values) CST_TRY(value_moments(data, error));
     for (size_t c = 0; c < n; c++) {
         if (data->train.bytes)
-            byte_moments(&data->train, size, c * (size / n), size / n, &data->mean[c], &data->deviation[c]);
-        data->deviation[c] = data->deviation[c] > 0 ? data->deviation[c] + more : 1;
+            byte_moments(&data->train, size, c * (size / n), size / n, &data->mean[c], &data->std[c]);
+        data->std[c] = data->std[c] > 0 ? data->std[c] + more : 1;
     }
     return CST_OK;
 }
@@ -276,32 +278,32 @@ static void scale_values(const real *restrict v, real *restrict x, size_t n, rea
 }
 
 /* (b / unit - mean) / deviation = b / (unit deviation) - mean / deviation, channel by channel. */
-static void scale_row(const cst_dataset *data, const cst_part *part, size_t row, real *x)
+static void scale_row(const cst_dataset *data, const cst_split *split, size_t row, real *x)
 {
     const size_t size = cst_shape_size(&data->x), n = data->n_channels > 0 ? data->n_channels : 1, length = size / n;
-    const double unit = part->bytes ? 255 : 1;
+    const double unit = split->bytes ? 255 : 1;
     for (size_t c = 0; c < n; c++) {
         const bool scaled = data->n_channels > 0;
-        const real scale = (real)(1 / (scaled ? unit * data->deviation[c] : unit));
-        const real shift = scaled ? (real)(-data->mean[c] / data->deviation[c]) : 0;
+        const real scale = (real)(1 / (scaled ? unit * data->std[c] : unit));
+        const real shift = scaled ? (real)(-data->mean[c] / data->std[c]) : 0;
         if (data->channels_last) {
-            for (size_t i = c; i < size; i += n) x[i] = scale * part->values[row * size + i] + shift;
-        } else if (part->bytes) {
-            scale_bytes(part->bytes + row * size + c * length, x + c * length, length, scale, shift);
+            for (size_t i = c; i < size; i += n) x[i] = scale * split->values[row * size + i] + shift;
+        } else if (split->bytes) {
+            scale_bytes(split->bytes + row * size + c * length, x + c * length, length, scale, shift);
         } else {
-            scale_values(part->values + row * size + c * length, x + c * length, length, scale, shift);
+            scale_values(split->values + row * size + c * length, x + c * length, length, scale, shift);
         }
     }
 }
 
-void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
+void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, real *x,
                         int32_t *labels, real *targets)
 {
     const size_t size = cst_shape_size(&data->x), n_labels = cst_dataset_labels(data), y = data->n_targets;
     for (size_t i = 0; i < n; i++) {
-        scale_row(data, part, rows[i], x + i * size);
-        if (labels && part->labels)
-            memcpy(labels + i * n_labels, part->labels + rows[i] * n_labels, n_labels * sizeof *labels);
-        if (targets && part->targets) memcpy(targets + i * y, part->targets + rows[i] * y, y * sizeof *targets);
+        scale_row(data, split, rows[i], x + i * size);
+        if (labels && split->labels)
+            memcpy(labels + i * n_labels, split->labels + rows[i] * n_labels, n_labels * sizeof *labels);
+        if (targets && split->targets) memcpy(targets + i * y, split->targets + rows[i] * y, y * sizeof *targets);
     }
 }

@@ -1,10 +1,10 @@
 /* Data sets: rows of one shape with a label or values each, in memory, in up to three parts.
  *
  * Images stay bytes until a batch is gathered: x = (byte / 255 - mean_c) / deviation_c, with the channel's mean and
- * deviation taken from the training part. Rows of values: x = (value - mean_c) / deviation_c.
+ * deviation taken from the training split. Rows of values: x = (value - mean_c) / deviation_c.
  *
  * A config's section "data" names a type; the type's loader reads the section's keys, finds and reads the files (or
- * generates the rows), and ends with cst_dataset_cut and cst_dataset_normalize. */
+ * generates the rows), and ends with cst_dataset_split and cst_dataset_normalize. */
 #ifndef CST_DATASETS_DATASET_H
 #define CST_DATASETS_DATASET_H
 
@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* One part. Exactly one of bytes and values is set, unless n is 0. */
-typedef struct cst_part {
+typedef struct cst_split {
     size_t n;
     uint8_t *bytes;  /* (n, x) */
     real *values;    /* (n, x) */
@@ -31,7 +31,7 @@ typedef struct cst_part {
     /* Where rows are windows of trajectories, all of these: (n_trajectories, n_points, x). Otherwise NULL. */
     real *trajectories;
     size_t n_trajectories, n_points;
-} cst_part;
+} cst_split;
 
 typedef struct cst_dataset {
     cst_shape x;      /* shape of a row */
@@ -39,9 +39,9 @@ typedef struct cst_dataset {
     size_t n_targets; /* length of a target row, 0 for classification; without either there is nothing but x */
     size_t steps; /* where each of a row's steps has a label, or n_targets / steps targets, of its own; 0: a row has */
     size_t n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte/255 */
-    bool channels_last;       /* x (..., n_channels) of values, and NaN for what is not there: datasets/series.h */
-    double *mean, *deviation; /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
-    cst_part train, validation, test;   /* validation and test may be empty (n = 0) */
+    bool channels_last; /* x (..., n_channels) of values, and NaN for what is not there: datasets/series.h */
+    double *mean, *std; /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
+    cst_split train, validation, test;  /* validation and test may be empty (n = 0) */
     size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
 } cst_dataset;
 
@@ -65,7 +65,7 @@ void cst_dataset_clear(cst_dataset *data);
 
 /* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n), or (n, steps), or targets (n, y), whichever
  * it has; NULL for either is "not needed". */
-void cst_dataset_gather(const cst_dataset *data, const cst_part *part, const size_t *rows, size_t n, real *x,
+void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, real *x,
                         int32_t *labels, real *targets);
 
 /* ---- for loaders --------------------------------------------------------------------------------------------- */
@@ -82,16 +82,16 @@ typedef struct cst_dataset_options {
 CST_MUST_CHECK cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *target, cst_dataset *data,
                                            cst_error *error);
 
-/* Cut the parts to the sizes asked for. Where there is no validation part, validation_size rows, drawn by the seed, go from
- * the training part to it, and likewise test_size more where there is no test part. Of what is left train_size rows stay
+/* Cut the parts to the sizes asked for. Where there is no validation split, validation_size rows, drawn by the seed, go from
+ * the training split to it, and likewise test_size more where there is no test split. Of what is left train_size rows stay
  * (0: all), and of parts that were there validation_size and test_size (0: all). All rows are drawn alike, without
  * replacement, so that classes are balanced as in the whole, in expectation; a seed draws the same validation rows for
  * every train_size. Rows keep their order. Errors: CST_ECONFIG naming the key if there are not so many rows or none would
  * be left to learn from. */
-CST_MUST_CHECK cst_status cst_dataset_cut(cst_config section, const cst_dataset_options *options, uint64_t seed,
-                                          cst_dataset *data, cst_error *error);
+CST_MUST_CHECK cst_status cst_dataset_split(cst_config section, const cst_dataset_options *options, uint64_t seed,
+                                            cst_dataset *data, cst_error *error);
 
-/* Each channel's mean and deviation over what is there in the training part, a deviation of 0 taken as 1; 0 and 1 for all
+/* Each channel's mean and deviation over what is there in the training split, a deviation of 0 taken as 1; 0 and 1 for all
  * channels unless `normalize`. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error);
 

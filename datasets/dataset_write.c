@@ -13,7 +13,7 @@ typedef struct writer {
 } writer;
 
 /* n rows of a shape; nothing if there is no such array. */
-static cst_status write_array(const writer *w, const char *part, const char *what, cst_npy_type type, size_t n,
+static cst_status write_array(const writer *w, const char *split, const char *what, cst_npy_type type, size_t n,
                               const cst_shape *row, const void *array)
 {
     if (!array) return CST_OK;
@@ -22,7 +22,7 @@ static cst_status write_array(const writer *w, const char *part, const char *wha
         return cst_fail(w->error, CST_EUNSUPPORTED, "expected rows of at most %d dimensions, got %zu", CST_MAX_RANK - 1,
                         row->rank);
     const cst_shape shape = cst_shape_rows(n, row);
-    snprintf(name, sizeof name, "%s_%s.npy", part, what);
+    snprintf(name, sizeof name, "%s_%s.npy", split, what);
     char *path = cst_path_join(w->folder, name);
     if (!path) return cst_fail(w->error, CST_ENOMEM, "out of memory");
     const cst_status status = cst_npy_write(path, type, &shape, array, w->error);
@@ -31,17 +31,17 @@ static cst_status write_array(const writer *w, const char *part, const char *wha
     return status;
 }
 
-static cst_status write_part(const writer *w, const char *name, const cst_dataset *data, const cst_part *part)
+static cst_status write_part(const writer *w, const char *name, const cst_dataset *data, const cst_split *split)
 {
     const cst_shape label = {data->steps > 0 ? 1 : 0, {data->steps}};
     const cst_shape target =
         data->steps > 0 ? (cst_shape){2, {data->steps, data->n_targets / data->steps}} : cst_shape_1d(data->n_targets);
-    const cst_shape trajectory = {2, {part->n_points, cst_shape_size(&data->x)}};
-    CST_TRY(write_array(w, name, "x", CST_NPY_U1, part->n, &data->x, part->bytes));
-    CST_TRY(write_array(w, name, "x", CST_NPY_REAL, part->n, &data->x, part->values));
-    CST_TRY(write_array(w, name, "y", CST_NPY_I4, part->n, &label, part->labels));
-    CST_TRY(write_array(w, name, "y", CST_NPY_REAL, part->n, &target, part->targets));
-    return write_array(w, name, "trajectories", CST_NPY_REAL, part->n_trajectories, &trajectory, part->trajectories);
+    const cst_shape trajectory = {2, {split->n_points, cst_shape_size(&data->x)}};
+    CST_TRY(write_array(w, name, "x", CST_NPY_U1, split->n, &data->x, split->bytes));
+    CST_TRY(write_array(w, name, "x", CST_NPY_REAL, split->n, &data->x, split->values));
+    CST_TRY(write_array(w, name, "y", CST_NPY_I4, split->n, &label, split->labels));
+    CST_TRY(write_array(w, name, "y", CST_NPY_REAL, split->n, &target, split->targets));
+    return write_array(w, name, "trajectories", CST_NPY_REAL, split->n_trajectories, &trajectory, split->trajectories);
 }
 
 cst_status cst_dataset_write(const cst_dataset *data, const char *folder, cst_wrote wrote, void *context,

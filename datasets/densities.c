@@ -1,6 +1,6 @@
 #include "datasets/densities.h"
 
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -151,7 +151,7 @@ static const cst_key density_keys[] = {
      .kind = CST_KEY_BOOL,
      .offset = offsetof(density_options, common.normalize),
      .fallback = "false",
-     .help = "mean 0 and deviation 1 in each coordinate of the training part"},
+     .help = "mean 0 and deviation 1 in each coordinate of the training split"},
     {.name = NULL},
 };
 
@@ -160,16 +160,16 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     density_options o = {0};
     CST_TRY(cst_dataset_read(section, density_keys, &o, data, error));
     const size_t sizes[] = {o.common.train_size, o.common.validation_size, o.common.test_size};
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     data->x = cst_shape_1d(2);
     data->n_channels = o.common.normalize ? 2 : 0;
     for (size_t p = 0; p < 3; p++) {
         if (sizes[p] == 0) continue;
-        CST_TRY(cst_part_init(parts[p], CST_PART_VALUES, sizes[p], 2, error));
-        free(parts[p]->labels); /* there are none */
-        parts[p]->labels = NULL;
+        CST_TRY(cst_split_init(splits[p], CST_SPLIT_VALUES, sizes[p], 2, error));
+        free(splits[p]->labels); /* there are none */
+        splits[p]->labels = NULL;
         cst_density_fill(cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), p), (cst_density)o.density, sizes[p],
-                         parts[p]->values);
+                         splits[p]->values);
     }
     return cst_dataset_normalize(data, o.common.normalize, error);
 }

@@ -1,6 +1,6 @@
 #include "datasets/generated.h"
 
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <math.h>
 
@@ -78,7 +78,7 @@ typedef struct generated_options {
               .kind = CST_KEY_BOOL,                                                                                    \
               .offset = offsetof(generated_options, common.normalize),                                                 \
               .fallback = "false",                                                                                     \
-              .help = "mean 0 and deviation 1 in each coordinate of the training part"})
+              .help = "mean 0 and deviation 1 in each coordinate of the training split"})
 
 static const cst_key spirals_keys[] = {
     {.name = "classes",
@@ -124,18 +124,18 @@ static const cst_key circles_keys[] = {
 static cst_status generate(const generated_options *o, uint64_t seed, cst_dataset *data, cst_error *error)
 {
     const size_t sizes[] = {o->common.train_size, o->common.validation_size, o->common.test_size};
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     data->x = cst_shape_1d(o->dimension);
     data->n_classes = o->classes > 0 ? o->classes : 2;
     data->n_channels = o->common.normalize ? o->dimension : 0;
     for (size_t p = 0; p < 3; p++) {
         if (sizes[p] == 0) continue;
         const cst_rng rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), p);
-        CST_TRY(cst_part_init(parts[p], CST_PART_VALUES, sizes[p], o->dimension, error));
+        CST_TRY(cst_split_init(splits[p], CST_SPLIT_VALUES, sizes[p], o->dimension, error));
         if (o->classes > 0) {
-            cst_spirals_fill(rng, o->classes, o->turns, o->noise, sizes[p], parts[p]->values, parts[p]->labels);
+            cst_spirals_fill(rng, o->classes, o->turns, o->noise, sizes[p], splits[p]->values, splits[p]->labels);
         } else {
-            cst_circles_fill(rng, o->dimension, o->noise, sizes[p], parts[p]->values, parts[p]->labels);
+            cst_circles_fill(rng, o->dimension, o->noise, sizes[p], splits[p]->values, splits[p]->labels);
         }
     }
     return cst_dataset_normalize(data, o->common.normalize, error);

@@ -1,9 +1,9 @@
 #include "datasets/idx.h"
 
 #include "core/file.h"
-#include "datasets/average.h"
+#include "datasets/downsample.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -83,16 +83,16 @@ static cst_status read_elements(gzFile file, const char *path, cst_idx *idx, cst
     if (expected >= PTRDIFF_MAX) {
         return cst_fail(error, CST_EFORMAT, "%s: the header's dimensions make more bytes than memory can have", path);
     }
-    size_t room = 0, used = 0, got;
+    size_t capacity = 0, used = 0, got;
     do { /* double the room as long as the file fills it */
-        room = room == 0 ? FIRST_ROOM : cst_size_mul(2, room);
-        if (room > size) room = size;
-        uint8_t *larger = realloc(idx->bytes, room > 0 ? room : 1);
-        if (!larger) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu bytes", path, room);
+        capacity = capacity == 0 ? FIRST_ROOM : cst_size_mul(2, capacity);
+        if (capacity > size) capacity = size;
+        uint8_t *larger = realloc(idx->bytes, capacity > 0 ? capacity : 1);
+        if (!larger) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu bytes", path, capacity);
         idx->bytes = larger;
-        CST_TRY(read_bytes(file, path, idx->bytes + used, room - used, &got, error));
+        CST_TRY(read_bytes(file, path, idx->bytes + used, capacity - used, &got, error));
         used += got;
-    } while (used == room && room < size);
+    } while (used == capacity && capacity < size);
     if (used < size) return fail_short(path, expected, used + header_size(idx), error);
     uint8_t more;
     CST_TRY(read_bytes(file, path, &more, 1, &got, error)); /* this also reads and checks the stream's CRC */
@@ -141,7 +141,7 @@ static cst_status image_shape(const char *path, const cst_idx *images, cst_shape
         return cst_fail(error, CST_EFORMAT, "%s: no data: %zu rows of shape %s", path, d[0], found);
     }
     if (x->rank > 0 && !cst_shape_equal(x, &shape)) {
-        return cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training part, found %s", path,
+        return cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training split, found %s", path,
                         cst_shape_text(x, expected), found);
     }
     *x = shape;
@@ -169,21 +169,21 @@ static cst_status read_labels(const char *path, size_t n, size_t n_classes, int3
     return status;
 }
 
-cst_status cst_idx_read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_part *part,
-                             cst_error *error)
+cst_status cst_idx_read_split(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_split *split,
+                              cst_error *error)
 {
-    *part = (cst_part){0};
+    *split = (cst_split){0};
     cst_idx idx;
     CST_TRY(cst_idx_read(images, &idx, error));
-    part->n = idx.dim[0];
-    part->bytes = idx.bytes; /* handed over */
+    split->n = idx.dim[0];
+    split->bytes = idx.bytes; /* handed over */
     cst_status status = image_shape(images, &idx, x, error);
     if (status == CST_OK) {
-        part->labels = malloc(part->n * sizeof *part->labels); /* n < 2^32, and as many bytes of images are there */
-        if (!part->labels) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", labels);
+        split->labels = malloc(split->n * sizeof *split->labels); /* n < 2^32, and as many bytes of images are there */
+        if (!split->labels) status = cst_fail(error, CST_ENOMEM, "%s: out of memory", labels);
     }
-    if (status == CST_OK) status = read_labels(labels, part->n, n_classes, part->labels, error);
-    if (status != CST_OK) cst_part_clear(part);
+    if (status == CST_OK) status = read_labels(labels, split->n, n_classes, split->labels, error);
+    if (status != CST_OK) cst_split_clear(split);
     return status;
 }
 
@@ -205,22 +205,22 @@ typedef struct idx_options {
 static cst_status load_files(cst_config section, const idx_options *o, char *const path[N_FILES], size_t n_classes,
                              uint64_t seed, cst_dataset *data, cst_error *error)
 {
-    CST_TRY(cst_idx_read_part(path[TRAIN_IMAGES], path[TRAIN_LABELS], n_classes, &data->x, &data->train, error));
-    CST_TRY(cst_idx_read_part(path[TEST_IMAGES], path[TEST_LABELS], n_classes, &data->x, &data->test, error));
+    CST_TRY(cst_idx_read_split(path[TRAIN_IMAGES], path[TRAIN_LABELS], n_classes, &data->x, &data->train, error));
+    CST_TRY(cst_idx_read_split(path[TEST_IMAGES], path[TEST_LABELS], n_classes, &data->x, &data->test, error));
     data->n_classes = n_classes;
     if (n_classes == 0) {
-        const cst_part *const parts[] = {&data->train, &data->test};
+        const cst_split *const splits[] = {&data->train, &data->test};
         size_t largest = 0;
         for (size_t p = 0; p < 2; p++) {
-            for (size_t i = 0; i < parts[p]->n; i++) {
-                if ((size_t)parts[p]->labels[i] > largest) largest = (size_t)parts[p]->labels[i];
+            for (size_t i = 0; i < splits[p]->n; i++) {
+                if ((size_t)splits[p]->labels[i] > largest) largest = (size_t)splits[p]->labels[i];
             }
         }
         data->n_classes = largest + 1;
     }
     data->n_channels = data->x.rank == 3 ? data->x.dim[0] : 1;
-    CST_TRY(cst_dataset_average(section, o->downsample, data, error));
-    CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
+    CST_TRY(cst_dataset_downsample(section, o->downsample, data, error));
+    CST_TRY(cst_dataset_split(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
 
@@ -261,7 +261,7 @@ static const cst_key known_keys[] = {
      .offset = offsetof(idx_options, path),
      .fallback = "",
      .help = "folder of the four files"},
-    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
+    CST_DOWNSAMPLE_KEY(offsetof(idx_options, downsample)),
     {.name = NULL},
 };
 
@@ -291,7 +291,7 @@ static const cst_key idx_keys[] = {
     FILE_KEY("train_labels", TRAIN_LABELS, "likewise"),
     FILE_KEY("test_images", TEST_IMAGES, "likewise"),
     FILE_KEY("test_labels", TEST_LABELS, "likewise"),
-    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
+    CST_DOWNSAMPLE_KEY(offsetof(idx_options, downsample)),
     {.name = NULL},
 };
 

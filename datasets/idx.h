@@ -30,8 +30,8 @@ CST_MUST_CHECK cst_status cst_idx_read(const char *path, cst_idx *idx, cst_error
 /* Images and labels as one part, whose row shape is *x; *x must be the same for every part, so rank 0 stands for "not
  * known yet". n_classes 0: any label will do. CST_EFORMAT naming the file if counts, ranks, shapes or labels do not
  * fit. */
-CST_MUST_CHECK cst_status cst_idx_read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x,
-                                            cst_part *part, cst_error *error);
+CST_MUST_CHECK cst_status cst_idx_read_split(const char *images, const char *labels, size_t n_classes, cst_shape *x,
+                                             cst_split *split, cst_error *error);
 
 extern const cst_dataset_type cst_mnist_type, cst_fashion_mnist_type, cst_idx_type;
 

@@ -38,7 +38,7 @@ static cst_status check_size(reader *r, const char *path, size_t h, size_t w, cs
 }
 
 /* Row i of `part`, whose n and labels are there; its bytes are allocated once the size is known. */
-static cst_status read_image(reader *r, const char *path, size_t i, cst_part *part, cst_error *error)
+static cst_status read_image(reader *r, const char *path, size_t i, cst_split *split, cst_error *error)
 {
     char *bytes;
     size_t size, h, w;
@@ -49,23 +49,23 @@ static cst_status read_image(reader *r, const char *path, size_t i, cst_part *pa
     CST_TRY(status);
     status = check_size(r, path, h, w, error);
     const size_t row = cst_shape_size(&r->x);
-    if (status == CST_OK && !part->bytes) {
-        const size_t total = cst_size_mul(part->n, row);
-        part->bytes = total < PTRDIFF_MAX ? malloc(total) : NULL;
-        if (!part->bytes) status = no_memory(path, error);
+    if (status == CST_OK && !split->bytes) {
+        const size_t total = cst_size_mul(split->n, row);
+        split->bytes = total < PTRDIFF_MAX ? malloc(total) : NULL;
+        if (!split->bytes) status = no_memory(path, error);
     }
-    if (status == CST_OK) memcpy(part->bytes + i * row, planes, row);
+    if (status == CST_OK) memcpy(split->bytes + i * row, planes, row);
     free(planes);
     return status;
 }
 
 /* All of them; the labels are handed over. */
-static cst_status read_images(reader *r, cst_class_files *files, cst_part *part, cst_error *error)
+static cst_status read_images(reader *r, cst_class_files *files, cst_split *split, cst_error *error)
 {
-    part->n = files->paths.n;
-    part->labels = files->labels;
+    split->n = files->paths.n;
+    split->labels = files->labels;
     files->labels = NULL;
-    for (size_t i = 0; i < part->n; i++) CST_TRY(read_image(r, files->paths.name[i], i, part, error));
+    for (size_t i = 0; i < split->n; i++) CST_TRY(read_image(r, files->paths.name[i], i, split, error));
     return CST_OK;
 }
 
@@ -125,7 +125,7 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     CST_TRY(cst_locate(&(cst_whereabouts){.path = o.path}, &path, error));
     cst_status status = read_folders(path, o.channels, data, error);
     free(path);
-    if (status == CST_OK) status = cst_dataset_cut(section, &o.common, seed, data, error);
+    if (status == CST_OK) status = cst_dataset_split(section, &o.common, seed, data, error);
     if (status == CST_OK) status = cst_dataset_normalize(data, o.common.normalize, error);
     return status;
 }

@@ -1,5 +1,5 @@
 /* Folders of JPEG and PNG images, one folder a class (datasets/class_folders.h), and their data set `images`; without a
- * test folder rows for a test part are drawn by `test_size`. Rows are (channels, h, w); all images must have one size. */
+ * test folder rows for a test split are drawn by `test_size`. Rows are (channels, h, w); all images must have one size. */
 #ifndef CST_DATASETS_IMAGE_FOLDER_H
 #define CST_DATASETS_IMAGE_FOLDER_H
 

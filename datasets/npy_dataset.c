@@ -21,7 +21,7 @@ static cst_status to_reals(const char *path, cst_npy *array, size_t row, real **
 }
 
 /* A part's rows; x->rank 0 stands for "not known yet". */
-static cst_status read_x(const char *path, cst_shape *x, cst_part *part, cst_error *error)
+static cst_status read_x(const char *path, cst_shape *x, cst_split *split, cst_error *error)
 {
     cst_npy array;
     char found[CST_SHAPE_TEXT], known[CST_SHAPE_TEXT];
@@ -36,42 +36,43 @@ static cst_status read_x(const char *path, cst_shape *x, cst_part *part, cst_err
         status = cst_fail(error, CST_EFORMAT, "%s: expected rows of numbers, (n, ...), found an array of shape %s",
                           path, cst_shape_text(&shape, found));
     } else if (x->rank > 0 && !cst_shape_equal(x, &row)) {
-        status = cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training part, found %s", path,
+        status = cst_fail(error, CST_EFORMAT, "%s: expected rows of %s as in the training split, found %s", path,
                           cst_shape_text(x, known), cst_shape_text(&row, found));
     }
-    part->n = status == CST_OK ? shape.dim[0] : 0;
+    split->n = status == CST_OK ? shape.dim[0] : 0;
     if (status == CST_OK && array.type == CST_NPY_U1) {
-        part->bytes = array.data; /* handed over */
+        split->bytes = array.data; /* handed over */
         array.data = NULL;
     } else if (status == CST_OK) {
-        status = to_reals(path, &array, cst_shape_size(&row), &part->values, error);
+        status = to_reals(path, &array, cst_shape_size(&row), &split->values, error);
     }
     *x = row;
     cst_npy_clear(&array);
     return status;
 }
 
-static cst_status read_labels(const char *path, const cst_npy *array, size_t n_classes, cst_part *part,
+static cst_status read_labels(const char *path, const cst_npy *array, size_t n_classes, cst_split *split,
                               cst_error *error)
 {
     char found[CST_SHAPE_TEXT];
     if (array->shape.rank != 1)
         return cst_fail(error, CST_EFORMAT, "%s: expected labels of shape (n), found integers of shape %s", path,
                         cst_shape_text(&array->shape, found));
-    part->labels = malloc((part->n > 0 ? part->n : 1) * sizeof *part->labels); /* a file of at least n bytes is there */
-    if (!part->labels) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu labels", path, part->n);
+    split->labels =
+        malloc((split->n > 0 ? split->n : 1) * sizeof *split->labels); /* a file of at least n bytes is there */
+    if (!split->labels) return cst_fail(error, CST_ENOMEM, "%s: out of memory for %zu labels", path, split->n);
     const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
-    for (size_t i = 0; i < part->n; i++) {
+    for (size_t i = 0; i < split->n; i++) {
         const double label = cst_npy_get(array, i);
         if (!(label >= 0 && label <= largest))
             return cst_fail(error, CST_EFORMAT, "%s: row %zu: expected a label from 0 to %.0f, found %.0f", path, i,
                             largest, label);
-        part->labels[i] = (int32_t)label;
+        split->labels[i] = (int32_t)label;
     }
     return CST_OK;
 }
 
-static cst_status read_targets(const char *path, cst_npy *array, size_t *n_targets, cst_part *part, cst_error *error)
+static cst_status read_targets(const char *path, cst_npy *array, size_t *n_targets, cst_split *split, cst_error *error)
 {
     char found[CST_SHAPE_TEXT];
     const cst_shape *shape = &array->shape;
@@ -80,27 +81,27 @@ static cst_status read_targets(const char *path, cst_npy *array, size_t *n_targe
         return cst_fail(error, CST_EFORMAT, "%s: expected targets of shape (n) or (n, k), found %s of shape %s", path,
                         cst_npy_type_name(array->type), cst_shape_text(shape, found));
     if (*n_targets > 0 && k != *n_targets)
-        return cst_fail(error, CST_EFORMAT, "%s: expected %zu targets a row as in the training part, found %zu", path,
+        return cst_fail(error, CST_EFORMAT, "%s: expected %zu targets a row as in the training split, found %zu", path,
                         *n_targets, k);
     *n_targets = k;
-    return to_reals(path, array, k, &part->targets, error);
+    return to_reals(path, array, k, &split->targets, error);
 }
 
 /* What a part's rows have to learn: labels, or targets and then *n_targets, which is 0 for "not known yet". */
-static cst_status read_y(const char *path, const char *x_path, size_t n_classes, cst_part *part, size_t *n_targets,
+static cst_status read_y(const char *path, const char *x_path, size_t n_classes, cst_split *split, size_t *n_targets,
                          cst_error *error)
 {
     cst_npy array;
     CST_TRY(cst_npy_read(path, &array, error));
     cst_status status = CST_OK;
-    if (array.shape.rank == 0 || array.shape.dim[0] != part->n) {
+    if (array.shape.rank == 0 || array.shape.dim[0] != split->n) {
         char found[CST_SHAPE_TEXT];
         status = cst_fail(error, CST_EFORMAT, "%s: expected %zu rows, as many as %s has, found an array of shape %s",
-                          path, part->n, x_path, cst_shape_text(&array.shape, found));
+                          path, split->n, x_path, cst_shape_text(&array.shape, found));
     } else if (cst_npy_is_float(array.type)) {
-        status = read_targets(path, &array, n_targets, part, error);
+        status = read_targets(path, &array, n_targets, split, error);
     } else {
-        status = read_labels(path, &array, n_classes, part, error);
+        status = read_labels(path, &array, n_classes, split, error);
     }
     cst_npy_clear(&array);
     return status;
@@ -127,44 +128,44 @@ static const cst_key keys[] = {
     {.name = NULL},
 };
 
-/* A part has labels, or targets, as the training part has. */
-static cst_status check_kind(char *const path[CST_NPY_FILES], size_t y, const cst_part *part, const cst_part *train,
+/* A part has labels, or targets, as the training split has. */
+static cst_status check_kind(char *const path[CST_NPY_FILES], size_t y, const cst_split *split, const cst_split *train,
                              cst_error *error)
 {
-    if (!part->labels == !train->labels) return CST_OK;
+    if (!split->labels == !train->labels) return CST_OK;
     return cst_fail(error, CST_EFORMAT, "%s: expected %s as in %s, found %s", path[y],
                     train->labels ? "integers, labels," : "floats, targets,", path[1],
-                    part->labels ? "integers" : "floats");
+                    split->labels ? "integers" : "floats");
 }
 
-static size_t largest_label(const cst_part *part)
+static size_t largest_label(const cst_split *split)
 {
     int32_t largest = 0;
-    for (size_t i = 0; i < part->n; i++) largest = part->labels[i] > largest ? part->labels[i] : largest;
+    for (size_t i = 0; i < split->n; i++) largest = split->labels[i] > largest ? split->labels[i] : largest;
     return (size_t)largest;
 }
 
 static cst_status load_files(cst_config section, const npy_options *o, char *const path[CST_NPY_FILES], uint64_t seed,
                              cst_dataset *data, cst_error *error)
 {
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     size_t largest = 0;
     for (size_t x = 0; x < CST_NPY_FILES; x += 2) {
-        cst_part *part = parts[x / 2];
+        cst_split *split = splits[x / 2];
         const size_t y = x + 1;
         if (!path[x]) continue;
-        CST_TRY(read_x(path[x], &data->x, part, error));
+        CST_TRY(read_x(path[x], &data->x, split, error));
         if (!path[y]) continue;
-        CST_TRY(read_y(path[y], path[x], o->classes, part, &data->n_targets, error));
-        CST_TRY(check_kind(path, y, part, &data->train, error));
-        if (part->labels && largest_label(part) > largest) largest = largest_label(part);
+        CST_TRY(read_y(path[y], path[x], o->classes, split, &data->n_targets, error));
+        CST_TRY(check_kind(path, y, split, &data->train, error));
+        if (split->labels && largest_label(split) > largest) largest = largest_label(split);
     }
     if (o->classes > 0 && !data->train.labels)
         return cst_config_fail(cst_config_get(section, "classes"), error, "expected labels with it, but %s%s",
                                path[1] ? path[1] : "there is no train_y", path[1] ? " has floats" : "");
     if (data->train.labels) data->n_classes = o->classes > 0 ? o->classes : 1 + largest;
     data->n_channels = data->x.rank == 1 || data->x.rank == 3 ? data->x.dim[0] : 1;
-    CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
+    CST_TRY(cst_dataset_split(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
 

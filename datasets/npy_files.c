@@ -5,7 +5,7 @@
 static const char *const keys[CST_NPY_FILES] = {"train_x",      "train_y", "validation_x",
                                                 "validation_y", "test_x",  "test_y"};
 
-/* With the training part either every part has a y or none has. */
+/* With the training split either every part has a y or none has. */
 cst_status cst_npy_files_locate(cst_config section, const cst_npy_files *files, char *found[CST_NPY_FILES],
                                 cst_error *error)
 {

@@ -26,9 +26,9 @@ void cst_series_clear(cst_series *s)
 }
 
 /* `wanted`, or half as much again as there is. */
-static size_t more_room(size_t room, size_t wanted)
+static size_t more_room(size_t capacity, size_t wanted)
 {
-    const size_t grown = room + room / 2;
+    const size_t grown = capacity + capacity / 2;
     return wanted > grown ? wanted : grown;
 }
 
@@ -73,7 +73,7 @@ static size_t steps_of(const layout *l, size_t length)
     return length / l->o->stride + (length % l->o->stride > 0);
 }
 
-/* That a part's series are of the kind that the training part's are. */
+/* That a part's series are of the kind that the training split's are. */
 static cst_status check_alike(const cst_series *s, const cst_series *train, cst_error *error)
 {
     if (s->channels != train->channels)
@@ -101,26 +101,26 @@ static bool is_coarse(const cst_series *s)
     return false;
 }
 
-/* What the file's times are counted from: 0, or the training part's earliest. */
-static double find_origin(const cst_series parts[3])
+/* What the file's times are counted from: 0, or the training split's earliest. */
+static double find_origin(const cst_series splits[3])
 {
-    if (!is_coarse(&parts[0]) && !is_coarse(&parts[1]) && !is_coarse(&parts[2])) return 0;
+    if (!is_coarse(&splits[0]) && !is_coarse(&splits[1]) && !is_coarse(&splits[2])) return 0;
     double earliest = (double)INFINITY;
-    for (size_t i = 0, first = 0; i < parts[0].n; first += parts[0].lengths[i++])
-        earliest = fmin(earliest, parts[0].times[first]);
+    for (size_t i = 0, first = 0; i < splits[0].n; first += splits[0].lengths[i++])
+        earliest = fmin(earliest, splits[0].times[first]);
     return isfinite(earliest) ? earliest : 0;
 }
 
-static cst_status measure(layout *l, cst_config section, const cst_series parts[3], cst_error *error)
+static cst_status measure(layout *l, cst_config section, const cst_series splits[3], cst_error *error)
 {
-    const cst_series *train = &parts[0];
+    const cst_series *train = &splits[0];
     for (size_t p = 0; p < 3; p++) {
-        if (parts[p].n > 0) CST_TRY(check_alike(&parts[p], train, error));
-        for (size_t i = 0; i < parts[p].n; i++) {
-            const size_t length = parts[p].lengths[i];
+        if (splits[p].n > 0) CST_TRY(check_alike(&splits[p], train, error));
+        for (size_t i = 0; i < splits[p].n; i++) {
+            const size_t length = splits[p].lengths[i];
             if (length == 0)
                 return cst_fail(error, CST_EFORMAT, "%s: series %zu: expected at least one time, found none",
-                                parts[p].path, i);
+                                splits[p].path, i);
             if (steps_of(l, length) > l->steps) l->steps = steps_of(l, length);
         }
     }
@@ -129,7 +129,7 @@ static cst_status measure(layout *l, cst_config section, const cst_series parts[
                                train->path);
     l->time = l->o->time == CST_SERIES_TIME_NONE ? 0 : 1;
     l->from_file = l->time > 0 && train->timed && l->o->time != CST_SERIES_TIME_INDEX;
-    if (l->from_file) l->origin = find_origin(parts);
+    if (l->from_file) l->origin = find_origin(splits);
     l->values = train->channels;
     l->channels = cst_size_add(l->time, cst_size_mul(l->values, l->o->intensity ? 2 : 1));
     return CST_OK;
@@ -192,23 +192,23 @@ static cst_status put_step(const layout *l, const cst_series *s, size_t series, 
 }
 
 /* What is to be learnt at a time. */
-static void put_answer(const cst_series *s, size_t place, size_t step, cst_part *part)
+static void put_answer(const cst_series *s, size_t place, size_t step, cst_split *split)
 {
-    if (s->labelled) part->labels[step] = s->labels[place];
+    if (s->labelled) split->labels[step] = s->labels[place];
     if (s->n_targets > 0)
-        memcpy(part->targets + step * s->n_targets, s->targets + place * s->n_targets,
-               s->n_targets * sizeof *part->targets);
+        memcpy(split->targets + step * s->n_targets, s->targets + place * s->n_targets,
+               s->n_targets * sizeof *split->targets);
 }
 
 /* Row i of the part from the series that begins at `first`; the arrays are filled with what stands for nothing. */
-static cst_status put_series(const layout *l, const cst_series *s, size_t i, size_t first, cst_part *part)
+static cst_status put_series(const layout *l, const cst_series *s, size_t i, size_t first, cst_split *split)
 {
     const size_t steps = steps_of(l, s->lengths[i]);
     choose_dropped(l, i, steps);
     for (size_t k = 0; k < steps; k++) {
         const size_t at = k * l->o->stride, step = i * l->steps + k;
-        CST_TRY(put_step(l, s, i, at, first + at, l->dropped[k], part->values + step * l->channels));
-        if (s->stepwise) put_answer(s, first + at, step, part);
+        CST_TRY(put_step(l, s, i, at, first + at, l->dropped[k], split->values + step * l->channels));
+        if (s->stepwise) put_answer(s, first + at, step, split);
     }
     return CST_OK;
 }
@@ -218,48 +218,48 @@ static void fill(real *x, size_t n)
     for (size_t i = 0; i < n; i++) x[i] = (real)NAN;
 }
 
-static cst_status allocate(const layout *l, const cst_series *s, cst_part *part)
+static cst_status allocate(const layout *l, const cst_series *s, cst_split *split)
 {
     const size_t steps = cst_size_mul(s->n, l->steps), size = cst_size_mul(steps, l->channels);
     const size_t targets = cst_size_mul(steps, s->n_targets);
-    part->values = cst_array_new(size, sizeof *part->values);
-    if (s->stepwise && s->labelled) part->labels = cst_array_new(steps, sizeof *part->labels);
-    if (s->stepwise && s->n_targets > 0) part->targets = cst_array_new(targets, sizeof *part->targets);
-    if (!part->values || (s->stepwise && ((s->labelled && !part->labels) || (s->n_targets > 0 && !part->targets))))
+    split->values = cst_array_new(size, sizeof *split->values);
+    if (s->stepwise && s->labelled) split->labels = cst_array_new(steps, sizeof *split->labels);
+    if (s->stepwise && s->n_targets > 0) split->targets = cst_array_new(targets, sizeof *split->targets);
+    if (!split->values || (s->stepwise && ((s->labelled && !split->labels) || (s->n_targets > 0 && !split->targets))))
         return cst_fail(l->error, CST_ENOMEM, "%s: out of memory for %zu series of %zu times", s->path, s->n, l->steps);
-    fill(part->values, size);
-    if (part->targets) fill(part->targets, targets);
-    for (size_t i = 0; part->labels && i < steps; i++) part->labels[i] = -1;
+    fill(split->values, size);
+    if (split->targets) fill(split->targets, targets);
+    for (size_t i = 0; split->labels && i < steps; i++) split->labels[i] = -1;
     return CST_OK;
 }
 
 /* A part's rows from its series, which are given up: all series at once take more memory than anything else here. */
-static cst_status make_part(const layout *l, cst_series *s, cst_part *part)
+static cst_status make_part(const layout *l, cst_series *s, cst_split *split)
 {
     if (s->n == 0) return CST_OK;
     if (l->from_file) CST_TRY(check_times(l, s));
-    CST_TRY(allocate(l, s, part));
-    for (size_t i = 0, first = 0; i < s->n; first += s->lengths[i++]) CST_TRY(put_series(l, s, i, first, part));
+    CST_TRY(allocate(l, s, split));
+    for (size_t i = 0, first = 0; i < s->n; first += s->lengths[i++]) CST_TRY(put_series(l, s, i, first, split));
     if (!s->stepwise) { /* handed over */
-        part->labels = s->labels;
-        part->targets = s->targets;
+        split->labels = s->labels;
+        split->targets = s->targets;
         s->labels = NULL;
         s->targets = NULL;
     }
-    part->n = s->n;
+    split->n = s->n;
     return CST_OK;
 }
 
 static cst_status make_parts(layout *l, uint64_t seed, cst_series series[3], cst_dataset *data)
 {
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     l->order = cst_array_new(l->steps, sizeof *l->order);
     l->dropped = cst_array_new(l->steps, sizeof *l->dropped);
     cst_status status = CST_OK;
     if (!l->order || !l->dropped) status = cst_fail(l->error, CST_ENOMEM, "out of memory for %zu times", l->steps);
     for (size_t p = 0; status == CST_OK && p < 3; p++) {
         l->rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), p);
-        status = make_part(l, &series[p], parts[p]);
+        status = make_part(l, &series[p], splits[p]);
         cst_series_clear(&series[p]);
     }
     free(l->order);
@@ -277,25 +277,25 @@ static cst_status check_channels(const layout *l, const char *path, const cst_da
         size_t i = 0;
         while (i < n && isnan(data->train.values[i * l->channels + c])) i++;
         if (i == n)
-            return cst_fail(l->error, CST_EFORMAT, "%s: channel %zu: expected a value in the training part, found none",
-                            path, c - l->time);
+            return cst_fail(l->error, CST_EFORMAT,
+                            "%s: channel %zu: expected a value in the training split, found none", path, c - l->time);
     }
     return CST_OK;
 }
 
-cst_status cst_series_finish(cst_config section, const cst_series_options *options, uint64_t seed, cst_series parts[3],
+cst_status cst_series_finish(cst_config section, const cst_series_options *options, uint64_t seed, cst_series splits[3],
                              cst_dataset *data, cst_error *error)
 {
     layout l = {.o = options, .error = error};
-    const char *path = parts[0].path;
-    CST_TRY(measure(&l, section, parts, error));
+    const char *path = splits[0].path;
+    CST_TRY(measure(&l, section, splits, error));
     data->x = (cst_shape){2, {l.steps, l.channels}};
-    data->steps = parts[0].stepwise ? l.steps : 0;
-    data->n_targets = cst_size_mul(parts[0].n_targets, parts[0].stepwise ? l.steps : 1);
+    data->steps = splits[0].stepwise ? l.steps : 0;
+    data->n_targets = cst_size_mul(splits[0].n_targets, splits[0].stepwise ? l.steps : 1);
     data->n_channels = l.channels;
     data->channels_last = true;
-    CST_TRY(make_parts(&l, seed, parts, data));
-    CST_TRY(cst_dataset_cut(section, &options->common, seed, data, error));
+    CST_TRY(make_parts(&l, seed, splits, data));
+    CST_TRY(cst_dataset_split(section, &options->common, seed, data, error));
     CST_TRY(check_channels(&l, path, data));
     return cst_dataset_normalize(data, options->common.normalize, error);
 }

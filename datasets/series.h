@@ -13,9 +13,9 @@
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
  *   time       what the file says, or the index a time has in the file, before `stride`. Where reals lie so far apart at the
  *              file's times that a step from one to the next could be off by more than 1 %, such as seconds since 1970 as
- *              floats, the times of all parts are counted from the earliest one of the training part
+ *              floats, the times of all parts are counted from the earliest one of the training split
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
- *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training part, of each channel, the time
+ *   normalize  (value - mean_c) / (deviation_c + 1e-5) over what is there in the training split, of each channel, the time
  *              and the counts too (in the published code of that paper, and of "Hey, that's not an ODE", only the values) */
 #ifndef CST_DATASETS_SERIES_H
 #define CST_DATASETS_SERIES_H
@@ -119,8 +119,8 @@ void cst_series_clear(cst_series *series); /* one that is zero-initialized is fi
 
 /* The end of a loader: make the rows of data from `parts` (train, validation, test), each of which is cleared once it has been
  * used; where they are labelled the caller has set n_classes. Then cut the parts to the sizes asked for, and normalize.
- * Errors: CST_EFORMAT naming the file, the series and the time where a part is unlike the training part, a series has no
- * times, times do not increase, as reals, or numbers are infinite, and for a channel without a value in the training part;
+ * Errors: CST_EFORMAT naming the file, the series and the time where a part is unlike the training split, a series has no
+ * times, times do not increase, as reals, or numbers are infinite, and for a channel without a value in the training split;
  * CST_ECONFIG at the section's keys; CST_ENOMEM. Whatever happens, the caller clears the parts and the data. */
 CST_MUST_CHECK cst_status cst_series_finish(cst_config section, const cst_series_options *options, uint64_t seed,
                                             cst_series parts[3], cst_dataset *data, cst_error *error);

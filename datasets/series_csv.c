@@ -27,7 +27,7 @@ typedef struct reader {
     cst_csv csv;
     size_t total; /* times so far, of all series */
     beginning *begun;
-    size_t room; /* of these */
+    size_t capacity; /* of these */
     cst_error *error;
 } reader;
 
@@ -52,12 +52,12 @@ static cst_status begin_series(reader *r, bool *first)
     *first = s->n == 0 || strcmp(name, r->begun[s->n - 1].name) != 0;
     CST_TRY(cst_series_reserve(s, s->n + *first, r->total + 1, r->error));
     if (!*first) return CST_OK;
-    if (s->n == r->room) {
+    if (s->n == r->capacity) {
         bool good = true;
-        const size_t room = r->room > 0 ? 2 * r->room : 64;
-        r->begun = cst_array_resize(r->begun, room, sizeof *r->begun, &good);
+        const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 64;
+        r->begun = cst_array_resize(r->begun, capacity, sizeof *r->begun, &good);
         if (!good) return no_memory(r);
-        r->room = room;
+        r->capacity = capacity;
     }
     r->begun[s->n] = (beginning){strdup(name), r->csv.line};
     if (!r->begun[s->n].name) return no_memory(r);

@@ -63,7 +63,7 @@ typedef struct group {
     const real *u;
     cst_rng rng;
     size_t n[3]; /* trajectories for each part */
-    cst_part *parts[3];
+    cst_split *splits[3];
 } group;
 
 static bool within(const cst_system *system, const real *y)
@@ -95,7 +95,7 @@ static cst_status draw(const group *g, size_t trajectory, cst_error *error)
     size_t p = 0, i = trajectory;
     while (i >= g->n[p]) i -= g->n[p++];
     i += g->index * g->n[p]; /* behind those under the inputs before */
-    real *points = g->parts[p]->trajectories + i * g->options->points * g->system->n_point;
+    real *points = g->splits[p]->trajectories + i * g->options->points * g->system->n_point;
     const cst_rng rng = cst_rng_split(g->rng, trajectory);
     bool stays = false;
     for (size_t k = 0; k < MAX_DRAWS && !stays; k++) {
@@ -132,7 +132,7 @@ static cst_status make_room(const group *g, size_t inputs, cst_error *error)
 {
     for (size_t p = 0; p < 3; p++) {
         if (g->n[p] == 0) continue;
-        CST_TRY(cst_trajectories_init(g->parts[p], cst_size_mul(inputs, g->n[p]), g->options->points,
+        CST_TRY(cst_trajectories_init(g->splits[p], cst_size_mul(inputs, g->n[p]), g->options->points,
                                       g->system->n_point, error));
     }
     return CST_OK;
@@ -148,7 +148,7 @@ static cst_status draw_all(cst_config section, const cst_simulation *o, const cs
                .options = o,
                .u = u,
                .n = {train, validation, n - train - validation},
-               .parts = {&data->train, &data->validation, &data->test}};
+               .splits = {&data->train, &data->validation, &data->test}};
     if (inputs == 0) return cst_config_expected(o->inputs, "at least one torque", error);
     CST_TRY(make_room(&g, inputs, error));
     for (g.index = 0; g.index < inputs; g.index++) {

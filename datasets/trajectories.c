@@ -10,29 +10,29 @@
 
 /* ---- windows ------------------------------------------------------------------------------------------------- */
 
-cst_status cst_trajectories_init(cst_part *part, size_t n, size_t n_points, size_t width, cst_error *error)
+cst_status cst_trajectories_init(cst_split *split, size_t n, size_t n_points, size_t width, cst_error *error)
 {
     const size_t size = cst_size_mul(n, cst_size_mul(n_points, width));
-    *part = (cst_part){.n_trajectories = n, .n_points = n_points};
-    part->trajectories = cst_array_new(size, sizeof *part->trajectories);
-    if (part->trajectories) return CST_OK;
+    *split = (cst_split){.n_trajectories = n, .n_points = n_points};
+    split->trajectories = cst_array_new(size, sizeof *split->trajectories);
+    if (split->trajectories) return CST_OK;
     return cst_fail(error, CST_ENOMEM, "out of memory for %zu trajectories of %zu points", n, n_points);
 }
 
 /* Windows overlap: a row's targets are W D consecutive numbers of its trajectory, and x the first D of them. */
-static cst_status cut_part(cst_part *part, size_t width, size_t window, cst_error *error)
+static cst_status cut_part(cst_split *split, size_t width, size_t window, cst_error *error)
 {
-    const size_t starts = part->n_points - window + 1, length = window * width, row = sizeof *part->values;
-    const size_t n = cst_size_mul(part->n_trajectories, starts);
-    part->values = cst_array_new(cst_size_mul(n, width), row);
-    part->targets = cst_array_new(cst_size_mul(n, length), row);
-    if (!part->values || !part->targets)
+    const size_t starts = split->n_points - window + 1, length = window * width, row = sizeof *split->values;
+    const size_t n = cst_size_mul(split->n_trajectories, starts);
+    split->values = cst_array_new(cst_size_mul(n, width), row);
+    split->targets = cst_array_new(cst_size_mul(n, length), row);
+    if (!split->values || !split->targets)
         return cst_fail(error, CST_ENOMEM, "out of memory for %zu windows of %zu points", n, window);
-    part->n = n;
+    split->n = n;
     for (size_t i = 0; i < n; i++) {
-        const real *first = part->trajectories + (i / starts * part->n_points + i % starts) * width;
-        memcpy(part->values + i * width, first, width * row);
-        memcpy(part->targets + i * length, first, length * row);
+        const real *first = split->trajectories + (i / starts * split->n_points + i % starts) * width;
+        memcpy(split->values + i * width, first, width * row);
+        memcpy(split->targets + i * length, first, length * row);
     }
     return CST_OK;
 }
@@ -41,26 +41,26 @@ cst_status cst_trajectories_cut(cst_config section, const cst_window_options *op
                                 cst_error *error)
 {
     const size_t width = cst_shape_size(&data->x), window = options->window;
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     for (size_t p = 0; p < 3; p++) {
-        if (parts[p]->n_trajectories == 0) continue;
-        if (window > parts[p]->n_points)
+        if (splits[p]->n_trajectories == 0) continue;
+        if (window > splits[p]->n_points)
             return cst_config_fail(cst_config_get(section, "window"), error,
-                                   "expected at most %zu, the points of a trajectory, got %zu", parts[p]->n_points,
+                                   "expected at most %zu, the points of a trajectory, got %zu", splits[p]->n_points,
                                    window);
-        CST_TRY(cut_part(parts[p], width, window, error));
+        CST_TRY(cut_part(splits[p], width, window, error));
     }
     /* Where a part has no trajectories no rows may come to it from another: their windows overlap with those that stay. */
     const size_t sizes[] = {0, options->common.validation_size, options->common.test_size};
     const char *const keys[] = {NULL, "validation_size", "test_size"};
     for (size_t p = 1; p < 3; p++) {
-        if (parts[p]->n == 0 && sizes[p] > 0)
+        if (splits[p]->n == 0 && sizes[p] > 0)
             return cst_config_fail(cst_config_get(section, keys[p]), error,
                                    "expected 0, as no trajectories are in this part, got %zu", sizes[p]);
     }
     data->n_targets = cst_size_mul(window, width);
     data->n_channels = options->common.normalize ? width : 0;
-    CST_TRY(cst_dataset_cut(section, &options->common, seed, data, error));
+    CST_TRY(cst_dataset_split(section, &options->common, seed, data, error));
     return cst_dataset_normalize(data, options->common.normalize, error);
 }
 
@@ -143,25 +143,25 @@ static cst_status check_array(const char *path, const char *train, const cst_npy
     return check_finite(path, array, error);
 }
 
-static cst_status read_part(const char *path, const char *train, size_t window, cst_shape *x, cst_part *part,
+static cst_status read_part(const char *path, const char *train, size_t window, cst_shape *x, cst_split *split,
                             cst_error *error)
 {
     cst_npy array;
     CST_TRY(cst_npy_read(path, &array, error));
     const cst_shape shape = array.shape;
     cst_status status = check_array(path, train, &array, window, x, error);
-    if (status == CST_OK) status = cst_npy_take_reals(path, &array, &part->trajectories, error);
+    if (status == CST_OK) status = cst_npy_take_reals(path, &array, &split->trajectories, error);
     if (status == CST_OK) {
-        part->n_trajectories = shape.dim[0];
-        part->n_points = shape.dim[1];
+        split->n_trajectories = shape.dim[0];
+        split->n_points = shape.dim[1];
         *x = cst_shape_1d(shape.dim[2]);
     }
     cst_npy_clear(&array);
     return status;
 }
 
-/* The last n trajectories of the training part go to another. */
-static cst_status move_last(cst_part *train, size_t n, size_t width, cst_part *to, cst_error *error)
+/* The last n trajectories of the training split go to another. */
+static cst_status move_last(cst_split *train, size_t n, size_t width, cst_split *to, cst_error *error)
 {
     const size_t length = train->n_points * width;
     if (n == 0) return CST_OK;
@@ -180,9 +180,9 @@ static size_t share(double fraction, size_t n)
 static cst_status load_files(cst_config section, const trajectories_options *o, char *const path[N_PARTS],
                              uint64_t seed, cst_dataset *data, cst_error *error)
 {
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     for (size_t p = 0; p < N_PARTS; p++) {
-        if (path[p]) CST_TRY(read_part(path[p], path[TRAIN], o->windows.window, &data->x, parts[p], error));
+        if (path[p]) CST_TRY(read_part(path[p], path[TRAIN], o->windows.window, &data->x, splits[p], error));
     }
     const size_t n = data->train.n_trajectories;
     const size_t validation = path[VALIDATION] ? 0 : share(o->fraction[VALIDATION], n);

@@ -49,10 +49,10 @@ typedef struct cst_window_options {
               .kind = CST_KEY_BOOL,                                                                                    \
               .offset = offsetof(cst_window_options, common.normalize),                                                \
               .fallback = "false",                                                                                     \
-              .help = "mean 0 and deviation 1 in each number of x over the training part; targets stay as they are"})
+              .help = "mean 0 and deviation 1 in each number of x over the training split; targets stay as they are"})
 
 /* Room in an empty part for n trajectories of n_points points of `width` numbers. CST_ENOMEM. */
-CST_MUST_CHECK cst_status cst_trajectories_init(cst_part *part, size_t n, size_t n_points, size_t width,
+CST_MUST_CHECK cst_status cst_trajectories_init(cst_split *split, size_t n, size_t n_points, size_t width,
                                                 cst_error *error);
 
 /* The end of a loader: data->x is (D), each part has its trajectories, and gets their windows; the parts are cut to

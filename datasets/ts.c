@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-typedef enum stamp { UNKNOWN, NUMBERS, DATES } stamp;
+typedef enum time_format { UNKNOWN, NUMBERS, DATES } time_format;
 
 typedef struct class_name {
     const char *name;
@@ -32,9 +32,9 @@ typedef struct reader {
     size_t *starts, *heads;
     double *times;
     real *values;
-    size_t n, room;
-    stamp stamp;  /* what times are, in the whole file */
-    size_t total; /* times of all series so far */
+    size_t n, capacity;
+    time_format time_format; /* what times are, in the whole file */
+    size_t total;            /* times of all series so far */
 } reader;
 
 static void reader_clear(reader *r)
@@ -238,7 +238,7 @@ static cst_status read_class(const reader *r, const cst_ts_classes *classes, con
     return found ? CST_OK : fail_found(r, "", "a class that the training file's @classLabel names", field);
 }
 
-static cst_status read_answer(const reader *r, const cst_ts_classes *classes, char *field, cst_series *s)
+static cst_status read_label(const reader *r, const cst_ts_classes *classes, char *field, cst_series *s)
 {
     double value;
     field = trim(field);
@@ -253,14 +253,14 @@ static cst_status read_answer(const reader *r, const cst_ts_classes *classes, ch
 
 static cst_status add_value(reader *r, double time, double value)
 {
-    if (r->n == r->room) {
-        const size_t room = r->room > 0 ? 2 * r->room : 256;
-        double *times = realloc(r->times, cst_size_mul(room, sizeof *times));
+    if (r->n == r->capacity) {
+        const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 256;
+        double *times = realloc(r->times, cst_size_mul(capacity, sizeof *times));
         if (times) r->times = times;
-        real *values = realloc(r->values, cst_size_mul(room, sizeof *values));
+        real *values = realloc(r->values, cst_size_mul(capacity, sizeof *values));
         if (values) r->values = values;
         if (!times || !values) return no_memory(r);
-        r->room = room;
+        r->capacity = capacity;
     }
     r->times[r->n] = time;
     r->values[r->n++] = (real)value;
@@ -318,13 +318,13 @@ static bool read_date(const char *field, double *time)
 
 static cst_status read_time(reader *r, size_t d, const char *field, double *time)
 {
-    const stamp found = cst_csv_number(field, time) ? NUMBERS : read_date(field, time) ? DATES : UNKNOWN;
-    if (r->stamp == UNKNOWN) r->stamp = found;
-    if (found == UNKNOWN || found != r->stamp)
+    const time_format found = cst_csv_number(field, time) ? NUMBERS : read_date(field, time) ? DATES : UNKNOWN;
+    if (r->time_format == UNKNOWN) r->time_format = found;
+    if (found == UNKNOWN || found != r->time_format)
         return fail_value(r, d,
-                          r->stamp == DATES     ? "a date YYYY-MM-DD HH:MM:SS for its time"
-                          : r->stamp == NUMBERS ? "a number for its time"
-                                                : "a number or a date YYYY-MM-DD HH:MM:SS for its time",
+                          r->time_format == DATES     ? "a date YYYY-MM-DD HH:MM:SS for its time"
+                          : r->time_format == NUMBERS ? "a number for its time"
+                                                      : "a number or a date YYYY-MM-DD HH:MM:SS for its time",
                           field);
     if (r->n == r->starts[d] || *time > r->times[r->n - 1]) return CST_OK;
     return fail_value(r, d, "a time after the one before", field);
@@ -369,7 +369,7 @@ static cst_status count_dimensions(reader *r, const char *line)
                     r->path, r->line, r->dimensions, n);
 }
 
-static cst_status read_line(reader *r, char *line, char **answer)
+static cst_status read_line(reader *r, char *line, char **label)
 {
     CST_TRY(count_dimensions(r, line));
     if (!r->starts) r->starts = calloc(r->dimensions + 1, sizeof *r->starts);
@@ -387,7 +387,7 @@ static cst_status read_line(reader *r, char *line, char **answer)
         r->starts[d + 1] = r->n;
         line = rest;
     }
-    *answer = line;
+    *label = line;
     return CST_OK;
 }
 
@@ -410,16 +410,16 @@ static cst_status merge(reader *r, cst_series *s)
     double time = 0, origin = 0;
     size_t length = 0;
     memcpy(r->heads, r->starts, r->dimensions * sizeof *r->heads);
-    if (r->stamp == DATES && next_time(r, &time)) origin = time;
+    if (r->time_format == DATES && next_time(r, &time)) origin = time;
     for (; next_time(r, &time); length++) {
         const size_t place = r->total + length;
         CST_TRY(cst_series_reserve(s, s->n + 1, place + 1, r->error));
         if (s->timed) s->times[place] = time - origin;
         for (size_t d = 0; d < r->dimensions; d++) {
             const size_t head = r->heads[d];
-            const bool there = head < r->starts[d + 1] && r->times[head] == time;
-            s->values[place * s->channels + d] = there ? r->values[head] : (real)NAN;
-            r->heads[d] += there;
+            const bool exists = head < r->starts[d + 1] && r->times[head] == time;
+            s->values[place * s->channels + d] = exists ? r->values[head] : (real)NAN;
+            r->heads[d] += exists;
         }
     }
     CST_TRY(cst_series_reserve(s, s->n + 1, r->total + length, r->error));
@@ -430,7 +430,7 @@ static cst_status merge(reader *r, cst_series *s)
 
 static cst_status read_text(reader *r, cst_ts_classes *classes, cst_series *s)
 {
-    char *line, *answer = NULL;
+    char *line, *label = NULL;
     if (memchr(r->next, '\0', (size_t)(r->end - r->next)))
         return cst_fail(r->error, CST_EFORMAT, "%s: expected text, found a NUL byte", r->path);
     CST_TRY(read_header(r));
@@ -440,10 +440,10 @@ static cst_status read_text(reader *r, cst_ts_classes *classes, cst_series *s)
     s->labelled = !r->target;
     s->n_targets = r->target ? 1 : 0;
     while ((line = next_line(r))) {
-        CST_TRY(read_line(r, line, &answer));
+        CST_TRY(read_line(r, line, &label));
         s->channels = r->dimensions;
         CST_TRY(merge(r, s));
-        CST_TRY(read_answer(r, classes, answer, s));
+        CST_TRY(read_label(r, classes, label, s));
         s->n++;
     }
     if (s->n > 0) return CST_OK;

@@ -130,7 +130,7 @@ static cst_status join(const cst_class_folders *folders, cst_names *all, cst_err
     return CST_OK;
 }
 
-/* path: of all; folder[0], folder[1]: of the training and the test part, NULL where there is none. */
+/* path: of all; folder[0], folder[1]: of the training and the test split, NULL where there is none. */
 static cst_status read_series(const wav_options *o, const char *path, char *const folder[2],
                               const cst_class_folders *folders, cst_series parts[3], cst_error *error)
 {

@@ -120,11 +120,11 @@ static cst_status pack(job *j, cst_wav_features *f, cst_error *error)
     if (!f->frames || !f->values) return no_memory(j->root, error);
     for (size_t i = 0; i < f->n; i++) {
         clip *c = &j->clips[i];
-        const size_t there = c->frames * f->channels;
+        const size_t exists = c->frames * f->channels;
         real *to = f->values + i * row;
         f->frames[i] = c->frames;
-        if (there > 0) memcpy(to, c->values, there * sizeof *to);
-        for (size_t k = there; k < row; k++) to[k] = (real)NAN;
+        if (exists > 0) memcpy(to, c->values, exists * sizeof *to);
+        for (size_t k = exists; k < row; k++) to[k] = (real)NAN;
         free(c->values); /* each as soon as it is not needed: together they are as large as the array */
         c->values = NULL;
     }

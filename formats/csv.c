@@ -101,11 +101,11 @@ static cst_status read_end(cst_csv *csv, bool *last, cst_error *error)
 static cst_status begin_field(cst_csv *csv, cst_error *error)
 {
     if (csv->n == csv->n_starts) {
-        const size_t room = csv->n_starts > 0 ? 2 * csv->n_starts : 32;
-        size_t *larger = realloc(csv->starts, room * sizeof *larger);
+        const size_t capacity = csv->n_starts > 0 ? 2 * csv->n_starts : 32;
+        size_t *larger = realloc(csv->starts, capacity * sizeof *larger);
         if (!larger) return cst_fail(error, CST_ENOMEM, "%s: out of memory", csv->path);
         csv->starts = larger;
-        csv->n_starts = room;
+        csv->n_starts = capacity;
     }
     csv->starts[csv->n++] = csv->record.size;
     return CST_OK;

@@ -270,17 +270,17 @@ static cst_status read_elements(reader *r, cst_npy *array)
     const size_t size = cst_size_mul(cst_shape_size(&array->shape), types[array->type].size);
     char found[32];
     if (size >= PTRDIFF_MAX) return fail_size(r, array, size, "more than memory can have");
-    size_t room = bytes_left(r->stream), used = 0, got;
-    if (room < FIRST_ROOM) room = FIRST_ROOM;
+    size_t capacity = bytes_left(r->stream), used = 0, got;
+    if (capacity < FIRST_ROOM) capacity = FIRST_ROOM;
     do { /* double the room as long as the file fills it */
-        if (used > 0) room = cst_size_mul(2, room);
-        if (room > size) room = size;
-        void *larger = realloc(array->data, room > 0 ? room : 1);
-        if (!larger) return cst_fail(r->error, CST_ENOMEM, "%s: out of memory for %zu bytes", r->path, room);
+        if (used > 0) capacity = cst_size_mul(2, capacity);
+        if (capacity > size) capacity = size;
+        void *larger = realloc(array->data, capacity > 0 ? capacity : 1);
+        if (!larger) return cst_fail(r->error, CST_ENOMEM, "%s: out of memory for %zu bytes", r->path, capacity);
         array->data = larger;
-        CST_TRY(read_bytes(r, (char *)array->data + used, room - used, &got));
+        CST_TRY(read_bytes(r, (char *)array->data + used, capacity - used, &got));
         used += got;
-    } while (used == room && room < size);
+    } while (used == capacity && capacity < size);
     snprintf(found, sizeof found, "%zu", used);
     if (used < size) return fail_size(r, array, size, found);
     char more;

@@ -19,13 +19,13 @@ static void release(void *block)
 /* zlib's compressor in place of stb's, which ends the process where it finds no memory. */
 static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int level)
 {
-    uLongf room = compressBound((uLong)n);
-    unsigned char *to = malloc(room);
-    if (!to || compress2(to, &room, bytes, (uLong)n, level) != Z_OK) {
+    uLongf capacity = compressBound((uLong)n);
+    unsigned char *to = malloc(capacity);
+    if (!to || compress2(to, &capacity, bytes, (uLong)n, level) != Z_OK) {
         free(to);
         return NULL;
     }
-    *size = (int)room;
+    *size = (int)capacity;
     compressed = to;
     return to;
 }

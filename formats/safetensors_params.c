@@ -31,9 +31,9 @@ cst_status cst_params_save(const char *path, const cst_module *m, const real *th
 {
     saver s = {.theta = theta};
     CST_TRY(cst_module_visit_tensors(m, add_tensor, &s));
-    const size_t room = s.n > 0 ? s.n : 1;
-    s.tensors = calloc(room, sizeof *s.tensors);
-    s.names = calloc(room, sizeof *s.names);
+    const size_t capacity = s.n > 0 ? s.n : 1;
+    s.tensors = calloc(capacity, sizeof *s.tensors);
+    s.names = calloc(capacity, sizeof *s.names);
     cst_status status = CST_ENOMEM;
     if (s.tensors && s.names) {
         s.n = 0;

@@ -2,14 +2,14 @@
 #include "fuzz/fuzz.h"
 
 #include "datasets/cifar10.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 static cst_status fuzz_read(const char *path, cst_error *error)
 {
-    cst_part part = {0};
-    cst_status status = cst_cifar10_read(path, &part, error);
-    if (status == CST_OK) status = cst_cifar10_read(path, &part, error); /* once more, behind what is there */
-    cst_part_clear(&part);
+    cst_split split = {0};
+    cst_status status = cst_cifar10_read(path, &split, error);
+    if (status == CST_OK) status = cst_cifar10_read(path, &split, error); /* once more, behind what is there */
+    cst_split_clear(&split);
     return status;
 }
 

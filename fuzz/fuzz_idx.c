@@ -2,7 +2,7 @@
 #include "fuzz/fuzz.h"
 
 #include "datasets/idx.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 
 #include <zlib.h>
 
@@ -10,11 +10,11 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 {
     cst_idx idx;
     cst_shape x = {0};
-    cst_part part;
+    cst_split split;
     CST_TRY(cst_idx_read(path, &idx, error));
     free(idx.bytes);
-    CST_TRY(cst_idx_read_part(path, path, 10, &x, &part, error)); /* labels are one-dimensional, images are not */
-    cst_part_clear(&part);
+    CST_TRY(cst_idx_read_split(path, path, 10, &x, &split, error)); /* labels are one-dimensional, images are not */
+    cst_split_clear(&split);
     return CST_OK;
 }
 

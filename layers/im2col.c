@@ -65,7 +65,7 @@ static cst_status check_sizes(const cst_lowering *l, cst_error *error)
 static void choose_blocks(cst_lowering *l)
 {
     const size_t patch = l->image_channels * taps(l), pixels = l->oh * l->ow;
-    size_t columns = cst_size_least(BLOCK_BYTES / sizeof(real) / patch, MOST_COLUMNS);
+    size_t columns = cst_size_min(BLOCK_BYTES / sizeof(real) / patch, MOST_COLUMNS);
     if (columns < FEWEST_COLUMNS) columns = FEWEST_COLUMNS;
     l->images = columns / pixels;
     l->lines = l->oh;
@@ -279,8 +279,8 @@ static void add_shifted(const cst_lowering *l, const block *b, const real *colum
     for (size_t c = 0; c < l->image_channels; c++, columns += taps(l) * n) {
         if (b->images == 1) {
             const size_t before = b->top * l->w;
-            add_taps(l, n, columns, masks, -(ptrdiff_t)cst_size_least(reach, before),
-                     (ptrdiff_t)cst_size_least(n + reach, pixels - before), image + c * pixels + before);
+            add_taps(l, n, columns, masks, -(ptrdiff_t)cst_size_min(reach, before),
+                     (ptrdiff_t)cst_size_min(n + reach, pixels - before), image + c * pixels + before);
             continue;
         }
         fill(sum, bias ? bias[c] : 0, n);
@@ -302,8 +302,8 @@ static range seeing(const cst_lowering *l, size_t b, size_t count, size_t size)
 {
     const size_t offset = b * l->dilation, limit = size + l->padding;
     const size_t first = offset < l->padding ? (l->padding - offset + l->stride - 1) / l->stride : 0;
-    const size_t end = limit > offset ? cst_size_least((limit - offset - 1) / l->stride + 1, count) : 0;
-    return (range){cst_size_least(first, end), end};
+    const size_t end = limit > offset ? cst_size_min((limit - offset - 1) / l->stride + 1, count) : 0;
+    return (range){cst_size_min(first, end), end};
 }
 
 /* Row (c, a, b) of the columns, or its adjoint into the plane: `add`. */
@@ -373,7 +373,7 @@ typedef struct scratch {
 
 static scratch cut_work(const cst_lowering *l, size_t rows, real *work)
 {
-    const size_t images = cst_size_least(l->images, rows), columns = images * l->lines * l->ow;
+    const size_t images = cst_size_min(l->images, rows), columns = images * l->lines * l->ow;
     const size_t margin = cst_size_align(margin_of(l)), side_by_side = images > 1 ? columns : 0;
     scratch s = {.size = margin};
     s.columns = cst_cut(work, &s.size, cst_size_add(cst_size_mul(l->image_channels * taps(l), columns), margin));
@@ -469,8 +469,8 @@ void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, 
     block masked = {0}; /* the masks are this block's */
     for (size_t first = 0; first < rows; first += l->images) {
         for (size_t top = 0; top < l->oh; top += l->lines) {
-            block b = {.first = first, .images = cst_size_least(l->images, rows - first), .top = top};
-            b.lines = cst_size_least(l->lines, l->oh - top);
+            block b = {.first = first, .images = cst_size_min(l->images, rows - first), .top = top};
+            b.lines = cst_size_min(l->lines, l->oh - top);
             b.columns = b.images * b.lines * l->ow;
             if (l->shifted && (b.columns != masked.columns || b.top != masked.top)) {
                 make_masks(l, &b, s.masks);

@@ -40,9 +40,9 @@ static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
         const extent e = extent_of(m, i, n, k, threads);
         all.cache = cst_size_add(all.cache, cst_size_add(e.cache, e.y));
         all.tangent = cst_size_add(all.tangent, cst_size_add(e.tangent, e.ydot));
-        all.y = cst_size_most(all.y, e.y);
-        all.ydot = cst_size_most(all.ydot, e.ydot);
-        all.work = cst_size_most(all.work, e.work);
+        all.y = cst_size_max(all.y, e.y);
+        all.ydot = cst_size_max(all.ydot, e.ydot);
+        all.work = cst_size_max(all.work, e.work);
     }
     return all;
 }

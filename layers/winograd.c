@@ -36,9 +36,9 @@ static tiling tiling_of(const cst_lowering *l, size_t rows)
     if (tiles < FEWEST_TILES) tiles = FEWEST_TILES;
     const size_t whole = tiles / (t.down * t.across);
     if (rows >= VECTOR && tiles >= t.across * VECTOR)
-        t.images = cst_size_least(whole > VECTOR ? whole / VECTOR * VECTOR : VECTOR, rows);
+        t.images = cst_size_min(whole > VECTOR ? whole / VECTOR * VECTOR : VECTOR, rows);
     else if (whole > 0)
-        t.images = cst_size_least(whole, rows > 0 ? rows : 1);
+        t.images = cst_size_min(whole, rows > 0 ? rows : 1);
     const size_t row = t.images * t.across, lines = tiles > row ? tiles / row : 1;
     const size_t strips = (t.down + lines - 1) / lines;
     t.lines = (t.down + strips - 1) / strips;
@@ -47,8 +47,8 @@ static tiling tiling_of(const cst_lowering *l, size_t rows)
 
 static block block_of(const tiling *t, size_t rows, size_t first, size_t top)
 {
-    block b = {.first = first, .images = cst_size_least(t->images, rows - first), .top = top};
-    b.lines = cst_size_least(t->lines, t->down - top);
+    block b = {.first = first, .images = cst_size_min(t->images, rows - first), .top = top};
+    b.lines = cst_size_min(t->lines, t->down - top);
     b.per = b.images >= VECTOR ? 1 : t->across;
     b.groups = t->across / b.per;
     b.lanes = b.images * b.per;
@@ -88,8 +88,8 @@ static scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
  * batch, but falls at VECTOR images, where the lanes of a block become images. */
 size_t cst_winograd_work(const cst_lowering *l, size_t rows)
 {
-    const tiling t = tiling_of(l, rows), few = tiling_of(l, cst_size_least(rows, VECTOR - 1));
-    return cst_size_most(cut_work(l, &t, NULL).size, cut_work(l, &few, NULL).size);
+    const tiling t = tiling_of(l, rows), few = tiling_of(l, cst_size_min(rows, VECTOR - 1));
+    return cst_size_max(cut_work(l, &t, NULL).size, cut_work(l, &few, NULL).size);
 }
 
 /* ---- weights ------------------------------------------------------------------------------------------------- */

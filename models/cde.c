@@ -98,7 +98,7 @@ static void cde_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
     plan->cache = lay_out_cache(m, n, threads).size;
-    plan->work = cst_size_add(cut_work(m, n, NULL).size, cst_size_most(initial.work, ode.work));
+    plan->work = cst_size_add(cut_work(m, n, NULL).size, cst_size_max(initial.work, ode.work));
 }
 
 /* A cache that is read. */

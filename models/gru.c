@@ -19,7 +19,7 @@ static const cst_steps *steps_of(const cst_module *m)
 
 /* cache = [input (T, N, inputs) | sight (T, N) | gates (T, N, 3H) | u (T, N, H) | states (T + 1, N, H)] */
 typedef struct cache_layout {
-    size_t input, sight, gates, u, h, size;
+    size_t input, observed, gates, u, h, size;
 } cache_layout;
 
 /* work = [of a step, or of a cotangent (N, 3H) | cotangents of the gates' two parts (T, N, 3H) | of a state, and of the one
@@ -35,7 +35,7 @@ static cache_layout lay_out_cache(const cst_module *m, size_t n)
     const size_t rows = cst_size_mul(s->length, n), states = cst_size_mul(rows, s->hidden);
     cache_layout k = {0};
     k.input = cst_place(&k.size, cst_size_mul(rows, cst_steps_inputs(s)));
-    k.sight = cst_place(&k.size, rows);
+    k.observed = cst_place(&k.size, rows);
     k.gates = cst_place(&k.size, cst_size_mul(3, states));
     k.u = cst_place(&k.size, states);
     k.h = cst_place(&k.size, cst_size_add(states, cst_size_mul(n, s->hidden)));
@@ -72,14 +72,14 @@ static cst_status gru_forward(const cst_module *m, const cst_call *c, const real
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, x), state = n * s->hidden;
     const cache_layout k = lay_out_cache(m, n);
-    real *input = cache + k.input, *sight = cache + k.sight, *gates = cache + k.gates, *states = cache + k.h;
-    cst_steps_read(s, n, count, x, input, sight);
+    real *input = cache + k.input, *observed = cache + k.observed, *gates = cache + k.gates, *states = cache + k.h;
+    cst_steps_read(s, n, count, x, input, observed);
     cst_gru_cell_input(&cell, count * n, input, gates);
     memset(states, 0, state * sizeof *states);
     for (size_t i = 0; i < count; i++) {
         real *h = states + i * state;
-        cst_gru_cell_step(&cell, n, sight + i * n, CST_SIGHT_NOTHING, h, gates + i * 3 * state, cache + k.u + i * state,
-                          h + state, c->work);
+        cst_gru_cell_step(&cell, n, observed + i * n, CST_OBSERVED_NOTHING, h, gates + i * 3 * state,
+                          cache + k.u + i * state, h + state, c->work);
     }
     cst_steps_write(s, n, count, states, y);
     return CST_OK;
@@ -92,14 +92,14 @@ static cst_status gru_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, p->x), state = n * s->hidden;
     const cache_layout k = lay_out_cache(m, n);
-    const real *sight = p->cache + k.sight, *gates = p->cache + k.gates, *u = p->cache + k.u, *h = p->cache + k.h;
+    const real *observed = p->cache + k.observed, *gates = p->cache + k.gates, *u = p->cache + k.u, *h = p->cache + k.h;
     const scratch w = cut_work(m, n, c->work);
     if (!g->gx && !g->gtheta) return CST_OK;
     memset(w.gh[count % 2], 0, state * sizeof(real));
     for (size_t i = count; i-- > 0;) {
         real *after = w.gh[(i + 1) % 2], *before = w.gh[i % 2];
         cst_steps_write_back(s, n, count, i, gy, after);
-        cst_gru_cell_step_back(&cell, n, sight + i * n, CST_SIGHT_NOTHING, h + i * state, gates + i * 3 * state,
+        cst_gru_cell_step_back(&cell, n, observed + i * n, CST_OBSERVED_NOTHING, h + i * state, gates + i * 3 * state,
                                u + i * state, after, w.ggates + i * 3 * state, w.gpre + i * 3 * state, before);
     }
     if (g->gtheta)

@@ -59,8 +59,8 @@ void cst_gru_cell_input_back(const cst_gru_cell *g, size_t rows, size_t width, c
     cst_gemm(false, false, rows, width, 3 * g->hidden, 1, ggates, 3 * g->hidden, g->weight_ih, g->in, 0, gx, width);
 }
 
-void cst_gru_cell_step(const cst_gru_cell *g, size_t n, const real *sight, cst_sight least, const real *h, real *gates,
-                       real *u, real *y, real *work)
+void cst_gru_cell_step(const cst_gru_cell *g, size_t n, const real *sight, cst_observed least, const real *h,
+                       real *gates, real *u, real *y, real *work)
 {
     const size_t hidden = g->hidden;
     multiply(n, hidden, 3 * hidden, h, g->weight_hh, g->bias_hh, work);
@@ -88,7 +88,7 @@ void cst_gru_cell_step(const cst_gru_cell *g, size_t n, const real *sight, cst_s
  *   a_n  gets gy (1 - z) (1 - n^2)         a_z  gy (h - n) z (1 - z)         a_r  a_n's u r (1 - r)
  *
  * b the same but for b_n, a_n's times r; and h gets gy z + W_hh^T b's. */
-void cst_gru_cell_step_back(const cst_gru_cell *g, size_t n, const real *sight, cst_sight least, const real *h,
+void cst_gru_cell_step_back(const cst_gru_cell *g, size_t n, const real *sight, cst_observed least, const real *h,
                             const real *gates, const real *u, const real *gy, real *ggates, real *gpre, real *gh)
 {
     const size_t hidden = g->hidden;

@@ -39,10 +39,10 @@ void cst_gru_cell_input_back(const cst_gru_cell *g, size_t rows, size_t width, c
 
 /* One step, h (n, H) to y (n, H): gates comes as cst_gru_cell_input made it and is r, z and n after, u (n, H) is made;
  * rows that see less (sight (n)) than `least` keep their state. work (n, 3H). */
-void cst_gru_cell_step(const cst_gru_cell *g, size_t n, const real *sight, cst_sight least, const real *h, real *gates,
-                       real *u, real *y, real *work);
+void cst_gru_cell_step(const cst_gru_cell *g, size_t n, const real *sight, cst_observed least, const real *h,
+                       real *gates, real *u, real *y, real *work);
 /* From the cotangent of y: ggates (n, 3H) of W_ih x + b_ih, gpre (n, 3H) of W_hh h + b_hh, gh (n, H) of h, overwritten. */
-void cst_gru_cell_step_back(const cst_gru_cell *g, size_t n, const real *sight, cst_sight least, const real *h,
+void cst_gru_cell_step_back(const cst_gru_cell *g, size_t n, const real *sight, cst_observed least, const real *h,
                             const real *gates, const real *u, const real *gy, real *ggates, real *gpre, real *gh);
 /* gtheta += scale times the parameters' gradient over all steps: x (rows, in), h (rows, H) before each step. */
 void cst_gru_cell_add_gradient(const cst_module *m, size_t rows, real scale, const real *x, const real *h,

@@ -28,7 +28,7 @@ static const cst_module *block_of(const cst_module *m)
 /* cache = [times (T) | input (T, N, inputs) | sight (T, N) | gates (T, N, 3H) | u (T, N, H) | h' (T, N, H) | states h, the
  * first before any step (T + 1, N, H) | the block's, T - 1 times] */
 typedef struct cache_layout {
-    size_t t, input, sight, gates, u, evolved, h, block;
+    size_t t, input, observed, gates, u, evolved, h, block;
     size_t stride; /* from one of the block's to the next */
     size_t size;
 } cache_layout;
@@ -49,7 +49,7 @@ static cache_layout lay_out_cache(const cst_module *m, size_t n, int threads)
     cache_layout k = {.stride = cst_size_align(block.cache)};
     k.t = cst_place_doubles(&k.size, s->length);
     k.input = cst_place(&k.size, cst_size_mul(rows, cst_steps_inputs(s)));
-    k.sight = cst_place(&k.size, rows);
+    k.observed = cst_place(&k.size, rows);
     k.gates = cst_place(&k.size, cst_size_mul(3, states));
     k.u = cst_place(&k.size, states);
     k.evolved = cst_place(&k.size, states);
@@ -87,13 +87,13 @@ static void ode_rnn_plan(const cst_module *m, size_t n, size_t k, int threads, c
 /* ---- times ------------------------------------------------------------------------------------------------------- */
 
 /* t_i, that of all rows which have not ended. */
-static cst_status share_time(const cst_module *m, const cst_call *c, const real *x, const real *sight, size_t i,
+static cst_status share_time(const cst_module *m, const cst_call *c, const real *x, const real *observed, size_t i,
                              double *t)
 {
     const cst_steps *s = &rnn_of(m)->steps;
     size_t first = c->n; /* the first such row */
     for (size_t row = 0; row < c->n; row++) {
-        if (sight[i * c->n + row] <= (real)CST_SIGHT_ENDED) continue;
+        if (observed[i * c->n + row] <= (real)CST_OBSERVED_ENDED) continue;
         const double own = (double)x[(row * s->length + i) * s->channels];
         if (!isfinite(own))
             return cst_fail(c->error, CST_EARG, "expected a time in channel 0, got %g at step %zu of row %zu", own, i,
@@ -110,12 +110,12 @@ static cst_status share_time(const cst_module *m, const cst_call *c, const real 
     return CST_OK;
 }
 
-static cst_status read_times(const cst_module *m, const cst_call *c, size_t count, const real *x, const real *sight,
+static cst_status read_times(const cst_module *m, const cst_call *c, size_t count, const real *x, const real *observed,
                              double *t)
 {
     for (size_t i = 0; i < count; i++) {
         t[i] = (double)i;
-        if (rnn_of(m)->channel_times) CST_TRY(share_time(m, c, x, sight, i, t));
+        if (rnn_of(m)->channel_times) CST_TRY(share_time(m, c, x, observed, i, t));
     }
     return CST_OK;
 }
@@ -133,10 +133,11 @@ static cst_call call_block(const cst_module *m, const cst_call *c, const double 
 }
 
 /* A row that has ended does not follow the ODE: its state is h, that before the interval. */
-static void keep_ended(size_t n, size_t hidden, const real *sight, const real *h, real *after)
+static void keep_ended(size_t n, size_t hidden, const real *observed, const real *h, real *after)
 {
     for (size_t row = 0; row < n; row++)
-        if (sight[row] <= (real)CST_SIGHT_ENDED) memcpy(after + row * hidden, h + row * hidden, hidden * sizeof *after);
+        if (observed[row] <= (real)CST_OBSERVED_ENDED)
+            memcpy(after + row * hidden, h + row * hidden, hidden * sizeof *after);
 }
 
 static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
@@ -148,33 +149,33 @@ static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const 
     const scratch w = cut_work(m, n, c->work);
     double *t = cst_doubles(cache, k.t);
     real *input = cache + k.input, *gates = cache + k.gates, *states = cache + k.h;
-    cst_steps_read(s, n, count, x, input, cache + k.sight);
-    CST_TRY(read_times(m, c, count, x, cache + k.sight, t));
+    cst_steps_read(s, n, count, x, input, cache + k.observed);
+    CST_TRY(read_times(m, c, count, x, cache + k.observed, t));
     cst_gru_cell_input(&cell, count * n, input, gates);
     memset(states, 0, state * sizeof *states);
     memset(cache + k.evolved, 0, state * sizeof *cache);
     for (size_t i = 0; i < count; i++) {
-        const real *sight = cache + k.sight + i * n;
+        const real *observed = cache + k.observed + i * n;
         real *h = states + i * state, *evolved = cache + k.evolved + i * state;
         if (i > 0) {
             cst_span span;
             const cst_call call = call_block(m, c, t, i, w.block, &span);
             CST_TRY(cst_module_forward(block_of(m), &call, h, evolved, cache + k.block + (i - 1) * k.stride));
         }
-        cst_gru_cell_step(&cell, n, sight, CST_SIGHT_VALUES, evolved, gates + i * 3 * state, cache + k.u + i * state,
-                          h + state, w.step);
-        keep_ended(n, s->hidden, sight, h, h + state);
+        cst_gru_cell_step(&cell, n, observed, CST_OBSERVED_VALUES, evolved, gates + i * 3 * state,
+                          cache + k.u + i * state, h + state, w.step);
+        keep_ended(n, s->hidden, observed, h, h + state);
     }
     cst_steps_write(s, n, count, states, y);
     return CST_OK;
 }
 
 /* forward: the state of a row that has ended stayed, so its cotangent goes past the cell and the ODE. */
-static void take_ended(size_t n, size_t hidden, const real *sight, real *gh, real *gkept)
+static void take_ended(size_t n, size_t hidden, const real *observed, real *gh, real *gkept)
 {
     memset(gkept, 0, n * hidden * sizeof *gkept);
     for (size_t row = 0; row < n; row++, gh += hidden, gkept += hidden) {
-        if (sight[row] > (real)CST_SIGHT_ENDED) continue;
+        if (observed[row] > (real)CST_OBSERVED_ENDED) continue;
         memcpy(gkept, gh, hidden * sizeof *gh);
         memset(gh, 0, hidden * sizeof *gh);
     }
@@ -187,9 +188,9 @@ static cst_status step_back(const cst_module *m, const cst_call *c, const cache_
     const cst_steps *s = &rnn_of(m)->steps;
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, state = n * s->hidden, gates = i * 3 * state;
-    const real *evolved = cache + k->evolved + i * state, *sight = cache + k->sight + i * n;
-    take_ended(n, s->hidden, sight, w->gh, w->gkept);
-    cst_gru_cell_step_back(&cell, n, sight, CST_SIGHT_VALUES, evolved, cache + k->gates + gates,
+    const real *evolved = cache + k->evolved + i * state, *observed = cache + k->observed + i * n;
+    take_ended(n, s->hidden, observed, w->gh, w->gkept);
+    cst_gru_cell_step_back(&cell, n, observed, CST_OBSERVED_VALUES, evolved, cache + k->gates + gates,
                            cache + k->u + i * state, w->gh, w->ggates + gates, w->gpre + gates, w->gevolved);
     if (i == 0) return CST_OK; /* h'_0 is a constant */
     cst_span span;

@@ -65,7 +65,7 @@ static bool read_step(const cst_steps *s, const real *x, const real *before, rea
     return any;
 }
 
-void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, real *input, real *sight)
+void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, real *input, real *observed)
 {
     const size_t inputs = cst_steps_inputs(s);
     for (size_t i = 0; i < n; i++, x += s->length * s->channels) {
@@ -73,7 +73,7 @@ void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, r
         for (size_t t = 0; t < count; t++) {
             real *at = input + (t * n + i) * inputs;
             const bool values = read_step(s, x + t * s->channels, t > 0 ? at - n * inputs : NULL, at);
-            sight[t * n + i] = t >= end ? CST_SIGHT_ENDED : values ? CST_SIGHT_VALUES : CST_SIGHT_NOTHING;
+            observed[t * n + i] = t >= end ? CST_OBSERVED_ENDED : values ? CST_OBSERVED_VALUES : CST_OBSERVED_NOTHING;
         }
     }
 }
@@ -102,7 +102,7 @@ void cst_steps_write(const cst_steps *s, size_t n, size_t count, const real *h, 
     if (!s->all) memcpy(y, h + count * step, n * row);
     for (size_t i = 0; s->all && i < n; i++) {
         for (size_t t = 0; t < s->length; t++, y += s->hidden)
-            memcpy(y, h + cst_size_least(t + 1, count) * step + i * s->hidden, row);
+            memcpy(y, h + cst_size_min(t + 1, count) * step + i * s->hidden, row);
     }
 }
 

@@ -23,11 +23,11 @@ typedef struct cst_steps {
 } cst_steps;
 
 /* What a row has at a step. */
-typedef enum cst_sight {
-    CST_SIGHT_ENDED,
-    CST_SIGHT_NOTHING, /* of the channels that are input */
-    CST_SIGHT_VALUES
-} cst_sight;
+typedef enum cst_observed {
+    CST_OBSERVED_ENDED,
+    CST_OBSERVED_NOTHING, /* of the channels that are input */
+    CST_OBSERVED_VALUES
+} cst_observed;
 
 /* The keys of a section that is read into a cst_steps: hidden, output, mask. `output` is an int of the struct `type`, the
  * section's, whose member `steps` this is. */
@@ -58,8 +58,8 @@ size_t cst_steps_values(const cst_steps *s);                         /* numbers 
 size_t cst_steps_inputs(const cst_steps *s);                         /* those, and the mask's */
 size_t cst_steps_count(const cst_steps *s, size_t n, const real *x); /* of the longest of n rows; at most T */
 
-/* The first `count` steps of x (n, T, C): input (count, n, inputs) and sight (count, n), each number a cst_sight. */
-void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, real *input, real *sight);
+/* The first `count` steps of x (n, T, C): input (count, n, inputs) and sight (count, n), each number a cst_observed. */
+void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, real *input, real *observed);
 /* gx (n, T, C), overwritten, from the cotangent of the values in the input, (count, n, values). */
 void cst_steps_read_back(const cst_steps *s, size_t n, size_t count, const real *x, const real *ginput, real *gx);
 

@@ -100,7 +100,7 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
     s.gq = cst_cut(work, &s.size, cst_size_mul(rows, n));
     s.ggain = cst_cut(work, &s.size, cst_size_mul(rows, n * n));
     s.tangent = cst_cut(work, &s.size, net[MASS].tangent);
-    s.net = cst_cut(work, &s.size, cst_size_most(net[MASS].work, cst_size_most(net[POTENTIAL].work, net[INPUT].work)));
+    s.net = cst_cut(work, &s.size, cst_size_max(net[MASS].work, cst_size_max(net[POTENTIAL].work, net[INPUT].work)));
     return s;
 }
 

@@ -123,15 +123,15 @@ double cst_scale_chunk(const cst_combination *sum, const cst_tolerance *toleranc
     const real rtol = (real)tolerance->rtol, atol = (real)tolerance->atol;
     const real *restrict y0 = tolerance->y0 + first, *restrict y1 = tolerance->y1 + first;
     combine_chunk(sum, NULL, first, n, v);
-    real squares = 0, unfit = 0;
-#pragma omp simd reduction(+ : squares, unfit)
+    real squares = 0, out_of_range = 0;
+#pragma omp simd reduction(+ : squares, out_of_range)
     for (size_t i = 0; i < n; i++) {
         const real a = magnitude(y0[i]), b = magnitude(y1[i]);
         v[i] /= atol + rtol * (a > b ? a : b);
         squares += v[i] * v[i];
-        unfit += b <= CST_REAL_MAX ? (real)0 : (real)1;
+        out_of_range += b <= CST_REAL_MAX ? (real)0 : (real)1;
     }
-    return unfit > 0 ? HUGE_VAL : (double)squares;
+    return out_of_range > 0 ? HUGE_VAL : (double)squares;
 }
 
 double cst_largest_magnitude(const real *v, size_t n)

@@ -9,7 +9,7 @@
 cst_status cst_solver_evaluate(cst_solver *s, double t, const real *y, real *dy, double scale, real *q)
 {
     s->stats->nfe++;
-    if (q) s->stats->products++;
+    if (q) s->stats->quadrature_nfe++;
     const double at = s->options->cast_times ? (double)(real)t : t;
     return s->problem->f(s->problem->context, at, y, dy, (real)scale, q, s->error);
 }

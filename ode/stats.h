@@ -27,8 +27,8 @@ typedef struct cst_trace_start {
 } cst_trace_start;
 
 typedef struct cst_solve_stats {
-    size_t nfe;      /* evaluations of f, or of f with its VJP, as the paper counts */
-    size_t products; /* evaluations in which quadratures took part */
+    size_t nfe;            /* evaluations of f, or of f with its VJP, as the paper counts */
+    size_t quadrature_nfe; /* evaluations in which quadratures took part */
     size_t solves, accepted, rejected;
     double first_dt, last_dt; /* of the last solve */
     const char *method;       /* likewise */

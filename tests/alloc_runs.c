@@ -12,7 +12,7 @@
 #include "models/registry.h"
 #include "train/run.h"
 
-/* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
+/* An ODE block with times inside, a validation split so that the best weights are kept, dropout, an odd last batch. */
 static const char config[] =
     "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 1, \"epochs\": 2, \"trace_every\": 2,\n"
     " \"data\": {\"type\": \"spirals\", \"train_size\": 10, \"validation_size\": 4, \"test_size\": 4, \"batch_size\": "
@@ -22,7 +22,7 @@ static const char config[] =
     "  {\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": 2}, {\"type\": \"tanh\"}]}},\n"
     "  {\"type\": \"linear\", \"out_features\": 2}]}, \"schedule\": {\"type\": \"plateau\"}}";
 
-static char reference[TEST_PATH], parts[TEST_PATH], run_folder[TEST_PATH], comparison[TEST_PATH], stem[TEST_PATH];
+static char reference[TEST_PATH], splits[TEST_PATH], run_folder[TEST_PATH], comparison[TEST_PATH], stem[TEST_PATH];
 
 /* ---- one run ------------------------------------------------------------------------------------------------- */
 
@@ -65,7 +65,7 @@ static void no_folder(void)
 
 static void copy_parts(void)
 {
-    test_copy_run(parts, run_folder);
+    test_copy_run(splits, run_folder);
 }
 
 static void copy_reference(void)
@@ -146,7 +146,7 @@ static cst_status draw(cst_run *run, cst_error *error)
 {
     enum { N = 3 };
     real *x, logp[2];
-    const cst_part *test = &run->experiment.data.test;
+    const cst_split *test = &run->experiment.data.test;
     const cst_sampler s = {.run = run, .seed = 1};
     CST_TRY(cst_sample_likelihood(&s, test, logp, error));
     CST_TRY(cst_sample_draw(&s, N, &x, error));
@@ -290,7 +290,7 @@ void alloc_runs_set_up(void)
     cst_error error;
     assert_int_equal(test_make_root(NULL), 0);
     test_path("reference", reference);
-    test_path("parts", parts);
+    test_path("parts", splits);
     test_path("run", run_folder);
     test_path("comparison", comparison);
     test_path("plot", stem);
@@ -301,7 +301,7 @@ void alloc_runs_set_up(void)
     const cst_shape images = {4, {4, 1, 2, 2}};
     test_assert_ok("images", cst_npy_write(test_path("images.npy", path), CST_NPY_U1, &images, pixels, &error), &error);
     test_assert_ok("reference", run_in(reference, CST_RUN_NEW, false, &error), &error);
-    assert_int_equal(run_in(parts, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
+    assert_int_equal(run_in(splits, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
     test_assert_ok("comparison", run_comparison(&error), &error);
 }
 

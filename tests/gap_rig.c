@@ -121,7 +121,7 @@ void gap_check_end(const char *json, size_t end)
         const size_t rows = all ? T : 1, short_rows = all ? end : 1;
         for (size_t t = 0; t < rows; t++)
             test_assert_close("y", r.y + (row * rows + t) * H,
-                              s.y + (row * short_rows + cst_size_least(t, short_rows - 1)) * H, H, gap_tolerance);
+                              s.y + (row * short_rows + cst_size_min(t, short_rows - 1)) * H, H, gap_tolerance);
         real rest[T * C] = {0};
         test_assert_close("gx", r.gx + row * T * C, s.gx + row * end * C, end * C, gap_tolerance);
         test_assert_close("gx after the end", r.gx + row * T * C + end * C, rest, (T - end) * C, 0);

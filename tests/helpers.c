@@ -220,8 +220,9 @@ void test_assert_same_training(const char *what, const cst_trainer *got, const c
     assert_same_learner(what, &got->learner, &expected->learner);
     const cst_training *a = &got->training, *b = &expected->training;
     assert_true(a->epoch == b->epoch && a->iteration == b->iteration && a->iterations == b->iterations);
-    assert_true(a->best_epoch == b->best_epoch && a->stale == b->stale && a->stopped == b->stopped);
-    assert_true(a->best == b->best && a->goal == b->goal);
+    assert_true(a->best_epoch == b->best_epoch && a->epochs_without_improvement == b->epochs_without_improvement &&
+                a->stopped == b->stopped);
+    assert_true(a->best == b->best && a->best_for_stopping == b->best_for_stopping);
     assert_memory_equal(&a->schedule, &b->schedule, sizeof a->schedule);
     const cst_epoch_sums sums[2] = {sums_without_seconds(a->sums), sums_without_seconds(b->sums)};
     assert_memory_equal(&sums[0], &sums[1], sizeof sums[0]);

@@ -13,7 +13,7 @@ static void watch(void *context, const cst_module *block, bool backward, const c
     s->accepted[backward] += stats->accepted;
     s->rejected[backward] += stats->rejected;
     s->failure = stats->failure;
-    s->products[backward] += stats->products;
+    s->quadrature_nfe[backward] += stats->quadrature_nfe;
     for (size_t i = 0; i < stats->n_attempts && s->n_attempts[backward] < ODE_RIG_ATTEMPTS; i++)
         s->attempts[backward][s->n_attempts[backward]++] = stats->attempts[i];
 }

@@ -13,7 +13,7 @@ enum { ODE_RIG_ATTEMPTS = 4096 };
 
 /* What an observer saw of one forward pass (0) and one backward pass (1). */
 typedef struct ode_rig_seen {
-    size_t nfe[2], accepted[2], rejected[2], products[2], n_attempts[2];
+    size_t nfe[2], accepted[2], rejected[2], quadrature_nfe[2], n_attempts[2];
     cst_status failure;
     cst_attempt attempts[2][ODE_RIG_ATTEMPTS];
 } ode_rig_seen;

@@ -17,11 +17,11 @@ static void make_records(size_t n, size_t first)
 static void fails(const char *name, cst_status expected, const char *const *words)
 {
     char path[TEST_PATH];
-    cst_part part = {0};
+    cst_split split = {0};
     cst_error error = {0};
-    test_assert_failure(cst_cifar10_read(test_path(name, path), &part, &error), expected, &error, words);
+    test_assert_failure(cst_cifar10_read(test_path(name, path), &split, &error), expected, &error, words);
     assert_non_null(strstr(error.message, name));
-    assert_null(part.bytes);
+    assert_null(split.bytes);
 }
 
 static void test_malformed(void **state)
@@ -67,7 +67,7 @@ static void test_batches(void **state)
     }
     /* Planes differ by 1 and so do their means. */
     test_assert_near("mean", data.mean[2] - data.mean[0], 2 / 255.0, 0.2 / 255);
-    test_assert_near("deviation", data.deviation[1], data.deviation[0], 0.05 / 255);
+    test_assert_near("deviation", data.std[1], data.std[0], 0.05 / 255);
     cst_dataset_clear(&data);
     make_records(1, 0);
     test_write("cifar/data_batch_5.bin", records, RECORD - 1);

@@ -20,7 +20,7 @@ refuse() { # message, arguments
     ok "message of $*" says "$message" err
     ok "nothing is written by $*" [ "$before" = "$(find . | sort)" ]
 }
-tested() { number "$1" <(grep '^test ' out); } # what eval tells of the test part
+tested() { number "$1" <(grep '^test ' out); } # what eval tells of the test split
 same() { cmp -s "$1" "$2"; }
 
 cat >config.json <<'END'
@@ -60,7 +60,7 @@ refuse '--out expects a value' train config.json --out ''
 refuse '--out expects a value' compare config.json --out ''
 refuse '--repeats: expected an integer from 1 to 10000, got "x"' compare config.json --repeats x
 refuse '--vary: ' compare config.json --vary seed
-refuse '--part: expected train, validation or test' eval run --part all
+refuse '--split: expected train, validation or test' eval run --split all
 
 # ---- list, check ----
 run list
@@ -261,7 +261,7 @@ run train config.json --out c --threads 2 --quiet --set seed=4
 ok "another seed, other bits" [ "$(cmp -s a/model.safetensors c/model.safetensors; echo $?)" -eq 1 ]
 run eval a
 ok "eval" grep -q '^test .*accuracy' out
-run eval a --part validation
+run eval a --split validation
 ok "eval of a part" grep -q '^validation .*50 rows' out
 refuse 'nowhere/config.json: cannot open' eval nowhere
 run train config.json --out traced --set trace_every=4 --quiet
@@ -376,11 +376,11 @@ if command -v gnuplot >/dev/null; then
     mean=$(number 'test: log-likelihood' out)
     run eval moons
     ok "its likelihoods have the mean that eval tells" near "$(tested loss)" "$(awk -v mean="$mean" 'BEGIN { printf "%.17g", -mean }')" 1e-4
-    run sample moons --n 10 --seed 3 --part none --out a10
-    run sample moons --n 10 --seed 3 --part train --out b10
+    run sample moons --n 10 --seed 3 --split none --out a10
+    run sample moons --n 10 --seed 3 --split train --out b10
     ok "the same seed, the same samples" same a10/samples.npy b10/samples.npy
     ok "likelihoods of no part" [ ! -e a10/test_logp.npy -a -s b10/train_logp.npy ]
-    run sample moons --n 10 --part none --out c10
+    run sample moons --n 10 --split none --out c10
     ok "another seed, others" [ "$(cmp -s a10/samples.npy c10/samples.npy; echo $?)" -eq 1 ]
 fi
 path=$PATH
@@ -393,8 +393,8 @@ mkdir half && cp moons/config.json half && touch half/checkpoint.safetensors
 run sample half
 ok "a run that has not ended is told" says 'half: the run has not ended: go on with train --resume' err
 refuse 'expected a model of type flow' sample whole --out none
-refuse 'the data have no validation part' sample moons --part validation --out none
-refuse '--part: expected train, validation, test or none, got "all"' sample moons --part all
+refuse 'the data have no validation split' sample moons --split validation --out none
+refuse '--split: expected train, validation, test or none, got "all"' sample moons --split all
 refuse '--n: expected an integer from 1 to 10000000, got "0"' sample moons --n 0
 refuse '--seed: expected an integer' sample moons --seed x --out none
 refuse 'nowhere/config.json: cannot open' sample nowhere

@@ -210,7 +210,7 @@ static void test_classification(void **state)
     assert_int_equal(data.test.labels[0], 1);
     assert_true(data.test.values[0] == 10 && data.test.values[1] == -7);
     test_assert_near("mean", data.mean[0], 5.5, 1e-12);
-    test_assert_near("deviation", data.deviation[1], sqrt(0.5), 1e-12);
+    test_assert_near("deviation", data.std[1], sqrt(0.5), 1e-12);
     cst_dataset_clear(&data);
     test_load_ok(JSON({
                      "type": "csv",
@@ -225,7 +225,7 @@ static void test_classification(void **state)
     assert_int_equal(data.test.n, 1);
     assert_int_equal(data.validation.n, 1);
     assert_int_equal(data.n_channels, 3);
-    assert_true(data.mean[0] == 0 && data.deviation[0] == 1);
+    assert_true(data.mean[0] == 0 && data.std[0] == 1);
     cst_dataset_clear(&data);
 }
 

@@ -11,7 +11,7 @@
 #include "datasets/cifar10.h"
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 #include "train/summary.h"
 #include "train/trace.h"
 
@@ -156,9 +156,9 @@ static void write_cifar(void)
 
 static cst_status read_cifar(const char *path, cst_error *error)
 {
-    cst_part part = {0};
-    const cst_status status = cst_cifar10_read(path, &part, error);
-    cst_part_clear(&part);
+    cst_split split = {0};
+    const cst_status status = cst_cifar10_read(path, &split, error);
+    cst_split_clear(&split);
     return status;
 }
 

@@ -1,32 +1,32 @@
 #include "core/rng.h"
 #include "data_files.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 #include "datasets/registry.h"
+#include "datasets/split.h"
 
 #include <math.h>
 
 enum { N_TRAIN = 100, N_TEST = 40, CHANNELS = 2, LENGTH = 6, ROW = CHANNELS * LENGTH, N_TARGETS = 3 };
 
 /* Rows that tell which they are: values, label and targets all begin with the row's number. */
-static void make_part(cst_part *part, cst_part_kind kind, size_t n)
+static void make_part(cst_split *split, cst_split_kind kind, size_t n)
 {
-    assert_int_equal(cst_part_init(part, kind, n, ROW, NULL), CST_OK);
-    part->targets = malloc(n * N_TARGETS * sizeof *part->targets);
-    assert_non_null(part->targets);
+    assert_int_equal(cst_split_init(split, kind, n, ROW, NULL), CST_OK);
+    split->targets = malloc(n * N_TARGETS * sizeof *split->targets);
+    assert_non_null(split->targets);
     const cst_rng rng = cst_rng_new(n, CST_RNG_TEST);
     for (size_t i = 0; i < n; i++) {
-        part->labels[i] = (int32_t)i;
-        for (size_t j = 0; j < N_TARGETS; j++) part->targets[i * N_TARGETS + j] = (real)(i + 1000 * j);
+        split->labels[i] = (int32_t)i;
+        for (size_t j = 0; j < N_TARGETS; j++) split->targets[i * N_TARGETS + j] = (real)(i + 1000 * j);
         for (size_t j = 0; j < ROW; j++) {
             const double u = cst_rng_uniform(rng, i * ROW + j);
-            if (part->bytes) part->bytes[i * ROW + j] = (uint8_t)(j == 0 ? (double)i : u * (j < LENGTH ? 90 : 250));
-            if (part->values) part->values[i * ROW + j] = (real)(j == 0 ? (double)i : u * (j < LENGTH ? 90 : 250));
+            if (split->bytes) split->bytes[i * ROW + j] = (uint8_t)(j == 0 ? (double)i : u * (j < LENGTH ? 90 : 250));
+            if (split->values) split->values[i * ROW + j] = (real)(j == 0 ? (double)i : u * (j < LENGTH ? 90 : 250));
         }
     }
 }
 
-static void make_data(cst_dataset *data, cst_part_kind kind)
+static void make_data(cst_dataset *data, cst_split_kind kind)
 {
     *data = (cst_dataset){.x = {.rank = 2, .dim = {CHANNELS, LENGTH}}, .n_targets = N_TARGETS, .n_channels = CHANNELS};
     make_part(&data->train, kind, N_TRAIN);
@@ -42,22 +42,22 @@ static cst_status cut(cst_dataset *data, size_t train, size_t validation, size_t
     cst_document *document;
     assert_int_equal(cst_document_parse("test.json", json, strlen(json), &document, error), CST_OK);
     const cst_dataset_options options = {.train_size = train, .validation_size = validation, .test_size = test};
-    const cst_status status = cst_dataset_cut(cst_document_root(document), &options, seed, data, error);
+    const cst_status status = cst_dataset_split(cst_document_root(document), &options, seed, data, error);
     cst_document_free(document);
     return status;
 }
 
 /* Everything in a row moved together, rows are in order; marks them as seen. */
-static void check_rows(const cst_part *part, int seen[N_TRAIN])
+static void check_rows(const cst_split *split, int seen[N_TRAIN])
 {
-    for (size_t i = 0; i < part->n; i++) {
-        const int32_t row = part->labels[i];
-        if (i > 0) assert_true(row > part->labels[i - 1]);
+    for (size_t i = 0; i < split->n; i++) {
+        const int32_t row = split->labels[i];
+        if (i > 0) assert_true(row > split->labels[i - 1]);
         seen[row]++;
-        if (part->bytes) assert_int_equal(part->bytes[i * ROW], row);
-        if (part->values) assert_true(part->values[i * ROW] == (real)row);
-        assert_true(part->targets[i * N_TARGETS] == (real)row);
-        assert_true(part->targets[i * N_TARGETS + 2] == (real)(row + 2000));
+        if (split->bytes) assert_int_equal(split->bytes[i * ROW], row);
+        if (split->values) assert_true(split->values[i * ROW] == (real)row);
+        assert_true(split->targets[i * N_TARGETS] == (real)row);
+        assert_true(split->targets[i * N_TARGETS + 2] == (real)(row + 2000));
     }
 }
 
@@ -67,7 +67,7 @@ static void test_cut(void **state)
     for (int kind = 0; kind < 2; kind++) {
         cst_dataset data;
         cst_error error = {0};
-        make_data(&data, (cst_part_kind)kind);
+        make_data(&data, (cst_split_kind)kind);
         if (cut(&data, 0, 30, 10, 7, &error) != CST_OK) fail_msg("%s", error.message);
         assert_int_equal(data.train.n, 70);
         assert_int_equal(data.validation.n, 30);
@@ -81,15 +81,15 @@ static void test_cut(void **state)
     }
 }
 
-/* A validation part that is there is thinned like a test part, and takes nothing from the training part. */
+/* A validation split that is there is thinned like a test split, and takes nothing from the training split. */
 static void test_cut_of_three_parts(void **state)
 {
     (void)state;
     cst_dataset data;
     cst_error error = {0};
     for (size_t size = 0; size <= N_TEST / 2; size += N_TEST / 2) {
-        make_data(&data, CST_PART_VALUES);
-        make_part(&data.validation, CST_PART_VALUES, N_TEST);
+        make_data(&data, CST_SPLIT_VALUES);
+        make_part(&data.validation, CST_SPLIT_VALUES, N_TEST);
         if (cut(&data, 0, size, 0, 7, &error) != CST_OK) fail_msg("%s", error.message);
         assert_int_equal(data.train.n, N_TRAIN);
         assert_int_equal(data.validation.n, size > 0 ? size : N_TEST);
@@ -98,8 +98,8 @@ static void test_cut_of_three_parts(void **state)
         check_rows(&data.validation, seen);
         cst_dataset_clear(&data);
     }
-    make_data(&data, CST_PART_VALUES);
-    make_part(&data.validation, CST_PART_VALUES, N_TEST);
+    make_data(&data, CST_SPLIT_VALUES);
+    make_part(&data.validation, CST_SPLIT_VALUES, N_TEST);
     test_assert_failure(cut(&data, 0, N_TEST + 1, 0, 7, &error), CST_ECONFIG, &error,
                         TEST_WORDS("test.json: validation_size", "at most 40", "got 41"));
     cst_dataset_clear(&data);
@@ -114,7 +114,7 @@ static void test_cut_is_reproducible(void **state)
     } cases[] = {{0, 7}, {0, 7}, {20, 7}, {0, 8}};
     cst_dataset data[4];
     for (size_t i = 0; i < 4; i++) {
-        make_data(&data[i], CST_PART_BYTES);
+        make_data(&data[i], CST_SPLIT_BYTES);
         assert_int_equal(cut(&data[i], cases[i].train, 30, 0, cases[i].seed, NULL), CST_OK);
         assert_int_equal(data[i].test.n, N_TEST);
     }
@@ -134,7 +134,7 @@ static void test_draws_are_uniform(void **state)
     size_t counts[N_TEST] = {0};
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         cst_dataset data;
-        make_data(&data, CST_PART_BYTES);
+        make_data(&data, CST_SPLIT_BYTES);
         assert_int_equal(cut(&data, 0, 0, DRAWN, seed, NULL), CST_OK);
         for (size_t i = 0; i < DRAWN; i++) counts[data.test.labels[i]]++;
         cst_dataset_clear(&data);
@@ -147,8 +147,8 @@ static void cut_fails(bool with_test, size_t train, size_t validation, size_t te
 {
     cst_dataset data;
     cst_error error = {0};
-    make_data(&data, CST_PART_BYTES);
-    if (!with_test) cst_part_clear(&data.test);
+    make_data(&data, CST_SPLIT_BYTES);
+    if (!with_test) cst_split_clear(&data.test);
     test_assert_failure(cut(&data, train, validation, test, 0, &error), CST_ECONFIG, &error, words);
     cst_dataset_clear(&data);
 }
@@ -167,9 +167,9 @@ static void test_sizes_too_large(void **state)
 
 /* ---- normalization and gathering ----------------------------------------------------------------------------- */
 
-static double raw(const cst_part *part, size_t i)
+static double raw(const cst_split *split, size_t i)
 {
-    return part->bytes ? part->bytes[i] / 255.0 : (double)part->values[i];
+    return split->bytes ? split->bytes[i] / 255.0 : (double)split->values[i];
 }
 
 static void check_moments(const cst_dataset *data, const real *x, const int32_t *labels)
@@ -181,7 +181,7 @@ static void check_moments(const cst_dataset *data, const real *x, const int32_t 
             for (size_t j = c * LENGTH; j < (c + 1) * LENGTH; j++) {
                 const double got = (double)x[i * ROW + j];
                 const double from = raw(&data->train, (N_TRAIN - 1 - i) * ROW + j);
-                test_assert_near("x", got, (from - data->mean[c]) / data->deviation[c], 20 * (double)CST_REAL_EPSILON);
+                test_assert_near("x", got, (from - data->mean[c]) / data->std[c], 20 * (double)CST_REAL_EPSILON);
                 sum += got;
                 squares += got * got;
             }
@@ -200,14 +200,14 @@ static void test_gather_normalized(void **state)
         size_t rows[N_TRAIN];
         for (size_t i = 0; i < N_TRAIN; i++) rows[i] = N_TRAIN - 1 - i;
         cst_dataset data;
-        make_data(&data, (cst_part_kind)kind);
+        make_data(&data, (cst_split_kind)kind);
         assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
         cst_dataset_gather(&data, &data.train, rows, N_TRAIN, x, labels, targets);
         check_moments(&data, x, labels);
         for (size_t j = 0; j < N_TARGETS; j++) assert_true(targets[j] == (real)(N_TRAIN - 1 + 1000 * j));
-        /* The test part is normalized by the training part; labels and targets may be not wanted. */
+        /* The test split is normalized by the training split; labels and targets may be not wanted. */
         cst_dataset_gather(&data, &data.test, &(size_t){5}, 1, x, NULL, NULL);
-        test_assert_near("test x", (double)x[0], (raw(&data.test, 5 * ROW) - data.mean[0]) / data.deviation[0],
+        test_assert_near("test x", (double)x[0], (raw(&data.test, 5 * ROW) - data.mean[0]) / data.std[0],
                          20 * (double)CST_REAL_EPSILON);
         cst_dataset_clear(&data);
     }
@@ -220,7 +220,7 @@ static void test_gather_as_is(void **state)
         for (size_t n_channels = 0; n_channels <= CHANNELS; n_channels += CHANNELS) {
             real x[2 * ROW];
             cst_dataset data;
-            make_data(&data, (cst_part_kind)kind);
+            make_data(&data, (cst_split_kind)kind);
             data.n_channels = n_channels;
             assert_int_equal(cst_dataset_normalize(&data, false, NULL), CST_OK);
             cst_dataset_gather(&data, &data.train, (size_t[]){42, 3}, 2, x, NULL, NULL);
@@ -242,7 +242,7 @@ static void test_constant_channel(void **state)
     for (int kind = 0; kind < 2; kind++) {
         cst_dataset data;
         real x[ROW];
-        make_data(&data, (cst_part_kind)kind);
+        make_data(&data, (cst_split_kind)kind);
         for (size_t i = 0; i < N_TRAIN; i++) {
             for (size_t j = 0; j < LENGTH; j++) {
                 if (data.train.bytes) data.train.bytes[i * ROW + j] = 77;
@@ -250,8 +250,8 @@ static void test_constant_channel(void **state)
             }
         }
         assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
-        assert_true(data.deviation[0] == 1);
-        assert_true(data.deviation[1] != 1);
+        assert_true(data.std[0] == 1);
+        assert_true(data.std[1] != 1);
         cst_dataset_gather(&data, &data.train, &(size_t){9}, 1, x, NULL, NULL);
         test_assert_near("x", (double)x[3], 0, (double)CST_REAL_EPSILON);
         cst_dataset_clear(&data);
@@ -265,14 +265,14 @@ static void test_many_channels(void **state)
     enum { COLUMNS = 300, ROWS = 4 };
     cst_dataset data = {.x = cst_shape_1d(COLUMNS), .n_channels = COLUMNS};
     real x[COLUMNS];
-    assert_int_equal(cst_part_init(&data.train, CST_PART_VALUES, ROWS, COLUMNS, NULL), CST_OK);
+    assert_int_equal(cst_split_init(&data.train, CST_SPLIT_VALUES, ROWS, COLUMNS, NULL), CST_OK);
     for (size_t i = 0; i < ROWS; i++) { /* column j: j - 1, j + 1, j - 1, j + 1 */
         for (size_t j = 0; j < COLUMNS; j++) data.train.values[i * COLUMNS + j] = (real)(j + 2 * (i % 2)) - 1;
     }
     assert_int_equal(cst_dataset_normalize(&data, true, NULL), CST_OK);
     for (size_t j = 0; j < COLUMNS; j++) {
         assert_true(data.mean[j] == (double)j);
-        assert_true(data.deviation[j] == 1);
+        assert_true(data.std[j] == 1);
     }
     cst_dataset_gather(&data, &data.train, &(size_t){3}, 1, x, NULL, NULL);
     for (size_t j = 0; j < COLUMNS; j++) assert_true(x[j] == 1);

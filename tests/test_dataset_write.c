@@ -26,7 +26,7 @@ static void same_array(const void *a, const void *b, size_t bytes)
     if (a) assert_memory_equal(a, b, bytes);
 }
 
-static void same_part(const cst_dataset *data, const cst_part *a, const cst_part *b, bool trajectories)
+static void same_part(const cst_dataset *data, const cst_split *a, const cst_split *b, bool trajectories)
 {
     const size_t x = cst_shape_size(&data->x);
     assert_int_equal(a->n, b->n);
@@ -54,7 +54,7 @@ static void read_back(const cst_dataset *data, const char *json, bool trajectori
     cst_dataset_clear(&read);
 }
 
-#define X_Y(part) "'" part "_x': '" part "_x.npy', '" part "_y': '" part "_y.npy'"
+#define X_Y(split) "'" split "_x': '" split "_x.npy', '" split "_y': '" split "_y.npy'"
 
 static void test_labels(void **state)
 {

@@ -47,7 +47,7 @@ static void test_radii(void **state)
     static const struct {
         cst_density density;
         size_t n;
-        double first, step, deviation;
+        double first, step, std;
     } cases[] = {{CST_DENSITY_circles, 2, 1.5, 1.5, 0.24}, {CST_DENSITY_rings, 4, 0.75, 0.75, 0.08}};
     for (size_t c = 0; c < 2; c++) {
         size_t count[4] = {0};
@@ -60,7 +60,7 @@ static void test_radii(void **state)
             squares += off * off / N;
             count[(size_t)k]++;
         }
-        test_assert_near("deviation", sqrt(squares), cases[c].deviation, 0.03 * cases[c].deviation + 0.005);
+        test_assert_near("deviation", sqrt(squares), cases[c].std, 0.03 * cases[c].std + 0.005);
         for (size_t k = 0; k < cases[c].n; k++)
             test_assert_near("share", (double)count[k] / N, 1 / (double)cases[c].n, 0.03);
     }
@@ -161,7 +161,7 @@ static void test_parts(void **state)
     cst_dataset_clear(&a);
     cst_dataset_clear(&b);
     test_load_ok(JSON({"type": "density", "name": "rings", "normalize": true}), 5, &a);
-    assert_true(a.train.n == 10000 && a.test.n == 5000 && a.deviation && a.deviation[0] > 1 && a.deviation[0] < 2);
+    assert_true(a.train.n == 10000 && a.test.n == 5000 && a.std && a.std[0] > 1 && a.std[0] < 2);
     cst_dataset_clear(&a);
     test_load_fails(JSON({"type": "density"}), CST_ECONFIG, TEST_WORDS("test.json", "missing key \"name\""));
     test_load_fails(JSON({"type": "density", "name": "stars"}), CST_ECONFIG,

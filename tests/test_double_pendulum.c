@@ -165,9 +165,9 @@ static void test_defaults(void **state)
     cst_dataset data;
     test_load_ok(JSON({"type": "double_pendulum"}), 0, &data);
     const struct {
-        const cst_part *part;
+        const cst_split *split;
         size_t n;
-    } parts[] = {{&data.train, 89}, {&data.validation, 19}, {&data.test, 20}};
+    } splits[] = {{&data.train, 89}, {&data.validation, 19}, {&data.test, 20}};
     const real torques[9][2] = {{0, 0}, {0, 1}, {0, -1}, {0, 2}, {0, -2}, {1, 0}, {-1, 0}, {2, 0}, {-2, 0}};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {8}}));
     assert_int_equal(data.n_targets, 64);
@@ -175,12 +175,12 @@ static void test_defaults(void **state)
     assert_int_equal(data.n_channels, 0);
     assert_int_equal(data.train.n, 20025);
     for (size_t p = 0; p < 3; p++) {
-        const cst_part *part = parts[p].part;
-        assert_int_equal(part->n_trajectories, 9 * parts[p].n);
-        assert_int_equal(part->n_points, 32);
-        assert_int_equal(part->n, part->n_trajectories * 25);
-        for (size_t i = 0; i < part->n_trajectories * 32; i++) {
-            const real *point = part->trajectories + 8 * i, *u = torques[i / 32 / parts[p].n];
+        const cst_split *split = splits[p].split;
+        assert_int_equal(split->n_trajectories, 9 * splits[p].n);
+        assert_int_equal(split->n_points, 32);
+        assert_int_equal(split->n, split->n_trajectories * 25);
+        for (size_t i = 0; i < split->n_trajectories * 32; i++) {
+            const real *point = split->trajectories + 8 * i, *u = torques[i / 32 / splits[p].n];
             assert_true(point[6] == u[0] && point[7] == u[1]);
             assert_true(fabs((double)point[4]) <= 4 * pi - 0.001 && fabs((double)point[5]) <= 9 * pi - 0.001);
             for (size_t k = 0; k < 2; k++)
@@ -227,18 +227,18 @@ static void test_trajectories_are_drawn_again(void **state)
                  }),
                  3, &data);
     const real torques[2][2] = {{(real)0.5, -1}, {8, 3}};
-    const cst_part *const parts[] = {&data.train, &data.validation, &data.test};
+    const cst_split *const splits[] = {&data.train, &data.validation, &data.test};
     const size_t first[] = {0, 14, 17, 20};
     size_t draws = 0;
     for (size_t g = 0; g < 2; g++) {
         for (size_t p = 0; p < 3; p++) {
             const size_t n = first[p + 1] - first[p];
-            assert_int_equal(parts[p]->n_trajectories, 2 * n);
+            assert_int_equal(splits[p]->n_trajectories, 2 * n);
             for (size_t i = 0; i < n; i++) {
                 real expected[LENGTH];
                 const cst_rng rng = cst_rng_split(cst_rng_split(cst_rng_new(3, CST_RNG_DATA), g), first[p] + i);
                 draws += draw(rng, torques[g], POINTS, expected);
-                assert_memory_equal(parts[p]->trajectories + (g * n + i) * LENGTH, expected, sizeof expected);
+                assert_memory_equal(splits[p]->trajectories + (g * n + i) * LENGTH, expected, sizeof expected);
             }
         }
     }

@@ -114,9 +114,9 @@ static const mistake root_mistakes[] = {
      "test.json: monitor: expected one of \"auto\", \"train_loss\", \"validation_loss\", "
      "\"validation_accuracy\", got \"test_loss\""},
     {{{"monitor", "'validation_loss'"}, {"data.validation_size", "0"}},
-     "test.json: monitor: there is no validation part; set data.validation_size"},
+     "test.json: monitor: there is no validation split; set data.validation_size"},
     {{{"monitor", "'validation_accuracy'"}, {"data.validation_size", "0"}},
-     "test.json: monitor: there is no validation part; set data.validation_size"},
+     "test.json: monitor: there is no validation split; set data.validation_size"},
     {{{"early_stopping", "3"}}, "test.json: early_stopping: expected an object, got 3"},
     {{{"early_stopping", "{}"}},
      "test.json: early_stopping: missing key \"patience\": expected an integer from 1 to 1000000000"},
@@ -316,7 +316,7 @@ static void test_values(void **state)
     clear(document, &e);
 }
 
-/* What is monitored, and whether the best weights are kept, without and with a validation part. */
+/* What is monitored, and whether the best weights are kept, without and with a validation split. */
 static void test_monitor(void **state)
 {
     (void)state;

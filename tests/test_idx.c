@@ -140,28 +140,28 @@ static void test_other_files(void **state)
 
 /* ---- parts --------------------------------------------------------------------------------------------------- */
 
-static cst_status read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_part *part,
+static cst_status read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_split *split,
                             cst_error *error)
 {
     char a[TEST_PATH], b[TEST_PATH];
     *error = (cst_error){0};
-    return cst_idx_read_part(test_path(images, a), test_path(labels, b), n_classes, x, part, error);
+    return cst_idx_read_split(test_path(images, a), test_path(labels, b), n_classes, x, split, error);
 }
 
 static void part_fails(const char *images, const char *labels, cst_shape x, const char *const *words)
 {
-    cst_part part;
+    cst_split split;
     cst_error error;
-    test_assert_failure(read_part(images, labels, 10, &x, &part, &error), CST_EFORMAT, &error, words);
-    assert_null(part.bytes);
-    assert_null(part.labels);
+    test_assert_failure(read_part(images, labels, 10, &x, &split, &error), CST_EFORMAT, &error, words);
+    assert_null(split.bytes);
+    assert_null(split.labels);
 }
 
 static void test_parts(void **state)
 {
     (void)state;
     uint8_t file[400];
-    cst_part part;
+    cst_split split;
     cst_error error;
     test_write("labels", file, make_idx(file, 1, (size_t[]){2}, 2)); /* 0, 7 */
     const size_t dim[3][4] = {{2, 6}, {2, 3, 4}, {2, 3, 4, 5}};
@@ -170,13 +170,13 @@ static void test_parts(void **state)
         cst_shape x = {0};
         const size_t n = 2 * cst_shape_size(&shape[i]);
         test_write("images", file, make_idx(file, i + 2, dim[i], n));
-        if (read_part("images", "labels", 10, &x, &part, &error) != CST_OK) fail_msg("%s", error.message);
+        if (read_part("images", "labels", 10, &x, &split, &error) != CST_OK) fail_msg("%s", error.message);
         assert_true(cst_shape_equal(&x, &shape[i]));
-        assert_int_equal(part.n, 2);
-        assert_int_equal(part.labels[1], 7);
-        assert_int_equal(part.bytes[n - 1], 7 * (n - 1) % 251);
-        free(part.bytes);
-        free(part.labels);
+        assert_int_equal(split.n, 2);
+        assert_int_equal(split.labels[1], 7);
+        assert_int_equal(split.bytes[n - 1], 7 * (n - 1) % 251);
+        free(split.bytes);
+        free(split.labels);
     }
 }
 
@@ -220,7 +220,7 @@ static void test_folder_and_names(void **state)
     assert_int_equal(data.eval_batch_size, 256);
     /* Bytes 0, 7, ..., 77: mean 7 * 5.5, deviation 7 sqrt((144 - 1) / 12). */
     test_assert_near("mean", data.mean[0], 38.5 / 255, 1e-14);
-    test_assert_near("deviation", data.deviation[0], 7 * 3.4520525295346629 / 255, 1e-14);
+    test_assert_near("deviation", data.std[0], 7 * 3.4520525295346629 / 255, 1e-14);
     cst_dataset_clear(&data);
     /* The same by names: in the folder, and as paths. */
     test_load_ok(JSON({"type": "idx", "path": "@/set", "train_images": "train-images-idx3-ubyte.gz"}), 0, &data);
@@ -256,7 +256,7 @@ static void check_real(const char *json, double mean, double deviation)
     assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {1, 28, 28}}));
     assert_int_equal(data.n_classes, 10);
     test_assert_near("mean", data.mean[0], mean, 5e-5);
-    test_assert_near("deviation", data.deviation[0], deviation, 5e-5);
+    test_assert_near("deviation", data.std[0], deviation, 5e-5);
     size_t counts[10] = {0};
     for (size_t i = 0; i < data.train.n; i++) counts[data.train.labels[i]]++;
     for (size_t i = 0; i < 10; i++) assert_in_range(counts[i], 5000, 7000);

@@ -194,7 +194,7 @@ static void test_single_folder(void **state)
     assert_int_equal(data.test.n, 3);
     assert_int_equal(data.n_channels, 1);
     test_assert_near("mean", data.mean[0], 0.5, 1e-14);
-    test_assert_near("deviation", data.deviation[0], 0.37267799624996495, 1e-14); /* sqrt(5) / 6 */
+    test_assert_near("deviation", data.std[0], 0.37267799624996495, 1e-14); /* sqrt(5) / 6 */
     cst_dataset_clear(&data);
     test_load_fails(JSON({"type": "images", "path": "@/one", "channels": 2}), CST_ECONFIG,
                     TEST_WORDS("test.json: channels", "1 or 3"));

@@ -51,7 +51,7 @@ static cst_ode_options options_of(const setting *s)
     o.fresh_solves = s->profile == CST_PROFILE_TORCHDIFFEQ;
     if (s->gradient) o.gradient = s->gradient;
     o.store = s->store;
-    o.checkpoints = 3;
+    o.kept_steps = 3;
     o.times = s->times ? s->times : unit;
     o.n_times = s->times ? s->n_times : 2;
     o.output_all = s->output_all;
@@ -174,7 +174,7 @@ static void weight_zero_leaves_the_state(void **state)
     ode_rig r;
     build(&r, &s);
     ode_rig_run(&r);
-    assert_true(r.seen.products[0] * 6 <= r.seen.nfe[0] * 5 + 12 && r.seen.products[0] * 3 > r.seen.nfe[0]);
+    assert_true(r.seen.quadrature_nfe[0] * 6 <= r.seen.nfe[0] * 5 + 12 && r.seen.quadrature_nfe[0] * 3 > r.seen.nfe[0]);
     const size_t nfe = r.seen.nfe[0];
     /* Integrals a million times as fast change no step, */
     real *last = r.theta + r.m->n_params - M - M * HIDDEN;

@@ -135,7 +135,7 @@ static void missing_targets(void **state)
     const real labelled[8] = {1, -2, nan, 4, (real)0.5, 6, nan, nan}, rest_labelled[4] = {1, -2, (real)0.5, 6};
     for (size_t l = 0; cst_losses[l]; l++) {
         const cst_loss *loss = cst_losses[l];
-        if (loss->alone) continue;
+        if (loss->needs_no_targets) continue;
         const cst_targets all = {labels, values}, some = {rest_labels, rest_values};
         double value, expected;
         real gx[8], expected_gx[4];
@@ -148,7 +148,7 @@ static void missing_targets(void **state)
             const bool there = loss->labels ? labels[i / 2] >= 0 : !isnan(values[i]);
             assert_true(gx[i] == (there ? expected_gx[next++] : 0));
         }
-        const cst_there there = cst_loss_there(loss, 4, 2, all);
+        const cst_target_count there = cst_loss_count_targets(loss, 4, 2, all);
         assert_int_equal(there.terms, loss->labels ? 2 : 4);
         assert_int_equal(there.rows, loss->labels ? 2 : 3);
         /* None at all. */
@@ -196,7 +196,7 @@ static void names(void **state)
         assert_string_equal(cst_losses[i]->name, expected[i]);
         assert_ptr_equal(cst_loss_find(expected[i]), cst_losses[i]);
         assert_int_equal(cst_losses[i]->labels, i == 0);
-        assert_int_equal(cst_losses[i]->alone, i == 4);
+        assert_int_equal(cst_losses[i]->needs_no_targets, i == 4);
     }
     assert_null(cst_losses[5]);
     assert_null(cst_loss_find("hinge"));

@@ -81,7 +81,7 @@ static void test_layout(void **state)
     assert_string_equal(
         text,
         "epoch,iterations,lr,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy,"
-        "grad_norm,forward_nfe,backward_nfe,forward_rejected,backward_rejected,backward_products,"
+        "grad_norm,forward_nfe,backward_nfe,forward_rejected,backward_rejected,backward_quadrature_nfe,"
         "eval_nfe,skipped,seconds,forward_seconds,backward_seconds,eval_seconds\n"
         "1,,0.001,0.6666666666666666,,,,,,,,,,,,,,,,,1.5\n");
     size_t n;

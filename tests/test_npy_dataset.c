@@ -29,7 +29,7 @@ static void test_labels(void **state)
     assert_int_equal(data.n_channels, 2); /* a column each */
     assert_int_equal(data.train.labels[1], 2);
     test_assert_near("mean", data.mean[1], 40, 1e-12);
-    test_assert_near("deviation", data.deviation[0], sqrt(5), 1e-12);
+    test_assert_near("deviation", data.std[0], sqrt(5), 1e-12);
     cst_dataset_clear(&data);
     test_load_ok(JSON({
                      "type": "npy",
@@ -40,7 +40,7 @@ static void test_labels(void **state)
                      "test_y": "y2.npy"
                  }),
                  0, &data);
-    assert_int_equal(data.n_classes, 5); /* the largest label is the test part's */
+    assert_int_equal(data.n_classes, 5); /* the largest label is the test split's */
     assert_int_equal(data.test.n, 2);
     assert_true(data.test.values[0] == -4 && data.test.labels[1] == 4);
     cst_dataset_clear(&data);
@@ -54,7 +54,7 @@ static void test_labels(void **state)
                      "test_size": 1
                  }),
                  0, &data);
-    assert_int_equal(data.n_classes, 5); /* ... or the validation part's */
+    assert_int_equal(data.n_classes, 5); /* ... or the validation split's */
     assert_int_equal(data.train.n, 3);
     assert_int_equal(data.validation.n, 2);
     assert_int_equal(data.test.n, 1);
@@ -91,7 +91,7 @@ static void test_no_targets(void **state)
     const size_t row = 0;
     real x[2];
     cst_dataset_gather(&data, &data.test, &row, 1, x, NULL, NULL);
-    test_assert_near("normalized", (double)x[1], (40 - data.mean[1]) / data.deviation[1], 1e-6);
+    test_assert_near("normalized", (double)x[1], (40 - data.mean[1]) / data.std[1], 1e-6);
     cst_dataset_clear(&data);
 }
 
@@ -192,13 +192,13 @@ static void test_sets_that_do_not_fit(void **state)
     set_fails(SET("x", "t") ", 'classes': 2", CST_ECONFIG,
               TEST_WORDS("test.json: classes: expected labels with it", "/t has floats"));
     set_fails(SET("x", "y") TEST_SET("x2", "y2"), CST_EFORMAT,
-              TEST_WORDS("/x2: expected rows of (2) as in the training part, found (3)"));
+              TEST_WORDS("/x2: expected rows of (2) as in the training split, found (3)"));
     set_fails(SET("x", "y") TEST_SET("x", "t"), CST_EFORMAT,
               TEST_WORDS("/t: expected integers, labels, as in", "/y, found floats"));
     set_fails(SET("x", "t") TEST_SET("x", "y"), CST_EFORMAT,
               TEST_WORDS("/y: expected floats, targets, as in", "/t, found integers"));
     set_fails(SET("x", "t") TEST_SET("x", "t2"), CST_EFORMAT,
-              TEST_WORDS("/t2: expected 1 targets a row as in the training part, found 2"));
+              TEST_WORDS("/t2: expected 1 targets a row as in the training split, found 2"));
 #ifndef CST_DOUBLE
     write_array("huge", CST_NPY_F8, SHAPE(3), (double[]){0, 1e300, 2});
     set_fails(SET("x", "huge"), CST_EFORMAT, TEST_WORDS("in single precision's range, found 1e+300"));

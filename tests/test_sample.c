@@ -154,7 +154,7 @@ static void densities_are_in_the_data_s_units(void **state)
     const cst_training *training = &t.run.trainer.training;
     /* Without training the density is about the base's, under which normalized data have the loss log 2 pi + 1. */
     assert_true(training->metrics[training->n_metrics - 1].train_loss < 2.84 - 0.3);
-    assert_true(t.run.experiment.data.deviation[0] > 1.2); /* units matter */
+    assert_true(t.run.experiment.data.std[0] > 1.2); /* units matter */
     const cst_sampler s = {.run = &t.run};
     real *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp);
     assert_true(x && logp);
@@ -167,14 +167,14 @@ static void densities_are_in_the_data_s_units(void **state)
     for (size_t i = 0; i < N; i++) sum += 0.09 * exp((double)logp[i]);
     test_assert_near("integral", sum, 1, 5e-3);
     /* Rows of a part one way and the other: through the units, or gathered. */
-    const cst_part *part = &t.run.experiment.data.test;
-    real *again = malloc(part->n * sizeof *again);
+    const cst_split *split = &t.run.experiment.data.test;
+    real *again = malloc(split->n * sizeof *again);
     assert_non_null(again);
-    cst_sample_data(&t.run.experiment.data, part, part->n, x);
-    test_assert_close("data", x, part->values, 2 * part->n, 1e-5);
-    test_assert_ok("rows", cst_sample_log_likelihood(&s, part->n, x, logp, &error), &error);
-    test_assert_ok("part", cst_sample_likelihood(&s, part, again, &error), &error);
-    test_assert_close("log p", again, logp, part->n, 1e-3);
+    cst_sample_data(&t.run.experiment.data, split, split->n, x);
+    test_assert_close("data", x, split->values, 2 * split->n, 1e-5);
+    test_assert_ok("rows", cst_sample_log_likelihood(&s, split->n, x, logp, &error), &error);
+    test_assert_ok("part", cst_sample_likelihood(&s, split, again, &error), &error);
+    test_assert_close("log p", again, logp, split->n, 1e-3);
     free(x);
     free(logp);
     free(again);
@@ -193,14 +193,14 @@ static void pictures_of_points_tell_the_density(void **state)
     size_t size;
     double range[2], got[3];
     train(plane, "points", &t);
-    const cst_part *part = &t.run.experiment.data.test;
+    const cst_split *split = &t.run.experiment.data.test;
     const cst_sampler s = {.run = &t.run, .seed = 5};
     test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
-    const cst_status status = cst_sample_picture(&s, part, N, x, t.folder, &error);
+    const cst_status status = cst_sample_picture(&s, split, N, x, t.folder, &error);
     if (status != CST_EUNSUPPORTED) test_assert_ok("picture", status, &error); /* without gnuplot the script alone */
     test_assert_ok("script", cst_file_read(test_path("points/samples.gp", path), 1 << 24, &script, &size, &error),
                    &error);
-    cst_sample_data(&t.run.experiment.data, part, 1, data);
+    cst_sample_data(&t.run.experiment.data, split, 1, data);
     numbers_at(script, "$data << END\n", 0, 2, got);
     for (size_t i = 0; i < 2; i++) test_assert_near("data", got[i], (double)data[i], 1e-3);
     numbers_at(script, "$samples << END\n", N - 1, 2, got);

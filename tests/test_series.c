@@ -33,15 +33,15 @@ static cst_series pair(void)
 static const cst_key keys[] = {CST_SERIES_KEYS, {0}};
 
 /* Finish with the keys of `json`. The parts are given up. */
-static cst_status finish(const char *json, uint64_t seed, cst_series parts[3], cst_dataset *data, cst_error *error)
+static cst_status finish(const char *json, uint64_t seed, cst_series splits[3], cst_dataset *data, cst_error *error)
 {
     cst_document *document = NULL;
     cst_series_options o = {0};
     *data = (cst_dataset){.n_classes = 2};
     cst_status status = cst_document_parse("test.json", json, strlen(json), &document, error);
     if (status == CST_OK) status = cst_dataset_read(cst_document_root(document), keys, &o, data, error);
-    if (status == CST_OK) status = cst_series_finish(cst_document_root(document), &o, seed, parts, data, error);
-    for (size_t p = 0; p < 3; p++) cst_series_clear(&parts[p]);
+    if (status == CST_OK) status = cst_series_finish(cst_document_root(document), &o, seed, splits, data, error);
+    for (size_t p = 0; p < 3; p++) cst_series_clear(&splits[p]);
     cst_document_free(document);
     if (status != CST_OK) cst_dataset_clear(data);
     return status;
@@ -49,18 +49,18 @@ static cst_status finish(const char *json, uint64_t seed, cst_series parts[3], c
 
 static void finish_ok(const char *json, cst_series train, cst_dataset *data)
 {
-    cst_series parts[3] = {train};
+    cst_series splits[3] = {train};
     cst_error error = {0};
-    if (finish(json, 0, parts, data, &error) != CST_OK) fail_msg("%s: %s", json, error.message);
+    if (finish(json, 0, splits, data, &error) != CST_OK) fail_msg("%s: %s", json, error.message);
 }
 
 static void finish_fails(const char *json, cst_series train, cst_series test, cst_status expected,
                          const char *const *words)
 {
-    cst_series parts[3] = {train, {0}, test};
+    cst_series splits[3] = {train, {0}, test};
     cst_dataset data;
     cst_error error = {0};
-    test_assert_failure(finish(json, 0, parts, &data, &error), expected, &error, words);
+    test_assert_failure(finish(json, 0, splits, &data, &error), expected, &error, words);
 }
 
 static void assert_numbers(const char *what, const real *got, const real *expected, size_t n)
@@ -139,14 +139,13 @@ static cst_series steady(double first, double step)
 }
 
 /* Each step between a row's times, normalized or not, is as the file has it, to 2 %. */
-static void assert_steps(const cst_dataset *data, const cst_part *part, double step)
+static void assert_steps(const cst_dataset *data, const cst_split *split, double step)
 {
     real x[2 * STEPS];
     int32_t label;
-    cst_dataset_gather(data, part, (const size_t[]){0}, 1, x, &label, NULL);
+    cst_dataset_gather(data, split, (const size_t[]){0}, 1, x, &label, NULL);
     for (size_t k = 1; k < STEPS; k++)
-        test_assert_near("step", (double)(x[2 * k] - x[2 * k - 2]), step / data->deviation[0],
-                         0.02 * step / data->deviation[0]);
+        test_assert_near("step", (double)(x[2 * k] - x[2 * k - 2]), step / data->std[0], 0.02 * step / data->std[0]);
 }
 
 static void test_times_far_from_0(void **state)
@@ -164,10 +163,10 @@ static void test_times_far_from_0(void **state)
         for (size_t normalize = 0; normalize < 2; normalize++) {
             cst_dataset data;
             cst_error error = {0};
-            /* Other parts are counted from the training part's first time, too. */
-            cst_series parts[3] = {steady(first, step), steady(first - 50 * step, step), steady(first + step, step)};
+            /* Other parts are counted from the training split's first time, too. */
+            cst_series splits[3] = {steady(first, step), steady(first - 50 * step, step), steady(first + step, step)};
             const char *json = normalize ? "{}" : JSON({"normalize": false});
-            if (finish(json, 0, parts, &data, &error) != CST_OK) fail_msg("from %g: %s", first, error.message);
+            if (finish(json, 0, splits, &data, &error) != CST_OK) fail_msg("from %g: %s", first, error.message);
             assert_true(data.train.values[0] == (real)(first - origin));
             assert_true(data.validation.values[0] == (real)(first - 50 * step - origin));
             assert_true(data.test.values[0] == (real)(first + step - origin));
@@ -200,12 +199,12 @@ static void test_normalization(void **state)
 {
     (void)state;
     cst_dataset data;
-    cst_series parts[3] = {pair(), {0}, {.path = "b.ts", .channels = 2, .timed = true, .labelled = true}};
+    cst_series splits[3] = {pair(), {0}, {.path = "b.ts", .channels = 2, .timed = true, .labelled = true}};
     cst_error error;
-    add(&parts[2], 2, (const double[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
-    parts[2].labels[0] = 0;
-    assert_int_equal(finish(JSON({"intensity": true}), 0, parts, &data, &error), CST_OK);
-    /* Of the training part alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and how many of these there were. */
+    add(&splits[2], 2, (const double[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
+    splits[2].labels[0] = 0;
+    assert_int_equal(finish(JSON({"intensity": true}), 0, splits, &data, &error), CST_OK);
+    /* Of the training split alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and how many of these there were. */
     double mean[5] = {0, 33.0 / 6, 48}, deviation[5] = {0, sqrt(229.0 / 6 - 5.5 * 5.5), sqrt(896)};
     for (size_t c = 0; c < 5; c++) {
         double n = 0, sum = 0, squares = 0;
@@ -215,7 +214,7 @@ static void test_normalization(void **state)
         }
         if (c == 0 || c > 2) mean[c] = sum / n, deviation[c] = sqrt(squares / n - sum / n * (sum / n));
         test_assert_near("mean", data.mean[c], mean[c], 1e-12);
-        test_assert_near("deviation", data.deviation[c], deviation[c] + 1e-5, 1e-12);
+        test_assert_near("deviation", data.std[c], deviation[c] + 1e-5, 1e-12);
     }
     real x[2 * 5 * 5];
     int32_t labels[2];
@@ -249,11 +248,11 @@ static cst_series ramps(void)
     return s;
 }
 
-static size_t count_dropped(const cst_dataset *data, const cst_part *part, size_t row, size_t gone[LENGTH])
+static size_t count_dropped(const cst_dataset *data, const cst_split *split, size_t row, size_t gone[LENGTH])
 {
     size_t n = 0;
     for (size_t k = 0; k < LENGTH; k++) {
-        const real *x = part->values + row * cst_shape_size(&data->x) + WIDTH * k;
+        const real *x = split->values + row * cst_shape_size(&data->x) + WIDTH * k;
         assert_true(isnan(x[1]) == isnan(x[2])); /* both values at once */
         if (isnan(x[0])) {
             assert_true(k == LENGTH - 1 && isnan(x[1])); /* the end, which drops nothing */
@@ -278,8 +277,8 @@ static void test_drop(void **state)
     for (size_t k = 0; k < LENGTH - 1; k++) { /* each place as often as any: 0.3 N, within five deviations */
         test_assert_near("dropped", (double)gone[k] / SERIES, 0.5 * (0.3 + 3.0 / 11), 5 * sqrt(0.3 * 0.7 / SERIES));
     }
-    cst_series parts[3] = {ramps()};
-    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 0, parts, &again, NULL), CST_OK);
+    cst_series splits[3] = {ramps()};
+    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 0, splits, &again, NULL), CST_OK);
     assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * WIDTH);
     cst_dataset_clear(&again);
     /* Another part has positions of its own, and so has another seed. */
@@ -379,7 +378,7 @@ static void test_series_that_are_wrong(void **state)
     finish_fails("{}", one(1, false, 0, t, v), nothing, CST_EFORMAT,
                  TEST_WORDS("x.ts: series 0: expected at least one time, found none"));
     finish_fails("{}", one(2, false, 2, t, none), nothing, CST_EFORMAT,
-                 TEST_WORDS("x.ts: channel 1: expected a value in the training part, found none"));
+                 TEST_WORDS("x.ts: channel 1: expected a value in the training split, found none"));
     finish_fails("{}", one(2, false, 2, t, inf), nothing, CST_EFORMAT,
                  TEST_WORDS("x.ts: series 0, time 1, channel 0: expected a number in the range of a " CST_REAL_NAME
                             ", found inf"));

@@ -167,7 +167,7 @@ static void test_lines_that_are_wrong(void **state)
     refuses(HEAD "a,0,1,\n", "'y', 'task': 'regression'",
             TEST_WORDS("line 2, column \"y\": expected a number, got \"\""));
     refuses(HEAD "a,0,,u\na,1,,u\n", "'y'",
-            TEST_WORDS("/a.csv: channel 0: expected a value in the training part, found none"));
+            TEST_WORDS("/a.csv: channel 0: expected a value in the training split, found none"));
     refuses(HEAD "a,0,1\n", "'y'", TEST_WORDS("line 2: expected 4 fields"));
 }
 

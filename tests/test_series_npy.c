@@ -71,7 +71,7 @@ static void test_types_and_parts(void **state)
     assert_numbers(data.validation.values, (double[]){0, 1, 1, 2, 2, 3, 3, 4, 4, 255}, 10); /* numbers, not shades */
     assert_numbers(data.test.values, (double[]){0, 0.5, gap, gap}, 4);
     test_assert_near("mean", data.mean[1], -5, 1e-12);
-    test_assert_near("deviation", data.deviation[1], 10 * sqrt(143.0 / 12) + 1e-5, 1e-12);
+    test_assert_near("deviation", data.std[1], 10 * sqrt(143.0 / 12) + 1e-5, 1e-12);
     cst_dataset_clear(&data);
     test_load_ok(SET("bytes", "labels") ", 'classes': 9, 'time': 'none', 'train_size': 2, 'test_size': 1}", 0, &data);
     assert_true(data.n_classes == 9 && data.train.n == 2 && data.test.n == 1 && data.x.dim[1] == 1);

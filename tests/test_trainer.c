@@ -208,18 +208,18 @@ static void test_interruption(void **state)
         "'eval_batch_size': 1",                                                                                        \
         SEQUENTIAL(SQUARE ", " LINEAR("2")), "'epochs': 2, 'threads': 1, 'seed': 6" rest)
 
-static bool is_bad(const cst_part *part, size_t row)
+static bool is_bad(const cst_split *split, size_t row)
 {
-    const double larger = fmax((double)part->values[2 * row], (double)part->values[2 * row + 1]);
+    const double larger = fmax((double)split->values[2 * row], (double)split->values[2 * row + 1]);
     assert_true(fabs(larger - 1) > 0.01); /* no matter of tolerances */
     return larger > 1;
 }
 
-static size_t count_bad(const cst_part *part)
+static size_t count_bad(const cst_split *split)
 {
     size_t n = 0;
-    for (size_t i = 0; i < part->n; i++) n += is_bad(part, i);
-    assert_in_range(n, 2, part->n - 2);
+    for (size_t i = 0; i < split->n; i++) n += is_bad(split, i);
+    assert_in_range(n, 2, split->n - 2);
     return n;
 }
 
@@ -232,24 +232,24 @@ static void skipped(void *context, const cst_trainer *trainer, const cst_error *
 }
 
 /* The loss is the mean over the rows that did not fail; those that did are wrong. */
-static void check_evaluation(test_run *run, const cst_part *part)
+static void check_evaluation(test_run *run, const cst_split *split)
 {
     cst_evaluation r;
     cst_error error = {0};
-    test_assert_ok("evaluation", cst_trainer_evaluate(&run->trainer, part, &r, &error), &error);
-    const size_t bad = count_bad(part);
+    test_assert_ok("evaluation", cst_trainer_evaluate(&run->trainer, split, &r, &error), &error);
+    const size_t bad = count_bad(split);
     double loss = 0;
     size_t correct = 0;
-    for (size_t i = 0; i < part->n; i++) {
-        const cst_batch batch = {.n = 1, .x = part->values + 2 * i, .targets = {.labels = part->labels + i}};
+    for (size_t i = 0; i < split->n; i++) {
+        const cst_batch batch = {.n = 1, .x = split->values + 2 * i, .targets = {.labels = split->labels + i}};
         cst_step step;
         if (cst_learner_evaluate(&run->trainer.learner, &batch, &step, NULL) != CST_OK) continue;
-        loss += step.loss / (double)(part->n - bad);
+        loss += step.loss / (double)(split->n - bad);
         correct += step.correct;
     }
-    assert_true(r.rows == part->n && r.skipped == bad && r.correct == correct && r.nfe > 0);
+    assert_true(r.rows == split->n && r.skipped == bad && r.correct == correct && r.nfe > 0);
     test_assert_near("loss", r.loss, loss, 1e-14);
-    test_assert_near("accuracy", r.accuracy, (double)correct / (double)part->n, 1e-15);
+    test_assert_near("accuracy", r.accuracy, (double)correct / (double)split->n, 1e-15);
 }
 
 static void test_skip(void **state)
@@ -360,7 +360,7 @@ static void test_metrics(void **state)
         assert_true(m->validation_loss == validation.loss && m->validation_accuracy == validation.accuracy);
         assert_true(m->eval_nfe == 8 && isnan(m->test_loss) && isnan(m->test_accuracy));
         assert_true(m->epoch == (double)(i + 1) && m->iterations == ITERATIONS && m->skipped == 0);
-        assert_true(m->forward_nfe == 8 && m->backward_nfe >= 8 && m->backward_products > 0 && m->grad_norm > 0);
+        assert_true(m->forward_nfe == 8 && m->backward_nfe >= 8 && m->backward_quadrature_nfe > 0 && m->grad_norm > 0);
         assert_true(m->seconds >= m->forward_seconds + m->backward_seconds + m->eval_seconds && m->eval_seconds > 0);
         /* The rate of the epoch's last iteration: 3 and 6 of the 12 that warm-up takes. */
         test_assert_near("lr", m->lr, 1e-60 * (double)(i + 1) / 4, 1e-75);

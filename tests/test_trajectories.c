@@ -1,5 +1,5 @@
 #include "data_files.h"
-#include "datasets/part.h"
+#include "datasets/split.h"
 #include "datasets/trajectories.h"
 #include "formats/npy.h"
 
@@ -31,24 +31,24 @@ static void write_file(const char *name, size_t file, size_t n, size_t n_points,
 }
 
 /* That a part's rows are all windows of the trajectories first ... first + n - 1 of a file, and these are kept. */
-static void check_part(const cst_part *part, size_t file, size_t first, size_t n, size_t n_points, size_t width,
+static void check_part(const cst_split *split, size_t file, size_t first, size_t n, size_t n_points, size_t width,
                        size_t window)
 {
     const size_t starts = n_points - window + 1;
-    assert_int_equal(part->n_trajectories, n);
-    assert_int_equal(part->n_points, n_points);
-    assert_int_equal(part->n, n * starts);
-    for (size_t i = 0; i < part->n; i++) {
+    assert_int_equal(split->n_trajectories, n);
+    assert_int_equal(split->n_points, n_points);
+    assert_int_equal(split->n, n * starts);
+    for (size_t i = 0; i < split->n; i++) {
         for (size_t j = 0; j < window * width; j++) {
             const double expected = entry(file, first + i / starts, i % starts + j / width, j % width);
-            assert_true((double)part->targets[i * window * width + j] == expected);
-            if (j < width) assert_true((double)part->values[i * width + j] == expected);
+            assert_true((double)split->targets[i * window * width + j] == expected);
+            if (j < width) assert_true((double)split->values[i * width + j] == expected);
         }
     }
     for (size_t i = 0; i < n * n_points * width; i++) {
         const size_t point = i / width;
         const double expected = entry(file, first + point / n_points, point % n_points, i % width);
-        assert_true((double)part->trajectories[i] == expected);
+        assert_true((double)split->trajectories[i] == expected);
     }
 }
 
@@ -62,19 +62,19 @@ static void test_windows_of_arrays(void **state)
     cst_document *document;
     cst_dataset data = {.x = cst_shape_1d(2)};
     cst_error error = {0};
-    cst_part *const parts[] = {&data.train, &data.test};
+    cst_split *const splits[] = {&data.train, &data.test};
     const size_t n[] = {3, 2}, points[] = {5, 3};
     for (size_t p = 0; p < 2; p++) {
-        assert_int_equal(cst_trajectories_init(parts[p], n[p], points[p], 2, &error), CST_OK);
+        assert_int_equal(cst_trajectories_init(splits[p], n[p], points[p], 2, &error), CST_OK);
         for (size_t i = 0; i < n[p] * points[p] * 2; i++)
-            parts[p]->trajectories[i] = (real)entry(p, i / 2 / points[p], i / 2 % points[p], i % 2);
+            splits[p]->trajectories[i] = (real)entry(p, i / 2 / points[p], i / 2 % points[p], i % 2);
     }
     assert_int_equal(cst_document_parse("test.json", json, strlen(json), &document, &error), CST_OK);
     const cst_config section = cst_document_root(document);
     cst_window_options options = {.window = 4};
     test_assert_failure(cst_trajectories_cut(section, &options, 0, &data, &error), CST_ECONFIG, &error,
                         TEST_WORDS("test.json: window: expected at most 3, the points of a trajectory, got 4"));
-    cst_part_clear(&data.train);
+    cst_split_clear(&data.train);
     assert_int_equal(cst_trajectories_init(&data.train, 3, 5, 2, &error), CST_OK);
     for (size_t i = 0; i < 30; i++) data.train.trajectories[i] = (real)entry(0, i / 10, i / 2 % 5, i % 2);
     options.window = 3;
@@ -181,18 +181,19 @@ static void test_sizes(void **state)
     test_load_ok(json, 0, &some);
     test_load_ok(json, 1, &other);
     assert_int_equal(all.train.n, 14 * 4);
-    const cst_part *const parts[] = {&all.train, &all.validation, &all.test};
-    const cst_part *const kept[] = {&some.train, &some.validation, &some.test};
+    const cst_split *const splits[] = {&all.train, &all.validation, &all.test};
+    const cst_split *const kept[] = {&some.train, &some.validation, &some.test};
     const size_t n[] = {9, 5, 4};
     for (size_t p = 0; p < 3; p++) {
         size_t from = 0;
         assert_int_equal(kept[p]->n, n[p]);
-        assert_int_equal(kept[p]->n_trajectories, parts[p]->n_trajectories);
+        assert_int_equal(kept[p]->n_trajectories, splits[p]->n_trajectories);
         for (size_t i = 0; i < n[p]; i++, from++) { /* each is one of all, in order, with its targets */
-            while (from < parts[p]->n && memcmp(parts[p]->values + 3 * from, kept[p]->values + 3 * i, 3 * sizeof(real)))
+            while (from < splits[p]->n &&
+                   memcmp(splits[p]->values + 3 * from, kept[p]->values + 3 * i, 3 * sizeof(real)))
                 from++;
-            assert_in_range(from, 0, parts[p]->n - 1);
-            assert_memory_equal(parts[p]->targets + 9 * from, kept[p]->targets + 9 * i, 9 * sizeof(real));
+            assert_in_range(from, 0, splits[p]->n - 1);
+            assert_memory_equal(splits[p]->targets + 9 * from, kept[p]->targets + 9 * i, 9 * sizeof(real));
         }
     }
     assert_memory_not_equal(some.validation.values, other.validation.values, 15 * sizeof(real));

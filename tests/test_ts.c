@@ -197,7 +197,7 @@ static void test_series_that_are_wrong(void **state)
     refuses(HEADER "1,2:a\n3,4:", TEST_WORDS("line 5: expected a class", "found \"\""));
     refuses("@targetLabel true\n@data\n1,2:x\n", TEST_WORDS("line 3: expected a number to learn", "found \"x\""));
     refuses("@targetLabel true\n@data\n1,2:?\n", TEST_WORDS("line 3: expected a number to learn"));
-    refuses(HEADER "1:?:a\n", TEST_WORDS("/a.ts: channel 1: expected a value in the training part, found none"));
+    refuses(HEADER "1:?:a\n", TEST_WORDS("/a.ts: channel 1: expected a value in the training split, found none"));
 }
 
 static void test_pairs_that_are_wrong(void **state)
@@ -277,15 +277,15 @@ static void test_character_trajectories(void **state)
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {205, 4}}));
     assert_true(data.train.n + data.test.n == 2858 && data.n_classes == 20);
     size_t shortest = 205, longest = 0;
-    const cst_part *const parts[] = {&data.train, &data.test};
+    const cst_split *const splits[] = {&data.train, &data.test};
     for (size_t p = 0; p < 2; p++) {
-        for (size_t i = 0; i < parts[p]->n; i++) {
+        for (size_t i = 0; i < splits[p]->n; i++) {
             size_t length = 205;
-            while (isnan(parts[p]->values[(i * 205 + length - 1) * 4])) length--;
+            while (isnan(splits[p]->values[(i * 205 + length - 1) * 4])) length--;
             if (length < shortest) shortest = length;
             if (length > longest) longest = length;
             for (size_t k = 0; k < 205 * 4; k++)
-                assert_true(!isnan(parts[p]->values[i * 205 * 4 + k]) == (k / 4 < length));
+                assert_true(!isnan(splits[p]->values[i * 205 * 4 + k]) == (k / 4 < length));
         }
     }
     assert_true(shortest == 109 && longest == 205);

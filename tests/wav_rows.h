@@ -22,7 +22,7 @@ static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* what most tests us
 #define SMALL "'n_fft': 16, 'hop_length': 8, 'n_mels': 6, 'n_mfcc': 4"
 
 /* A row's coefficients, behind the time channel, are those of the file; NaN follows. */
-static inline void check_row(const cst_dataset *data, const cst_part *part, size_t row, const char *name)
+static inline void check_row(const cst_dataset *data, const cst_split *split, size_t row, const char *name)
 {
     char path[TEST_PATH];
     cst_wav wav;
@@ -34,7 +34,7 @@ static inline void check_row(const cst_dataset *data, const cst_part *part, size
     test_assert_ok(name, cst_mfcc_compute(m, wav.samples, wav.n, y, &error), &error);
     const size_t frames = cst_mfcc_frames(m, wav.n), steps = data->x.dim[0];
     assert_in_range(frames, 1, steps);
-    const real *x = part->values + row * steps * 5;
+    const real *x = split->values + row * steps * 5;
     for (size_t i = 0; i < steps; i++, x += 5) {
         for (size_t c = 0; c < 4; c++) {
             if (i < frames ? x[1 + c] != (real)y[4 * i + c] : !isnan(x[1 + c]))

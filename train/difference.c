@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool listed(const char *const *but, const char *key)
+static bool listed(const char *const *except, const char *key)
 {
-    for (size_t i = 0; but && but[i]; i++)
-        if (strcmp(but[i], key) == 0) return true;
+    for (size_t i = 0; except && except[i]; i++)
+        if (strcmp(except[i], key) == 0) return true;
     return false;
 }
 
-static bool differ(cst_config a, cst_config b, const char *const *but, cst_text *path);
+static bool differ(cst_config a, cst_config b, const char *const *except, cst_text *path);
 
 /* The name in b of a member that had another name before, or NULL. */
 static const char *new_name(cst_config b, const char *key)
@@ -25,12 +25,12 @@ static const char *new_name(cst_config b, const char *key)
 }
 
 /* Whether a has a member that b has not, or has otherwise. */
-static bool members_differ(cst_config a, cst_config b, const char *const *but, bool values, cst_text *path)
+static bool members_differ(cst_config a, cst_config b, const char *const *except, bool values, cst_text *path)
 {
     for (cst_config member = cst_config_item(a, 0); member.node; member = cst_config_next(member)) {
         const char *key = cst_config_key(member);
         const cst_config other = cst_config_get(b, key);
-        if (listed(but, key)) continue;
+        if (listed(except, key)) continue;
         const size_t size = path->size;
         cst_text_printf(path, "%s%s", size > 0 ? "." : "", key);
         if (!other.node) {
@@ -56,12 +56,12 @@ static bool items_differ(cst_config a, cst_config b, cst_text *path)
     return false;
 }
 
-static bool differ(cst_config a, cst_config b, const char *const *but, cst_text *path)
+static bool differ(cst_config a, cst_config b, const char *const *except, cst_text *path)
 {
     double x, y;
     bool s, t;
     if (cst_config_is_object(a) && cst_config_is_object(b))
-        return members_differ(a, b, but, true, path) || members_differ(b, a, but, false, path);
+        return members_differ(a, b, except, true, path) || members_differ(b, a, except, false, path);
     if (cst_config_is_list(a) && cst_config_is_list(b)) return items_differ(a, b, path);
     if (cst_config_string(a) && cst_config_string(b)) return strcmp(cst_config_string(a), cst_config_string(b)) != 0;
     if (cst_config_number(a, &x) && cst_config_number(b, &y)) return x != y;
@@ -69,12 +69,12 @@ static bool differ(cst_config a, cst_config b, const char *const *but, cst_text 
     return cst_config_present(a) || cst_config_present(b); /* of different kinds, unless both are null */
 }
 
-cst_status cst_config_difference(cst_config a, cst_config b, const char *const *but, char **path, cst_error *error)
+cst_status cst_config_difference(cst_config a, cst_config b, const char *const *except, char **path, cst_error *error)
 {
     cst_text text = {0};
     cst_text_puts(&text, "");
     *path = NULL;
-    const bool different = differ(a, b, but, &text);
+    const bool different = differ(a, b, except, &text);
     if (different && !text.failed) {
         *path = text.data;
         return CST_OK;

@@ -67,7 +67,7 @@ const cst_key cst_experiment_keys[] = {
      .kind = CST_KEY_SIZE,
      .offset = FIELD(epochs),
      .range = CST_BETWEEN(1, 1e9),
-     .help = "passes over the training part"},
+     .help = "passes over the training split"},
     {.name = "clip_grad_norm",
      .kind = CST_KEY_REAL,
      .offset = FIELD(clip_grad_norm),
@@ -85,8 +85,9 @@ const cst_key cst_experiment_keys[] = {
      .offset = FIELD(monitor),
      .fallback = "\"auto\"",
      .choices = monitor_choices,
-     .help = "what best weights, early stopping and plateaus go by; auto: the validation part's accuracy, or its loss, "
-             "or the training loss"},
+     .help =
+         "what best weights, early stopping and plateaus go by; auto: the validation split's accuracy, or its loss, "
+         "or the training loss"},
     {.name = "on_failure",
      .kind = CST_KEY_CHOICE,
      .offset = FIELD(on_failure),
@@ -163,13 +164,13 @@ static cst_status check_outputs(const cst_experiment *e, cst_config model, size_
 }
 
 /* Whether a row of the data has a number outside of [0, 1], or of a pixel that is none of its levels; which. */
-static cst_status check_unit_interval(const cst_experiment *e, const cst_part *part, real *row, cst_config model,
+static cst_status check_unit_interval(const cst_experiment *e, const cst_split *split, real *row, cst_config model,
                                       cst_error *error)
 {
     const size_t d = cst_shape_size(&e->data.x), levels = cst_flow_levels(e->model);
     const double top = levels > 0 ? (double)levels - 1 : 0;
-    for (size_t i = 0; i < part->n; i++) {
-        cst_dataset_gather(&e->data, part, &i, 1, row, NULL, NULL);
+    for (size_t i = 0; i < split->n; i++) {
+        cst_dataset_gather(&e->data, split, &i, 1, row, NULL, NULL);
         for (size_t j = 0; j < d; j++) {
             const double x = (double)row[j];
             if (!(x >= -cst_unit_slack && x <= 1 + cst_unit_slack))
@@ -190,11 +191,11 @@ static cst_status check_unit_interval(const cst_experiment *e, const cst_part *p
 
 static cst_status check_pixels(const cst_experiment *e, cst_config model, cst_error *error)
 {
-    const cst_part *const parts[] = {&e->data.train, &e->data.validation, &e->data.test};
+    const cst_split *const splits[] = {&e->data.train, &e->data.validation, &e->data.test};
     if (!cst_flow_wants_unit_interval(e->model)) return CST_OK;
     real *row = malloc(cst_shape_size(&e->data.x) * sizeof *row);
     cst_status status = row ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
-    for (size_t i = 0; i < 3 && status == CST_OK; i++) status = check_unit_interval(e, parts[i], row, model, error);
+    for (size_t i = 0; i < 3 && status == CST_OK; i++) status = check_unit_interval(e, splits[i], row, model, error);
     free(row);
     return status;
 }
@@ -202,7 +203,7 @@ static cst_status check_pixels(const cst_experiment *e, cst_config model, cst_er
 double cst_experiment_bits(const cst_experiment *e, double loss)
 {
     static const double nat = 0.69314718055994530942; /* bits are its multiples */
-    return e->loss->alone ? loss / (nat * (double)cst_shape_size(&e->data.x)) : (double)NAN;
+    return e->loss->needs_no_targets ? loss / (nat * (double)cst_shape_size(&e->data.x)) : (double)NAN;
 }
 
 /* That the model's output is what the loss compares with the data's targets. */
@@ -210,7 +211,7 @@ static cst_status check_loss(const cst_experiment *e, cst_config model, cst_erro
 {
     const size_t classes = e->data.n_classes, targets = e->data.n_targets;
     char shape[CST_SHAPE_TEXT];
-    if (e->loss->alone) {
+    if (e->loss->needs_no_targets) {
         if (cst_is_flow(e->model)) return check_pixels(e, model, error);
         return cst_config_fail(model, error,
                                "%s expects a model of type flow, whose output is a log-likelihood, got %s",
@@ -243,7 +244,7 @@ static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
                      : accuracy  ? CST_MONITOR_VALIDATION_ACCURACY
                                  : CST_MONITOR_VALIDATION_LOSS;
     if (e->monitor != CST_MONITOR_TRAIN_LOSS && !validation)
-        return cst_config_fail(place, error, "there is no validation part; set data.validation_size");
+        return cst_config_fail(place, error, "there is no validation split; set data.validation_size");
     if (e->monitor == CST_MONITOR_VALIDATION_ACCURACY && !accuracy)
         return cst_config_fail(place, error, "%s has no accuracy", e->loss->name);
     return CST_OK;
@@ -326,10 +327,10 @@ size_t cst_experiment_iterations(const cst_experiment *e)
 }
 
 /* A full batch and what is left at the end of the part. */
-static void add_sizes(const cst_part *part, size_t batch, size_t *rows, size_t *n)
+static void add_sizes(const cst_split *split, size_t batch, size_t *rows, size_t *n)
 {
-    if (part->n >= batch) rows[(*n)++] = batch;
-    if (part->n % batch > 0) rows[(*n)++] = part->n % batch;
+    if (split->n >= batch) rows[(*n)++] = batch;
+    if (split->n % batch > 0) rows[(*n)++] = split->n % batch;
 }
 
 size_t cst_experiment_rows(const cst_experiment *e, size_t rows[CST_BATCH_SIZES])

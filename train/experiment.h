@@ -21,7 +21,7 @@ extern const cst_key cst_early_stopping_keys[]; /* of its section "early_stoppin
 typedef enum cst_on_failure { CST_ON_FAILURE_STOP, CST_ON_FAILURE_SKIP } cst_on_failure;
 
 /* The value that the best weights, early stopping and a plateau go by; smaller is better, so of an accuracy it is the
- * error. AUTO: the validation part's error, or loss where the loss has no accuracy; without a validation part the training
+ * error. AUTO: the validation split's error, or loss where the loss has no accuracy; without a validation split the training
  * loss, and then the last weights are the ones that are kept. */
 typedef enum cst_monitor {
     CST_MONITOR_AUTO,

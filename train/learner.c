@@ -18,7 +18,7 @@ enum { N_OUTPUTS = 3 };
 static size_t most_rows(const cst_learner_options *o)
 {
     size_t most = 0;
-    for (size_t i = 0; i < o->n_rows; i++) most = cst_size_most(most, o->rows[i]);
+    for (size_t i = 0; i < o->n_rows; i++) most = cst_size_max(most, o->rows[i]);
     return most;
 }
 
@@ -34,8 +34,8 @@ cst_status cst_learner_plan(const cst_module *model, const cst_learner_options *
     for (size_t i = 0; i < o->n_rows; i++) {
         cst_plan one;
         cst_module_plan(model, o->rows[i], 0, o->threads, &one);
-        plan->cache = cst_size_most(plan->cache, cst_size_align(one.cache));
-        plan->work = cst_size_most(plan->work, cst_size_align(one.work));
+        plan->cache = cst_size_max(plan->cache, cst_size_align(one.cache));
+        plan->work = cst_size_max(plan->work, cst_size_align(one.work));
     }
     const size_t y = cst_size_align(cst_size_mul(most_rows(o), cst_shape_size(&model->y)));
     plan->state = cst_size_mul(N_OUTPUTS, y);
@@ -101,9 +101,9 @@ typedef struct view {
 
 static view view_of(const cst_learner *l, const cst_batch *batch)
 {
-    const size_t steps = batch->steps > 0 && !l->loss->alone ? batch->steps : 1;
+    const size_t steps = batch->steps > 0 && !l->loss->needs_no_targets ? batch->steps : 1;
     view v = {batch->n * steps, cst_shape_size(&l->model->y) / steps, batch->targets};
-    if (l->loss->labels || l->loss->alone || v.targets.values) return v;
+    if (l->loss->labels || l->loss->needs_no_targets || v.targets.values) return v;
     for (size_t i = 0; i < v.rows; i++) {
         const int32_t label = v.targets.labels[i];
         l->targets[i] = label < 0 ? (real)NAN : (real)label;
@@ -115,11 +115,11 @@ static view view_of(const cst_learner *l, const cst_batch *batch)
 static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call *call, real *gy, cst_step *step)
 {
     const view v = view_of(l, batch);
-    const cst_there there = cst_loss_there(l->loss, v.rows, v.d, v.targets);
+    const cst_target_count exists = cst_loss_count_targets(l->loss, v.rows, v.d, v.targets);
     /* As exact as a number of rows where everything is there. */
-    const size_t terms = l->loss->labels || l->loss->alone ? v.rows : v.rows * v.d;
-    step->weight = (double)there.terms / ((double)terms / (double)batch->n);
-    step->targeted = there.rows;
+    const size_t terms = l->loss->labels || l->loss->needs_no_targets ? v.rows : v.rows * v.d;
+    step->weight = (double)exists.terms / ((double)terms / (double)batch->n);
+    step->targeted = exists.rows;
     const double start = cst_clock();
     const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);
     l->seconds[CST_FORWARD] += cst_clock() - start;

@@ -9,32 +9,32 @@ enum { NO_LABEL = -1 };
 
 static size_t count_labels(const int32_t *labels, size_t n)
 {
-    size_t there = 0;
-    for (size_t i = 0; i < n; i++) there += labels[i] != NO_LABEL;
-    return there;
+    size_t exists = 0;
+    for (size_t i = 0; i < n; i++) exists += labels[i] != NO_LABEL;
+    return exists;
 }
 
 static size_t count_values(const real *values, size_t n)
 {
-    size_t there = 0;
-    for (size_t i = 0; i < n; i++) there += isnan(values[i]) ? 0 : 1;
-    return there;
+    size_t exists = 0;
+    for (size_t i = 0; i < n; i++) exists += isnan(values[i]) ? 0 : 1;
+    return exists;
 }
 
-cst_there cst_loss_there(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
+cst_target_count cst_loss_count_targets(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
 {
-    cst_there there = {0};
-    if (loss->alone) return (cst_there){n, n};
+    cst_target_count exists = {0};
+    if (loss->needs_no_targets) return (cst_target_count){n, n};
     if (loss->labels) {
-        there.rows = count_labels(targets.labels, n);
-        there.terms = there.rows;
+        exists.rows = count_labels(targets.labels, n);
+        exists.terms = exists.rows;
     }
     for (size_t i = 0; !loss->labels && i < n; i++) {
         const size_t terms = count_values(targets.values + i * d, d);
-        there.terms += terms;
-        there.rows += terms > 0;
+        exists.terms += terms;
+        exists.rows += terms > 0;
     }
-    return there;
+    return exists;
 }
 
 /* Of a mean over so many terms. */
@@ -201,7 +201,7 @@ static const cst_loss bce_with_logits_loss = {
 static const cst_loss nll_loss = {.name = "nll",
                                   .evaluate = nll,
                                   .summary = "of a flow: minus the log-likelihood of a row, in nats, and penalties",
-                                  .alone = true};
+                                  .needs_no_targets = true};
 
 const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, &nll_loss, NULL};
 

@@ -34,9 +34,9 @@ typedef struct cst_targets {
 } cst_targets;
 
 /* What is there of them: terms of the loss, and rows that have one at least, which are those that can be correct. */
-typedef struct cst_there {
+typedef struct cst_target_count {
     size_t terms, rows;
-} cst_there;
+} cst_target_count;
 
 typedef struct cst_loss {
     const char *name;
@@ -45,14 +45,14 @@ typedef struct cst_loss {
     void (*evaluate)(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx);
     /* Rows that the scores get right (largest score is the label's; sign of the logit); NULL: no accuracy. */
     size_t (*count_correct)(size_t n, size_t d, const real *x, cst_targets targets);
-    const char *summary; /* one line for `costate list` */
-    bool alone;          /* wants no targets at all */
+    const char *summary;   /* one line for `costate list` */
+    bool needs_no_targets; /* wants no targets at all */
 } cst_loss;
 
 extern const cst_loss *const cst_losses[];       /* ended by NULL */
 const cst_loss *cst_loss_find(const char *name); /* NULL if unknown */
 
-cst_there cst_loss_there(const cst_loss *loss, size_t n, size_t d, cst_targets targets);
+cst_target_count cst_loss_count_targets(const cst_loss *loss, size_t n, size_t d, cst_targets targets);
 
 #ifdef __cplusplus
 }

@@ -27,7 +27,7 @@ extern "C" {
     X(backward_nfe)                                                                                                    \
     X(forward_rejected)                                                                                                \
     X(backward_rejected)                                                                                               \
-    X(backward_products)                                                                                               \
+    X(backward_quadrature_nfe)                                                                                         \
     X(eval_nfe) /* a batch of the evaluation */                                                                        \
     X(skipped)  /* batches that failed, under on_failure "skip" */                                                     \
     X(seconds)                                                                                                         \

@@ -32,11 +32,11 @@ static cst_status path_of(const cst_run *run, const char *name, char **path, cst
     return *path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
-static cst_status look_for(const cst_run *run, const char *name, bool *there, cst_error *error)
+static cst_status file_exists(const cst_run *run, const char *name, bool *exists, cst_error *error)
 {
     char *path;
     CST_TRY(path_of(run, name, &path, error));
-    *there = cst_path_exists(path);
+    *exists = cst_path_exists(path);
     free(path);
     return CST_OK;
 }
@@ -98,7 +98,7 @@ static void log_line(const cst_run *run, const char *text)
     free(visible.data);
 }
 
-void cst_run_say(cst_run *run, const char *format, ...)
+void cst_run_log(cst_run *run, const char *format, ...)
 {
     char text[CST_PROGRESS_LINE + 200];
     va_list args;
@@ -125,40 +125,40 @@ static cst_status open_log_and_trace(cst_run *run, cst_error *error)
 /* ---- what the trainer reports -------------------------------------------------------------------------------- */
 
 /* Whether the iteration to come is traced. */
-static void aim_trace(cst_run *run)
+static void set_trace(cst_run *run)
 {
     const size_t every = run->experiment.trace_every;
     run->trainer.learner.tally.trace = run->trace && run->trainer.training.iterations % every == 0;
 }
 
-static void heard_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
+static void on_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
 {
     const cst_run *run = context;
     if (stats->trace) cst_trace_write(run->trace, run->trainer.training.iterations, block, backward, stats);
 }
 
-static void heard_iteration(void *context, const cst_trainer *trainer)
+static void on_iteration(void *context, const cst_trainer *trainer)
 {
     cst_run *run = context;
-    aim_trace(run);
+    set_trace(run);
     if (run->events.iteration) run->events.iteration(run->events.context, trainer);
 }
 
-static cst_status heard_epoch(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
+static cst_status on_epoch(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
 {
     cst_run *run = context;
     char text[CST_PROGRESS_LINE];
-    cst_run_say(run, "%s", cst_epoch_text(trainer, metrics, text));
+    cst_run_log(run, "%s", cst_epoch_text(trainer, metrics, text));
     return write_metrics(run, error);
 }
 
-static void heard_skipped(void *context, const cst_trainer *trainer, const cst_error *error)
+static void on_skipped(void *context, const cst_trainer *trainer, const cst_error *error)
 {
     (void)trainer;
-    cst_run_say(context, "skipped a batch: %s", error->message);
+    cst_run_log(context, "skipped a batch: %s", error->message);
 }
 
-static cst_status heard_checkpoint(void *context, const cst_trainer *trainer, cst_error *error)
+static cst_status on_checkpoint(void *context, const cst_trainer *trainer, cst_error *error)
 {
     const cst_run *run = context;
     (void)trainer;
@@ -167,13 +167,13 @@ static cst_status heard_checkpoint(void *context, const cst_trainer *trainer, cs
     return write_checkpoint(run, error);
 }
 
-static cst_status heard_best(void *context, const cst_trainer *trainer, cst_error *error)
+static cst_status on_best(void *context, const cst_trainer *trainer, cst_error *error)
 {
     (void)trainer;
     return write_model(context, error);
 }
 
-static bool heard_interrupted(void *context)
+static bool on_interrupted(void *context)
 {
     const cst_run *run = context;
     return run->events.interrupted && run->events.interrupted(run->events.context);
@@ -200,13 +200,13 @@ static cst_status check_empty(const char *path, cst_run_mode mode, cst_error *er
 /* That the folder's run was begun with this config. */
 static cst_status compare_configs(const cst_run *run, cst_error *error)
 {
-    static const char *const but[] = {"name", "threads", "epochs", "save_every", NULL};
+    static const char *const except[] = {"name", "threads", "epochs", "save_every", NULL};
     char *path, *difference = NULL;
     cst_document *before = NULL;
     CST_TRY(path_of(run, config_file, &path, error));
     cst_status status = cst_document_load(path, &before, error);
     if (status == CST_OK)
-        status = cst_config_difference(cst_document_root(before), run->experiment.config, but, &difference, error);
+        status = cst_config_difference(cst_document_root(before), run->experiment.config, except, &difference, error);
     if (difference)
         status = cst_config_fail(run->experiment.config, error,
                                  "cannot go on with the run in %s: its config has another \"%s\"; use another folder",
@@ -226,9 +226,9 @@ static cst_status resume(cst_run *run, const cst_trainer_events *events, cst_err
     int threads;
     double asked = 0;
     cst_safetensors *file;
-    bool there;
-    CST_TRY(look_for(run, checkpoint_file, &there, error));
-    if (!there) return cst_trainer_init(&run->trainer, &run->experiment, events, error);
+    bool exists;
+    CST_TRY(file_exists(run, checkpoint_file, &exists, error));
+    if (!exists) return cst_trainer_init(&run->trainer, &run->experiment, events, error);
     CST_TRY(path_of(run, checkpoint_file, &path, error));
     cst_status status = cst_checkpoint_open(path, &file, &threads, error);
     free(path);
@@ -250,8 +250,8 @@ static cst_status load_model(cst_run *run, cst_error *error)
     cst_safetensors *file = NULL;
     CST_TRY(cst_trainer_init(&run->trainer, &run->experiment, NULL, error));
     bool finished, begun;
-    CST_TRY(look_for(run, model_file, &finished, error));
-    CST_TRY(look_for(run, checkpoint_file, &begun, error));
+    CST_TRY(file_exists(run, model_file, &finished, error));
+    CST_TRY(file_exists(run, checkpoint_file, &begun, error));
     if (!finished && begun)
         return cst_fail(error, CST_EIO, "%s: the run has not ended: go on with train --resume", run->folder);
     CST_TRY(path_of(run, model_file, &path, error));
@@ -266,22 +266,22 @@ static cst_status load_model(cst_run *run, cst_error *error)
 static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mode, cst_error *error)
 {
     const cst_trainer_events events = {.context = run,
-                                       .iteration = heard_iteration,
-                                       .epoch = heard_epoch,
-                                       .skipped = heard_skipped,
-                                       .checkpoint = heard_checkpoint,
-                                       .best = heard_best,
-                                       .interrupted = heard_interrupted};
+                                       .iteration = on_iteration,
+                                       .epoch = on_epoch,
+                                       .skipped = on_skipped,
+                                       .checkpoint = on_checkpoint,
+                                       .best = on_best,
+                                       .interrupted = on_interrupted};
     /* A folder that is not there now is new, whatever another process makes of it until this one begins. */
-    const bool there = cst_path_exists(run->folder);
-    bool going_on = false;
-    if (mode == CST_RUN_RESUME && there) CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
+    const bool exists = cst_path_exists(run->folder);
+    bool resuming = false;
+    if (mode == CST_RUN_RESUME && exists) CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
     CST_TRY(cst_experiment_new(document, &run->experiment, error));
     if (mode == CST_RUN_OPEN) return load_model(run, error);
-    if (mode == CST_RUN_RESUME && there) CST_TRY(look_for(run, config_file, &going_on, error));
-    if (going_on) CST_TRY(compare_configs(run, error));
-    if (!going_on && there) CST_TRY(check_empty(run->folder, mode, error));
-    return going_on ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error);
+    if (mode == CST_RUN_RESUME && exists) CST_TRY(file_exists(run, config_file, &resuming, error));
+    if (resuming) CST_TRY(compare_configs(run, error));
+    if (!resuming && exists) CST_TRY(check_empty(run->folder, mode, error));
+    return resuming ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error);
 }
 
 cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder, cst_run_mode mode,
@@ -310,16 +310,16 @@ void cst_run_clear(cst_run *run)
 
 /* ---- training ------------------------------------------------------------------------------------------------ */
 
-static void say_hello(cst_run *run)
+static void log_header(cst_run *run)
 {
     const cst_experiment *e = &run->experiment;
     const cst_dataset *d = &e->data;
-    cst_run_say(run, "costate %s (%s, %s)", CST_VERSION, CST_REAL_NAME, cst_blas_name());
-    cst_run_say(run, "%s: %zu parameters, %zu + %zu + %zu rows to train, validate and test, seed %llu, %d thread%s",
+    cst_run_log(run, "costate %s (%s, %s)", CST_VERSION, CST_REAL_NAME, cst_blas_name());
+    cst_run_log(run, "%s: %zu parameters, %zu + %zu + %zu rows to train, validate and test, seed %llu, %d thread%s",
                 e->name, e->model->n_params, d->train.n, d->validation.n, d->test.n, (unsigned long long)e->seed,
                 e->threads, e->threads == 1 ? "" : "s");
     if (run->trainer.training.iterations > 0)
-        cst_run_say(run, "going on after %llu epochs and %llu iterations",
+        cst_run_log(run, "going on after %llu epochs and %llu iterations",
                     (unsigned long long)run->trainer.training.epoch,
                     (unsigned long long)run->trainer.training.iteration);
 }
@@ -336,12 +336,12 @@ static cst_status remove_summary(const cst_run *run, cst_error *error)
 }
 
 /* A folder that was not there when the run was prepared: somebody may have been faster since. */
-static cst_status take_folder(cst_run *run, cst_error *error)
+static cst_status claim_folder(cst_run *run, cst_error *error)
 {
     bool taken;
     if (run->lock >= 0) return CST_OK;
     CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
-    CST_TRY(look_for(run, config_file, &taken, error));
+    CST_TRY(file_exists(run, config_file, &taken, error));
     if (!taken) return CST_OK;
     return cst_fail(error, CST_EBUSY, "%s: another process has begun a run in this folder", run->folder);
 }
@@ -350,17 +350,17 @@ static cst_status take_folder(cst_run *run, cst_error *error)
 static cst_status begin(cst_run *run, cst_error *error)
 {
     /* A log or a trace that cannot be gone on with leaves the run as it was; new ones make no run of a folder, its config does. */
-    const bool going_on = run->trainer.training.iterations > 0;
+    const bool resuming = run->trainer.training.iterations > 0;
     CST_TRY(cst_folder_create(run->folder, error));
-    CST_TRY(take_folder(run, error));
+    CST_TRY(claim_folder(run, error));
     cst_folder_tidy(run->folder, replaced_files);
-    if (going_on) CST_TRY(open_log_and_trace(run, error));
+    if (resuming) CST_TRY(open_log_and_trace(run, error));
     CST_TRY(write_config(run, error));
     CST_TRY(remove_summary(run, error));
-    if (!going_on) CST_TRY(open_log_and_trace(run, error));
-    run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = heard_solve};
-    aim_trace(run);
-    say_hello(run);
+    if (!resuming) CST_TRY(open_log_and_trace(run, error));
+    run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = on_solve};
+    set_trace(run);
+    log_header(run);
     return CST_OK;
 }
 
@@ -375,14 +375,14 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     free(path);
     CST_TRY(status);
     if (run->trainer.training.stopped)
-        cst_run_say(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
+        cst_run_log(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
     char loss[48] = "", measure[48] = "";
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
         snprintf(measure, sizeof measure, ", accuracy %.2f %%", 100 * summary->test_accuracy);
     if (isfinite(summary->test_bits_per_dim))
         snprintf(measure, sizeof measure, ", %.4f bits/dim", summary->test_bits_per_dim);
-    cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
+    cst_run_log(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
                 summary->best_epoch, loss, measure, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
                 cst_duration_text(summary->seconds, duration), summary->peak_memory);
     return CST_OK;
@@ -391,7 +391,7 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
 cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error)
 {
     bool done = cst_trainer_finished(&run->trainer);
-    if (done) CST_TRY(look_for(run, summary_file, &done, error));
+    if (done) CST_TRY(file_exists(run, summary_file, &done, error));
     if (done) {
         char *path;
         cst_trainer_use_best(&run->trainer);

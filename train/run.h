@@ -57,7 +57,7 @@ void cst_run_clear(cst_run *run);
 CST_MUST_CHECK cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error);
 
 /* One more line for the log. */
-void cst_run_say(cst_run *run, const char *format, ...) CST_PRINTF(2, 3);
+void cst_run_log(cst_run *run, const char *format, ...) CST_PRINTF(2, 3);
 
 #ifdef __cplusplus
 }

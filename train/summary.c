@@ -38,7 +38,7 @@ static const struct {
     {"forward_rejected", offsetof(cst_summary, rejected[CST_FORWARD])},
     {"backward_rejected", offsetof(cst_summary, rejected[CST_BACKWARD])},
     NUMBER(nfe_paper),
-    {"backward_products", offsetof(cst_summary, products)},
+    {"backward_quadrature_nfe", offsetof(cst_summary, quadrature_nfe)},
     NUMBER(seconds),
     NUMBER(forward_seconds),
     NUMBER(backward_seconds),
@@ -61,7 +61,7 @@ static size_t number_called(const char *name)
     return i;
 }
 
-/* The paper adds up the evaluations of a pass over the training part in every tenth epoch, from the first on, and in the last,
+/* The paper adds up the evaluations of a pass over the training split in every tenth epoch, from the first on, and in the last,
  * and takes ten times that for all of training. Here those epochs' own evaluations stand for the passes. */
 static double nfe_paper(const cst_training *training)
 {
@@ -108,7 +108,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         s->rejected[d] = (double)total->rejected;
     }
     s->nfe_paper = nfe_paper(training);
-    s->products = (double)t->learner.tally.total[CST_BACKWARD].products;
+    s->quadrature_nfe = (double)t->learner.tally.total[CST_BACKWARD].quadrature_nfe;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) s->peak_memory = (double)usage.ru_maxrss / 1024; /* KiB on Linux */
     return CST_OK;
@@ -138,10 +138,10 @@ static void put_blocks(cst_text *text, const cst_tally *tally, double seconds)
             const cst_counts *c = &block->counts[d];
             cst_text_printf(text,
                             ",\n     \"%s\": {\"solves\": %llu, \"nfe\": %llu, \"accepted\": %llu, \"rejected\": %llu, "
-                            "\"products\": %llu, \"failed\": %llu, \"seconds\": %.6g, \"share_of_time\": %.4f}",
+                            "\"quadrature_nfe\": %llu, \"failed\": %llu, \"seconds\": %.6g, \"share_of_time\": %.4f}",
                             directions[d], (unsigned long long)c->solves, (unsigned long long)c->nfe,
                             (unsigned long long)c->accepted, (unsigned long long)c->rejected,
-                            (unsigned long long)c->products, (unsigned long long)c->failed, block->seconds[d],
+                            (unsigned long long)c->quadrature_nfe, (unsigned long long)c->failed, block->seconds[d],
                             seconds > 0 ? block->seconds[d] / seconds : 0);
         }
         cst_text_puts(text, "}");

@@ -52,7 +52,7 @@ void cst_tally_reset(cst_tally *tally)
 static void add(cst_counts *to, const cst_counts *from)
 {
     to->nfe += from->nfe;
-    to->products += from->products;
+    to->quadrature_nfe += from->quadrature_nfe;
     to->solves += from->solves;
     to->accepted += from->accepted;
     to->rejected += from->rejected;
@@ -62,8 +62,8 @@ static void add(cst_counts *to, const cst_counts *from)
 static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
 {
     cst_tally *tally = context;
-    const cst_counts counts = {stats->nfe,      stats->products, stats->solves,
-                               stats->accepted, stats->rejected, stats->failure != CST_OK};
+    const cst_counts counts = {stats->nfe,      stats->quadrature_nfe, stats->solves,
+                               stats->accepted, stats->rejected,       stats->failure != CST_OK};
     const int direction = backward ? CST_BACKWARD : CST_FORWARD;
     add(&tally->total[direction], &counts);
     for (size_t i = 0; i < tally->n_blocks; i++) {
@@ -84,7 +84,7 @@ cst_observer cst_tally_observer(cst_tally *tally)
 
 void cst_counts_add_difference(cst_counts *to, const cst_counts *now, const cst_counts *before)
 {
-    const cst_counts difference = {now->nfe - before->nfe,           now->products - before->products,
+    const cst_counts difference = {now->nfe - before->nfe,           now->quadrature_nfe - before->quadrature_nfe,
                                    now->solves - before->solves,     now->accepted - before->accepted,
                                    now->rejected - before->rejected, now->failed - before->failed};
     add(to, &difference);

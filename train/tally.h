@@ -13,8 +13,8 @@ extern "C" {
 
 /* All counts are uint64_t: a checkpoint keeps them as a row of numbers. */
 typedef struct cst_counts {
-    uint64_t nfe;      /* evaluations of the field, or of the field with its VJP */
-    uint64_t products; /* evaluations in which quadratures took part */
+    uint64_t nfe;            /* evaluations of the field, or of the field with its VJP */
+    uint64_t quadrature_nfe; /* evaluations in which quadratures took part */
     uint64_t solves, accepted, rejected;
     uint64_t failed; /* solves that did not reach their end */
 } cst_counts;

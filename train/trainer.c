@@ -36,7 +36,7 @@ cst_status cst_trainer_init(cst_trainer *t, const cst_experiment *e, const cst_t
 {
     *t = (cst_trainer){.experiment = e};
     if (events) t->events = *events;
-    t->training.best = t->training.goal = (double)INFINITY;
+    t->training.best = t->training.best_for_stopping = (double)INFINITY;
     cst_schedule_start(&t->training.schedule, e->optimizer.lr);
     size_t rows[CST_BATCH_SIZES];
     const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
@@ -71,11 +71,11 @@ cst_status cst_training_reserve(cst_training *training, size_t n, cst_error *err
 
 /* ---- batches ------------------------------------------------------------------------------------------------- */
 
-static cst_batch gather(cst_trainer *t, const cst_part *part, const size_t *rows, size_t n)
+static cst_batch gather(cst_trainer *t, const cst_split *split, const size_t *rows, size_t n)
 {
-    int32_t *labels = part->labels ? t->labels : NULL;
-    real *targets = part->targets ? t->targets : NULL;
-    cst_dataset_gather(&t->experiment->data, part, rows, n, t->x, labels, targets);
+    int32_t *labels = split->labels ? t->labels : NULL;
+    real *targets = split->targets ? t->targets : NULL;
+    cst_dataset_gather(&t->experiment->data, split, rows, n, t->x, labels, targets);
     return (cst_batch){
         .n = n, .steps = t->experiment->data.steps, .x = t->x, .targets = {.labels = labels, .values = targets}};
 }
@@ -105,12 +105,12 @@ typedef struct mean {
     double sum, weight;
 } mean;
 
-static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t first, size_t n, mean *loss,
+static cst_status evaluate_batch(cst_trainer *t, const cst_split *split, size_t first, size_t n, mean *loss,
                                  cst_evaluation *r, cst_error *error)
 {
     cst_step step;
     cst_error cause = {0};
-    cst_batch batch = gather(t, part, t->order + first, n);
+    cst_batch batch = gather(t, split, t->order + first, n);
     batch.rng = cst_rng_split(cst_rng_new(t->experiment->seed, CST_RNG_NOISE), first);
     const cst_status status = cst_learner_evaluate(&t->learner, &batch, &step, &cause);
     r->nfe += (double)step.counts[CST_FORWARD].nfe;
@@ -131,17 +131,17 @@ static cst_status evaluate_batch(cst_trainer *t, const cst_part *part, size_t fi
     return CST_OK;
 }
 
-cst_status cst_trainer_evaluate(cst_trainer *t, const cst_part *part, cst_evaluation *r, cst_error *error)
+cst_status cst_trainer_evaluate(cst_trainer *t, const cst_split *split, cst_evaluation *r, cst_error *error)
 {
     const size_t size = t->experiment->data.eval_batch_size;
     const double start = cst_clock();
     mean loss = {0};
     size_t batches = 0;
     *r = (cst_evaluation){.loss = (double)NAN, .accuracy = (double)NAN};
-    for (size_t i = 0; i < part->n; i++) t->order[i] = i;
-    for (size_t first = 0; first < part->n; first += size, batches++) {
-        const size_t n = part->n - first < size ? part->n - first : size;
-        CST_TRY(evaluate_batch(t, part, first, n, &loss, r, error));
+    for (size_t i = 0; i < split->n; i++) t->order[i] = i;
+    for (size_t first = 0; first < split->n; first += size, batches++) {
+        const size_t n = split->n - first < size ? split->n - first : size;
+        CST_TRY(evaluate_batch(t, split, first, n, &loss, r, error));
         if (interrupted(t)) return cst_fail(error, CST_EINTERRUPTED, "interrupted");
     }
     if (r->rows == 0) return CST_OK;
@@ -247,7 +247,7 @@ static cst_metrics summarize(const cst_trainer *t)
         .backward_nfe = (double)backward->nfe / tries,
         .forward_rejected = (double)forward->rejected / tries,
         .backward_rejected = (double)backward->rejected / tries,
-        .backward_products = (double)backward->products / tries,
+        .backward_quadrature_nfe = (double)backward->quadrature_nfe / tries,
         .eval_nfe = none,
         .skipped = (double)sums->skipped,
         .seconds = sums->seconds,
@@ -257,7 +257,7 @@ static cst_metrics summarize(const cst_trainer *t)
     };
 }
 
-/* Of the validation part if there is one, of the test part otherwise, so that a curve can be seen. */
+/* Of the validation split if there is one, of the test split otherwise, so that a curve can be seen. */
 static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *error)
 {
     const cst_dataset *data = &t->experiment->data;
@@ -283,12 +283,12 @@ static cst_status judge(cst_trainer *t, double value, cst_error *error)
 {
     const cst_experiment *e = t->experiment;
     cst_training *training = &t->training;
-    training->stale++;
-    if (value < training->goal - (e->early_stopping.enabled ? e->early_stopping.min_delta : 0)) {
-        training->goal = value;
-        training->stale = 0;
+    training->epochs_without_improvement++;
+    if (value < training->best_for_stopping - (e->early_stopping.enabled ? e->early_stopping.min_delta : 0)) {
+        training->best_for_stopping = value;
+        training->epochs_without_improvement = 0;
     }
-    training->stopped = e->early_stopping.enabled && training->stale >= e->early_stopping.patience;
+    training->stopped = e->early_stopping.enabled && training->epochs_without_improvement >= e->early_stopping.patience;
     if (!(value < training->best)) return CST_OK;
     training->best = value;
     training->best_epoch = training->epoch + 1;

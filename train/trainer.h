@@ -1,4 +1,4 @@
-/* Training: epochs over the training part, evaluation after each, and all that has to be known to go on later.
+/* Training: epochs over the training split, evaluation after each, and all that has to be known to go on later.
  *
  * Everything random is a function of the seed and of where training stands: the order of rows depends on the epoch, the
  * dropout masks on the iteration. A cst_training with the parameters and what the optimizer remembers is therefore all that
@@ -24,14 +24,14 @@ typedef struct cst_epoch_sums {
 } cst_epoch_sums;
 
 typedef struct cst_training {
-    uint64_t epoch;      /* finished; the one being done */
-    uint64_t iteration;  /* done of it */
-    uint64_t iterations; /* done in all */
-    uint64_t best_epoch; /* from 1; 0: none yet */
-    uint64_t stale;      /* epochs since the monitored value got better by min_delta */
-    uint64_t stopped;    /* 1: by early stopping */
-    double best;         /* lowest monitored value */
-    double goal;         /* what early stopping compares with */
+    uint64_t epoch;                      /* finished; the one being done */
+    uint64_t iteration;                  /* done of it */
+    uint64_t iterations;                 /* done in all */
+    uint64_t best_epoch;                 /* from 1; 0: none yet */
+    uint64_t epochs_without_improvement; /* epochs since the monitored value got better by min_delta */
+    uint64_t stopped;                    /* 1: by early stopping */
+    double best;                         /* lowest monitored value */
+    double best_for_stopping;            /* what early stopping compares with */
     cst_schedule_state schedule;
     cst_epoch_sums sums;
     cst_metrics *metrics; /* of the epochs finished */
@@ -94,7 +94,7 @@ void cst_trainer_use_best(cst_trainer *trainer);
 
 /* Evaluate all rows of a part with the current weights. Under on_failure "skip" a batch whose solve fails is left out of
  * the loss and counts as wrong; a part all of whose batches fail is a failure. */
-CST_MUST_CHECK cst_status cst_trainer_evaluate(cst_trainer *trainer, const cst_part *part, cst_evaluation *result,
+CST_MUST_CHECK cst_status cst_trainer_evaluate(cst_trainer *trainer, const cst_split *split, cst_evaluation *result,
                                                cst_error *error);
 
 /* Room for n rows of metrics in all. */

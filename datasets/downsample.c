@@ -1,4 +1,4 @@
-#include "datasets/average.h"
+#include "datasets/downsample.h"
 
 #include <stdlib.h>
 
@@ -13,22 +13,22 @@ static uint8_t mean_of(const uint8_t *b, size_t k, size_t w)
 }
 
 /* In place: a mean is written no later than where its patch begins, behind which alone is what is still to be read. */
-static void average_part(cst_part *part, size_t planes, size_t h, size_t w, size_t k)
+static void downsample_split(cst_split *split, size_t planes, size_t h, size_t w, size_t k)
 {
-    uint8_t *to = part->bytes;
-    const size_t bytes = part->n * planes * (h / k) * (w / k);
-    for (size_t p = 0; p < part->n * planes; p++) {
-        const uint8_t *plane = part->bytes + p * h * w;
+    uint8_t *to = split->bytes;
+    const size_t bytes = split->n * planes * (h / k) * (w / k);
+    for (size_t p = 0; p < split->n * planes; p++) {
+        const uint8_t *plane = split->bytes + p * h * w;
         for (size_t i = 0; i < h; i += k)
             for (size_t j = 0; j < w; j += k) *to++ = mean_of(plane + i * w + j, k, w);
     }
-    uint8_t *less = bytes > 0 ? realloc(part->bytes, bytes) : NULL;
-    if (less) part->bytes = less;
+    uint8_t *less = bytes > 0 ? realloc(split->bytes, bytes) : NULL;
+    if (less) split->bytes = less;
 }
 
-cst_status cst_dataset_average(cst_config section, size_t k, cst_dataset *data, cst_error *error)
+cst_status cst_dataset_downsample(cst_config section, size_t k, cst_dataset *data, cst_error *error)
 {
-    cst_part *const parts[] = {&data->train, &data->validation, &data->test};
+    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
     char text[CST_SHAPE_TEXT];
     const size_t *d = data->x.dim;
     if (k <= 1) return CST_OK;
@@ -37,7 +37,7 @@ cst_status cst_dataset_average(cst_config section, size_t k, cst_dataset *data, 
                                "expected rows (C, H, W) whose sides are multiples of %zu, got %s", k,
                                cst_shape_text(&data->x, text));
     for (size_t i = 0; i < 3; i++)
-        if (parts[i]->n > 0) average_part(parts[i], d[0], d[1], d[2], k);
+        if (splits[i]->n > 0) downsample_split(splits[i], d[0], d[1], d[2], k);
     data->x = cst_shape_3d(d[0], d[1] / k, d[2] / k);
     return CST_OK;
 }

@@ -3,8 +3,8 @@
  *
  * Data sets of images have a key "downsample" for it; a half or a quarter of MNIST's side makes a flow's training a matter of
  * minutes. */
-#ifndef CST_DATASETS_AVERAGE_H
-#define CST_DATASETS_AVERAGE_H
+#ifndef CST_DATASETS_DOWNSAMPLE_H
+#define CST_DATASETS_DOWNSAMPLE_H
 
 #include "datasets/dataset.h"
 
@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* A data set's key, for a size_t `at` bytes into its options. */
-#define CST_AVERAGE_KEY(at)                                                                                            \
+#define CST_DOWNSAMPLE_KEY(at)                                                                                         \
     CST_INIT({.name = "downsample",                                                                                    \
               .kind = CST_KEY_SIZE,                                                                                    \
               .offset = at,                                                                                            \
@@ -23,7 +23,7 @@ extern "C" {
 
 /* All parts, in place, and data->x; nothing where k is 1. CST_ECONFIG at the section's "downsample" unless rows are (C, H, W) of
  * bytes with H and W multiples of k. */
-CST_MUST_CHECK cst_status cst_dataset_average(cst_config section, size_t k, cst_dataset *data, cst_error *error);
+CST_MUST_CHECK cst_status cst_dataset_downsample(cst_config section, size_t k, cst_dataset *data, cst_error *error);
 
 #ifdef __cplusplus
 }

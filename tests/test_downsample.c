@@ -1,6 +1,6 @@
 /* Images averaged down: means, rounding, channels, refusals, and what the keys of the data sets do. */
 #include "data_files.h"
-#include "datasets/average.h"
+#include "datasets/downsample.h"
 
 enum { N = 2, C = 3, H = 4, W = 6, SIZE = N * C * H * W };
 
@@ -25,9 +25,9 @@ static void a_patch_becomes_its_mean(void **state)
     data.train.bytes = malloc(SIZE);
     assert_non_null(data.train.bytes);
     for (size_t i = 0; i < SIZE; i++) data.train.bytes[i] = pixel(i);
-    assert_int_equal(cst_dataset_average((cst_config){0}, 1, &data, &error), CST_OK);
+    assert_int_equal(cst_dataset_downsample((cst_config){0}, 1, &data, &error), CST_OK);
     assert_true(data.train.bytes[SIZE - 1] == pixel(SIZE - 1) && data.x.dim[1] == H);
-    assert_int_equal(cst_dataset_average((cst_config){0}, 2, &data, &error), CST_OK);
+    assert_int_equal(cst_dataset_downsample((cst_config){0}, 2, &data, &error), CST_OK);
     const cst_shape small = cst_shape_3d(C, H / 2, W / 2);
     assert_true(cst_shape_equal(&data.x, &small));
     for (size_t p = 0; p < (size_t)N * C; p++)
