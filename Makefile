@@ -8,7 +8,7 @@ jobs := $(if $(filter 0,$(MAKELEVEL)),$(if $(findstring -j,$(MAKEFLAGS)),,-j$(sh
 MAKEFLAGS += --no-builtin-rules --no-print-directory $(jobs)
 quiet = $(if $(V),,@echo "  $(1)";)
 
-FOLDERS := core layers ode adjoint models datasets train
+FOLDERS := core formats layers ode adjoint models datasets train analysis
 PACKAGES := openblas libcjson zlib
 comma := ,
 variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(NATIVE),-native)$(if \
@@ -27,7 +27,7 @@ all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -f
 
 objects = $(patsubst %.c,$(out)/%.o,$(sort $(wildcard $(1))))
 lib_objects := $(call objects,$(FOLDERS:=/*.c))
-support_objects := $(filter-out $(out)/tests/test_%,$(call objects,tests/*.c))
+support_objects := $(filter-out $(out)/tests/test_%,$(call objects,tests/*.c)) $(call objects,$(addprefix cli/,catalog.c reference.c schema.c))
 tests := $(patsubst tests/%.c,$(out)/%,$(sort $(wildcard tests/test_*.c)))
 chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
 quick := $(if $(SLOW),$(chosen),$(filter-out $(out)/test_slow_%,$(chosen)))
@@ -44,10 +44,10 @@ $(out)/tests/%.o: all_cflags += -fno-tree-vectorize # with it, gcc 12 for aarch6
 all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
 
 # stb counts on wrapping, on NULL + 0 and on copying nothing from there; what leads out of an array is still found.
-$(out)/datasets/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
+$(out)/formats/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
 
-hot := core/level core/shard core/small_gemm $(addprefix layers/,activations avg_pool2d concat_squash conv2d im2col im2col_columns linear max_pool2d normalize normalize_jvp_vjp vmath winograd winograd_tiles) \
-    ode/combine ode/step ode/solve $(addprefix adjoint/,backsolve checkpointed forward_solve gradient trajectory) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
+hot := core/level core/module_shard core/small_gemm $(addprefix layers/,activations avg_pool2d concat_squash conv2d im2col im2col_columns linear max_pool2d normalize normalize_jvp_vjp vmath winograd winograd_tiles) \
+    ode/combine ode/solve_step ode/solve $(addprefix adjoint/,backsolve checkpointed forward_solve gradient trajectory) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
 compile = $(CC) $(all_cflags) -MMD -MP -c $< -o $@
 $(if $(native),,$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(hot:%=$(out)/%.o))): compile = scripts/levels.sh $@ $< $(CC) $(all_cflags)
 $(out)/%.o: %.c Makefile scripts/levels.sh

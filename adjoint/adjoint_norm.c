@@ -9,54 +9,58 @@
 
 const char *const cst_adjoint_block_names[CST_N_BLOCKS] = {"z", "a_z", "a_theta", "a_t"};
 
-/* Every integral and its adjoint count. */
+/* Give every integral and its adjoint weight 1. */
 static void weigh_integrals(cst_adjoint_norm *norm)
 {
     for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) norm->integral[i] = norm->a_integral[i] = 1;
 }
 
-static const struct {
-    cst_norm_kind kind;
-    double weight[CST_N_BLOCKS];
-    bool per_tensor;
-} named[] = {
-    {CST_NORM_MAX_RMS, {1, 1, 1, 1}, false}, {CST_NORM_MAX_RMS, {1, 1, 1, 1}, true},
-    {CST_NORM_MAX_RMS, {1, 1, 0, 0}, false}, {CST_NORM_RMS, {1, 1, 1, 1}, false},
-    {CST_NORM_MAX, {1, 1, 1, 1}, false},
+const cst_named_norm cst_adjoint_norms[] = {
+    {"default", &cst_norm_max_rms, {1, 1, 1, 1}, false, "largest RMS of z, a_z, a_theta, a_t"},
+    {"default_per_tensor", &cst_norm_max_rms, {1, 1, 1, 1}, true, "largest RMS of z, a_z, each tensor of a_theta, a_t"},
+    {"seminorm", &cst_norm_max_rms, {1, 1, 0, 0}, false, "largest RMS of z, a_z"},
+    {"rms", &cst_norm_rms, {1, 1, 1, 1}, false, "one RMS over z, a_z, a_theta, a_t"},
+    {"max", &cst_norm_max, {1, 1, 1, 1}, false, "largest component of z, a_z, a_theta, a_t"},
+    {0},
 };
-const char *const cst_adjoint_norm_names[] = {"default", "default_per_tensor", "seminorm", "rms", "max", NULL};
+
+/* The names that a message lists, separated by commas; a longer list is cut off. */
+typedef struct name_list {
+    char text[256];
+} name_list;
+
+static void list_name(name_list *list, const char *name)
+{
+    const size_t used = strlen(list->text);
+    snprintf(list->text + used, sizeof list->text - used, "%s%s", used ? ", " : "", name);
+}
+
+static cst_status unknown_name(const char *name, cst_error *error)
+{
+    name_list known = {0};
+    for (const cst_named_norm *n = cst_adjoint_norms; n->name; n++) list_name(&known, n->name);
+    return cst_fail(error, CST_EARG, "expected a norm (%s), got \"%s\"", known.text, name);
+}
 
 cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_error *error)
 {
-    for (size_t i = 0; cst_adjoint_norm_names[i]; i++) {
-        if (strcmp(name, cst_adjoint_norm_names[i]) != 0) continue;
-        *norm = (cst_adjoint_norm){.norm.kind = named[i].kind, .per_tensor = named[i].per_tensor};
-        memcpy(norm->weight, named[i].weight, sizeof norm->weight);
-        weigh_integrals(norm);
-        return CST_OK;
-    }
-    return cst_fail(error, CST_EARG, "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"%s\"",
-                    name);
-}
-
-void cst_adjoint_norm_callback(cst_adjoint_norm *norm,
-                               double (*callback)(void *context, const real *v, const cst_block *blocks,
-                                                  size_t n_blocks),
-                               void *context)
-{
-    *norm = (cst_adjoint_norm){.norm = {.kind = CST_NORM_CALLBACK, .callback = callback, .context = context},
-                               .weight = {1, 1, 1, 1}};
+    const cst_named_norm *named = cst_adjoint_norms;
+    while (named->name && strcmp(name, named->name) != 0) named++;
+    if (!named->name) return unknown_name(name, error);
+    *norm = (cst_adjoint_norm){.norm.ops = named->ops, .per_tensor = named->per_tensor};
+    memcpy(norm->weight, named->weight, sizeof norm->weight);
     weigh_integrals(norm);
+    return CST_OK;
 }
 
-/* A norm while its section is read, and the integrals that this may name. */
+/* The norm that is being read, and the integrals whose blocks its section may name. */
 typedef struct reading {
     cst_adjoint_norm *norm;
     const cst_integral *integrals;
     size_t n;
 } reading;
 
-/* Where the weight of the block of this name is; NULL if there is none. */
+/* The weight of the block with this name; NULL if there is no such block. */
 static double *find_weight(const reading *r, const char *name)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
@@ -70,21 +74,22 @@ static double *find_weight(const reading *r, const char *name)
 
 static cst_status unknown_block(cst_config member, const reading *r, cst_error *error)
 {
-    char known[256] = "z, a_z, a_theta, a_t";
+    name_list known = {0};
+    for (size_t i = 0; i < CST_N_BLOCKS; i++) list_name(&known, cst_adjoint_block_names[i]);
     for (size_t i = 0; i < r->n; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, ", %s, %s", r->integrals[i].name, r->integrals[i].adjoint);
+        list_name(&known, r->integrals[i].name);
+        list_name(&known, r->integrals[i].adjoint);
     }
-    return cst_config_fail(member, error, "expected a block (%s), got \"%s\"", known, cst_config_key(member));
+    return cst_config_fail(member, error, "expected a block (%s), got \"%s\"", known.text, cst_config_key(member));
 }
 
-/* Weights by block name from the members of an object, those called `but` excepted. */
-static cst_status read_weights(cst_config section, const char *but, const reading *r, cst_error *error)
+/* Read the members of an object, except the one called `except` (may be NULL), as weights of blocks. */
+static cst_status read_weights(cst_config section, const char *except, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < cst_config_length(section); i++) {
         const cst_config member = cst_config_item(section, i);
         const char *name = cst_config_key(member);
-        if (but && strcmp(name, but) == 0) continue;
+        if (except && strcmp(name, except) == 0) continue;
         double *weight = find_weight(r, name);
         if (!weight) return unknown_block(member, r, error);
         if (!cst_config_number(member, weight) || !(*weight >= 0) || !isfinite(*weight))
@@ -93,7 +98,7 @@ static cst_status read_weights(cst_config section, const char *but, const readin
     return CST_OK;
 }
 
-/* Without a block in the norm there would be no error, and every step would be taken. */
+/* A norm of no block at all would be 0, and every step would be accepted. */
 static cst_status check_weights(cst_config config, const reading *r, cst_error *error)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
@@ -103,10 +108,10 @@ static cst_status check_weights(cst_config config, const reading *r, cst_error *
     return cst_config_fail(config, error, "expected a block with a weight above 0");
 }
 
-/* n, or "8z": eight times the size of z. */
+/* Read n, or a multiple of the size of z such as "8z". */
 static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_error *error)
 {
-    *norm = (cst_adjoint_norm){.norm.kind = CST_NORM_SLICES, .weight = {1, 1, 1, 0}};
+    *norm = (cst_adjoint_norm){.norm.ops = &cst_norm_slices, .weight = {1, 1, 1, 0}};
     weigh_integrals(norm);
     double n = 0;
     if (cst_config_number(slices, &n) && n >= 1 && n == floor(n) && n < 0x1p53) {
@@ -131,19 +136,27 @@ typedef struct combination {
 } combination;
 
 static const char *const combinations[] = {"max", "rms", NULL};
+static const cst_norm_ops *const combined[] = {&cst_norm_max_rms, &cst_norm_rms}; /* in the same order */
 const cst_key cst_adjoint_norm_keys[] = {
-    {"combine", CST_KEY_CHOICE, offsetof(combination, combine), "\"max\"", 0, 0, combinations,
-     "the largest of the blocks' weighted RMS, or one RMS over all"},
-    {"weights", CST_KEY_SECTION, offsetof(combination, weights), NULL, 0, 0, NULL, "a weight a block, 0 if absent",
-     "weights"},
-    {0},
+    {.name = "combine",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(combination, combine),
+     .fallback = "\"max\"",
+     .choices = combinations,
+     .help = "the largest of the blocks' weighted RMS, or one RMS over all"},
+    {.name = "weights",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(combination, weights),
+     .help = "a weight per block, 0 if absent",
+     .holds = "weights"},
+    {.name = NULL},
 };
 
 static cst_status read_combination(cst_config config, const reading *r, cst_error *error)
 {
     combination read = {0};
     CST_TRY(cst_config_read(config, cst_adjoint_norm_keys, false, &read, error));
-    *r->norm = (cst_adjoint_norm){.norm.kind = read.combine == 0 ? CST_NORM_MAX_RMS : CST_NORM_RMS};
+    *r->norm = (cst_adjoint_norm){.norm.ops = combined[read.combine]};
     CST_TRY(read_weights(read.weights, NULL, r, error));
     return check_weights(read.weights, r, error);
 }

@@ -1,22 +1,12 @@
 #include "adjoint/backsolve.h"
 
 #include "adjoint/field.h"
-#include "adjoint/replay.h"
+#include "adjoint/interpolant.h"
 #include "core/arena.h"
 #include "ode/combine.h"
 
 #include <stdint.h>
 #include <string.h>
-
-/* z(t) from the forward pass's dense output, one step's at a time. */
-typedef struct interpolant {
-    const cst_trajectory *trajectory;
-    cst_replay replay;
-    size_t step;                   /* the one at hand; SIZE_MAX: none yet */
-    const real *y;                 /* its start, */
-    const real *k[CST_MAX_STAGES]; /* and stages */
-    real *on_the_way[2];           /* states between kept ones */
-} interpolant;
 
 /* The adjoint system of one call: where each block stands, in the state y = [z | integrals | a_z | theirs | a_theta | a_t]
  * (without z and integrals if z is interpolated) or, if the norm leaves it out, in the quadratures
@@ -31,12 +21,16 @@ typedef struct adjoint_system {
     size_t a_at;         /* offset of a_z in y */
     size_t n_integrals;  /* M */
     size_t integral_at[CST_MAX_INTEGRALS], a_integral_at[CST_MAX_INTEGRALS]; /* offsets in y; SIZE_MAX: not there */
-    real *dq, *a_q;              /* g as of the last evaluation; dL/dq, constant between observations (M, N) */
-    interpolant *from;           /* where z comes from; NULL: it is solved for */
-    real *z, *dz;                /* then the two as of the last evaluation */
-    bool theta_state, theta_sum; /* a_theta in y, in q; neither if nobody wants it */
-    bool t_state, t_sum;         /* a_t likewise */
+    real *dq, *a_q;                /* g as of the last evaluation; dL/dq, constant between observations (M, N) */
+    bool interpolated;             /* z is not solved for: */
+    cst_interpolant from;          /* it comes from here, */
+    real *z, *dz;                  /* and the two as of the last evaluation stand here */
+    bool theta_state, theta_sum;   /* a_theta in y, in q; neither if nobody wants it */
+    bool t_state, t_sum;           /* a_t likewise */
+    size_t n_state, n_quadratures; /* sizes of y and q */
     real *y, *q;
+    real *f; /* room for f at an observation (N, D) */
+    real *solver_work;
     real *theta, *at;      /* a_theta and a_t, wherever they are; NULL if nowhere */
     size_t theta_at, t_at; /* their offsets in y or q */
     size_t context_at;     /* of a_context in q, if it is wanted */
@@ -50,8 +44,7 @@ typedef struct block_list {
 
 static void add_block(block_list *list, const char *name, size_t size, double weight)
 {
-    if (list->blocks)
-        list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight, .rtol = -1, .atol = -1};
+    if (list->blocks) list->blocks[list->n] = (cst_block){.name = name, .size = size, .weight = weight};
     list->n++;
     list->size = cst_size_add(list->size, size);
     list->weighted = list->weighted || weight > 0;
@@ -87,33 +80,24 @@ static void add_integrals(block_list *list, const char *const *names, size_t m, 
     }
 }
 
-/* What a list of blocks depends on. */
-typedef struct contents {
-    const cst_module *field;
-    const cst_adjoint_norm *norm;
-    const cst_integral *integrals; /* NULL: no names are needed */
-    size_t n;
-    bool with_z, want_theta;
-} contents;
-
-/* The blocks of the state, in order, and where the integrals' are. */
-static block_list list_blocks(const contents *c, cst_block *blocks, size_t *integral_at, size_t *a_integral_at)
+/* The blocks of the state, in order, and where the integrals' are. `blocks` NULL: only their number and size. */
+static block_list list_blocks(const cst_gradient_problem *p, bool with_z, bool want_theta, cst_block *blocks,
+                              size_t *integral_at, size_t *a_integral_at)
 {
-    const cst_module *field = c->field;
-    const cst_adjoint_norm *norm = c->norm;
-    const size_t nz = cst_size_mul(c->n, cst_shape_size(&field->x)), m = cst_field_integrals(field);
+    const cst_module *field = p->field;
+    const cst_adjoint_norm *norm = p->norm;
+    const size_t n = p->call->n, nz = cst_size_mul(n, cst_shape_size(&field->x)), m = cst_field_integrals(field);
     const char *names[CST_MAX_INTEGRALS] = {0}, *adjoints[CST_MAX_INTEGRALS] = {0};
-    for (size_t i = 0; c->integrals && i < m; i++)
-        names[i] = c->integrals[i].name, adjoints[i] = c->integrals[i].adjoint;
+    for (size_t i = 0; i < m; i++) names[i] = p->integrals[i].name, adjoints[i] = p->integrals[i].adjoint;
     block_list list = {.blocks = blocks};
-    if (c->with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
+    if (with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
     for (size_t i = 0; i < m; i++) integral_at[i] = SIZE_MAX;
-    if (c->with_z) add_integrals(&list, names, m, c->n, norm->integral, integral_at);
+    if (with_z) add_integrals(&list, names, m, n, norm->integral, integral_at);
     add_block(&list, "a_z", nz, norm->weight[CST_BLOCK_A_Z]);
     const bool weighted = list.weighted; /* a constant controls nothing */
-    add_integrals(&list, adjoints, m, c->n, norm->a_integral, a_integral_at);
+    add_integrals(&list, adjoints, m, n, norm->a_integral, a_integral_at);
     list.weighted = weighted;
-    if (c->want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
+    if (want_theta && in_state(norm, CST_BLOCK_A_THETA) && field->n_params > 0) {
         if (norm->per_tensor)
             add_tensor_blocks(&list, field, norm->weight[CST_BLOCK_A_THETA]);
         else
@@ -123,84 +107,30 @@ static block_list list_blocks(const contents *c, cst_block *blocks, size_t *inte
     return list;
 }
 
-cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z, cst_error *error)
+static cst_status check(const cst_gradient_problem *p, bool with_z, cst_error *error)
 {
     size_t at[2][CST_MAX_INTEGRALS];
-    const contents all = {.field = field, .norm = norm, .n = 1, .with_z = with_z, .want_theta = true};
-    const block_list list = list_blocks(&all, NULL, at[0], at[1]);
+    const block_list list = list_blocks(p, with_z, true, NULL, at[0], at[1]);
     if (list.n > CST_MAX_BLOCKS)
         return cst_fail(error, CST_EUNSUPPORTED,
                         "expected at most %d blocks in the adjoint's norm, got %zu: one a parameter tensor",
                         CST_MAX_BLOCKS, list.n);
-    if (list.weighted || norm->norm.kind == CST_NORM_CALLBACK) return CST_OK;
+    const cst_norm_ops *ops = p->norm->norm.ops;
+    if (list.weighted || (ops && ops->ignores_weights)) return CST_OK;
     return cst_fail(error, CST_EARG,
                     "expected a norm with a weight above 0 for a block of the adjoint's state (%sa_z%s)",
-                    with_z ? "z, " : "", field->n_params > 0 ? ", a_theta, a_t" : ", a_t");
+                    with_z ? "z, " : "", p->field->n_params > 0 ? ", a_theta, a_t" : ", a_t");
 }
 
-size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                          const cst_adjoint_norm *norm, size_t n_context)
+cst_status cst_backsolve_check(const cst_gradient_problem *problem, cst_error *error)
 {
-    cst_block blocks[CST_MAX_BLOCKS];
-    size_t at[2][CST_MAX_INTEGRALS];
-    const contents all = {.field = field, .norm = norm, .n = n, .with_z = true, .want_theta = true};
-    const block_list list = list_blocks(&all, blocks, at[0], at[1]);
-    const size_t nz = cst_size_mul(n, cst_shape_size(&field->x)), nq = cst_size_mul(n, cst_field_integrals(field));
-    const size_t sums = cst_size_add(cst_size_add(field->n_params, 1), n_context);
-    const cst_problem problem = {.blocks = blocks, .n_blocks = list.n, .n_quadratures = sums};
-    cst_plan plan;
-    cst_field_plan(field, n, threads, &plan);
-    const size_t parts[] = {plan.cache, plan.work, list.size, sums, nq, nq, nz, cst_solver_work(&problem, options)};
-    size_t total = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) total = cst_size_add(total, cst_size_align(parts[i]));
-    return total;
+    return check(problem, true, error);
 }
 
-size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                              const cst_solve_options *forward, const cst_adjoint_norm *norm, size_t n_context)
+cst_status cst_interpolating_check(const cst_gradient_problem *problem, cst_error *error)
 {
-    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x)));
-    size_t total = cst_backsolve_work(field, n, threads, options, norm, n_context);
-    total = cst_size_add(total, cst_replay_work(field, n, threads, forward, false));
-    return cst_size_add(total, cst_size_mul(4, nz)); /* z, z' and two states on the way */
-}
-
-/* ---- z between the forward pass's steps ---------------------------------------------------------------------- */
-
-/* Make `step` the one at hand: its stages are kept, or made again from the nearest state before it that is. */
-static cst_status go_to_step(interpolant *from, size_t step)
-{
-    const cst_trajectory *t = from->trajectory;
-    const size_t stride = cst_trajectory_stride(t), kept = step / stride, stages = t->options->method->stages;
-    if (step == from->step) return CST_OK;
-    from->step = SIZE_MAX;
-    from->y = cst_trajectory_state_at(t, kept);
-    for (size_t on_way = kept * stride; on_way < step; on_way++) {
-        real *to = from->on_the_way[on_way % 2];
-        CST_TRY(cst_replay_advance(&from->replay, on_way, from->y, to));
-        from->y = to;
-    }
-    const bool is_kept = step % stride == 0;
-    if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages, false));
-    for (size_t i = 0; i < stages; i++) from->k[i] = is_kept ? cst_trajectory_stage_at(t, kept, i) : from->replay.k[i];
-    from->step = step;
-    return CST_OK;
-}
-
-static cst_status interpolate(interpolant *from, double t, real *z)
-{
-    const cst_solve_options *o = from->trajectory->options;
-    const cst_tableau *tableau = o->method;
-    double w[CST_MAX_STAGES];
-    cst_combination sum = {0};
-    CST_TRY(go_to_step(from, cst_trajectory_find(from->trajectory, t)));
-    const cst_step_record *r = &from->trajectory->records[from->step];
-    const double x = (t - r->t) / r->h;
-    if (tableau->adaptive) cst_tableau_dense(tableau, o->refine_dense, x, w);
-    for (size_t i = 0; i < tableau->stages; i++)
-        cst_combination_add(&sum, r->h * (tableau->adaptive ? w[i] : x * tableau->b[i]), from->k[i]);
-    cst_combine(from->replay.call.threads, from->trajectory->nz, from->y, &sum, z);
-    return CST_OK;
+    CST_TRY(cst_replay_check(problem->trajectory->options, "interpolating", error));
+    return check(problem, false, error);
 }
 
 /* ---- the right-hand side ------------------------------------------------------------------------------------- */
@@ -236,9 +166,9 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     }
     if (q && s->b->n_context > 0) grads.gcontext = q + s->context_at, grads.context_scale = -scale;
     if (s->t_state || (q && s->t_sum)) grads.gt = &gt;
-    if (s->from) CST_TRY(interpolate(s->from, t, s->z));
-    CST_TRY(cst_field_forward_vjp(s->b->field, &call, s->from ? s->z : y, s->from ? s->dz : dy, s->dq, s->cache,
-                                  y + a_at, s->a_q, &grads));
+    if (s->interpolated) CST_TRY(cst_interpolant_at(&s->from, t, s->z));
+    CST_TRY(cst_field_forward_vjp(s->b->field, &call, s->interpolated ? s->z : y, s->interpolated ? s->dz : dy, s->dq,
+                                  s->cache, y + a_at, s->a_q, &grads));
     put_integrals(s, dy);
     real *restrict da = dy + a_at;
 #pragma omp simd
@@ -248,64 +178,64 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
     return CST_OK;
 }
 
-/* Lay out state and quadratures in the call's work; the rest of it is the solver's. */
-static real *lay_out(adjoint_system *s, const cst_gradient_problem *b, interpolant *from, cst_solve_stats *stats)
+/* Where each block stands, and the problem that the solver gets. */
+static void set_up(adjoint_system *s, const cst_gradient_problem *b, bool interpolated)
 {
-    const cst_module *field = b->field;
-    const size_t p = field->n_params;
-    const size_t n = b->call->n;
-    *s = (adjoint_system){.b = b, .nz = n * cst_shape_size(&field->x), .n_rows = n, .from = from};
-    s->n_integrals = cst_field_integrals(field);
+    const size_t p = b->field->n_params, n = b->call->n;
+    *s = (adjoint_system){.b = b, .n_rows = n, .field_call = *b->call, .interpolated = interpolated};
+    s->nz = cst_size_mul(n, cst_shape_size(&b->field->x));
+    s->n_integrals = cst_field_integrals(b->field);
     /* steps are the same whether or not anybody wants a_theta */
     const bool want_theta = (b->want_theta || in_state(b->norm, CST_BLOCK_A_THETA)) && p > 0;
     s->theta_state = want_theta && in_state(b->norm, CST_BLOCK_A_THETA);
     s->theta_sum = want_theta && !s->theta_state;
     s->t_state = in_state(b->norm, CST_BLOCK_A_T);
     s->t_sum = b->want_times && !s->t_state;
-    const contents all = {field, b->norm, b->integrals, n, !s->from, want_theta};
-    const block_list list = list_blocks(&all, s->blocks, s->integral_at, s->a_integral_at);
+
+    const block_list list = list_blocks(b, !interpolated, want_theta, s->blocks, s->integral_at, s->a_integral_at);
+    s->n_state = list.size;
     s->a_at = offset_of(&list, "a_z");
     s->theta_at = s->theta_state ? offset_of(&list, "a_theta") : 0;
     s->t_at = s->t_state ? list.size - 1 : s->theta_sum ? p : 0;
     s->context_at = (s->theta_sum ? p : 0) + (s->t_sum ? 1 : 0);
-    const size_t n_quadratures = s->context_at + b->n_context;
+    s->n_quadratures = cst_size_add(s->context_at, b->n_context);
 
-    cst_plan plan;
-    cst_field_plan(field, n, b->call->threads, &plan);
-    real *work = b->call->work;
-    if (from) {
-        *from = (interpolant){.trajectory = b->trajectory, .step = SIZE_MAX};
-        from->replay = cst_replay_init(b->trajectory, b->call, false, stats, &work);
-        for (size_t i = 0; i < 2; i++) from->on_the_way[i] = cst_take(&work, s->nz);
-        s->z = cst_take(&work, s->nz);
-        s->dz = cst_take(&work, s->nz);
-    }
-    s->cache = cst_take(&work, plan.cache);
-    s->field_call = *b->call;
-    s->field_call.work = cst_take(&work, plan.work);
-    s->y = cst_take(&work, list.size);
-    s->q = cst_take(&work, n_quadratures);
-    s->dq = cst_take(&work, n * s->n_integrals);
-    s->a_q = cst_take(&work, n * s->n_integrals);
-    memset(s->a_q, 0, n * s->n_integrals * sizeof(real));
-    memset(s->y, 0, list.size * sizeof(real));
-    memset(s->q, 0, n_quadratures * sizeof(real));
-    if (want_theta) s->theta = (s->theta_state ? s->y : s->q) + s->theta_at;
-    if (s->t_state || s->t_sum) s->at = (s->t_state ? s->y : s->q) + s->t_at;
     s->problem = (cst_problem){.f = adjoint_rhs,
                                .context = s,
                                .blocks = s->blocks,
                                .n_blocks = list.n,
-                               .n_quadratures = n_quadratures,
+                               .n_quadratures = s->n_quadratures,
                                .norm = b->norm->norm};
     if (b->norm->slice_of_z) s->problem.norm.slice = cst_size_mul(b->norm->slice_of_z, s->nz);
-    return work;
+}
+
+/* Set the vectors behind `work`, NULL where only their size is asked for, which is returned. */
+static size_t cut_work(adjoint_system *s, cst_solve_stats *stats, real *work)
+{
+    const cst_gradient_problem *b = s->b;
+    size_t size = 0;
+    cst_plan plan;
+    cst_field_plan(b->field, s->n_rows, b->call->threads, &plan);
+    if (s->interpolated) {
+        s->from = cst_interpolant_cut(b->trajectory, b->call, stats, work, &size);
+        s->z = cst_cut(work, &size, s->nz);
+        s->dz = cst_cut(work, &size, s->nz);
+    }
+    s->cache = cst_cut(work, &size, plan.cache);
+    s->field_call.work = cst_cut(work, &size, plan.work);
+    s->y = cst_cut(work, &size, s->n_state);
+    s->q = cst_cut(work, &size, s->n_quadratures);
+    s->dq = cst_cut(work, &size, cst_size_mul(s->n_rows, s->n_integrals));
+    s->a_q = cst_cut(work, &size, cst_size_mul(s->n_rows, s->n_integrals));
+    s->f = cst_cut(work, &size, s->nz);
+    s->solver_work = cst_cut(work, &size, cst_solver_work(&s->problem, b->options));
+    return size;
 }
 
 /* At observation i: z = z(t_i), q = q(t_i), a_z += dL/dz(t_i), a_q += dL/dq(t_i). */
 static void observe(const adjoint_system *s, size_t i)
 {
-    if (!s->from) memcpy(s->y, cst_gradient_state(s->b, i), s->nz * sizeof(real));
+    if (!s->interpolated) memcpy(s->y, cst_gradient_state(s->b, i), s->nz * sizeof(real));
     cst_gradient_add_observed(s->b, i, 1, s->y + s->a_at, s->a_q);
     for (size_t m = 0; m < s->n_integrals; m++) {
         const size_t first = m * s->n_rows, bytes = s->n_rows * sizeof(real);
@@ -315,33 +245,32 @@ static void observe(const adjoint_system *s, size_t i)
     }
 }
 
-/* dL/dt_i by one more evaluation, at the stored state. `f` is room for it. */
-static cst_status time_gradient(const adjoint_system *s, size_t i, real *f, double *gradient, cst_solve_stats *stats)
+/* dL/dt_i by one more evaluation, at the stored state. */
+static cst_status time_gradient(const adjoint_system *s, size_t i, double *gradient, cst_solve_stats *stats)
 {
     const cst_gradient_problem *b = s->b;
     cst_call call = s->field_call;
     call.t = b->options->cast_times ? (double)(real)b->times[i] : b->times[i];
     stats->nfe++;
-    CST_TRY(cst_field_evaluate(b->field, &call, cst_gradient_state(b, i), f, NULL, s->cache));
-    *gradient = cst_gradient_along(b, i, cst_field_value(b->field, f, s->cache));
+    CST_TRY(cst_field_evaluate(b->field, &call, cst_gradient_state(b, i), s->f, NULL, s->cache));
+    *gradient = cst_gradient_along(b, i, cst_field_value(b->field, s->f, s->cache));
     return CST_OK;
 }
 
 /* torchdiffeq: an interval is a solve of its own, read off its last step's interpolant. A time's gradient costs an
  * evaluation, and a_t starts the interval with it taken off. */
-static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
+static cst_status solve_intervals(adjoint_system *s, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *b = s->b;
-    real *f = cst_take(&work, s->nz);
     for (size_t i = b->n_times - 1; i > 0; i--) {
         observe(s, i);
         if (gtimes) {
-            CST_TRY(time_gradient(s, i, f, &gtimes[i], stats));
+            CST_TRY(time_gradient(s, i, &gtimes[i], stats));
             *s->at -= (real)gtimes[i];
         }
         cst_solver solver;
-        CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[i], b->times[i - 1], s->y, s->q, work,
-                                 stats, b->call->error));
+        CST_TRY(cst_solver_start(&solver, &s->problem, b->options, b->times[i], b->times[i - 1], s->y, s->q,
+                                 s->solver_work, stats, b->call->error));
         CST_TRY(cst_solver_advance(&solver, b->times[i - 1], false, s->y));
     }
     if (gtimes) gtimes[0] = (double)*s->at;
@@ -350,25 +279,24 @@ static cst_status solve_intervals(adjoint_system *s, real *work, double *gtimes,
 
 /* One solve that steps onto each observation and evaluates once there; if z is part of the state, and without integrals all of
  * what is observed, that evaluation gives the time's gradient too. */
-static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_solve_stats *stats)
+static cst_status solve_warm(adjoint_system *s, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *b = s->b;
     const size_t last = b->n_times - 1;
-    real *f = cst_take(&work, s->nz);
     cst_solver solver;
     cst_solve_options options = *b->options;
     if (options.first_step == 0) options.first_step = b->first_step;
     observe(s, last);
-    CST_TRY(cst_solver_start(&solver, &s->problem, &options, b->times[last], b->times[0], s->y, s->q, work, stats,
-                             b->call->error));
+    CST_TRY(cst_solver_start(&solver, &s->problem, &options, b->times[last], b->times[0], s->y, s->q, s->solver_work,
+                             stats, b->call->error));
     double taken = 0;
     for (size_t i = last; i > 0; i--) {
         if (i < last) {
             observe(s, i);
             CST_TRY(cst_solver_restate(&solver, s->y));
         }
-        const bool evaluated = !s->from && s->n_integrals == 0;
-        if (gtimes && !evaluated) CST_TRY(time_gradient(s, i, f, &gtimes[i], stats));
+        const bool evaluated = !s->interpolated && s->n_integrals == 0;
+        if (gtimes && !evaluated) CST_TRY(time_gradient(s, i, &gtimes[i], stats));
         if (gtimes && evaluated) gtimes[i] = cst_gradient_along(b, i, solver.k[0]);
         if (gtimes) taken += gtimes[i];
         CST_TRY(cst_solver_advance(&solver, b->times[i - 1], true, s->y));
@@ -377,13 +305,20 @@ static cst_status solve_warm(adjoint_system *s, real *work, double *gtimes, cst_
     return CST_OK;
 }
 
-static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *result, interpolant *from,
+static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *result, bool interpolated,
                       cst_solve_stats *stats)
 {
     adjoint_system s;
-    real *work = lay_out(&s, b, from, stats);
+    set_up(&s, b, interpolated);
+    cut_work(&s, stats, b->call->work);
+    memset(s.a_q, 0, s.n_rows * s.n_integrals * sizeof(real));
+    memset(s.y, 0, s.n_state * sizeof(real));
+    memset(s.q, 0, s.n_quadratures * sizeof(real));
+    if (s.theta_state || s.theta_sum) s.theta = (s.theta_state ? s.y : s.q) + s.theta_at;
+    if (s.t_state || s.t_sum) s.at = (s.t_state ? s.y : s.q) + s.t_at;
+
     double *gtimes = b->want_times ? result->gtimes : NULL;
-    CST_TRY((b->fresh_solves ? solve_intervals : solve_warm)(&s, work, gtimes, stats));
+    CST_TRY((b->fresh_solves ? solve_intervals : solve_warm)(&s, gtimes, stats));
 
     observe(&s, 0); /* a loss may read z(t_0) too */
     if (result->gz0) memcpy(result->gz0, s.y + s.a_at, s.nz * sizeof(real));
@@ -393,15 +328,31 @@ static cst_status run(const cst_gradient_problem *b, const cst_gradient_result *
     return CST_OK;
 }
 
+static size_t work_for(const cst_gradient_problem *problem, bool interpolated)
+{
+    adjoint_system s;
+    set_up(&s, problem, interpolated);
+    return cut_work(&s, NULL, NULL);
+}
+
+size_t cst_backsolve_work(const cst_gradient_problem *problem)
+{
+    return work_for(problem, false);
+}
+
+size_t cst_interpolating_work(const cst_gradient_problem *problem)
+{
+    return work_for(problem, true);
+}
+
 cst_status cst_backsolve_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                              cst_solve_stats *stats)
 {
-    return run(problem, result, NULL, stats);
+    return run(problem, result, false, stats);
 }
 
 cst_status cst_interpolating_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                  cst_solve_stats *stats)
 {
-    interpolant from;
-    return run(problem, result, &from, stats);
+    return run(problem, result, true, stats);
 }

@@ -8,10 +8,10 @@
  * (adjoint/field.h) that the loss reads, a_z' has -(dg/dz)^T a_q beside it and a_theta', a_t' likewise, a_q' = 0; q is solved
  * for again only where the norm has a weight for it.
  *
- * Profile torchdiffeq: a fresh solve an interval, z set to its stored value at each t_i, as torchdiffeq 0.2.5. Otherwise
+ * Profile torchdiffeq: a fresh solve per interval, z set to its stored value at each t_i, as torchdiffeq 0.2.5. Otherwise
  * one solve over all of them, which steps onto each t_i and keeps its step size.
  *
- * Interpolating: z is not solved for but read off the forward pass's dense output, and is no block of the state. */
+ * Interpolating: z is not solved for but read off the forward pass's dense output (adjoint/interpolant.h), and is no block of the state. */
 #ifndef CST_ADJOINT_BACKSOLVE_H
 #define CST_ADJOINT_BACKSOLVE_H
 
@@ -23,22 +23,16 @@ extern "C" {
 
 enum { CST_MAX_BLOCKS = 256 }; /* of an adjoint's state: parameter tensors under default_per_tensor, and a few more */
 
-/* CST_EUNSUPPORTED if the field has more parameter tensors than a norm of blocks can tell apart; CST_EARG if no block of the
- * state, with z or without, has a weight: nothing would be controlled. */
-CST_MUST_CHECK cst_status cst_backsolve_check(const cst_module *field, const cst_adjoint_norm *norm, bool with_z,
-                                              cst_error *error);
-
-/* Reals of work, with room for every gradient, the context's of n_context reals. Saturates. `forward`: options of the
- * forward pass. */
-size_t cst_backsolve_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                          const cst_adjoint_norm *norm, size_t n_context);
-size_t cst_interpolating_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                              const cst_solve_options *forward, const cst_adjoint_norm *norm, size_t n_context);
-
+/* The members of cst_gradient_ops. check: CST_EUNSUPPORTED if the field has more parameter tensors than a norm of blocks can tell
+ * apart; CST_EARG if no block of the state has a weight, for then nothing would be controlled. */
+CST_MUST_CHECK cst_status cst_backsolve_check(const cst_gradient_problem *problem, cst_error *error);
+size_t cst_backsolve_work(const cst_gradient_problem *problem);
 CST_MUST_CHECK cst_status cst_backsolve_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                             cst_solve_stats *stats);
 
-/* The same with z from problem->trajectory, which keeps stages. */
+/* The same with z from problem->trajectory, which keeps stages; check also fails as cst_replay_check. */
+CST_MUST_CHECK cst_status cst_interpolating_check(const cst_gradient_problem *problem, cst_error *error);
+size_t cst_interpolating_work(const cst_gradient_problem *problem);
 CST_MUST_CHECK cst_status cst_interpolating_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                                 cst_solve_stats *stats);
 

@@ -28,31 +28,38 @@ typedef struct reversal {
     real *v[CST_MAX_STAGES], *spare[SPARES];
 } reversal;
 
-/* ---- memory -------------------------------------------------------------------------------------------------- */
-
-size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options)
+cst_status cst_checkpointed_check(const cst_gradient_problem *problem, cst_error *error)
 {
-    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
-    const size_t nq = cst_size_align(cst_size_mul(n, cst_field_integrals(field)));
-    const size_t rows = cst_size_align(cst_size_mul(n, cst_shape_size(&field->y)));
-    const size_t vectors = cst_size_add(cst_size_mul(4 + SPARES + stages, nz), cst_size_add(cst_size_mul(3, nq), rows));
-    return cst_size_add(cst_replay_work(field, n, threads, options, true), vectors);
+    return cst_replay_check(problem->trajectory->options, "checkpointed", error);
 }
 
-static void lay_out(reversal *s, cst_solve_stats *stats)
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* Set the vectors behind `work`, NULL where only their size is asked for, which is returned. */
+static size_t cut_work(reversal *s, const cst_gradient_problem *p, cst_solve_stats *stats, real *work)
 {
-    real *work = s->p->call->work;
-    s->replay = cst_replay_init(s->trajectory, s->p->call, true, stats, &work);
-    s->nz = s->trajectory->nz;
-    s->nq = s->p->call->n * cst_field_integrals(s->p->field);
-    real **const vectors[] = {&s->a, &s->start, &s->g, &s->next};
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) *vectors[i] = cst_take(&work, s->nz);
-    for (size_t i = 0; i < s->tableau->stages; i++) s->v[i] = cst_take(&work, s->nz);
-    for (size_t i = 0; i < SPARES; i++) s->spare[i] = cst_take(&work, s->nz);
-    s->a_q = cst_take(&work, s->nq);
-    s->start_q = cst_take(&work, s->nq);
-    s->g_q = cst_take(&work, s->nq);
-    s->slope = cst_take(&work, s->nz + s->nq);
+    size_t size = 0;
+    *s = (reversal){.p = p, .trajectory = p->trajectory, .tableau = p->options->method, .observation = p->n_times};
+    s->replay = cst_replay_cut(p->trajectory, p->call, true, stats, work, &size);
+    s->nz = p->trajectory->nz;
+    s->nq = cst_size_mul(p->call->n, cst_field_integrals(p->field));
+    s->a = cst_cut(work, &size, s->nz);
+    s->start = cst_cut(work, &size, s->nz);
+    s->g = cst_cut(work, &size, s->nz);
+    s->next = cst_cut(work, &size, s->nz);
+    for (size_t i = 0; i < s->tableau->stages; i++) s->v[i] = cst_cut(work, &size, s->nz);
+    for (size_t i = 0; i < SPARES; i++) s->spare[i] = cst_cut(work, &size, s->nz);
+    s->a_q = cst_cut(work, &size, s->nq);
+    s->start_q = cst_cut(work, &size, s->nq);
+    s->g_q = cst_cut(work, &size, s->nq);
+    s->slope = cst_cut(work, &size, cst_size_add(s->nz, s->nq));
+    return size;
+}
+
+size_t cst_checkpointed_work(const cst_gradient_problem *problem)
+{
+    reversal s;
+    return cut_work(&s, problem, NULL, NULL);
 }
 
 /* ---- a step differentiated ----------------------------------------------------------------------------------- */
@@ -89,14 +96,34 @@ static size_t stages_needed(const reversal *s, size_t step)
     return s->tableau->stages - 1;
 }
 
-/* The cotangents that observations within the step give to its start, its stages and its end. */
-static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], const real *const cache[],
-                             size_t *first, size_t *end)
+/* The step's stages and caches: those that are kept, or made again. `kept` is the step's slot, or SIZE_MAX. */
+static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kept, size_t n, const real *k[],
+                             const real *cache[])
+{
+    const bool stored = kept < SIZE_MAX && cst_trajectory_cache_at(s->trajectory, kept, 0);
+    if (!stored) CST_TRY(cst_replay_stages(&s->replay, step, y, n, true));
+    for (size_t i = 0; i < n; i++) {
+        k[i] = stored ? cst_trajectory_stage_at(s->trajectory, kept, i) : s->replay.k[i];
+        cache[i] = stored ? cst_trajectory_cache_at(s->trajectory, kept, i) : s->replay.cache[i];
+    }
+    if (!stored) return CST_OK;
+    s->replay.stats->nfe += n; /* a VJP without f is an evaluation too */
+
+    /* the last stage's cache, where that stage is the next step's first */
+    const size_t last = s->tableau->stages - 1;
+    if (n <= last || cache[last]) return CST_OK;
+    cache[last] = s->replay.cache[last];
+    cst_replay_input(&s->replay, step, y, last, k, s->replay.x);
+    s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, last);
+    return cst_field_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], NULL, s->replay.cache[last]);
+}
+
+/* The cotangents that observations within the step give to its start and its end, and the gradients of their times. */
+static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], const real *const cache[])
 {
     const cst_step_record *record = &s->trajectory->records[step];
     memset(s->start, 0, s->nz * sizeof(real));
     memset(s->start_q, 0, s->nq * sizeof(real));
-    *end = s->observation;
     for (; s->observation > 0 && lies_in(s, step, s->observation - 1); s->observation--) {
         const size_t i = s->observation - 1;
         const bool at_end = s->p->times[i] == record->t1;
@@ -110,27 +137,17 @@ static void add_observations(reversal *s, size_t step, size_t n, const real *con
         cst_combine(s->replay.call.threads, s->nz + s->nq, NULL, &sum, s->slope);
         s->r->gtimes[i] = cst_gradient_along(s->p, i, s->slope);
     }
-    *first = s->observation;
 }
 
-/* g += what observations first .. end-1, in the step but not at its end, give to stage i. */
-static void add_observed_stage(const reversal *s, size_t step, size_t i, size_t first, size_t end)
+/* g_i, of which observations s->observation .. end - 1 of the step have a part unless they are at its end; false if it is
+ * zero. */
+static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n, size_t end)
 {
+    /* g_i = h b_i a + h sum_{j > i} a_ji v_j, and of the integrals h b_i a_q */
     const cst_step_record *record = &s->trajectory->records[step];
-    for (size_t o = first; o < end; o++) {
-        double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
-        if (s->p->times[o] == record->t1) continue;
-        observe_at(s, record, s->p->times[o], w, slope);
-        cst_gradient_add_observed(s->p, o, (real)(record->h * w[i]), s->g, s->g_q);
-    }
-}
-
-/* g_i without the observations' part; false if it is zero. */
-static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n)
-{
-    const double h = s->trajectory->records[step].h;
+    const double h = record->h;
     cst_combination sum = {0};
-    bool any = s->tableau->b[i] != 0;
+    bool any = s->tableau->b[i] != 0 || s->observation < end;
     cst_combination_add(&sum, h * s->tableau->b[i], s->a);
     for (size_t j = i + 1; j < n; j++) {
         cst_combination_add(&sum, h * s->tableau->a[j][i], s->v[j]);
@@ -138,9 +155,18 @@ static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n)
     }
     cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
     for (size_t j = 0; j < s->nq; j++) s->g_q[j] = (real)(h * s->tableau->b[i]) * s->a_q[j];
+
+    /* g_i += h w_i g, g the cotangent of an observation */
+    for (size_t o = s->observation; o < end; o++) {
+        double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
+        if (s->p->times[o] == record->t1) continue;
+        observe_at(s, record, s->p->times[o], w, slope);
+        cst_gradient_add_observed(s->p, o, (real)(h * w[i]), s->g, s->g_q);
+    }
     return any;
 }
 
+/* v_i = (df/dz)_i^T g_i, and what stage i adds to the gradients of theta, the context and the time. */
 static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, const real *const k[], const real *cache)
 {
     cst_grads grads = {.scale = s->r->scale, .gx = s->v[i]};
@@ -156,47 +182,29 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     return CST_OK;
 }
 
-/* The step's stages and caches: those that are kept, or made again. */
-static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kept, size_t n, const real *k[],
-                             const real *cache[])
-{
-    const bool stored = kept < SIZE_MAX && cst_trajectory_cache_at(s->trajectory, kept, 0);
-    if (!stored) CST_TRY(cst_replay_stages(&s->replay, step, y, n, true));
-    for (size_t i = 0; i < n; i++) {
-        k[i] = stored ? cst_trajectory_stage_at(s->trajectory, kept, i) : s->replay.k[i];
-        cache[i] = stored ? cst_trajectory_cache_at(s->trajectory, kept, i) : s->replay.cache[i];
-    }
-    if (!stored) return CST_OK;
-    s->replay.stats->nfe += n; /* a VJP without f is an evaluation too */
-    const size_t last = s->tableau->stages - 1;
-    if (n <= last || cache[last]) return CST_OK;
-    cache[last] = s->replay.cache[last];
-    cst_replay_input(&s->replay, step, y, last, k, s->replay.x);
-    s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, last);
-    return cst_field_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], NULL, s->replay.cache[last]);
-}
-
 /* The cotangent of the step's end becomes that of its start y. `kept` is the step's slot, or SIZE_MAX. */
 static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t kept)
 {
-    const size_t n = stages_needed(s, step);
+    const size_t n = stages_needed(s, step), end = s->observation;
     const real *k[CST_MAX_STAGES], *cache[CST_MAX_STAGES];
     CST_TRY(get_stages(s, step, y, kept, n, k, cache));
-    size_t first, end;
-    add_observations(s, step, n, k, cache, &first, &end);
+    add_observations(s, step, n, k, cache);
+
+    /* the stages, from the last to the first */
     cst_combination sum = {0};
     for (size_t i = n; i-- > 0;) {
-        const bool any = stage_cotangent(s, step, i, n);
-        add_observed_stage(s, step, i, first, end);
-        if (!any && first == end) {
+        if (!stage_cotangent(s, step, i, n, end)) {
             memset(s->v[i], 0, s->nz * sizeof(real));
             continue;
         }
         CST_TRY(stage_vjp(s, step, i, y, k, cache[i]));
         cst_combination_add(&sum, 1, s->v[i]);
     }
-    for (size_t j = 0; first < end && j < s->nz; j++) s->v[0][j] += s->start[j];
-    for (size_t j = 0; first < end && j < s->nq; j++) s->a_q[j] += s->start_q[j];
+
+    /* dL/dy_0 = a + sum_i v_i, with what observations within the step add to it */
+    const bool observed = s->observation < end;
+    for (size_t j = 0; observed && j < s->nz; j++) s->v[0][j] += s->start[j];
+    for (size_t j = 0; observed && j < s->nq; j++) s->a_q[j] += s->start_q[j];
     cst_combine(s->replay.call.threads, s->nz, s->a, &sum, s->next);
     real *a = s->a;
     s->a = s->next;
@@ -229,9 +237,9 @@ static cst_status reverse_steps(reversal *s, size_t first, size_t end, const rea
 
 cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradient_result *r, cst_solve_stats *stats)
 {
-    reversal s = {
-        .p = p, .r = r, .trajectory = p->trajectory, .tableau = p->options->method, .observation = p->n_times};
-    lay_out(&s, stats);
+    reversal s;
+    cut_work(&s, p, stats, p->call->work);
+    s.r = r;
     const size_t steps = cst_trajectory_steps(p->trajectory), stride = cst_trajectory_stride(p->trajectory);
     memset(s.a, 0, s.nz * sizeof(real));
     memset(s.a_q, 0, s.nq * sizeof(real));

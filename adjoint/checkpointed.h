@@ -20,8 +20,9 @@
 extern "C" {
 #endif
 
-size_t cst_checkpointed_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options);
-
+/* The members of cst_gradient_ops. check fails as cst_replay_check. */
+CST_MUST_CHECK cst_status cst_checkpointed_check(const cst_gradient_problem *problem, cst_error *error);
+size_t cst_checkpointed_work(const cst_gradient_problem *problem);
 CST_MUST_CHECK cst_status cst_checkpointed_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                                cst_solve_stats *stats);
 

@@ -13,58 +13,61 @@ typedef struct layout {
     size_t at[CST_MAX_INTEGRALS];
 } layout;
 
-/* `integrals` may be NULL where names do not matter. */
-static layout lay_out(const cst_module *field, size_t n, const cst_integral *integrals, const double *weights)
-{
-    layout l = {.n_blocks = 1, .n_state = cst_size_mul(n, cst_shape_size(&field->x))};
-    l.blocks[0] = (cst_block){"z", l.n_state, 1, -1, -1};
-    for (size_t i = 0; i < cst_field_integrals(field); i++) {
-        l.in_state[i] = weights[i] > 0;
-        size_t *end = l.in_state[i] ? &l.n_state : &l.n_quadratures;
-        l.at[i] = *end;
-        *end = cst_size_add(*end, n);
-        if (!l.in_state[i]) continue;
-        l.blocks[l.n_blocks++] = (cst_block){integrals ? integrals[i].name : "", n, weights[i], -1, -1};
-    }
-    return l;
-}
-
-size_t cst_forward_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                        const double *weights)
-{
-    const layout l = lay_out(field, n, NULL, weights);
-    const cst_problem problem = {.blocks = l.blocks, .n_blocks = l.n_blocks, .n_quadratures = l.n_quadratures};
-    cst_plan plan;
-    cst_field_plan(field, n, threads, &plan);
-    const size_t parts[] = {plan.cache, plan.work, l.n_state, l.n_quadratures,
-                            cst_size_mul(n, cst_field_integrals(field))};
-    size_t total = cst_solver_work(&problem, options);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) total = cst_size_add(total, cst_size_align(parts[i]));
-    return total;
-}
-
 typedef struct run {
     const cst_forward_problem *p;
     layout layout;
+    cst_problem problem;
     cst_call call; /* the field's, with work of its own */
     cst_solver solver;
     size_t nz, n_integrals;
     real *cache;    /* of one evaluation, where none is kept */
     real *dq;       /* (M, N): g as of the last evaluation */
     real *y, *sums; /* the state at an output time, the quadratures */
+    real *solver_work;
 } run;
+
+static layout lay_out(const cst_forward_problem *p)
+{
+    const size_t n = p->call->n;
+    layout l = {.n_blocks = 1, .n_state = cst_size_mul(n, cst_shape_size(&p->field->x))};
+    l.blocks[0] = (cst_block){"z", l.n_state, 1};
+    for (size_t i = 0; i < cst_field_integrals(p->field); i++) {
+        l.in_state[i] = p->weights[i] > 0;
+        size_t *end = l.in_state[i] ? &l.n_state : &l.n_quadratures;
+        l.at[i] = *end;
+        *end = cst_size_add(*end, n);
+        if (l.in_state[i]) l.blocks[l.n_blocks++] = (cst_block){p->integrals[i].name, n, p->weights[i]};
+    }
+    return l;
+}
+
+/* Set the vectors behind `work`, NULL where only their size is asked for, which is returned. */
+static size_t cut_work(run *r, real *work)
+{
+    const cst_forward_problem *p = r->p;
+    size_t size = 0;
+    cst_plan plan;
+    cst_field_plan(p->field, p->call->n, p->call->threads, &plan);
+    r->cache = cst_cut(work, &size, plan.cache);
+    r->call.work = cst_cut(work, &size, plan.work);
+    r->y = cst_cut(work, &size, r->layout.n_state);
+    r->sums = cst_cut(work, &size, r->layout.n_quadratures);
+    r->dq = cst_cut(work, &size, cst_size_mul(p->call->n, r->n_integrals));
+    r->solver_work = cst_cut(work, &size, cst_solver_work(&r->problem, p->options));
+    return size;
+}
 
 static cst_status field_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     run *r = context;
     const layout *l = &r->layout;
-    const cst_trajectory *trajectory = r->p->trajectory;
+    const cst_recording *recording = r->p->recording;
     const size_t n = r->call.n;
     r->call.t = t;
     r->call.error = error;
-    if (trajectory->keep == CST_KEEP_CACHES)
+    if (recording->trajectory->keep == CST_KEEP_CACHES)
         CST_TRY(cst_field_forward(r->p->field, &r->call, y, dy, r->dq,
-                                  cst_trajectory_cache(trajectory, r->solver.stage_index)));
+                                  cst_recording_cache(recording, r->solver.stage_index)));
     else
         CST_TRY(cst_field_evaluate(r->p->field, &r->call, y, dy, r->dq, r->cache));
     for (size_t i = 0; i < r->n_integrals; i++) {
@@ -78,7 +81,7 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
 static cst_status accepted(void *context, const cst_solver *solver)
 {
     const run *r = context;
-    return cst_trajectory_accept(r->p->trajectory, solver, solver->error);
+    return cst_recording_accept(r->p->recording, solver, solver->error);
 }
 
 /* [z | q] from the solver's state and sums. */
@@ -90,37 +93,41 @@ static void keep_state(const run *r, real *to)
         memcpy(to + r->nz + i * n, (r->layout.in_state[i] ? r->y : r->sums) + r->layout.at[i], n * sizeof *to);
 }
 
+static void set_up(run *r, const cst_forward_problem *p)
+{
+    *r = (run){.p = p, .layout = lay_out(p), .call = *p->call};
+    r->nz = cst_size_mul(p->call->n, cst_shape_size(&p->field->x));
+    r->n_integrals = cst_field_integrals(p->field);
+    r->problem = (cst_problem){.f = field_rhs,
+                               .context = r,
+                               .blocks = r->layout.blocks,
+                               .n_blocks = r->layout.n_blocks,
+                               .n_quadratures = r->layout.n_quadratures,
+                               .accepted = accepted};
+}
+
+size_t cst_forward_work(const cst_forward_problem *p)
+{
+    run r;
+    set_up(&r, p);
+    return cut_work(&r, NULL);
+}
+
 cst_status cst_forward_run(const cst_forward_problem *p, const real *x, real *states, cst_solve_stats *stats)
 {
-    const cst_module *field = p->field;
-    const size_t n = p->call->n, last = p->n_times - 1;
-    run r = {.p = p, .layout = lay_out(field, n, p->integrals, p->weights), .call = *p->call};
-    r.nz = n * cst_shape_size(&field->x);
-    r.n_integrals = cst_field_integrals(field);
-    real *work = p->call->work;
-    cst_plan plan;
-    cst_field_plan(field, n, p->call->threads, &plan);
-    r.cache = cst_take(&work, plan.cache);
-    r.call.work = cst_take(&work, plan.work);
-    r.y = cst_take(&work, r.layout.n_state);
-    r.sums = cst_take(&work, r.layout.n_quadratures);
-    r.dq = cst_take(&work, n * r.n_integrals);
-    const cst_problem problem = {.f = field_rhs,
-                                 .context = &r,
-                                 .blocks = r.layout.blocks,
-                                 .n_blocks = r.layout.n_blocks,
-                                 .n_quadratures = r.layout.n_quadratures,
-                                 .accepted = accepted};
+    const size_t last = p->n_times - 1;
+    run r;
+    set_up(&r, p);
+    cut_work(&r, p->call->work);
     memset(r.y, 0, r.layout.n_state * sizeof *r.y);
     memset(r.sums, 0, r.layout.n_quadratures * sizeof *r.sums);
     memcpy(r.y, x, r.nz * sizeof *x);
     keep_state(&r, states);
-    cst_trajectory_begin(p->trajectory);
-    CST_TRY(cst_solver_start(&r.solver, &problem, p->options, p->times[0], p->times[last], r.y, r.sums, work, stats,
-                             p->call->error));
+    CST_TRY(cst_solver_start(&r.solver, &r.problem, p->options, p->times[0], p->times[last], r.y, r.sums, r.solver_work,
+                             stats, p->call->error));
     for (size_t i = 1; i <= last; i++) {
         CST_TRY(cst_solver_advance(&r.solver, p->times[i], false, r.y));
-        keep_state(&r, states + i * n * cst_shape_size(&field->y));
+        keep_state(&r, states + i * p->call->n * cst_shape_size(&p->field->y));
     }
     return CST_OK;
 }

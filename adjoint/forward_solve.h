@@ -22,12 +22,11 @@ typedef struct cst_forward_problem {
     const double *weights;         /* (M) */
     const double *times;
     size_t n_times;
-    const cst_trajectory *trajectory; /* records the steps; emptied first */
+    const cst_recording *recording; /* of the steps; empty, and not needed for the size of work */
 } cst_forward_problem;
 
-/* Reals of work. Saturates. */
-size_t cst_forward_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                        const double *weights);
+/* Reals of work. Reads the field, the call's n and threads, options, integrals and weights. Saturates. */
+size_t cst_forward_work(const cst_forward_problem *problem);
 
 /* states (T, N (D + M)): [z (N, D) | q (M, N)] at each time, from z(t_0) = x (N, D). */
 CST_MUST_CHECK cst_status cst_forward_run(const cst_forward_problem *problem, const real *x, real *states,

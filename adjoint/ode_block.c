@@ -1,10 +1,7 @@
 #include "adjoint/ode_block.h"
 
-#include "adjoint/backsolve.h"
-#include "adjoint/checkpointed.h"
 #include "adjoint/field.h"
 #include "adjoint/forward_solve.h"
-#include "adjoint/replay.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "ode/solve_config.h"
@@ -25,60 +22,7 @@ static const cst_module *field_of(const cst_module *m)
     return m->children[0].module;
 }
 
-/* ---- gradient methods ---------------------------------------------------------------------------------------- */
-
-static cst_keep what_to_keep(const cst_ode_options *o)
-{
-    switch (o->gradient) {
-    case CST_GRADIENT_INTERPOLATING:
-        return CST_KEEP_STAGES;
-    case CST_GRADIENT_CHECKPOINTED:
-        return o->store == CST_STORE_STAGES ? CST_KEEP_CACHES : CST_KEEP_STATES;
-    case CST_GRADIENT_BACKSOLVE:
-        break;
-    }
-    return CST_KEEP_NOTHING;
-}
-
-static size_t gradient_work(const cst_ode_options *o, const cst_module *field, size_t n, int threads)
-{
-    const size_t n_context = cst_size_mul(n, o->context_row);
-    switch (o->gradient) {
-    case CST_GRADIENT_INTERPOLATING:
-        return cst_interpolating_work(field, n, threads, &o->backward, &o->forward, &o->norm, n_context);
-    case CST_GRADIENT_CHECKPOINTED:
-        return cst_checkpointed_work(field, n, threads, &o->forward);
-    case CST_GRADIENT_BACKSOLVE:
-        break;
-    }
-    return cst_backsolve_work(field, n, threads, &o->backward, &o->norm, n_context);
-}
-
-static cst_status check_gradient(const cst_ode_options *o, const cst_module *field, cst_error *error)
-{
-    if (o->checkpoints < 2 || o->checkpoints > CST_MAX_SLOTS)
-        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->checkpoints);
-    if (o->gradient == CST_GRADIENT_CHECKPOINTED) return cst_replay_check(&o->forward, "checkpointed", error);
-    const bool interpolating = o->gradient == CST_GRADIENT_INTERPOLATING;
-    if (interpolating) CST_TRY(cst_replay_check(&o->forward, "interpolating", error));
-    return cst_backsolve_check(field, &o->norm, !interpolating, error);
-}
-
-static cst_status run_gradient(const cst_ode_options *o, const cst_gradient_problem *problem,
-                               const cst_gradient_result *result, cst_solve_stats *stats)
-{
-    switch (o->gradient) {
-    case CST_GRADIENT_INTERPOLATING:
-        return cst_interpolating_run(problem, result, stats);
-    case CST_GRADIENT_CHECKPOINTED:
-        return cst_checkpointed_run(problem, result, stats);
-    case CST_GRADIENT_BACKSOLVE:
-        break;
-    }
-    return cst_backsolve_run(problem, result, stats);
-}
-
-/* ---- the passes ---------------------------------------------------------------------------------------------- */
+/* ---- where things are ------------------------------------------------------------------------------------------ */
 
 /* [z | q] at one time, of N rows */
 static size_t at_a_time(const cst_module *m, size_t n)
@@ -86,24 +30,70 @@ static size_t at_a_time(const cst_module *m, size_t n)
     return cst_size_mul(n, cst_shape_size(&field_of(m)->y));
 }
 
-/* The cache: [z (N, D) | q (M, N)] at all times, then the trajectory. */
+/* cache = [z (N, D) | q (M, N) at all times | the trajectory] */
 static size_t trajectory_at(const cst_module *m, size_t n)
 {
     return cst_size_align(cst_size_mul(((const ode_block *)m)->o.n_times, at_a_time(m, n)));
 }
 
+/* `memory` NULL: the trajectory's size alone. */
+static cst_trajectory trajectory_of(const cst_ode_options *o, const cst_module *field, const cst_call *c,
+                                    const real *memory)
+{
+    return cst_trajectory_at(field, c->n, c->threads, &o->forward, o->gradient->keep[o->store], o->checkpoints, memory);
+}
+
+/* work = [the times, where they are learnt (T) | their gradient (T) | a solve's] */
+typedef struct scratch {
+    double *times, *gtimes;
+    real *solve;
+    size_t size;
+} scratch;
+
+static scratch cut_work(const ode_block *block, real *work)
+{
+    scratch s = {0};
+    s.times = cst_cut_doubles(work, &s.size, block->o.n_times);
+    s.gtimes = cst_cut_doubles(work, &s.size, block->o.n_times);
+    s.solve = cst_cut(work, &s.size, 0);
+    return s;
+}
+
+/* What is known before there is anything to differentiate; it wants all there is. */
+static cst_gradient_problem problem_of(const cst_ode_options *o, const cst_module *field, const cst_call *c,
+                                       const cst_trajectory *trajectory)
+{
+    return (cst_gradient_problem){.field = field,
+                                  .call = c,
+                                  .options = o->gradient->solves ? &o->backward : &o->forward,
+                                  .norm = &o->norm,
+                                  .fresh_solves = o->fresh_solves,
+                                  .n_times = o->n_times,
+                                  .integrals = o->integrals,
+                                  .trajectory = trajectory,
+                                  .want_theta = true,
+                                  .want_times = true,
+                                  .n_context = cst_size_mul(c->n, o->context_row)};
+}
+
 static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
-    const ode_block *block = (const ode_block *)m;
-    const cst_module *field = field_of(m);
+    const cst_ode_options *o = &((const ode_block *)m)->o;
+    const cst_call call = {.n = n, .threads = threads};
+    const cst_trajectory trajectory = trajectory_of(o, field_of(m), &call, NULL);
+    const cst_forward_problem forward = {.field = field_of(m),
+                                         .call = &call,
+                                         .options = &o->forward,
+                                         .integrals = o->integrals,
+                                         .weights = o->integral_weights};
+    const cst_gradient_problem backward = problem_of(o, field_of(m), &call, &trajectory);
     (void)k;
-    const size_t forward = cst_forward_work(field, n, threads, &block->o.forward, block->o.integral_weights);
-    const size_t backward = gradient_work(&block->o, field, n, threads);
-    plan->cache = cst_size_add(trajectory_at(m, n), cst_trajectory_size(field, n, threads, &block->o.forward,
-                                                                        what_to_keep(&block->o), block->o.checkpoints));
-    plan->work =
-        cst_size_add(cst_size_mul(2, cst_reals_for_doubles(block->o.n_times)), forward > backward ? forward : backward);
+    plan->cache = cst_size_add(trajectory_at(m, n), trajectory.size);
+    plan->work = cst_size_add(cut_work((const ode_block *)m, NULL).size,
+                              cst_size_most(cst_forward_work(&forward), o->gradient->work(&backward)));
 }
+
+/* ---- the passes ---------------------------------------------------------------------------------------------- */
 
 static cst_status check_times(const double *times, size_t n, cst_error *error)
 {
@@ -117,19 +107,15 @@ static cst_status check_times(const double *times, size_t n, cst_error *error)
     return CST_OK;
 }
 
-/* The times as doubles: the options', the call's, or the parameter's at the front of *work. */
-static cst_status get_times(const ode_block *block, const cst_call *c, real **work, const double **times)
+/* The times as doubles: the options', the call's, or the parameter's, which are put into `learnt`. */
+static cst_status get_times(const ode_block *block, const cst_call *c, double *learnt, const double **times)
 {
     const size_t n = block->o.n_times;
     if (c->span && (c->span->n_times != n || block->o.learn_t))
         return cst_fail(c->error, CST_EARG, "expected a span of %zu times for a block that learns none, got %zu", n,
                         c->span->n_times);
-    *times = c->span ? c->span->times : block->o.times;
-    if (block->o.learn_t) {
-        double *learnt = cst_take_doubles(work, n);
-        for (size_t i = 0; i < n; i++) learnt[i] = (double)c->theta[i];
-        *times = learnt;
-    }
+    *times = c->span ? c->span->times : block->o.learn_t ? learnt : block->o.times;
+    for (size_t i = 0; block->o.learn_t && i < n; i++) learnt[i] = (double)c->theta[i];
     return check_times(*times, n, c->error);
 }
 
@@ -156,7 +142,7 @@ static void name_row(const cst_module *m, const cst_call *c, bool backward, cons
 {
     const cst_ode_options *o = &((const ode_block *)m)->o;
     size_t widths[2 + 2 * CST_MAX_INTEGRALS], n = 0;
-    const bool with_z = !backward || o->gradient != CST_GRADIENT_INTERPOLATING;
+    const bool with_z = !backward || o->gradient->solves_for_z;
     if (with_z) widths[n++] = cst_shape_size(&m->x);
     for (size_t i = 0; with_z && i < o->n_integrals; i++)
         if ((backward ? o->norm.integral : o->integral_weights)[i] > 0) widths[n++] = 1;
@@ -197,23 +183,17 @@ static void hand_out(const ode_block *block, size_t n, const real *states, real 
     }
 }
 
-/* The record of the steps, in the cache behind the states. */
-static cst_trajectory trajectory_of(const ode_block *block, const cst_call *c, real *cache)
-{
-    const cst_module *m = &block->base;
-    return cst_trajectory_at(field_of(m), c->n, c->threads, &block->o.forward, what_to_keep(&block->o),
-                             block->o.checkpoints, cache + trajectory_at(m, c->n));
-}
-
 static cst_status ode_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const ode_block *block = (const ode_block *)m;
-    real *work = c->work;
+    const scratch s = cut_work(block, c->work);
     const double *times = NULL;
-    CST_TRY(get_times(block, c, &work, &times));
-    const cst_call call = call_field(m, c, work);
+    CST_TRY(get_times(block, c, s.times, &times));
+    const cst_call call = call_field(m, c, s.solve);
     const cst_solve_options options = options_for(&block->o.forward, c);
-    const cst_trajectory trajectory = trajectory_of(block, c, cache);
+    real *memory = cache + trajectory_at(m, c->n);
+    const cst_trajectory trajectory = trajectory_of(&block->o, field_of(m), c, memory);
+    const cst_recording recording = cst_recording_begin(&trajectory, memory);
     const cst_forward_problem problem = {.field = field_of(m),
                                          .call = &call,
                                          .options = &options,
@@ -221,7 +201,7 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
                                          .weights = block->o.integral_weights,
                                          .times = times,
                                          .n_times = block->o.n_times,
-                                         .trajectory = &trajectory};
+                                         .recording = &recording};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();
     const cst_status status = cst_forward_run(&problem, x, cache, &stats);
@@ -247,46 +227,36 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const size_t width = cst_shape_size(&field_of(m)->y), n_times = block->o.n_times; /* D + M */
     const bool all = block->o.output_all;
     if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* its own t is not used: gt gets nothing */
-    real *work = c->work;
+    const scratch s = cut_work(block, c->work);
     const double *times = NULL;
-    CST_TRY(get_times(block, c, &work, &times));
-    double *gtimes = cst_take_doubles(&work, n_times);
-    const cst_call call = call_field(m, c, work);
-    const bool checkpointed = block->o.gradient == CST_GRADIENT_CHECKPOINTED;
-    const cst_solve_options options = options_for(checkpointed ? &block->o.forward : &block->o.backward, c);
-    const cst_trajectory trajectory = trajectory_of(block, c, cst_view(p->cache));
-    const cst_gradient_problem problem = {
-        .field = field_of(m),
-        .call = &call,
-        .options = &options,
-        .norm = &block->o.norm,
-        .fresh_solves = block->o.fresh_solves,
-        .times = times,
-        .n_times = n_times,
-        .z = p->cache,
-        .integrals = block->o.integrals,
-        .trajectory = &trajectory,
-        .first_step = first_step(&block->o, &trajectory),
-        .gy = gy,
-        .first_observed = all ? 0 : n_times - 1,
-        .gy_time = all ? width : 0,
-        .gy_row = all ? n_times * width : width,
-        .want_theta = g->gtheta != NULL,
-        .want_times = g->gtheta != NULL && block->o.learn_t,
-        .n_context = g->gcontext ? c->n * block->o.context_row : 0,
-    };
+    CST_TRY(get_times(block, c, s.times, &times));
+    const cst_call call = call_field(m, c, s.solve);
+    const cst_trajectory trajectory = trajectory_of(&block->o, field_of(m), c, p->cache + trajectory_at(m, c->n));
+    cst_gradient_problem problem = problem_of(&block->o, field_of(m), &call, &trajectory);
+    const cst_solve_options options = options_for(problem.options, c);
+    problem.options = &options;
+    problem.times = times;
+    problem.z = p->cache;
+    problem.first_step = first_step(&block->o, &trajectory);
+    problem.gy = gy;
+    problem.first_observed = all ? 0 : n_times - 1;
+    problem.gy_time = all ? width : 0;
+    problem.gy_row = all ? n_times * width : width;
+    problem.want_theta = g->gtheta != NULL;
+    problem.want_times = g->gtheta != NULL && block->o.learn_t;
+    if (!g->gcontext) problem.n_context = 0;
     const cst_gradient_result result = {.scale = g->scale,
                                         .context_scale = g->context_scale,
                                         .gz0 = g->gx,
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
                                         .gcontext = g->gcontext,
-                                        .gtimes = gtimes};
+                                        .gtimes = s.gtimes};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();
-    const cst_status status = run_gradient(&block->o, &problem, &result, &stats);
+    const cst_status status = block->o.gradient->run(&problem, &result, &stats);
     report(m, c, true, start, &stats);
     CST_TRY(status);
-    for (size_t i = 0; problem.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)gtimes[i];
+    for (size_t i = 0; problem.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)s.gtimes[i];
     return CST_OK;
 }
 
@@ -324,6 +294,17 @@ static cst_status check_integrals(const cst_module *field, const cst_ode_options
     return CST_OK;
 }
 
+static cst_status check_gradient(const cst_module *field, const cst_ode_options *o, cst_error *error)
+{
+    if (!o->gradient) return cst_fail(error, CST_EARG, "expected a gradient method, got none");
+    if (o->checkpoints < 2 || o->checkpoints > CST_MAX_SLOTS)
+        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->checkpoints);
+    const cst_call row = {.n = 1, .threads = 1};
+    const cst_trajectory trajectory = trajectory_of(o, field, &row, NULL);
+    const cst_gradient_problem problem = problem_of(o, field, &row, &trajectory);
+    return o->gradient->check(&problem, error);
+}
+
 static cst_status check(const cst_module *field, const cst_ode_options *o, cst_error *error)
 {
     CST_TRY(check_integrals(field, o, error));
@@ -334,7 +315,7 @@ static cst_status check(const cst_module *field, const cst_ode_options *o, cst_e
                         CST_MAX_RANK);
     CST_TRY(cst_solve_options_check(&o->forward, error));
     CST_TRY(cst_solve_options_check(&o->backward, error));
-    return check_gradient(o, field, error);
+    return check_gradient(field, o, error);
 }
 
 static cst_status copy_options(ode_block *block, const cst_ode_options *options, cst_error *error)
@@ -352,7 +333,7 @@ static cst_status copy_options(ode_block *block, const cst_ode_options *options,
 void cst_ode_options_init(cst_ode_options *options)
 {
     static const double unit[2] = {0, 1};
-    *options = (cst_ode_options){.times = unit, .n_times = 2, .checkpoints = 64};
+    *options = (cst_ode_options){.times = unit, .n_times = 2, .gradient = cst_gradient_methods[0], .checkpoints = 64};
     cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
     cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
     if (cst_adjoint_norm_init(&options->norm, "seminorm", NULL) != CST_OK) return; /* there is one */

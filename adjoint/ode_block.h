@@ -15,7 +15,7 @@
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
 
-#include "adjoint/adjoint_norm.h"
+#include "adjoint/gradient.h"
 #include "core/module.h"
 #include "ode/solve.h"
 
@@ -23,22 +23,13 @@
 extern "C" {
 #endif
 
-typedef enum cst_gradient_method {
-    CST_GRADIENT_BACKSOLVE,
-    CST_GRADIENT_INTERPOLATING,
-    CST_GRADIENT_CHECKPOINTED
-} cst_gradient_method;
-
-/* What CST_GRADIENT_CHECKPOINTED keeps of a step. */
-typedef enum cst_store { CST_STORE_STATES, CST_STORE_STAGES } cst_store;
-
 typedef struct cst_ode_options {
     const double *times; /* (T), strictly monotone, T >= 2; copied */
     size_t n_times;
     bool output_all;                     /* y has every time, not the last alone */
     bool learn_t;                        /* the times are a parameter "t" */
     cst_solve_options forward, backward; /* copied */
-    cst_gradient_method gradient;
+    const cst_gradient_ops *gradient;    /* one of cst_gradient_methods, or of your own */
     cst_store store;
     size_t checkpoints;    /* steps that are kept (adjoint/trajectory.h), at least 2 */
     cst_adjoint_norm norm; /* of a method that solves */

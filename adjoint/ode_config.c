@@ -14,16 +14,41 @@ typedef struct ode_section {
 
 static const char *const outputs[] = {"last", "all", NULL};
 static const cst_key ode_keys[] = {
-    {"t", CST_KEY_LIST, offsetof(ode_section, t), "[0, 1]", 0, 0, NULL, "times: the state is given at the first",
-     "times"},
-    {"field", CST_KEY_SECTION, offsetof(ode_section, field), NULL, 0, 0, NULL, "the vector field, a module", "module"},
-    {"output", CST_KEY_CHOICE, offsetof(ode_section, output), "\"last\"", 0, 0, outputs,
-     "the last state, or all of them"},
-    {"learn_t", CST_KEY_BOOL, offsetof(ode_section, learn_t), "false", 0, 0, NULL, "make the times a parameter"},
-    {"solver", CST_KEY_SECTION, offsetof(ode_section, solver), "{}", 0, 0, NULL, "options of the solver", "solver"},
-    {"gradient", CST_KEY_SECTION, offsetof(ode_section, gradient), "{}", 0, 0, NULL, "how gradients are computed",
-     "gradient"},
-    {0},
+    {.name = "t",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(ode_section, t),
+     .fallback = "[0, 1]",
+     .help = "times: the state is given at the first",
+     .holds = "times"},
+    {.name = "field",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(ode_section, field),
+     .help = "the vector field, a module",
+     .holds = "module"},
+    {.name = "output",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(ode_section, output),
+     .fallback = "\"last\"",
+     .choices = outputs,
+     .help = "the last state, or all of them"},
+    {.name = "learn_t",
+     .kind = CST_KEY_BOOL,
+     .offset = offsetof(ode_section, learn_t),
+     .fallback = "false",
+     .help = "make the times a parameter"},
+    {.name = "solver",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(ode_section, solver),
+     .fallback = "{}",
+     .help = "options of the solver",
+     .holds = "solver"},
+    {.name = "gradient",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(ode_section, gradient),
+     .fallback = "{}",
+     .help = "how gradients are computed",
+     .holds = "gradient"},
+    {.name = NULL},
 };
 
 typedef struct gradient_section {
@@ -33,27 +58,53 @@ typedef struct gradient_section {
     double rtol, atol;
 } gradient_section;
 
-static const char *const gradient_methods[] = {[CST_GRADIENT_BACKSOLVE] = "backsolve",
-                                               [CST_GRADIENT_INTERPOLATING] = "interpolating",
-                                               [CST_GRADIENT_CHECKPOINTED] = "checkpointed",
-                                               NULL};
+#define NAME(name) #name,
+static const char *const methods[] = {CST_GRADIENT_METHODS(NAME) NULL};
 static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
 const cst_key cst_gradient_keys[] = {
-    {"method", CST_KEY_CHOICE, offsetof(gradient_section, method), "\"backsolve\"", 0, 0, gradient_methods,
-     "gradient method"},
-    {"store", CST_KEY_CHOICE, offsetof(gradient_section, store), "\"states\"", 0, 0, stores,
-     "what checkpointed keeps of a step: its start, or its stages too"},
-    {"checkpoints", CST_KEY_SIZE, offsetof(gradient_section, checkpoints), "64", 2, CST_MAX_SLOTS, NULL,
-     "steps that checkpointed and interpolating keep"},
-    {"norm", CST_KEY_ANY, offsetof(gradient_section, norm), "\"seminorm\"", 0, 0, NULL,
-     "error norm of the adjoint system", "norm"},
-    {"rtol", CST_KEY_REAL, offsetof(gradient_section, rtol), "", 0, -1, NULL,
-     "relative tolerance; the solver's if absent"},
-    {"atol", CST_KEY_REAL, offsetof(gradient_section, atol), "", 0, -1, NULL,
-     "absolute tolerance; the solver's if absent"},
-    {"solver", CST_KEY_SECTION, offsetof(gradient_section, solver), "", 0, 0, NULL,
-     "options that differ from the solver's", "solver"},
-    {0},
+    {.name = "method",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(gradient_section, method),
+     .fallback = "\"backsolve\"",
+     .choices = methods,
+     .help = "gradient method"},
+    {.name = "store",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(gradient_section, store),
+     .fallback = "\"states\"",
+     .choices = stores,
+     .help = "what checkpointed keeps of a step: its start, or its stages too"},
+    {.name = "kept_steps",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(gradient_section, checkpoints),
+     .fallback = "64",
+     .range = CST_BETWEEN(2, CST_MAX_SLOTS),
+     .help = "steps that checkpointed and interpolating keep"},
+    {.name = "norm",
+     .kind = CST_KEY_ANY,
+     .offset = offsetof(gradient_section, norm),
+     .fallback = "\"seminorm\"",
+     .help = "error norm of the adjoint system",
+     .holds = "norm"},
+    {.name = "rtol",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(gradient_section, rtol),
+     .fallback = "",
+     .range = CST_AT_LEAST(0),
+     .help = "relative tolerance; the solver's if absent"},
+    {.name = "atol",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(gradient_section, atol),
+     .fallback = "",
+     .range = CST_AT_LEAST(0),
+     .help = "absolute tolerance; the solver's if absent"},
+    {.name = "solver",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(gradient_section, solver),
+     .fallback = "",
+     .help = "options that differ from the solver's",
+     .holds = "solver"},
+    {.name = NULL},
 };
 
 static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_error *error)
@@ -61,7 +112,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
-    o->gradient = (cst_gradient_method)g.method;
+    o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
     o->checkpoints = g.checkpoints;
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
@@ -135,10 +186,10 @@ static const cst_module_example examples[] = {
      "\"field\": " MLP ", \"gradient\": {\"method\": \"checkpointed\"}}",
      {1, {3}}},
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 2}}",
      {1, {3}}},
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP
-     ", \"gradient\": {\"method\": \"interpolating\", \"checkpoints\": 3}}",
+     ", \"gradient\": {\"method\": \"interpolating\", \"kept_steps\": 3}}",
      {1, {3}}},
 };
 

@@ -12,26 +12,17 @@ cst_status cst_replay_check(const cst_solve_options *o, const char *gradient, cs
                     gradient, o->method->name);
 }
 
-size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches)
-{
-    const size_t nz = cst_size_align(cst_size_mul(n, cst_shape_size(&field->x))), stages = options->method->stages;
-    cst_plan plan;
-    cst_field_plan(field, n, threads, &plan);
-    const size_t cache = cst_size_mul(caches ? stages : 1, cst_size_align(plan.cache));
-    return cst_size_add(cst_size_align(plan.work), cst_size_add(cst_size_mul(1 + stages, nz), cache));
-}
-
-cst_replay cst_replay_init(const cst_trajectory *t, const cst_call *call, bool caches, cst_solve_stats *stats,
-                           real **work)
+cst_replay cst_replay_cut(const cst_trajectory *t, const cst_call *call, bool caches, cst_solve_stats *stats,
+                          real *work, size_t *size)
 {
     cst_plan plan;
     cst_field_plan(t->field, call->n, call->threads, &plan);
     cst_replay r = {.trajectory = t, .call = *call, .stats = stats};
-    r.call.work = cst_take(work, plan.work);
-    r.x = cst_take(work, t->nz);
+    r.call.work = cst_cut(work, size, plan.work);
+    r.x = cst_cut(work, size, t->nz);
     for (size_t i = 0; i < t->options->method->stages; i++) {
-        r.k[i] = cst_take(work, t->nz);
-        r.cache[i] = caches || i == 0 ? cst_take(work, plan.cache) : r.cache[0];
+        r.k[i] = cst_cut(work, size, t->nz);
+        r.cache[i] = caches || i == 0 ? cst_cut(work, size, plan.cache) : r.cache[0];
     }
     return r;
 }

@@ -1,4 +1,4 @@
-/* Steps of a trajectory made again, bit for bit as the solver made them (ode/step.c). */
+/* Steps of a trajectory made again, bit for bit as the solver made them (ode/solve_step.c). */
 #ifndef CST_ADJOINT_REPLAY_H
 #define CST_ADJOINT_REPLAY_H
 
@@ -14,17 +14,17 @@ typedef struct cst_replay {
     cst_solve_stats *stats;
     real *x;                     /* a stage's input (N, D) */
     real *k[CST_MAX_STAGES];     /* stages (N, D) */
-    real *cache[CST_MAX_STAGES]; /* of cst_field_plan, one a stage; all the same one where `caches` is false */
+    real *cache[CST_MAX_STAGES]; /* of cst_field_plan, one per stage; all the same one where `caches` is false */
 } cst_replay;
 
 /* CST_EUNSUPPORTED, for the gradient method of this name, where a step is more than its record and its start: its first stage
  * is not f there (reuse_last_stage with a method that is not FSAL). */
 CST_MUST_CHECK cst_status cst_replay_check(const cst_solve_options *options, const char *gradient, cst_error *error);
 
-/* Reals of work, and its use: moves *work behind what is taken. `caches`: a field's cache for every stage. */
-size_t cst_replay_work(const cst_module *field, size_t n, int threads, const cst_solve_options *options, bool caches);
-cst_replay cst_replay_init(const cst_trajectory *trajectory, const cst_call *call, bool caches, cst_solve_stats *stats,
-                           real **work);
+/* Cut from `work` at *size, as cst_cut; with work NULL it adds to *size alone. `caches`: a field's cache for every stage.
+ * `stats` counts the evaluations; it may be NULL where nothing will be evaluated. */
+cst_replay cst_replay_cut(const cst_trajectory *trajectory, const cst_call *call, bool caches, cst_solve_stats *stats,
+                          real *work, size_t *size);
 
 /* x = y + h sum_{j < i} a_ij k_j */
 void cst_replay_input(const cst_replay *replay, size_t step, const real *y, size_t i, const real *const k[], real *x);

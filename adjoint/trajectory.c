@@ -1,6 +1,7 @@
 #include "adjoint/trajectory.h"
 
 #include "adjoint/field.h"
+#include "core/arena.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,113 +15,115 @@ struct cst_trajectory_state {
 
 /* ---- layout -------------------------------------------------------------------------------------------------- */
 
-static size_t reals_for(size_t bytes)
-{
-    return cst_size_align((bytes + sizeof(real) - 1) / sizeof(real));
-}
-
-static size_t aligned(size_t nz)
-{
-    return cst_size_align(nz);
-}
-
 /* Where the last stage is the next step's first, it is evaluated for that one. */
 static bool last_is_next(const cst_tableau *tableau)
 {
     return tableau->adaptive && tableau->fsal;
 }
 
-/* A slot: the state, then the stages, then the field's caches at those that are the step's own. */
-static size_t slot_size(const cst_trajectory *t)
+static size_t reals_for(size_t bytes)
 {
-    const size_t stages = t->options->method->stages;
-    size_t size = aligned(t->nz);
-    if (t->keep >= CST_KEEP_STAGES) size = cst_size_add(size, cst_size_mul(stages, aligned(t->nz)));
-    const size_t own = stages - last_is_next(t->options->method);
-    if (t->keep >= CST_KEEP_CACHES) size = cst_size_add(size, cst_size_mul(own, aligned(t->field_cache)));
-    return size;
+    return (bytes + sizeof(real) - 1) / sizeof(real);
 }
 
-static cst_trajectory describe(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                               cst_keep keep, size_t n_slots)
-{
-    cst_plan plan;
-    cst_field_plan(field, n, threads, &plan);
-    return (cst_trajectory){.field = field,
-                            .options = options,
-                            .keep = keep,
-                            .n_slots = n_slots < CST_MAX_SLOTS ? n_slots : CST_MAX_SLOTS,
-                            .nz = cst_size_mul(n, cst_shape_size(&field->x)),
-                            .field_cache = plan.cache};
-}
+/* Offsets of the parts in a trajectory's memory. */
+typedef struct layout {
+    size_t state, records, slots, size;
+} layout;
 
-size_t cst_trajectory_size(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                           cst_keep keep, size_t n_slots)
+static layout lay_out(const cst_trajectory *t)
 {
-    const cst_trajectory t = describe(field, n, threads, options, keep, n_slots);
-    size_t size = reals_for(sizeof *t.state);
-    if (keep == CST_KEEP_NOTHING) return size;
-    size = cst_size_add(size, reals_for(CST_MAX_RECORDED * sizeof *t.records));
-    return cst_size_add(size, cst_size_mul(t.n_slots + 1, slot_size(&t)));
+    const bool keeps = t->keep != CST_KEEP_NOTHING;
+    layout l = {0};
+    l.state = cst_place(&l.size, reals_for(sizeof *t->state));
+    l.records = cst_place(&l.size, keeps ? reals_for(CST_MAX_RECORDED * sizeof *t->records) : 0);
+    l.slots = cst_place(&l.size, keeps ? cst_size_mul(t->n_slots + 1, t->slot_size) : 0);
+    return l;
 }
 
 cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                                 cst_keep keep, size_t n_slots, real *memory)
+                                 cst_keep keep, size_t n_slots, const real *memory)
 {
-    cst_trajectory t = describe(field, n, threads, options, keep, n_slots);
-    t.state = (struct cst_trajectory_state *)(void *)memory;
-    t.records = (cst_step_record *)(void *)(memory + reals_for(sizeof *t.state));
-    t.slots = (real *)(void *)t.records + reals_for(CST_MAX_RECORDED * sizeof *t.records);
+    const size_t stages = options->method->stages, own = stages - last_is_next(options->method);
+    cst_plan plan;
+    cst_field_plan(field, n, threads, &plan);
+    cst_trajectory t = {.field = field,
+                        .options = options,
+                        .keep = keep,
+                        .n_slots = n_slots < CST_MAX_SLOTS ? n_slots : CST_MAX_SLOTS,
+                        .nz = cst_size_mul(n, cst_shape_size(&field->x)),
+                        .field_cache = plan.cache};
+
+    /* A slot has the state, then the stages, then the field's caches at the stages that are the step's own. */
+    cst_place(&t.slot_size, t.nz);
+    t.stages_at = cst_place(&t.slot_size, keep >= CST_KEEP_STAGES ? cst_size_mul(stages, cst_size_align(t.nz)) : 0);
+    t.caches_at = cst_place(&t.slot_size, keep >= CST_KEEP_CACHES ? cst_size_mul(own, cst_size_align(plan.cache)) : 0);
+
+    const layout l = lay_out(&t);
+    t.size = l.size;
+    if (!memory) return t;
+    t.state = (const struct cst_trajectory_state *)(const void *)(memory + l.state);
+    t.records = (const cst_step_record *)(const void *)(memory + l.records);
+    t.slots = memory + l.slots;
     return t;
 }
 
-void cst_trajectory_begin(const cst_trajectory *t)
+static size_t slot_at(const cst_trajectory *t, size_t kept)
 {
-    t->state->n_steps = 0;
-    t->state->stride = 1;
-    t->state->last_h = 0;
-    for (size_t i = 0; i <= t->n_slots; i++) t->state->slot_of[i] = i;
+    return t->state->slot_of[kept] * t->slot_size;
 }
 
-static real *slot(const cst_trajectory *t, size_t kept)
+static size_t stage_at(const cst_trajectory *t, size_t stage)
 {
-    return t->slots + t->state->slot_of[kept] * slot_size(t);
+    return t->stages_at + stage * cst_size_align(t->nz);
 }
 
-static real *stage_in(const cst_trajectory *t, real *at, size_t stage)
+static size_t cache_at(const cst_trajectory *t, size_t stage)
 {
-    return at + (1 + stage) * aligned(t->nz);
-}
-
-static real *cache_in(const cst_trajectory *t, real *at, size_t stage)
-{
-    return stage_in(t, at, t->options->method->stages) + stage * aligned(t->field_cache);
-}
-
-/* Where a step is kept, or the scratch slot. */
-static real *slot_of_step(const cst_trajectory *t, size_t step)
-{
-    const size_t kept = step / t->state->stride;
-    return slot(t, step % t->state->stride == 0 && kept < t->n_slots ? kept : t->n_slots);
+    return t->caches_at + stage * cst_size_align(t->field_cache);
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------------- */
 
-real *cst_trajectory_cache(const cst_trajectory *t, size_t stage)
+cst_recording cst_recording_begin(const cst_trajectory *t, real *memory)
 {
-    const cst_tableau *tableau = t->options->method;
-    const bool next = last_is_next(tableau) && stage > 0 && stage + 1 == tableau->stages;
-    return cache_in(t, slot_of_step(t, t->state->n_steps + next), next ? 0 : stage);
+    const layout l = lay_out(t);
+    cst_recording r = {.trajectory = t,
+                       .state = (struct cst_trajectory_state *)(void *)(memory + l.state),
+                       .records = (cst_step_record *)(void *)(memory + l.records),
+                       .slots = memory + l.slots};
+    r.state->n_steps = 0;
+    r.state->stride = 1;
+    r.state->last_h = 0;
+    for (size_t i = 0; i <= t->n_slots; i++) r.state->slot_of[i] = i;
+    return r;
 }
 
-/* That step `step` has a slot, if it is to be kept: drop every second one while there is none. */
-static void make_room(const cst_trajectory *t, size_t step)
+/* Where a step is kept, or the scratch slot. */
+static real *slot_of_step(const cst_recording *r, size_t step)
 {
-    struct cst_trajectory_state *state = t->state;
-    while (step / state->stride >= t->n_slots) {
-        const size_t half = (t->n_slots + 1) / 2;
+    const cst_trajectory *t = r->trajectory;
+    const size_t kept = step / t->state->stride;
+    return r->slots + slot_at(t, step % t->state->stride == 0 && kept < t->n_slots ? kept : t->n_slots);
+}
+
+real *cst_recording_cache(const cst_recording *r, size_t stage)
+{
+    const cst_trajectory *t = r->trajectory;
+    const cst_tableau *tableau = t->options->method;
+    const bool next = last_is_next(tableau) && stage > 0 && stage + 1 == tableau->stages;
+    return slot_of_step(r, t->state->n_steps + next) + cache_at(t, next ? 0 : stage);
+}
+
+/* Make sure that step `step` has a slot if it is to be kept: while there is none, drop every second step. */
+static void make_room(const cst_recording *r, size_t step)
+{
+    struct cst_trajectory_state *state = r->state;
+    const size_t n_slots = r->trajectory->n_slots;
+    while (step / state->stride >= n_slots) {
+        const size_t half = (n_slots + 1) / 2;
         size_t dropped[CST_MAX_SLOTS], n_dropped = 0;
-        for (size_t i = 0; i < t->n_slots; i++) {
+        for (size_t i = 0; i < n_slots; i++) {
             if (i % 2 == 0)
                 state->slot_of[i / 2] = state->slot_of[i];
             else
@@ -131,9 +134,10 @@ static void make_room(const cst_trajectory *t, size_t step)
     }
 }
 
-cst_status cst_trajectory_accept(const cst_trajectory *t, const cst_solver *s, cst_error *error)
+cst_status cst_recording_accept(const cst_recording *r, const cst_solver *s, cst_error *error)
 {
-    struct cst_trajectory_state *state = t->state;
+    const cst_trajectory *t = r->trajectory;
+    struct cst_trajectory_state *state = r->state;
     state->last_h = s->proposed_h;
     if (t->keep == CST_KEEP_NOTHING) return CST_OK;
     if (state->n_steps == CST_MAX_RECORDED)
@@ -141,16 +145,16 @@ cst_status cst_trajectory_accept(const cst_trajectory *t, const cst_solver *s, c
                         "more than %d steps at t=%.6g (dt=%.3g): a gradient method that goes back over "
                         "the steps has no room for more",
                         CST_MAX_RECORDED, s->t, s->step_h);
-    t->records[state->n_steps] =
+    r->records[state->n_steps] =
         (cst_step_record){.t = s->step_t, .h = s->step_h, .t1 = s->t, .first_t = s->first_t, .end_t = s->last_t};
-    real *at = slot_of_step(t, state->n_steps);
-    if (at != slot(t, t->n_slots)) {
-        memcpy(at, s->y_new, t->nz * sizeof(real));
+    real *slot = slot_of_step(r, state->n_steps);
+    if (slot != r->slots + slot_at(t, t->n_slots)) {
+        memcpy(slot, s->y_new, t->nz * sizeof(real));
         for (size_t i = 0; t->keep >= CST_KEEP_STAGES && i < t->options->method->stages; i++)
-            memcpy(stage_in(t, at, i), s->k[i], t->nz * sizeof(real));
+            memcpy(slot + stage_at(t, i), s->k[i], t->nz * sizeof(real));
     }
     state->n_steps++;
-    make_room(t, state->n_steps + 1); /* the next step's last stage may go there already */
+    make_room(r, state->n_steps + 1); /* the next step's last stage may go there already */
     return CST_OK;
 }
 
@@ -195,16 +199,16 @@ size_t cst_trajectory_stride(const cst_trajectory *t)
 
 const real *cst_trajectory_state_at(const cst_trajectory *t, size_t kept)
 {
-    return slot(t, kept);
+    return t->slots + slot_at(t, kept);
 }
 
 const real *cst_trajectory_stage_at(const cst_trajectory *t, size_t kept, size_t stage)
 {
-    return t->keep >= CST_KEEP_STAGES ? stage_in(t, slot(t, kept), stage) : NULL;
+    return t->keep >= CST_KEEP_STAGES ? t->slots + slot_at(t, kept) + stage_at(t, stage) : NULL;
 }
 
 const real *cst_trajectory_cache_at(const cst_trajectory *t, size_t kept, size_t stage)
 {
     const bool own = stage + last_is_next(t->options->method) < t->options->method->stages;
-    return t->keep >= CST_KEEP_CACHES && own ? cache_in(t, slot(t, kept), stage) : NULL;
+    return t->keep >= CST_KEEP_CACHES && own ? t->slots + slot_at(t, kept) + cache_at(t, stage) : NULL;
 }

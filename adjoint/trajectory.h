@@ -27,33 +27,43 @@ typedef struct cst_step_record {
     double first_t, end_t; /* when k_1 was evaluated, and stages at the step's end: an ulp beside t and t1, maybe */
 } cst_step_record;
 
+/* The backward pass's view of the memory. */
 typedef struct cst_trajectory {
     const cst_module *field;
     const cst_solve_options *options;
     cst_keep keep;
-    size_t n_slots, nz, field_cache; /* sizes in reals */
+    size_t n_slots, nz, field_cache;          /* sizes in reals */
+    size_t slot_size, stages_at, caches_at;   /* of a slot, and offsets in it */
+    size_t size;                              /* reals of memory in all; SIZE_MAX: too large */
+    const struct cst_trajectory_state *state; /* NULL, and so are the others, where there is no memory yet */
+    const cst_step_record *records;
+    const real *slots;
+} cst_trajectory;
+
+/* The forward pass's view of the same memory. */
+typedef struct cst_recording {
+    const cst_trajectory *trajectory;
     struct cst_trajectory_state *state;
     cst_step_record *records;
     real *slots;
-} cst_trajectory;
+} cst_recording;
 
-/* Reals that a trajectory takes. Saturates. CST_KEEP_NOTHING keeps the last step's size all the same. */
-size_t cst_trajectory_size(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                           cst_keep keep, size_t n_slots);
-
-/* A view of one in `memory` (only the forward pass writes there); `begin` empties it. */
+/* A view of `memory`, which may be NULL for the trajectory's size alone. Under CST_KEEP_NOTHING the last step's size is kept all
+ * the same. `field` and `options` must outlive the trajectory. */
 cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                                 cst_keep keep, size_t n_slots, real *memory);
-void cst_trajectory_begin(const cst_trajectory *trajectory);
+                                 cst_keep keep, size_t n_slots, const real *memory);
 
 /* ---- forward ------------------------------------------------------------------------------------------------- */
 
+/* Empty the trajectory and begin to record into it. `memory` is that of the trajectory, which must outlive the recording. */
+cst_recording cst_recording_begin(const cst_trajectory *trajectory, real *memory);
+
 /* The place for the field's cache while stage `stage` of the step under way is evaluated (CST_KEEP_CACHES). */
-real *cst_trajectory_cache(const cst_trajectory *trajectory, size_t stage);
+real *cst_recording_cache(const cst_recording *recording, size_t stage);
 
 /* Record the step that the solver has just accepted. CST_EMAXSTEPS where the record is full. */
-CST_MUST_CHECK cst_status cst_trajectory_accept(const cst_trajectory *trajectory, const cst_solver *solver,
-                                                cst_error *error);
+CST_MUST_CHECK cst_status cst_recording_accept(const cst_recording *recording, const cst_solver *solver,
+                                               cst_error *error);
 
 /* ---- backward ------------------------------------------------------------------------------------------------ */
 

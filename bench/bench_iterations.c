@@ -19,8 +19,9 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/parallel.h"
-#include "core/safetensors.h"
 #include "datasets/dataset.h"
+#include "datasets/registry.h"
+#include "formats/safetensors.h"
 #include "models/registry.h"
 #include "train/learner.h"
 

@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
+#include "analysis/gradients.h"
 #include "core/shape.h"
-#include "train/gradients.h"
 
 #include <math.h>
 #include <stdio.h>

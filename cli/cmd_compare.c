@@ -1,8 +1,8 @@
 #include "cli/cli.h"
 
+#include "analysis/comparison.h"
+#include "analysis/plot.h"
 #include "core/text.h"
-#include "train/comparison.h"
-#include "train/plot.h"
 
 #include <stdio.h>
 #include <stdlib.h>

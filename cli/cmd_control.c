@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
+#include "analysis/control.h"
 #include "core/file.h"
-#include "train/control.h"
 
 #include <errno.h>
 #include <math.h>

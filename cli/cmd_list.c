@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 
+#include "cli/catalog.h"
+#include "cli/reference.h"
+#include "cli/schema.h"
 #include "core/text.h"
-#include "train/catalog.h"
-#include "train/reference.h"
-#include "train/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
+#include "analysis/plot.h"
 #include "core/text.h"
-#include "train/plot.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,7 @@
 #include "cli/cli.h"
 
+#include "analysis/sample.h"
 #include "core/file.h"
-#include "datasets/part.h"
-#include "train/sample.h"
 
 #include <math.h>
 #include <stdio.h>

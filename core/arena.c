@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { LINE = 64 }; /* bytes of a cache line */
 
@@ -30,45 +29,37 @@ real *cst_arena_take(cst_arena *arena, size_t n)
     return taken;
 }
 
-real *cst_take(real **work, size_t n)
+size_t cst_place(size_t *size, size_t n)
 {
-    real *taken = *work;
-    *work += cst_size_align(n);
-    return taken;
+    const size_t at = *size;
+    *size = cst_size_add(at, cst_size_align(n));
+    return at;
 }
 
-size_t cst_reals_for_doubles(size_t n)
+size_t cst_place_doubles(size_t *size, size_t n)
 {
-    return cst_size_align(cst_size_mul(n, sizeof(double) / sizeof(real)));
-}
-
-double *cst_take_doubles(real **work, size_t n)
-{
-    return (double *)(void *)cst_take(work, cst_reals_for_doubles(n));
+    return cst_place(size, cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
 real *cst_cut(real *base, size_t *size, size_t n)
 {
-    real *at = base ? base + *size : NULL;
-    *size = cst_size_add(*size, cst_size_align(n));
-    return at;
+    const size_t at = cst_place(size, n);
+    return base ? base + at : NULL;
 }
 
 double *cst_cut_doubles(real *base, size_t *size, size_t n)
 {
-    return (double *)(void *)cst_cut(base, size, cst_reals_for_doubles(n));
+    return (double *)(void *)cst_cut(base, size, cst_size_mul(n, sizeof(double) / sizeof(real)));
 }
 
-real *cst_view(const real *memory)
+double *cst_doubles(real *base, size_t at)
 {
-    real *view;
-    memcpy(&view, &memory, sizeof view);
-    return view;
+    return (double *)(void *)(base + at);
 }
 
-void cst_arena_reset(cst_arena *arena)
+const double *cst_const_doubles(const real *base, size_t at)
 {
-    arena->used = 0;
+    return (const double *)(const void *)(base + at);
 }
 
 void cst_arena_clear(cst_arena *arena)

@@ -25,20 +25,19 @@ CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *
  * more than there is returns NULL. */
 real *cst_arena_take(cst_arena *arena, size_t n);
 
-/* The same of memory that was planned and handed on: n reals or doubles from *work, which moves behind them. */
-real *cst_take(real **work, size_t n);
-double *cst_take_doubles(real **work, size_t n);
-size_t cst_reals_for_doubles(size_t n); /* what n doubles move it by; saturates */
-
-/* For a plan and its use in one: n reals or doubles, *size behind `base`, NULL where only the size is asked for; adds to *size. */
+/* For a layout's plan and its use in one: pieces on 64-byte boundaries, one behind the other, of which *size is the sum. It
+ * saturates. cst_place returns where the next n reals or doubles begin, as an offset in reals: for memory that one pass writes
+ * and another only reads. cst_cut returns them behind `base`, NULL where base is NULL and only the size is asked for. */
+size_t cst_place(size_t *size, size_t n);
+size_t cst_place_doubles(size_t *size, size_t n);
 real *cst_cut(real *base, size_t *size, size_t n);
 double *cst_cut_doubles(real *base, size_t *size, size_t n);
 
-/* The same layout of what another pass has written and this one only reads, const. */
-real *cst_view(const real *memory);
+/* Doubles at an offset that cst_place_doubles has returned, to write or to read. */
+double *cst_doubles(real *base, size_t at);
+const double *cst_const_doubles(const real *base, size_t at);
 
-/* Give everything taken back, and free the block. */
-void cst_arena_reset(cst_arena *arena);
+/* Free the block; the arena is then empty. */
 void cst_arena_clear(cst_arena *arena);
 
 #ifdef __cplusplus

@@ -65,35 +65,48 @@ typedef enum cst_key_kind {
     CST_KEY_ANY      /* anything -> cst_config; the reader checks it */
 } cst_key_kind;
 
+/* The numbers that a key may have. All zero means any number, so that a table can leave it out. */
+typedef enum cst_end { CST_NO_END, CST_INCLUDED, CST_EXCLUDED } cst_end;
+typedef struct cst_range {
+    double low, high;
+    cst_end low_end, high_end; /* whether there is a bound, and whether it is in the range */
+} cst_range;
+
+/* The body of a macro that is an initializer, or several of them with commas between: {...}, {...}. */
+#define CST_INIT(...) __VA_ARGS__
+
+/* Initializers of a range: .range = CST_AT_LEAST(0). */
+#define CST_ANY CST_INIT({0, 0, CST_NO_END, CST_NO_END})
+#define CST_POSITIVE CST_INIT({0, 0, CST_EXCLUDED, CST_NO_END})                  /* x > 0 */
+#define CST_AT_LEAST(low) CST_INIT({low, 0, CST_INCLUDED, CST_NO_END})           /* x >= low */
+#define CST_AT_MOST(high) CST_INIT({0, high, CST_NO_END, CST_INCLUDED})          /* x <= high */
+#define CST_BETWEEN(low, high) CST_INIT({low, high, CST_INCLUDED, CST_INCLUDED}) /* low <= x <= high */
+#define CST_INSIDE(low, high) CST_INIT({low, high, CST_EXCLUDED, CST_EXCLUDED})  /* low < x < high */
+#define CST_BELOW(high) CST_INIT({0, high, CST_INCLUDED, CST_EXCLUDED})          /* 0 <= x < high */
+
 typedef struct cst_key {
     const char *name;
     cst_key_kind kind;
     size_t offset;              /* offsetof the value in the struct read into */
     const char *fallback;       /* default as JSON text; NULL: the key is required; "": optional, the value stays
                                    what it was (node NULL for configs) */
-    double min, max;            /* numbers: inclusive bounds; both 0 means none but the kind's own (sizes: 0 and 2^53),
-                                   max < min no upper one, min DBL_MIN "positive" */
+    cst_range range;            /* of a number, or of a list's numbers; a size is from 0 to 2^53 besides */
     const char *const *choices; /* CST_KEY_CHOICE: names, ended by NULL */
     const char *help;           /* one phrase for `costate list` and the documentation */
     const char *holds;          /* what a string names, or a section, list or value is made of, by a name that
-                                   train/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
+                                   cli/catalog.h knows: "module", "numbers"; NULL: anything, checked elsewhere */
 } cst_key;
 
-/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the nearest
- * known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
+/* Read a section by its table (ended by an entry with name NULL). Errors (CST_ECONFIG): unknown key (with the name
+ * that it has now, or the nearest known one), missing key, wrong type, number out of range. `target` is the struct that offsets refer to. The key
  * "type" is accepted beside the table's where `typed`. An explicit null counts as absent where fallback is "" or
  * "null"; either way the value stays what it was (a cst_config is one that is not present). Defaults are added behind
  * the keys that are there, in the table's order. */
 CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
                                           cst_error *error);
 
-/* What the numbers of a table mean: bounds, infinite if there is none. One whose 15 digits round it inwards is the
- * neighbour of a number that is not allowed itself, which then stands here as an open bound: [0, 1). */
-typedef struct cst_bounds {
-    double low, high;
-    bool low_open, high_open;
-} cst_bounds;
-cst_bounds cst_key_bounds(const cst_key *key);
+/* The key's range; that of a size has included bounds, whole numbers from 0. */
+cst_range cst_key_range(const cst_key *key);
 
 /* What a key expects, in words: "an integer from 0 to 64"; but "a list" whatever it holds. Returns text. */
 enum { CST_KEY_TEXT = 320 };

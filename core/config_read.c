@@ -1,8 +1,8 @@
 /* The part of core/config.h that checks sections against tables of keys; it sees documents only through the rest. */
 #include "core/config.h"
+#include "core/renames.h"
 #include "core/text.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,62 +15,49 @@ static const double largest_size = 9007199254740992.0; /* 2^53: up to there a do
 
 /* ---- what is expected, in words ------------------------------------------------------------------------------ */
 
-/* A key's bounds with those that stand for "none" made infinite. */
-static void bounds(const cst_key *key, double *min, double *max)
+cst_range cst_key_range(const cst_key *key)
 {
-    const bool none = key->min == 0 && key->max == 0;
-    *min = none ? -(double)INFINITY : key->min;
-    *max = none || key->max < key->min ? (double)INFINITY : key->max;
-    if (key->kind == CST_KEY_SIZE && *min < 0) *min = 0;
+    cst_range r = key->range;
+    if (key->kind != CST_KEY_SIZE) return r;
+    /* The whole number beside an excluded bound is an included one. */
+    if (r.low_end == CST_EXCLUDED) r.low = floor(r.low) + 1;
+    if (r.high_end == CST_EXCLUDED) r.high = ceil(r.high) - 1, r.high_end = CST_INCLUDED;
+    if (r.low_end == CST_NO_END || r.low < 0) r.low = 0;
+    r.low_end = CST_INCLUDED;
+    return r;
 }
 
-/* Make the bound what its 15 digits say, or 0 for the smallest normal number; whether that is open then. */
-static bool open_bound(double *bound)
+static bool in_range(cst_range r, double x)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", *bound);
-    const double rounded = *bound > 0 && *bound <= DBL_MIN ? 0 : strtod(text, NULL);
-    const bool open = rounded != *bound;
-    *bound = rounded;
-    return open;
-}
-
-cst_bounds cst_key_bounds(const cst_key *key)
-{
-    cst_bounds b = {0};
-    bounds(key, &b.low, &b.high);
-    if (key->kind == CST_KEY_SIZE) return b; /* exact up to 2^53 */
-    b.low_open = open_bound(&b.low);
-    b.high_open = open_bound(&b.high);
-    return b;
+    const bool above = r.low_end == CST_NO_END || x > r.low || (r.low_end == CST_INCLUDED && x == r.low);
+    const bool below = r.high_end == CST_NO_END || x < r.high || (r.high_end == CST_INCLUDED && x == r.high);
+    return above && below;
 }
 
 static void expect_number(const cst_key *key, double value, char text[EXPECTED])
 {
-    const char *what = key->kind == CST_KEY_SIZE ? "integer" : "number";
-    const char *article = key->kind == CST_KEY_SIZE ? "an" : "a";
-    const cst_bounds b = cst_key_bounds(key);
-    const double min = b.low;
-    double max = b.high;
-    if (key->kind == CST_KEY_SIZE && value > largest_size && max > largest_size) max = largest_size;
-    char low[32], high[32];
-    snprintf(low, sizeof low, "%.15g", min);
-    snprintf(high, sizeof high, "%.15g", max);
-    const bool positive = key->kind == CST_KEY_SIZE ? min == 1 : min == 0 && b.low_open;
-    if (!isfinite(max) && !isfinite(min)) {
-        snprintf(text, EXPECTED, "%s %s", article, what);
-    } else if (!isfinite(max) && positive) {
-        snprintf(text, EXPECTED, "a positive %s", what);
-    } else if (!isfinite(max) && min == 0) {
-        snprintf(text, EXPECTED, "a non-negative %s", what);
-    } else if (!isfinite(max)) {
-        snprintf(text, EXPECTED, "%s %s of at least %s", article, what, low);
-    } else if (!isfinite(min)) {
-        snprintf(text, EXPECTED, "%s %s of at most %s", article, what, high);
-    } else if (key->kind == CST_KEY_SIZE) {
-        snprintf(text, EXPECTED, "an integer from %.0f to %.0f", min, max);
+    const bool whole = key->kind == CST_KEY_SIZE;
+    const char *kind = whole ? "integer" : "number", *article = whole ? "an" : "a";
+    cst_range r = cst_key_range(key);
+    /* A size that is too large for a double: say where they end, although the table does not. */
+    if (whole && value > largest_size && (r.high_end == CST_NO_END || r.high > largest_size))
+        r.high = largest_size, r.high_end = CST_INCLUDED;
+    const bool low_open = r.low_end == CST_EXCLUDED, high_open = r.high_end == CST_EXCLUDED;
+    if (whole && r.high_end != CST_NO_END) {
+        snprintf(text, EXPECTED, "an integer from %.0f to %.0f", r.low, r.high);
+    } else if (r.low_end != CST_NO_END && r.high_end != CST_NO_END) {
+        snprintf(text, EXPECTED, "a number in %c%.15g, %.15g%c", low_open ? '(' : '[', r.low, r.high,
+                 high_open ? ')' : ']');
+    } else if (r.high_end != CST_NO_END) {
+        snprintf(text, EXPECTED, "a number %s %.15g", high_open ? "below" : "of at most", r.high);
+    } else if (r.low_end == CST_NO_END) {
+        snprintf(text, EXPECTED, "%s %s", article, kind);
+    } else if (whole ? r.low == 1 : r.low == 0 && low_open) {
+        snprintf(text, EXPECTED, "a positive %s", kind);
+    } else if (r.low == 0) {
+        snprintf(text, EXPECTED, "a non-negative %s", kind);
     } else {
-        snprintf(text, EXPECTED, "a number in %c%s, %s%c", b.low_open ? '(' : '[', low, high, b.high_open ? ')' : ']');
+        snprintf(text, EXPECTED, "%s %s %s %.15g", article, kind, low_open ? "above" : "of at least", r.low);
     }
 }
 
@@ -127,9 +114,9 @@ static void store(void *target, size_t offset, const void *value, size_t size)
 
 static cst_status read_number(const cst_key *key, cst_config value, void *target, cst_error *error)
 {
-    double number, min, max;
-    bounds(key, &min, &max);
-    if (!cst_config_number(value, &number) || number < min || number > max) return fail_value(key, value, error);
+    double number;
+    if (!cst_config_number(value, &number) || !in_range(cst_key_range(key), number))
+        return fail_value(key, value, error);
     if (key->kind == CST_KEY_REAL) {
         store(target, key->offset, &number, sizeof number);
         return CST_OK;
@@ -150,6 +137,8 @@ static cst_status read_choice(const cst_key *key, cst_config value, void *target
             return CST_OK;
         }
     }
+    const char *now = string ? cst_new_name_among(string, key->choices) : NULL;
+    if (now) return cst_config_fail(value, error, "\"%s\" is called \"%s\" now", string, now);
     return fail_value(key, value, error);
 }
 
@@ -187,20 +176,31 @@ static cst_status read_value(const cst_key *key, cst_config value, void *target,
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
 
+static const cst_key *find_key(const cst_key *keys, const char *name)
+{
+    while (keys->name && strcmp(keys->name, name) != 0) keys++;
+    return keys->name ? keys : NULL;
+}
+
+/* "Unknown key", with the name that the key has now, or with the nearest known one. */
+static cst_status fail_unknown(cst_config member, const cst_key *keys, bool typed, cst_error *error)
+{
+    const char *name = cst_config_key(member), *now;
+    for (size_t i = 0; (now = cst_new_name(name, &i));)
+        if (find_key(keys, now)) return cst_config_fail(member, error, "unknown key; it is called \"%s\" now", now);
+    const char *nearest = typed ? "type" : NULL;
+    for (const cst_key *key = keys; key->name; key++)
+        if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
+    if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
+    return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
+}
+
 static cst_status check_names(cst_config section, const cst_key *keys, bool typed, cst_error *error)
 {
     for (cst_config member = cst_config_item(section, 0); member.node; member = cst_config_next(member)) {
         const char *name = cst_config_key(member);
-        if (typed && strcmp(name, "type") == 0) continue;
-        const char *nearest = typed ? "type" : NULL;
-        bool known = false;
-        for (const cst_key *key = keys; key->name && !known; key++) {
-            known = strcmp(name, key->name) == 0;
-            if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
-        }
-        if (known) continue;
-        if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
-        return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
+        const bool known = (typed && strcmp(name, "type") == 0) || find_key(keys, name);
+        if (!known) return fail_unknown(member, keys, typed, error);
     }
     return CST_OK;
 }

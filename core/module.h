@@ -78,13 +78,19 @@ typedef struct cst_point {
 } cst_point;
 
 /* Tangents number first .. first + count - 1 of `capacity`. xdot and ydot are theirs alone (count, N, ...); the cache
- * is that of all, planned with K = capacity. In jvp_vjp all of them take part: first = 0, and ydot is not written. */
+ * is that of all, planned with K = capacity. */
 typedef struct cst_tangents {
     size_t capacity, first, count;
     const real *xdot;
     real *ydot;
     real *cache;
 } cst_tangents;
+
+/* The first `count` of `capacity` tangents, at which jvp has filled the cache. */
+typedef struct cst_tangent_point {
+    size_t capacity, count;
+    const real *xdot, *cache;
+} cst_tangent_point;
 
 /* What a reverse pass is to produce: NULL for what is not needed. */
 typedef struct cst_grads {
@@ -107,7 +113,7 @@ typedef struct cst_module_ops {
     cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g);
     /* NULL: not supported (a composite that has them still needs its children to). gy or gydot NULL: zero. */
     cst_status (*jvp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d);
-    cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+    cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                           const real *gy, const real *gydot, const cst_grads *g);
     /* NULL: own tensors start at zero. Fills the module's own tensors only. */
     void (*init)(const cst_module *m, cst_rng rng, real *theta);
@@ -187,7 +193,7 @@ CST_MUST_CHECK cst_status cst_module_vjp(const cst_module *m, const cst_call *c,
 CST_MUST_CHECK cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p,
                                          const cst_tangents *d);
 CST_MUST_CHECK cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                             const cst_tangents *d, const real *gy, const real *gydot,
+                                             const cst_tangent_point *d, const real *gy, const real *gydot,
                                              const cst_grads *g);
 
 /* forward, then vjp, at one point, rows by rows: what an adjoint evaluates. `cache` as planned, scratch afterwards; g may

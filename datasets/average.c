@@ -33,7 +33,7 @@ cst_status cst_dataset_average(cst_config section, size_t k, cst_dataset *data, 
     const size_t *d = data->x.dim;
     if (k <= 1) return CST_OK;
     if (data->x.rank != 3 || d[1] % k != 0 || d[2] % k != 0)
-        return cst_config_fail(cst_config_get(section, "average"), error,
+        return cst_config_fail(cst_config_get(section, "downsample"), error,
                                "expected rows (C, H, W) whose sides are multiples of %zu, got %s", k,
                                cst_shape_text(&data->x, text));
     for (size_t i = 0; i < 3; i++)

@@ -64,14 +64,17 @@ cst_status cst_cifar10_read(const char *path, cst_part *part, cst_error *error)
 typedef struct cifar10_options {
     cst_dataset_options common; /* first */
     const char *path;
-    size_t average;
+    size_t downsample;
 } cifar10_options;
 
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, offsetof(cifar10_options, path), "", 0, 0, NULL,
-     "folder of data_batch_1.bin, ..., test_batch.bin"},
-    CST_AVERAGE_KEY(offsetof(cifar10_options, average)),
-    {0},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(cifar10_options, path),
+     .fallback = "",
+     .help = "folder of data_batch_1.bin, ..., test_batch.bin"},
+    CST_AVERAGE_KEY(offsetof(cifar10_options, downsample)),
+    {.name = NULL},
 };
 
 /* Append FOLDER/NAME; where it is `optional` nothing happens if there is no such file. */
@@ -115,7 +118,7 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     data->n_classes = N_CLASSES;
     cst_status status = read_folder(folder, data, error);
     free(folder);
-    if (status == CST_OK) status = cst_dataset_average(section, o.average, data, error);
+    if (status == CST_OK) status = cst_dataset_average(section, o.downsample, data, error);
     if (status == CST_OK) status = cst_dataset_cut(section, &o.common, seed, data, error);
     if (status == CST_OK) status = cst_dataset_normalize(data, o.common.normalize, error);
     return status;

@@ -1,8 +1,8 @@
 #include "datasets/csv_dataset.h"
 
+#include "core/array.h"
 #include "datasets/csv_table.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 
 #include <stdlib.h>
 
@@ -64,11 +64,14 @@ static cst_status read_part(cst_table *t, const char *path, cst_part *part, cst_
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
 static const cst_key keys[] = {
-    {"train", CST_KEY_STRING, offsetof(csv_options, train), NULL, 0, 0, NULL, "file"},
-    {"test", CST_KEY_STRING, offsetof(csv_options, test), "", 0, 0, NULL,
-     "file; without one rows are drawn by test_size"},
+    {.name = "train", .kind = CST_KEY_STRING, .offset = offsetof(csv_options, train), .help = "file"},
+    {.name = "test",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(csv_options, test),
+     .fallback = "",
+     .help = "file; without one rows are drawn by test_size"},
     CST_TABLE_KEYS(csv_options, table),
-    {0},
+    {.name = NULL},
 };
 
 static cst_status read_files(cst_config section, const csv_options *o, const char *train, const char *test,

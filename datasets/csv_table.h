@@ -9,7 +9,7 @@
 
 #include "core/config.h"
 #include "core/real.h"
-#include "datasets/csv.h"
+#include "formats/csv.h"
 
 #include <stdint.h>
 
@@ -28,31 +28,36 @@ typedef struct cst_table_options {
 
 /* Their keys: `table` is a cst_table_options in the struct `type`. */
 #define CST_TABLE_KEYS(type, table)                                                                                    \
-    {"target",                                                                                                         \
-     CST_KEY_ANY,                                                                                                      \
-     offsetof(type, table.target),                                                                                     \
-     NULL,                                                                                                             \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     NULL,                                                                                                             \
-     "column to learn, or a list of columns for a regression; without a header columns are \"1\", \"2\", ...",         \
-     "string_or_strings"},                                                                                             \
-        {"task", CST_KEY_CHOICE,  offsetof(type, table.task), "\"classification\"", 0,                                 \
-         0,      cst_table_tasks, "what the target is"},                                                               \
-        {"ignore", CST_KEY_LIST, offsetof(type, table.ignore),      "",       0,                                       \
-         0,        NULL,         "columns that are not to be used", "strings"},                                        \
-        {"header",                                                                                                     \
-         CST_KEY_CHOICE,                                                                                               \
-         offsetof(type, table.header),                                                                                 \
-         "\"auto\"",                                                                                                   \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         cst_table_headers,                                                                                            \
-         "whether the first line has names; auto: if no field in it is a number"},                                     \
-    {                                                                                                                  \
-        "separator", CST_KEY_STRING, offsetof(type, table.separator), "\",\"", 0, 0, NULL,                             \
-            "between fields, one character"                                                                            \
-    }
+    CST_INIT(                                                                                                          \
+        {.name = "target",                                                                                             \
+         .kind = CST_KEY_ANY,                                                                                          \
+         .offset = offsetof(type, table.target),                                                                       \
+         .help =                                                                                                       \
+             "column to learn, or a list of columns for a regression; without a header columns are \"1\", \"2\", ...", \
+         .holds = "string_or_strings"},                                                                                \
+        {.name = "task",                                                                                               \
+         .kind = CST_KEY_CHOICE,                                                                                       \
+         .offset = offsetof(type, table.task),                                                                         \
+         .fallback = "\"classification\"",                                                                             \
+         .choices = cst_table_tasks,                                                                                   \
+         .help = "what the target is"},                                                                                \
+        {.name = "ignore",                                                                                             \
+         .kind = CST_KEY_LIST,                                                                                         \
+         .offset = offsetof(type, table.ignore),                                                                       \
+         .fallback = "",                                                                                               \
+         .help = "columns that are not to be used",                                                                    \
+         .holds = "strings"},                                                                                          \
+        {.name = "header",                                                                                             \
+         .kind = CST_KEY_CHOICE,                                                                                       \
+         .offset = offsetof(type, table.header),                                                                       \
+         .fallback = "\"auto\"",                                                                                       \
+         .choices = cst_table_headers,                                                                                 \
+         .help = "whether the first line has names; auto: if no field in it is a number"},                             \
+        {.name = "separator",                                                                                          \
+         .kind = CST_KEY_STRING,                                                                                       \
+         .offset = offsetof(type, table.separator),                                                                    \
+         .fallback = "\",\"",                                                                                          \
+         .help = "between fields, one character"})
 
 /* A class by its name, and its number in the order in which they came. */
 typedef struct cst_table_class {

@@ -1,64 +1,48 @@
 #include "datasets/dataset.h"
 
 #include "core/rng.h"
-#include "datasets/cifar10.h"
-#include "datasets/csv_dataset.h"
-#include "datasets/densities.h"
-#include "datasets/double_pendulum.h"
-#include "datasets/generated.h"
-#include "datasets/idx.h"
-#include "datasets/image_folder.h"
-#include "datasets/npy_dataset.h"
-#include "datasets/oscillators.h"
 #include "datasets/part.h"
-#include "datasets/series_csv.h"
-#include "datasets/series_npy.h"
-#include "datasets/trajectories.h"
-#include "datasets/ts.h"
-#include "datasets/wav_dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One a line: clang-format would make columns of them. */
-/* clang-format off */
-const cst_dataset_type *const cst_dataset_types[] = {
-    &cst_mnist_type,
-    &cst_fashion_mnist_type,
-    &cst_idx_type,
-    &cst_cifar10_type,
-    &cst_images_type,
-    &cst_npy_dataset_type,
-    &cst_csv_dataset_type,
-    &cst_trajectories_type,
-    &cst_series_npy_type,
-    &cst_series_csv_type,
-    &cst_ts_type,
-    &cst_wav_dataset_type,
-    &cst_spirals_type,
-    &cst_circles_type,
-    &cst_density_type,
-    &cst_double_pendulum_type,
-    &cst_pendulum_type,
-    &cst_mass_spring_type,
-    NULL,
-};
-/* clang-format on */
-
 const cst_key cst_dataset_keys[] = {
-    {"batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, batch_size), "64", 1, 0, NULL, "rows a training batch"},
-    {"eval_batch_size", CST_KEY_SIZE, offsetof(cst_dataset_options, eval_batch_size), "256", 1, 0, NULL,
-     "rows a batch where nothing is learnt"},
-    {"train_size", CST_KEY_SIZE, offsetof(cst_dataset_options, train_size), "0", 0, 0, NULL,
-     "training rows kept, drawn by the seed; 0: all"},
-    {"validation_size", CST_KEY_SIZE, offsetof(cst_dataset_options, validation_size), "0", 0, 0, NULL,
-     "rows drawn from the training part for validation; of a validation part with files of its own, rows kept, 0: all"},
-    {"test_size", CST_KEY_SIZE, offsetof(cst_dataset_options, test_size), "0", 0, 0, NULL,
-     "test rows kept, drawn by the seed, 0: all; without a test part, rows drawn for it from the training part"},
-    {"normalize", CST_KEY_BOOL, offsetof(cst_dataset_options, normalize), "true", 0, 0, NULL,
-     "mean 0 and deviation 1 in each channel of the training part"},
-    {0},
+    {.name = "batch_size",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dataset_options, batch_size),
+     .fallback = "64",
+     .range = CST_AT_LEAST(1),
+     .help = "rows a training batch"},
+    {.name = "eval_batch_size",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dataset_options, eval_batch_size),
+     .fallback = "256",
+     .range = CST_AT_LEAST(1),
+     .help = "rows a batch where nothing is learnt"},
+    {.name = "train_size",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dataset_options, train_size),
+     .fallback = "0",
+     .help = "training rows kept, drawn by the seed; 0: all"},
+    {.name = "validation_size",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dataset_options, validation_size),
+     .fallback = "0",
+     .help = "rows drawn from the training part for validation; of a validation part with files of its own, rows kept, "
+             "0: all"},
+    {.name = "test_size",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dataset_options, test_size),
+     .fallback = "0",
+     .help =
+         "test rows kept, drawn by the seed, 0: all; without a test part, rows drawn for it from the training part"},
+    {.name = "normalize",
+     .kind = CST_KEY_BOOL,
+     .offset = offsetof(cst_dataset_options, normalize),
+     .fallback = "true",
+     .help = "mean 0 and deviation 1 in each channel of the training part"},
+    {.name = NULL},
 };
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
@@ -84,24 +68,6 @@ cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *targe
     data->batch_size = options->batch_size;
     data->eval_batch_size = options->eval_batch_size;
     return CST_OK;
-}
-
-cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
-{
-    enum { N_TYPES = sizeof cst_dataset_types / sizeof cst_dataset_types[0] };
-    const char *names[N_TYPES] = {0};
-    for (size_t i = 0; cst_dataset_types[i]; i++) names[i] = cst_dataset_types[i]->name;
-    *data = (cst_dataset){0};
-    size_t type = 0;
-    CST_TRY(cst_config_type(section, "data set", names, &type, error));
-    const cst_status status = cst_dataset_types[type]->load(section, seed, data, error);
-    if (status == CST_OK) return CST_OK;
-    if (status == CST_EIO && error) { /* "no data found ...": where the config asks for them */
-        cst_config_place(section, error);
-        error->status = status;
-    }
-    cst_dataset_clear(data);
-    return status;
 }
 
 void cst_dataset_clear(cst_dataset *data)

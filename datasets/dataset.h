@@ -57,15 +57,10 @@ typedef struct cst_dataset_type {
     cst_status (*load)(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
 } cst_dataset_type;
 
-extern const cst_dataset_type *const cst_dataset_types[]; /* ended by NULL */
-extern const cst_key cst_dataset_keys[];                  /* common to all types */
+extern const cst_key cst_dataset_keys[]; /* common to all types */
 
 /* ---- for callers --------------------------------------------------------------------------------------------- */
 
-/* Load what the section "data" describes. Parts are drawn with streams of `seed`. On failure nothing is kept.
- * Errors: CST_ECONFIG for the section, CST_EIO for files that are not there or cannot be read, CST_EFORMAT for what is
- * in them (both name the file), CST_ENOMEM. */
-CST_MUST_CHECK cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
 void cst_dataset_clear(cst_dataset *data);
 
 /* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n), or (n, steps), or targets (n, y), whichever

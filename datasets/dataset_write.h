@@ -9,7 +9,7 @@
 #define CST_DATASETS_DATASET_WRITE_H
 
 #include "datasets/dataset.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 #ifdef __cplusplus
 extern "C" {

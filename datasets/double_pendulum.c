@@ -57,11 +57,14 @@ cst_status cst_double_pendulum_advance(double duration, const real u[2], real y[
 }
 
 static const cst_key keys[] = {
-    {"torques", CST_KEY_LIST, offsetof(cst_simulation, inputs),
-     "[[0, 0], [0, 1], [0, -1], [0, 2], [0, -2], [1, 0], [-1, 0], [2, 0], [-2, 0]]", 0, 0, NULL,
-     "pairs [u1, u2], each constant over its trajectories", "pairs"},
+    {.name = "torques",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(cst_simulation, inputs),
+     .fallback = "[[0, 0], [0, 1], [0, -1], [0, 2], [0, -2], [1, 0], [-1, 0], [2, 0], [-2, 0]]",
+     .help = "pairs [u1, u2], each constant over its trajectories",
+     .holds = "pairs"},
     CST_SIMULATION_KEYS("128", "32"),
-    {0},
+    {.name = NULL},
 };
 
 static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)

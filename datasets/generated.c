@@ -56,31 +56,68 @@ typedef struct generated_options {
 
 /* In place of the common keys: here sizes say how many rows to make, and points are taken as they are by default. */
 #define SIZE_KEYS                                                                                                      \
-    {"train_size", CST_KEY_SIZE,   offsetof(generated_options, common.train_size), "1000", 1, MAX_ROWS,                \
-     NULL,         "training rows"},                                                                                   \
-        {"validation_size", CST_KEY_SIZE, offsetof(generated_options, common.validation_size), "0", 0, MAX_ROWS, NULL, \
-         "validation rows"},                                                                                           \
-        {"test_size", CST_KEY_SIZE, offsetof(generated_options, common.test_size), "1000", 0, MAX_ROWS,                \
-         NULL,        "test rows"},                                                                                    \
-    {                                                                                                                  \
-        "normalize", CST_KEY_BOOL, offsetof(generated_options, common.normalize), "false", 0, 0, NULL,                 \
-            "mean 0 and deviation 1 in each coordinate of the training part"                                           \
-    }
+    CST_INIT({.name = "train_size",                                                                                    \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(generated_options, common.train_size),                                                \
+              .fallback = "1000",                                                                                      \
+              .range = CST_BETWEEN(1, MAX_ROWS),                                                                       \
+              .help = "training rows"},                                                                                \
+             {.name = "validation_size",                                                                               \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(generated_options, common.validation_size),                                           \
+              .fallback = "0",                                                                                         \
+              .range = CST_BETWEEN(0, MAX_ROWS),                                                                       \
+              .help = "validation rows"},                                                                              \
+             {.name = "test_size",                                                                                     \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(generated_options, common.test_size),                                                 \
+              .fallback = "1000",                                                                                      \
+              .range = CST_BETWEEN(0, MAX_ROWS),                                                                       \
+              .help = "test rows"},                                                                                    \
+             {.name = "normalize",                                                                                     \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(generated_options, common.normalize),                                                 \
+              .fallback = "false",                                                                                     \
+              .help = "mean 0 and deviation 1 in each coordinate of the training part"})
 
 static const cst_key spirals_keys[] = {
-    {"classes", CST_KEY_SIZE, offsetof(generated_options, classes), "2", 2, 1000, NULL, "number of arms"},
-    {"turns", CST_KEY_REAL, offsetof(generated_options, turns), "1", 0, 100, NULL, "of each arm around the origin"},
-    {"noise", CST_KEY_REAL, offsetof(generated_options, noise), "0.02", 0, -1, NULL,
-     "deviation added to each coordinate"},
+    {.name = "classes",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(generated_options, classes),
+     .fallback = "2",
+     .range = CST_BETWEEN(2, 1000),
+     .help = "number of arms"},
+    {.name = "turns",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(generated_options, turns),
+     .fallback = "1",
+     .range = CST_BETWEEN(0, 100),
+     .help = "of each arm around the origin"},
+    {.name = "noise",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(generated_options, noise),
+     .fallback = "0.02",
+     .range = CST_AT_LEAST(0),
+     .help = "deviation added to each coordinate"},
     SIZE_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static const cst_key circles_keys[] = {
-    {"dimension", CST_KEY_SIZE, offsetof(generated_options, dimension), "2", 1, MAX_DIMENSION, NULL, "of the space"},
-    {"noise", CST_KEY_REAL, offsetof(generated_options, noise), "0", 0, -1, NULL, "deviation added to each coordinate"},
+    {.name = "dimension",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(generated_options, dimension),
+     .fallback = "2",
+     .range = CST_BETWEEN(1, MAX_DIMENSION),
+     .help = "of the space"},
+    {.name = "noise",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(generated_options, noise),
+     .fallback = "0",
+     .range = CST_AT_LEAST(0),
+     .help = "deviation added to each coordinate"},
     SIZE_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 /* The three parts, each from its own stream of the seed. `classes` is 0 for circles. */

@@ -198,7 +198,7 @@ typedef struct idx_options {
     cst_dataset_options common; /* first */
     const char *path;
     const char *file[N_FILES];
-    size_t average;
+    size_t downsample;
 } idx_options;
 
 /* Everything about the four files once they are found. */
@@ -219,7 +219,7 @@ static cst_status load_files(cst_config section, const idx_options *o, char *con
         data->n_classes = largest + 1;
     }
     data->n_channels = data->x.rank == 3 ? data->x.dim[0] : 1;
-    CST_TRY(cst_dataset_average(section, o->average, data, error));
+    CST_TRY(cst_dataset_average(section, o->downsample, data, error));
     CST_TRY(cst_dataset_cut(section, &o->common, seed, data, error));
     return cst_dataset_normalize(data, o->common.normalize, error);
 }
@@ -256,9 +256,13 @@ static cst_status load_known(cst_config section, const cst_key *keys, cst_wherea
 }
 
 static const cst_key known_keys[] = {
-    {"path", CST_KEY_STRING, offsetof(idx_options, path), "", 0, 0, NULL, "folder of the four files"},
-    CST_AVERAGE_KEY(offsetof(idx_options, average)),
-    {0},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(idx_options, path),
+     .fallback = "",
+     .help = "folder of the four files"},
+    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
+    {.name = NULL},
 };
 
 static cst_status load_mnist(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
@@ -273,20 +277,22 @@ static cst_status load_fashion_mnist(cst_config section, uint64_t seed, cst_data
     return load_known(section, known_keys, where, seed, data, error);
 }
 
-#define FILE_KEY(name, i, help)                                                                                        \
-    {                                                                                                                  \
-        name, CST_KEY_STRING, offsetof(idx_options, file[i]), "", 0, 0, NULL, help                                     \
-    }
+#define FILE_KEY(key, i, text)                                                                                         \
+    CST_INIT(                                                                                                          \
+        {.name = key, .kind = CST_KEY_STRING, .offset = offsetof(idx_options, file[i]), .fallback = "", .help = text})
 
 static const cst_key idx_keys[] = {
-    {"path", CST_KEY_STRING, offsetof(idx_options, path), "", 0, 0, NULL,
-     "folder of the files; without it their names are paths"},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(idx_options, path),
+     .fallback = "",
+     .help = "folder of the files; without it their names are paths"},
     FILE_KEY("train_images", TRAIN_IMAGES, "file name (default: MNIST's), .gz may be left out"),
     FILE_KEY("train_labels", TRAIN_LABELS, "likewise"),
     FILE_KEY("test_images", TEST_IMAGES, "likewise"),
     FILE_KEY("test_labels", TEST_LABELS, "likewise"),
-    CST_AVERAGE_KEY(offsetof(idx_options, average)),
-    {0},
+    CST_AVERAGE_KEY(offsetof(idx_options, downsample)),
+    {.name = NULL},
 };
 
 static cst_status load_idx(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)

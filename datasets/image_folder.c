@@ -2,9 +2,8 @@
 
 #include "core/file.h"
 #include "datasets/class_folders.h"
-#include "datasets/image.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
+#include "formats/image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,10 +93,17 @@ typedef struct image_options {
 } image_options;
 
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, offsetof(image_options, path), NULL, 0, 0, NULL,
-     "folder with train/ and test/, or with the class folders"},
-    {"channels", CST_KEY_SIZE, offsetof(image_options, channels), "3", 1, 3, NULL, "1 (grey) or 3 (red, green, blue)"},
-    {0},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(image_options, path),
+     .help = "folder with train/ and test/, or with the class folders"},
+    {.name = "channels",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(image_options, channels),
+     .fallback = "3",
+     .range = CST_BETWEEN(1, 3),
+     .help = "1 (grey) or 3 (red, green, blue)"},
+    {.name = NULL},
 };
 
 static cst_status read_folders(const char *path, size_t channels, cst_dataset *data, cst_error *error)

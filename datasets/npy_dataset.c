@@ -1,8 +1,7 @@
 #include "datasets/npy_dataset.h"
 
-#include "datasets/npy.h"
 #include "datasets/npy_files.h"
-#include "datasets/part.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -119,9 +118,13 @@ static const cst_key keys[] = {
     CST_NPY_FILE_KEYS(npy_options, files, "rows (n, ...); bytes are scaled by 1/255", "",
                       "integers: labels (n) from 0; floats: targets (n) or (n, k) of a regression; none: rows alone, "
                       "for models of densities"),
-    {"classes", CST_KEY_SIZE, offsetof(npy_options, classes), "", 1, 1e9, NULL,
-     "number of classes; the largest label and one if absent"},
-    {0},
+    {.name = "classes",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(npy_options, classes),
+     .fallback = "",
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "number of classes; the largest label and one if absent"},
+    {.name = NULL},
 };
 
 /* A part has labels, or targets, as the training part has. */

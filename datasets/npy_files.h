@@ -15,27 +15,26 @@ typedef struct cst_npy_files {
     const char *names[CST_NPY_FILES];
 } cst_npy_files;
 
-/* Their keys: `files` is a cst_npy_files in the struct `type`, x and y say in a phrase what is in the training files; y's
- * fallback is NULL, or "" where there may be none. */
-#define CST_NPY_KEY(type, files, key, i, fallback, help)                                                               \
-    {                                                                                                                  \
-        key, CST_KEY_STRING, offsetof(type, files.names[i]), fallback, 0, 0, NULL, help                                \
-    }
-#define CST_NPY_FILE_KEYS(type, files, x, fallback, y)                                                                 \
-    {"path",                                                                                                           \
-     CST_KEY_STRING,                                                                                                   \
-     offsetof(type, files.path),                                                                                       \
-     "",                                                                                                               \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     NULL,                                                                                                             \
-     "folder of the files; without it their names are paths"},                                                         \
-        CST_NPY_KEY(type, files, "train_x", 0, NULL, x), CST_NPY_KEY(type, files, "train_y", 1, fallback, y),          \
-        CST_NPY_KEY(type, files, "validation_x", 2, "",                                                                \
-                    "likewise; without validation files rows are drawn by validation_size"),                           \
-        CST_NPY_KEY(type, files, "validation_y", 3, "", "likewise"),                                                   \
-        CST_NPY_KEY(type, files, "test_x", 4, "", "likewise; without test files rows are drawn by test_size"),         \
-        CST_NPY_KEY(type, files, "test_y", 5, "", "likewise")
+/* Their keys: `files` is a cst_npy_files in the struct `type`, x and y say in a phrase what is in the training files; y_absent is
+ * y's fallback: NULL, or "" where there may be none. */
+#define CST_NPY_KEY(type, files, key, i, absent, text)                                                                 \
+    CST_INIT({.name = key,                                                                                             \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.names[i]),                                                                \
+              .fallback = absent,                                                                                      \
+              .help = text})
+#define CST_NPY_FILE_KEYS(type, files, x, y_absent, y)                                                                 \
+    CST_INIT({.name = "path",                                                                                          \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.path),                                                                    \
+              .fallback = "",                                                                                          \
+              .help = "folder of the files; without it their names are paths"},                                        \
+             CST_NPY_KEY(type, files, "train_x", 0, NULL, x), CST_NPY_KEY(type, files, "train_y", 1, y_absent, y),     \
+             CST_NPY_KEY(type, files, "validation_x", 2, "",                                                           \
+                         "likewise; without validation files rows are drawn by validation_size"),                      \
+             CST_NPY_KEY(type, files, "validation_y", 3, "", "likewise"),                                              \
+             CST_NPY_KEY(type, files, "test_x", 4, "", "likewise; without test files rows are drawn by test_size"),    \
+             CST_NPY_KEY(type, files, "test_y", 5, "", "likewise"))
 
 /* Find the files, found[i] to be freed by the caller on failure too, NULL where there is no such part. CST_ECONFIG for a y
  * without x, or an x without y where another has one; CST_EIO, CST_ENOMEM (datasets/locate.h). */

@@ -1,12 +1,14 @@
 #include "datasets/oscillators.h"
 
-#include <float.h>
 #include <math.h>
 
-#define CONSTANT(name, i, fallback, min, max, help)                                                                    \
-    {                                                                                                                  \
-        name, CST_KEY_REAL, offsetof(cst_simulation, constants[i]), fallback, min, max, NULL, help                     \
-    }
+#define CONSTANT(key, i, value, numbers, text)                                                                         \
+    CST_INIT({.name = key,                                                                                             \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = offsetof(cst_simulation, constants[i]),                                                        \
+              .fallback = value,                                                                                       \
+              .range = numbers,                                                                                        \
+              .help = text})
 
 /* ---- pendulum ------------------------------------------------------------------------------------------------ */
 
@@ -33,13 +35,17 @@ const cst_system cst_pendulum = {.n_state = 2,
                                  .start = {3.141592653589793, 1}};
 
 static const cst_key pendulum_keys[] = {
-    {"torques", CST_KEY_LIST, offsetof(cst_simulation, inputs), "[-2, -1, 0, 1, 2]", 0, 0, NULL,
-     "each constant over its trajectories", "numbers"},
-    CONSTANT("mass", 0, "1", DBL_MIN, -1, "of the rod"),
-    CONSTANT("length", 1, "1", DBL_MIN, -1, "of the rod"),
-    CONSTANT("gravity", 2, "10", 0, -1, "acceleration"),
+    {.name = "torques",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(cst_simulation, inputs),
+     .fallback = "[-2, -1, 0, 1, 2]",
+     .help = "each constant over its trajectories",
+     .holds = "numbers"},
+    CONSTANT("mass", 0, "1", CST_POSITIVE, "of the rod"),
+    CONSTANT("length", 1, "1", CST_POSITIVE, "of the rod"),
+    CONSTANT("gravity", 2, "10", CST_AT_LEAST(0), "acceleration"),
     CST_SIMULATION_KEYS("50", "20"),
-    {0},
+    {.name = NULL},
 };
 
 static cst_status load_pendulum(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
@@ -71,11 +77,11 @@ const cst_system cst_mass_spring = {
     .n_state = 2, .n_point = 2, .slope = mass_spring_slope, .record = mass_spring_record, .start = {1, 1}};
 
 static const cst_key mass_spring_keys[] = {
-    CONSTANT("mass", 0, "1", DBL_MIN, -1, "that moves"),
-    CONSTANT("stiffness", 1, "1", DBL_MIN, -1, "of the spring"),
-    CONSTANT("damping", 2, "0", 0, -1, "rate at which momentum is lost"),
+    CONSTANT("mass", 0, "1", CST_POSITIVE, "that moves"),
+    CONSTANT("stiffness", 1, "1", CST_POSITIVE, "of the spring"),
+    CONSTANT("damping", 2, "0", CST_AT_LEAST(0), "rate at which momentum is lost"),
     CST_SIMULATION_KEYS("64", "32"),
-    {0},
+    {.name = NULL},
 };
 
 static cst_status load_mass_spring(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)

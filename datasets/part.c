@@ -1,5 +1,7 @@
 #include "datasets/part.h"
 
+#include "core/array.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,20 +15,6 @@ void cst_part_clear(cst_part *part)
     free(part->targets);
     free(part->trajectories);
     *part = (cst_part){0};
-}
-
-void *cst_array_new(size_t count, size_t size)
-{
-    const size_t bytes = cst_size_mul(count, size);
-    return bytes > PTRDIFF_MAX ? NULL : malloc(bytes > 0 ? bytes : 1);
-}
-
-void *cst_array_resize(void *array, size_t count, size_t size, bool *good)
-{
-    const size_t bytes = cst_size_mul(count, size);
-    void *larger = bytes > PTRDIFF_MAX ? NULL : realloc(array, bytes > 0 ? bytes : 1);
-    if (!larger) *good = false;
-    return larger ? larger : array;
 }
 
 cst_status cst_part_init(cst_part *part, cst_part_kind kind, size_t n, size_t row, cst_error *error)

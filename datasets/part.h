@@ -14,12 +14,6 @@ typedef enum cst_part_kind { CST_PART_BYTES, CST_PART_VALUES } cst_part_kind;
 CST_MUST_CHECK cst_status cst_part_init(cst_part *part, cst_part_kind kind, size_t n, size_t row, cst_error *error);
 void cst_part_clear(cst_part *part);
 
-/* Room for `count` elements of `size` bytes, to be freed with free(), even if that is none; NULL if there is no memory or
- * the product is too large. */
-void *cst_array_new(size_t count, size_t size);
-/* The array with so much room; the old one, and *good false, if there is none. */
-void *cst_array_resize(void *array, size_t count, size_t size, bool *good);
-
 /* Copy the `count` rows i of a part of data with pick[i] == value to a new part, in order. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_part_copy(const cst_dataset *data, const cst_part *part, const uint8_t *pick,
                                         uint8_t value, size_t count, cst_part *copy, cst_error *error);

@@ -1,7 +1,7 @@
 #include "datasets/series.h"
 
+#include "core/array.h"
 #include "core/rng.h"
-#include "datasets/part.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ typedef struct layout {
 
 static size_t steps_of(const layout *l, size_t length)
 {
-    return length / l->o->every + (length % l->o->every > 0);
+    return length / l->o->stride + (length % l->o->stride > 0);
 }
 
 /* That a part's series are of the kind that the training part's are. */
@@ -139,7 +139,7 @@ static cst_status measure(layout *l, cst_config section, const cst_series parts[
  * errors is one; one step at least stays. */
 static void choose_dropped(const layout *l, size_t series, size_t steps)
 {
-    const size_t share = (size_t)(l->o->drop * (double)steps + 1e-9);
+    const size_t share = (size_t)(l->o->missing_rate * (double)steps + 1e-9);
     memset(l->dropped, 0, steps * sizeof *l->dropped);
     if (share == 0) return;
     cst_rng_permutation(cst_rng_split(l->rng, series), l->order, steps);
@@ -206,7 +206,7 @@ static cst_status put_series(const layout *l, const cst_series *s, size_t i, siz
     const size_t steps = steps_of(l, s->lengths[i]);
     choose_dropped(l, i, steps);
     for (size_t k = 0; k < steps; k++) {
-        const size_t at = k * l->o->every, step = i * l->steps + k;
+        const size_t at = k * l->o->stride, step = i * l->steps + k;
         CST_TRY(put_step(l, s, i, at, first + at, l->dropped[k], part->values + step * l->channels));
         if (s->stepwise) put_answer(s, first + at, step, part);
     }

@@ -6,11 +6,11 @@
  *
  * The channels are [time | values | intensity]. From a file's series to a row, in this order:
  *
- *   every      the times 0, k, 2 k, ... of each series are kept, and what is to be learnt at them
- *   drop       of the n times left floor(drop n), drawn anew for each series, lose their values, all at once; the first one
- *              may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
+ *   stride     the times 0, k, 2 k, ... of each series are kept, and what is to be learnt at them
+ *   missing_rate  of the n times left floor(missing_rate n), drawn anew for each series, lose their values, all at once; the
+ *              first one may be among them. So did Kidger, Morrill, Foster, Lyons, "Neural controlled differential equations for
  *              irregular time series" (2020), section 4.1. Times, labels and targets stay
- *   time       what the file says, or the index a time has in the file, before `every`. Where reals lie so far apart at the
+ *   time       what the file says, or the index a time has in the file, before `stride`. Where reals lie so far apart at the
  *              file's times that a step from one to the next could be off by more than 1 %, such as seconds since 1970 as
  *              floats, the times of all parts are counted from the earliest one of the training part
  *   intensity  of each value channel how often it has been observed so far, this time included (section 4.2 there)
@@ -38,35 +38,36 @@ typedef struct cst_series_options {
     cst_dataset_options common; /* first */
     int time;                   /* cst_series_time */
     bool intensity;
-    size_t every;
-    double drop;
+    size_t stride;
+    double missing_rate;
 } cst_series_options;
 
 /* The keys of cst_series_options beside the common ones. */
 #define CST_SERIES_KEYS                                                                                                \
-    {"time",                                                                                                           \
-     CST_KEY_CHOICE,                                                                                                   \
-     offsetof(cst_series_options, time),                                                                               \
-     "\"auto\"",                                                                                                       \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     cst_series_times,                                                                                                 \
-     "channel 0: the file's times, the index in the file, or none; auto: the file's where it has times, or the "       \
-     "index"},                                                                                                         \
-        {"intensity",                                                                                                  \
-         CST_KEY_BOOL,                                                                                                 \
-         offsetof(cst_series_options, intensity),                                                                      \
-         "false",                                                                                                      \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "behind the values, a channel for each of them that counts its observations so far"},                         \
-        {"every", CST_KEY_SIZE, offsetof(cst_series_options, every),           "1", 1,                                 \
-         1e9,     NULL,         "of each series keep the times 0, k, 2 k, ..."},                                       \
-    {                                                                                                                  \
-        "drop", CST_KEY_REAL, offsetof(cst_series_options, drop), "0", 0, 0x1.fffffffffffffp-1, NULL,                  \
-            "share of each series' times at which the values are taken away, drawn by the seed"                        \
-    }
+    CST_INIT({.name = "time",                                                                                          \
+              .kind = CST_KEY_CHOICE,                                                                                  \
+              .offset = offsetof(cst_series_options, time),                                                            \
+              .fallback = "\"auto\"",                                                                                  \
+              .choices = cst_series_times,                                                                             \
+              .help = "channel 0: the file's times, the index in the file, or none; auto: the file's where it has "    \
+                      "times, or the index"},                                                                          \
+             {.name = "intensity",                                                                                     \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(cst_series_options, intensity),                                                       \
+              .fallback = "false",                                                                                     \
+              .help = "behind the values, a channel for each of them that counts its observations so far"},            \
+             {.name = "stride",                                                                                        \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_series_options, stride),                                                          \
+              .fallback = "1",                                                                                         \
+              .range = CST_BETWEEN(1, 1e9),                                                                            \
+              .help = "of each series keep the times 0, k, 2 k, ..."},                                                 \
+             {.name = "missing_rate",                                                                                  \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = offsetof(cst_series_options, missing_rate),                                                    \
+              .fallback = "0",                                                                                         \
+              .range = CST_BELOW(1),                                                                                   \
+              .help = "share of each series' times at which the values are taken away, drawn by the seed"})
 
 /* The files of up to three parts, by the keys path, train, validation and test: `files` is a cst_series_files in the struct
  * `type`. */
@@ -76,27 +77,22 @@ typedef struct cst_series_files {
 } cst_series_files;
 
 #define CST_SERIES_FILE_KEYS(type, files)                                                                              \
-    {"path",                                                                                                           \
-     CST_KEY_STRING,                                                                                                   \
-     offsetof(type, files.path),                                                                                       \
-     "",                                                                                                               \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     NULL,                                                                                                             \
-     "folder of the files; without it their names are paths"},                                                         \
-        {"train", CST_KEY_STRING, offsetof(type, files.names[0]), NULL, 0, 0, NULL, "file"},                           \
-        {"validation",                                                                                                 \
-         CST_KEY_STRING,                                                                                               \
-         offsetof(type, files.names[1]),                                                                               \
-         "",                                                                                                           \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "file; without one series are drawn by validation_size"},                                                     \
-    {                                                                                                                  \
-        "test", CST_KEY_STRING, offsetof(type, files.names[2]), "", 0, 0, NULL,                                        \
-            "file; without one series are drawn by test_size"                                                          \
-    }
+    CST_INIT({.name = "path",                                                                                          \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.path),                                                                    \
+              .fallback = "",                                                                                          \
+              .help = "folder of the files; without it their names are paths"},                                        \
+             {.name = "train", .kind = CST_KEY_STRING, .offset = offsetof(type, files.names[0]), .help = "file"},      \
+             {.name = "validation",                                                                                    \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.names[1]),                                                                \
+              .fallback = "",                                                                                          \
+              .help = "file; without one series are drawn by validation_size"},                                        \
+             {.name = "test",                                                                                          \
+              .kind = CST_KEY_STRING,                                                                                  \
+              .offset = offsetof(type, files.names[2]),                                                                \
+              .fallback = "",                                                                                          \
+              .help = "file; without one series are drawn by test_size"})
 
 /* The series of a file, one behind the other: S times in all. A loader describes them, makes room and fills it. */
 typedef struct cst_series {

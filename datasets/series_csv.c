@@ -1,9 +1,9 @@
 #include "datasets/series_csv.h"
 
+#include "core/array.h"
 #include "core/text.h"
 #include "datasets/csv_table.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 
 #include <math.h>
@@ -200,15 +200,23 @@ static const char *const target_choices[] = {[PER_SERIES] = "series", [PER_TIME]
 
 static const cst_key keys[] = {
     CST_SERIES_FILE_KEYS(options, files),
-    {"id_column", CST_KEY_STRING, offsetof(options, id_column), NULL, 0, 0, NULL,
-     "column that names the series a line belongs to"},
-    {"time_column", CST_KEY_STRING, offsetof(options, time_column), NULL, 0, 0, NULL,
-     "column of the times, which increase from line to line of a series"},
-    {"target_per", CST_KEY_CHOICE, offsetof(options, target_per), "\"series\"", 0, 0, target_choices,
-     "whether a series has one target, the same on each of its lines, or each time has one, or none"},
+    {.name = "id_column",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(options, id_column),
+     .help = "column that names the series a line belongs to"},
+    {.name = "time_column",
+     .kind = CST_KEY_STRING,
+     .offset = offsetof(options, time_column),
+     .help = "column of the times, which increase from line to line of a series"},
+    {.name = "target_per",
+     .kind = CST_KEY_CHOICE,
+     .offset = offsetof(options, target_per),
+     .fallback = "\"series\"",
+     .choices = target_choices,
+     .help = "whether a series has one target, the same on each of its lines, or each time has one, or none"},
     CST_TABLE_KEYS(options, table),
     CST_SERIES_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static cst_status read_files(cst_config section, const options *o, char *const path[3], cst_series parts[3],

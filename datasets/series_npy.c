@@ -1,8 +1,8 @@
 #include "datasets/series_npy.h"
 
-#include "datasets/npy.h"
 #include "datasets/npy_files.h"
 #include "datasets/series.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,10 +17,14 @@ static const cst_key keys[] = {
     CST_NPY_FILE_KEYS(options, files, "series (n, T, C), or (n, T) of one channel; NaN: not observed", NULL,
                       "integers: labels (n) from 0, or (n, T), -1: none; floats: targets (n) or (n, k), or (n, T, k), "
                       "NaN: none"),
-    {"classes", CST_KEY_SIZE, offsetof(options, classes), "", 1, 1e9, NULL,
-     "number of classes; the largest label and one if absent"},
+    {.name = "classes",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(options, classes),
+     .fallback = "",
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "number of classes; the largest label and one if absent"},
     CST_SERIES_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 /* ---- shapes -------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 #include "datasets/simulated.h"
 
 #include "core/rng.h"
-#include "datasets/part.h"
 #include "ode/solve.h"
 
 #include <math.h>
@@ -35,7 +34,7 @@ cst_status cst_system_advance(const cst_system *system, const double *constants,
                               real *y, cst_error *error)
 {
     motion m = {system, constants, u};
-    const cst_block block = {.name = "y", .size = system->n_state, .weight = 1, .rtol = -1, .atol = -1};
+    const cst_block block = {.name = "y", .size = system->n_state, .weight = 1};
     const cst_problem problem = {.f = evaluate, .context = &m, .blocks = &block, .n_blocks = 1};
     const double times[] = {0, duration};
     cst_solve_options options;

@@ -43,17 +43,25 @@ typedef struct cst_simulation {
 } cst_simulation;
 
 #define CST_SIMULATION_KEYS(n_trajectories, n_points)                                                                  \
-    {"trajectories",                                                                                                   \
-     CST_KEY_SIZE,                                                                                                     \
-     offsetof(cst_simulation, trajectories),                                                                           \
-     n_trajectories,                                                                                                   \
-     2,                                                                                                                \
-     1e6,                                                                                                              \
-     NULL,                                                                                                             \
-     "simulated, for each of the inputs where there are some"},                                                        \
-        {"points", CST_KEY_SIZE, offsetof(cst_simulation, points), n_points, 2, 1e6, NULL, "of a trajectory"},         \
-        {"dt", CST_KEY_REAL, offsetof(cst_simulation, dt), "0.05", 1e-6, 1e3, NULL, "time between points"},            \
-        CST_WINDOW_KEYS("8")
+    CST_INIT({.name = "trajectories",                                                                                  \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_simulation, trajectories),                                                        \
+              .fallback = n_trajectories,                                                                              \
+              .range = CST_BETWEEN(2, 1e6),                                                                            \
+              .help = "simulated, for each of the inputs where there are some"},                                       \
+             {.name = "points",                                                                                        \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_simulation, points),                                                              \
+              .fallback = n_points,                                                                                    \
+              .range = CST_BETWEEN(2, 1e6),                                                                            \
+              .help = "of a trajectory"},                                                                              \
+             {.name = "dt",                                                                                            \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = offsetof(cst_simulation, dt),                                                                  \
+              .fallback = "0.05",                                                                                      \
+              .range = CST_BETWEEN(1e-6, 1e3),                                                                         \
+              .help = "time between points"},                                                                          \
+             CST_WINDOW_KEYS("8"))
 
 /* Read the section by its keys, simulate, and cut into windows. Errors: those of cst_dataset_load. */
 CST_MUST_CHECK cst_status cst_simulation_load(cst_config section, const cst_key *keys, const cst_system *system,

@@ -1,8 +1,8 @@
 #include "datasets/trajectories.h"
 
+#include "core/array.h"
 #include "datasets/locate.h"
-#include "datasets/npy.h"
-#include "datasets/part.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -78,19 +78,39 @@ typedef struct trajectories_options {
 #define FIELD(name) offsetof(trajectories_options, name)
 
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, FIELD(path), "", 0, 0, NULL, "folder of the files; without it their names are paths"},
-    {"file", CST_KEY_STRING, FIELD(file[TRAIN]), NULL, 0, 0, NULL,
-     "trajectories (R, T, D), floats: R trajectories of T points of D numbers"},
-    {"validation_file", CST_KEY_STRING, FIELD(file[VALIDATION]), "", 0, 0, NULL,
-     "likewise; without one, trajectories by validation_fraction"},
-    {"test_file", CST_KEY_STRING, FIELD(file[TEST]), "", 0, 0, NULL,
-     "likewise; without one, trajectories by test_fraction"},
-    {"validation_fraction", CST_KEY_REAL, FIELD(fraction[VALIDATION]), "0.15", 0, 1, NULL,
-     "of the file's trajectories, those before the ones that test, for validation; rounded down"},
-    {"test_fraction", CST_KEY_REAL, FIELD(fraction[TEST]), "0.15", 0, 1, NULL,
-     "of the file's trajectories, its last ones, for the test; rounded down"},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(path),
+     .fallback = "",
+     .help = "folder of the files; without it their names are paths"},
+    {.name = "file",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(file[TRAIN]),
+     .help = "trajectories (R, T, D), floats: R trajectories of T points of D numbers"},
+    {.name = "validation_file",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(file[VALIDATION]),
+     .fallback = "",
+     .help = "likewise; without one, trajectories by validation_fraction"},
+    {.name = "test_file",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(file[TEST]),
+     .fallback = "",
+     .help = "likewise; without one, trajectories by test_fraction"},
+    {.name = "validation_fraction",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(fraction[VALIDATION]),
+     .fallback = "0.15",
+     .range = CST_BETWEEN(0, 1),
+     .help = "of the file's trajectories, those before the ones that test, for validation; rounded down"},
+    {.name = "test_fraction",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(fraction[TEST]),
+     .fallback = "0.15",
+     .range = CST_BETWEEN(0, 1),
+     .help = "of the file's trajectories, its last ones, for the test; rounded down"},
     CST_WINDOW_KEYS(NULL),
-    {0},
+    {.name = NULL},
 };
 
 static cst_status check_finite(const char *path, const cst_npy *array, cst_error *error)

@@ -22,38 +22,34 @@ typedef struct cst_window_options {
 } cst_window_options;
 
 /* The keys of cst_window_options, in place of some common ones: parts are there already, and points are by default taken as
- * they are. `fallback` is the window's. */
-#define CST_WINDOW_KEYS(fallback)                                                                                      \
-    {"window", CST_KEY_SIZE, offsetof(cst_window_options, window),  fallback, 2,                                       \
-     1e9,      NULL,         "points a row, its first one included"},                                                  \
-        {"train_size",                                                                                                 \
-         CST_KEY_SIZE,                                                                                                 \
-         offsetof(cst_window_options, common.train_size),                                                              \
-         "0",                                                                                                          \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "training windows kept, drawn by the seed; 0: all"},                                                          \
-        {"validation_size",                                                                                            \
-         CST_KEY_SIZE,                                                                                                 \
-         offsetof(cst_window_options, common.validation_size),                                                         \
-         "0",                                                                                                          \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "validation windows kept, likewise"},                                                                         \
-        {"test_size",                                                                                                  \
-         CST_KEY_SIZE,                                                                                                 \
-         offsetof(cst_window_options, common.test_size),                                                               \
-         "0",                                                                                                          \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         NULL,                                                                                                         \
-         "test windows kept, likewise"},                                                                               \
-    {                                                                                                                  \
-        "normalize", CST_KEY_BOOL, offsetof(cst_window_options, common.normalize), "false", 0, 0, NULL,                \
-            "mean 0 and deviation 1 in each number of x over the training part; targets stay as they are"              \
-    }
+ * they are. `points` is the window's default. */
+#define CST_WINDOW_KEYS(points)                                                                                        \
+    CST_INIT({.name = "window",                                                                                        \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_window_options, window),                                                          \
+              .fallback = points,                                                                                      \
+              .range = CST_BETWEEN(2, 1e9),                                                                            \
+              .help = "points a row, its first one included"},                                                         \
+             {.name = "train_size",                                                                                    \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_window_options, common.train_size),                                               \
+              .fallback = "0",                                                                                         \
+              .help = "training windows kept, drawn by the seed; 0: all"},                                             \
+             {.name = "validation_size",                                                                               \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_window_options, common.validation_size),                                          \
+              .fallback = "0",                                                                                         \
+              .help = "validation windows kept, likewise"},                                                            \
+             {.name = "test_size",                                                                                     \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_window_options, common.test_size),                                                \
+              .fallback = "0",                                                                                         \
+              .help = "test windows kept, likewise"},                                                                  \
+             {.name = "normalize",                                                                                     \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(cst_window_options, common.normalize),                                                \
+              .fallback = "false",                                                                                     \
+              .help = "mean 0 and deviation 1 in each number of x over the training part; targets stay as they are"})
 
 /* Room in an empty part for n trajectories of n_points points of `width` numbers. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trajectories_init(cst_part *part, size_t n, size_t n_points, size_t width,

@@ -2,8 +2,8 @@
 
 #include "core/file.h"
 #include "core/text.h"
-#include "datasets/csv.h"
 #include "datasets/locate.h"
+#include "formats/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

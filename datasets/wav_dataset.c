@@ -1,11 +1,10 @@
 #include "datasets/wav_dataset.h"
 
+#include "core/array.h"
 #include "datasets/locate.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 #include "datasets/wav_features.h"
 
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,21 +19,59 @@ typedef struct wav_options {
 #define FIELD(name) offsetof(wav_options, name)
 
 static const cst_key keys[] = {
-    {"path", CST_KEY_STRING, FIELD(path), NULL, 0, 0, NULL, "folder with train/ and test/, or with the class folders"},
-    {"classes", CST_KEY_LIST, FIELD(classes), "", 0, 0, NULL,
-     "the class folders that are used, by label; all if absent", "strings"},
-    {"samples", CST_KEY_SIZE, FIELD(samples), "", 1, 1e9, NULL,
-     "leave out clips that have another number of samples; if absent, lengths may differ"},
-    {"n_fft", CST_KEY_SIZE, FIELD(mfcc.n_fft), "200", 2, 1 << 20, NULL, "samples of a frame, even"},
-    {"hop", CST_KEY_SIZE, FIELD(mfcc.hop), "100", 1, 1e9, NULL, "samples from a frame to the next"},
-    {"n_mels", CST_KEY_SIZE, FIELD(mfcc.n_mels), "64", 1, 4096, NULL, "filters on the mel scale"},
-    {"n_mfcc", CST_KEY_SIZE, FIELD(mfcc.n_mfcc), "20", 1, 4096, NULL, "coefficients kept, at most n_mels"},
-    {"log_offset", CST_KEY_REAL, FIELD(mfcc.log_offset), "1e-6", DBL_MIN, DBL_MAX, NULL,
-     "added to a filter's energy before its logarithm is taken"},
-    {"cache", CST_KEY_STRING, FIELD(cache), "", 0, 0, NULL,
-     "folder in which the coefficients are kept for the next time; if absent they are not"},
+    {.name = "path",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(path),
+     .help = "folder with train/ and test/, or with the class folders"},
+    {.name = "classes",
+     .kind = CST_KEY_LIST,
+     .offset = FIELD(classes),
+     .fallback = "",
+     .help = "the class folders that are used, by label; all if absent",
+     .holds = "strings"},
+    {.name = "samples",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(samples),
+     .fallback = "",
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "leave out clips that have another number of samples; if absent, lengths may differ"},
+    {.name = "n_fft",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(mfcc.n_fft),
+     .fallback = "200",
+     .range = CST_BETWEEN(2, 1 << 20),
+     .help = "samples of a frame, even"},
+    {.name = "hop_length",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(mfcc.hop),
+     .fallback = "100",
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "samples from a frame to the next"},
+    {.name = "n_mels",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(mfcc.n_mels),
+     .fallback = "64",
+     .range = CST_BETWEEN(1, 4096),
+     .help = "filters on the mel scale"},
+    {.name = "n_mfcc",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(mfcc.n_mfcc),
+     .fallback = "20",
+     .range = CST_BETWEEN(1, 4096),
+     .help = "coefficients kept, at most n_mels"},
+    {.name = "log_offset",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(mfcc.log_offset),
+     .fallback = "1e-6",
+     .range = CST_POSITIVE,
+     .help = "added to a filter's energy before its logarithm is taken"},
+    {.name = "cache",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(cache),
+     .fallback = "",
+     .help = "folder in which the coefficients are kept for the next time; if absent they are not"},
     CST_SERIES_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static cst_status read_classes(cst_config list, cst_names *classes, cst_error *error)

@@ -1,5 +1,5 @@
-/* The data set `wav`: WAV files (datasets/wav.h) in folders, one folder a class (datasets/class_folders.h), as series
- * (datasets/series.h) of cepstral coefficients (datasets/mfcc.h), one row (frames, n_mfcc) a clip, with a time channel before
+/* The data set `wav`: WAV files (formats/wav.h) in folders, one folder a class (datasets/class_folders.h), as series
+ * (datasets/series.h) of cepstral coefficients (formats/mfcc.h), one row (frames, n_mfcc) a clip, with a time channel before
  * them.
  *
  * After Kidger, Chen and Lyons, "Hey, that's not an ODE": Faster ODE Adjoints via Seminorms (2021), section 4.1: of Google's

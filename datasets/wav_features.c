@@ -1,11 +1,11 @@
 #include "datasets/wav_features.h"
 
+#include "core/array.h"
 #include "core/file.h"
 #include "core/parallel.h"
 #include "core/text.h"
-#include "datasets/npy.h"
-#include "datasets/part.h"
-#include "datasets/wav.h"
+#include "formats/npy.h"
+#include "formats/wav.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* Cepstral coefficients (datasets/mfcc.h) of many WAV files, computed on all processors and kept in a file for the next time.
+/* Cepstral coefficients (formats/mfcc.h) of many WAV files, computed on all processors and kept in a file for the next time.
  *
  * The file is an array (n, T, n_mfcc) of reals in NumPy's format, T the most frames that a clip has; NaN follows a shorter
  * one's frames, and a clip that is left out is all NaN. Its name, "mfcc-" and 16 hexadecimal digits, is a hash of whatever
@@ -9,7 +9,7 @@
 
 #include "core/real.h"
 #include "datasets/class_folders.h"
-#include "datasets/mfcc.h"
+#include "formats/mfcc.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -35,7 +35,7 @@ int main(void)
     const real start[2] = {1, 0};
     for (int i = 0; i < N_TIMES; i++) times[i] = i;
 
-    const cst_block state = {.name = "y", .size = 2, .weight = 1, .rtol = -1, .atol = -1}; /* < 0: the solver's */
+    const cst_block state = {.name = "y", .size = 2, .weight = 1};
     const cst_problem problem = {.f = oscillator, .context = &g, .blocks = &state, .n_blocks = 1};
     cst_solve_options options;
     cst_solve_options_init(&options, CST_PROFILE_COSTATE);

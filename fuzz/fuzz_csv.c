@@ -1,7 +1,7 @@
 /* Comma-separated values. */
 #include "fuzz/fuzz.h"
 
-#include "datasets/csv.h"
+#include "formats/csv.h"
 
 static cst_status read_records(cst_csv *csv, cst_error *error)
 {

@@ -1,7 +1,7 @@
 /* JPEG and PNG images. */
 #include "fuzz/fuzz.h"
 
-#include "datasets/image.h"
+#include "formats/image.h"
 #include "tests/image_bytes.h"
 
 static cst_status fuzz_read(const char *path, cst_error *error)

@@ -17,6 +17,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 static void fuzz_seeds(void)
 {
     cst_error error;
-    const cst_metrics rows[] = {{.epoch = 1, .lr = 1e-3, .val_loss = (double)NAN}, {.epoch = 2, .train_loss = -0.25}};
+    const cst_metrics rows[] = {{.epoch = 1, .lr = 1e-3, .validation_loss = (double)NAN},
+                                {.epoch = 2, .train_loss = -0.25}};
     fuzz_check("seed", cst_metrics_write(fuzz_seed_path("rows"), rows, 2, &error), &error);
 }

@@ -1,7 +1,7 @@
 /* NumPy's arrays. */
 #include "fuzz/fuzz.h"
 
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 static cst_status fuzz_read(const char *path, cst_error *error)
 {

@@ -1,7 +1,7 @@
 /* Tensors in files, and a module's parameters from them. */
 #include "fuzz/fuzz.h"
 
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "models/registry.h"
 
 static const char json[] = "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 3}, "

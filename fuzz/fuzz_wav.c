@@ -1,7 +1,7 @@
 /* Sound in WAV files. */
 #include "fuzz/fuzz.h"
 
-#include "datasets/wav.h"
+#include "formats/wav.h"
 
 static cst_status fuzz_read(const char *path, cst_error *error)
 {

@@ -293,8 +293,8 @@ static cst_status activation_jvp(const cst_module *m, const cst_call *c, const c
 }
 
 /* jvp: ydot_k = s'(x) xdot_k, so gxdot_k = s'(x) gydot_k and gx = s'(x) gy + s''(x) sum_k gydot_k xdot_k. */
-static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                     const real *gy, const real *gydot, const cst_grads *g)
+static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                     const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     const activation *s = activation_of(m);
     const size_t size = elements(m, c);

@@ -137,7 +137,7 @@ static cst_status mean_jvp(const cst_module *m, const cst_call *c, const cst_poi
     return CST_OK;
 }
 
-static cst_status mean_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status mean_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                                const real *gy, const real *gydot, const cst_grads *g)
 {
     (void)p;

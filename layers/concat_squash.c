@@ -200,21 +200,15 @@ static cst_status concat_squash_vjp(const cst_module *m, const cst_call *c, cons
     return cst_module_vjp(m->children[LAYER].module, &call, &point, to.value, &grads);
 }
 
-static cst_tangents layer_tangents(const cst_module *m, const cst_call *c, const cst_tangents *d)
-{
-    cst_tangents tangents = *d;
-    tangents.ydot = d->cache + d->first * c->n * cst_shape_size(&m->y);
-    tangents.cache = d->cache + tangent_values(m, c->n, d->capacity);
-    return tangents;
-}
-
 /* ydot = vdot s: t has no tangent. */
 static cst_status concat_squash_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     const places at = places_of(m, c->n);
     const cst_call call = cst_call_child(m, c, LAYER, c->work);
     const cst_point point = layer_point(p, &at);
-    const cst_tangents tangents = layer_tangents(m, c, d);
+    cst_tangents tangents = *d;
+    tangents.ydot = d->cache + d->first * c->n * cst_shape_size(&m->y);
+    tangents.cache = d->cache + tangent_values(m, c->n, d->capacity);
     CST_TRY(cst_module_jvp(m->children[LAYER].module, &call, &point, &tangents));
     squash(m, d->count * c->n, tangents.ydot, p->cache + at.sigmoid, NULL, d->ydot);
     return CST_OK;
@@ -222,15 +216,17 @@ static cst_status concat_squash_jvp(const cst_module *m, const cst_call *c, cons
 
 /* gv = s gy and gvdot = s gydot go to the layer. */
 static cst_status concat_squash_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                        const cst_tangents *d, const real *gy, const real *gydot, const cst_grads *g)
+                                        const cst_tangent_point *d, const real *gy, const real *gydot,
+                                        const cst_grads *g)
 {
     const places at = places_of(m, c->n);
     const cotangents to = cut_work(m, c, d->capacity);
-    const cst_tangents tangents = layer_tangents(m, c, d);
+    cst_tangent_point tangents = *d;
+    tangents.cache = d->cache + tangent_values(m, c->n, d->capacity);
     const size_t rows = d->count * c->n;
     if (g->gtheta || g->gt) {
         memset(to.gate, 0, squash_of(m)->channels * sizeof *to.gate);
-        if (gydot) add_channel_sums(m, rows, gydot, tangents.ydot, to.gate);
+        if (gydot) add_channel_sums(m, rows, gydot, d->cache, to.gate);
         CST_TRY(pull_back_to_time(m, c, p, gy, g, &to));
     }
     const cst_call call = cst_call_child(m, c, LAYER, to.work);

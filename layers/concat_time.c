@@ -56,8 +56,8 @@ static cst_status concat_time_jvp(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
-static cst_status concat_time_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                      const real *gy, const real *gydot, const cst_grads *g)
+static cst_status concat_time_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                      const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     (void)p;
     narrow(m, c->n, gy, g->gx);

@@ -105,7 +105,7 @@ static cst_status jvp(const cst_module *m, const cst_call *c, const cst_point *p
 
 /* jvp: ydot_k is the linear map of xdot_k. So gx comes from gy alone, gxdot from gydot alone, and gW is the sum of the
  * products of both pairs. b does not occur in ydot. */
-static cst_status jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                           const real *gy, const real *gydot, const cst_grads *g)
 {
     pull_back(m, c, c->n, p->x, gy, g->scale, g->gx, g->gtheta);

@@ -5,8 +5,8 @@
 /* A key for a size of at least `least`; `fallback` NULL: the key is required. */
 #define SIZE_KEY(options, field, fallback_, least, text)                                                               \
     {                                                                                                                  \
-        .name = #field, .kind = CST_KEY_SIZE, .offset = offsetof(options, field), .fallback = fallback_, .min = least, \
-        .max = 1e6, .help = text                                                                                       \
+        .name = #field, .kind = CST_KEY_SIZE, .offset = offsetof(options, field), .fallback = fallback_,               \
+        .range = CST_BETWEEN(least, 1e6), .help = text                                                                 \
     }
 #define BIAS_KEY(options)                                                                                              \
     {                                                                                                                  \

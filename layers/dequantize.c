@@ -83,9 +83,13 @@ cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *
 }
 
 static const cst_key dequantize_keys[] = {
-    {"levels", CST_KEY_SIZE, offsetof(cst_dequantize_options, levels), "256", 2, MOST_LEVELS, NULL,
-     "values that a pixel can have, from 0 to 1"},
-    {0},
+    {.name = "levels",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dequantize_options, levels),
+     .fallback = "256",
+     .range = CST_BETWEEN(2, MOST_LEVELS),
+     .help = "values that a pixel can have, from 0 to 1"},
+    {.name = NULL},
 };
 
 static cst_status dequantize_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,

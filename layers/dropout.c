@@ -60,8 +60,7 @@ static const cst_key dropout_keys[] = {
      .kind = CST_KEY_REAL,
      .offset = offsetof(cst_dropout_options, p),
      .fallback = "0.5",
-     .min = 0,
-     .max = 1,
+     .range = CST_BETWEEN(0, 1),
      .help = "probability that an element becomes 0 in training"},
     {.name = NULL},
 };

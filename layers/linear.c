@@ -103,7 +103,7 @@ static cst_status linear_jvp(const cst_module *m, const cst_call *c, const cst_p
 
 /* jvp: ydot_k = xdot_k W^T, which is forward for K N more rows without b. So gxdot_k = gydot_k W and
  * gW += scale sum_k gydot_k^T xdot_k; b gets nothing from the tangents. */
-static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static cst_status linear_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                                  const real *gy, const real *gydot, const cst_grads *g)
 {
     const size_t rows = rows_of(m, c->n), tangents = rows_of(m, d->count * c->n);

@@ -1,6 +1,5 @@
 #include "layers/logit.h"
 
-#include <float.h>
 #include <math.h>
 
 typedef struct logit {
@@ -105,9 +104,13 @@ cst_status cst_logit_new(const cst_shape *x, const cst_logit_options *options, c
 }
 
 static const cst_key logit_keys[] = {
-    {"alpha", CST_KEY_REAL, offsetof(cst_logit_options, alpha), "1e-6", DBL_MIN, 0x1.fffffffffffffp-2, NULL,
-     "how far from 0 and 1 the unit interval is pulled in"},
-    {0},
+    {.name = "alpha",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(cst_logit_options, alpha),
+     .fallback = "1e-6",
+     .range = CST_INSIDE(0, 0.5),
+     .help = "how far from 0 and 1 the unit interval is pulled in"},
+    {.name = NULL},
 };
 
 static cst_status logit_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,

@@ -143,8 +143,8 @@ static cst_status max_jvp(const cst_module *module, const cst_call *c, const cst
 }
 
 /* jvp: ydot_k = xdot_k[largest], so gxdot_k collects gydot_k as gx collects gy; nothing depends on x smoothly. */
-static cst_status max_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                              const real *gy, const real *gydot, const cst_grads *g)
+static cst_status max_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p,
+                              const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     max_pull(module, c, p->x, 1, gy, g->gx);
     max_pull(module, c, p->x, d->count, gydot, g->gxdot);

@@ -71,16 +71,15 @@ cst_status cst_layer_norm_new(const cst_shape *x, const cst_layer_norm_options *
 
 #define EPS_KEY(options)                                                                                               \
     {                                                                                                                  \
-        .name = "eps", .kind = CST_KEY_REAL, .offset = offsetof(options, eps), .fallback = "1e-5", .max = 1e9,         \
-        .help = "added to the variance"                                                                                \
+        .name = "eps", .kind = CST_KEY_REAL, .offset = offsetof(options, eps), .fallback = "1e-5",                     \
+        .range = CST_BETWEEN(0, 1e9), .help = "added to the variance"                                                  \
     }
 
 static const cst_key group_norm_keys[] = {
     {.name = "groups",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(cst_group_norm_options, groups),
-     .min = 1,
-     .max = 1e9,
+     .range = CST_BETWEEN(1, 1e9),
      .help = "number of groups; divides the number of channels"},
     EPS_KEY(cst_group_norm_options),
     {.name = NULL},

@@ -92,7 +92,7 @@ CST_MUST_CHECK cst_status cst_normalize_vjp(const cst_module *m, const cst_call 
 CST_MUST_CHECK cst_status cst_normalize_jvp(const cst_module *m, const cst_call *c, const cst_point *p,
                                             const cst_tangents *d);
 CST_MUST_CHECK cst_status cst_normalize_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                                const cst_tangents *d, const real *gy, const real *gydot,
+                                                const cst_tangent_point *d, const real *gy, const real *gydot,
                                                 const cst_grads *g);
 
 #ifdef __cplusplus

@@ -121,7 +121,7 @@ static void tangent_gradients(const cst_normalize_group *q, const real *xdot, co
 }
 
 /* The shares of all tangents, added to what vjp has made of gy. */
-static void add_tangents(const cst_normalize *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
+static void add_tangents(const cst_normalize *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                          const real *gydot, const cst_grads *g)
 {
     const size_t size = c->n * m->groups * m->m;
@@ -141,8 +141,8 @@ static void add_tangents(const cst_normalize *m, const cst_call *c, const cst_po
     }
 }
 
-cst_status cst_normalize_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                 const real *gy, const real *gydot, const cst_grads *g)
+cst_status cst_normalize_jvp_vjp(const cst_module *module, const cst_call *c, const cst_point *p,
+                                 const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     const cst_normalize *m = cst_as_normalize(module);
     const size_t size = c->n * m->groups * m->m;

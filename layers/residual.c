@@ -62,14 +62,12 @@ static cst_status residual_jvp(const cst_module *m, const cst_call *c, const cst
 }
 
 /* jvp: ydot = xdot + (d body/dx) xdot, so what came in as gydot goes to gxdot beside the body's part */
-static cst_status residual_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                   const real *gy, const real *gydot, const cst_grads *g)
+static cst_status residual_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                   const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     const cst_call call = cst_call_child(m, c, 0, c->work);
     const cst_point point = body_point(m, c, p);
-    cst_tangents tangents = *d;
-    tangents.ydot = NULL; /* the body's was not kept: no reverse pass reads it */
-    CST_TRY(cst_module_jvp_vjp(m->children[0].module, &call, &point, &tangents, gy, gydot, g));
+    CST_TRY(cst_module_jvp_vjp(m->children[0].module, &call, &point, d, gy, gydot, g));
     add(elements(m, c->n), gy, g->gx);
     add(d->count * elements(m, c->n), gydot, g->gxdot);
     return CST_OK;

@@ -108,7 +108,7 @@ typedef struct walk {
     const cst_module *m;
     const cst_call *c;
     const cst_point *p;
-    const cst_tangents *d; /* NULL in vjp */
+    const cst_tangent_point *d; /* NULL in vjp */
     const cst_grads *g;
     size_t stop;            /* the last child to visit */
     size_t cache, tangent;  /* where the part of the child visited before begins */
@@ -137,10 +137,9 @@ static cst_status visit_back(walk *w, size_t i)
     if (i > 0) grads.gxdot = i > w->stop ? w->gxdot[i % 2] : NULL;
     const cst_call call = cst_call_child(m, w->c, i, w->work);
     if (w->d) {
-        cst_tangents tangents = *w->d;
+        cst_tangent_point tangents = *w->d;
         tangents.cache += w->tangent;
         if (i > 0) tangents.xdot = tangents.cache - cst_size_align(in * k);
-        if (!last) tangents.ydot = tangents.cache + e.tangent;
         CST_TRY(cst_module_jvp_vjp(child, &call, &point, &tangents, w->gy, w->gydot, &grads));
     } else {
         CST_TRY(cst_module_vjp(child, &call, &point, w->gy, &grads));
@@ -174,8 +173,8 @@ static cst_status sequential_vjp(const cst_module *m, const cst_call *c, const c
     return walk_back(&w);
 }
 
-static cst_status sequential_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                     const real *gy, const real *gydot, const cst_grads *g)
+static cst_status sequential_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                     const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     walk w = {.m = m, .c = c, .p = p, .d = d, .g = g, .gy = gy, .gydot = gydot};
     return walk_back(&w);

@@ -44,8 +44,8 @@ static cst_status squeeze_jvp(const cst_module *m, const cst_call *c, const cst_
 }
 
 /* gx = P^T gy, gxdot = P^T gydot; NULL stands for zero */
-static cst_status squeeze_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d,
-                                  const real *gy, const real *gydot, const cst_grads *g)
+static cst_status squeeze_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
+                                  const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
     const size_t size = c->n * cst_shape_size(&m->x);
     (void)p;

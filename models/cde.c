@@ -43,13 +43,11 @@ static cst_knots shape_of_series(const cde *d, size_t n)
 /* cache = [times 0, 1, ... | those of series that may have their own, and how many jumps there are and where | rectilinear: knots
  * and their times | the path |
  * X(t_0) (N, C) | z(t_0) (N, H) | the children's] */
-typedef struct kept {
-    double *index, *t, *n_jumps, *jumps, *knot_t;
-    real *knots, *path, *x0, *z0, *initial, *ode;
-    size_t size;
-} kept;
+typedef struct cache_layout {
+    size_t index, t, n_jumps, jumps, knot_t, knots, path, x0, z0, initial, ode, size;
+} cache_layout;
 
-static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t n, int threads)
 {
     const cde *d = cde_of(m);
     const cst_knots s = shape_of_series(d, n);
@@ -57,18 +55,18 @@ static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
     cst_plan initial, ode;
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
-    kept k = {0};
-    k.index = cst_cut_doubles(cache, &k.size, d->length);
-    k.t = cst_cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
-    k.n_jumps = cst_cut_doubles(cache, &k.size, 1);
-    k.jumps = cst_cut_doubles(cache, &k.size, may_differ(d) ? all : 0);
-    k.knot_t = cst_cut_doubles(cache, &k.size, d->rectilinear ? s.length : 0);
-    k.knots = cst_cut(cache, &k.size, d->rectilinear ? cst_size_mul(n, cst_size_mul(s.length, s.channels)) : 0);
-    k.path = cst_cut(cache, &k.size, cst_path_memory(d->kind, &s));
-    k.x0 = cst_cut(cache, &k.size, cst_size_mul(n, d->channels));
-    k.z0 = cst_cut(cache, &k.size, cst_size_mul(n, d->hidden));
-    k.initial = cst_cut(cache, &k.size, initial.cache);
-    k.ode = cst_cut(cache, &k.size, ode.cache);
+    cache_layout k = {0};
+    k.index = cst_place_doubles(&k.size, d->length);
+    k.t = cst_place_doubles(&k.size, may_differ(d) ? all : 0);
+    k.n_jumps = cst_place_doubles(&k.size, 1);
+    k.jumps = cst_place_doubles(&k.size, may_differ(d) ? all : 0);
+    k.knot_t = cst_place_doubles(&k.size, d->rectilinear ? s.length : 0);
+    k.knots = cst_place(&k.size, d->rectilinear ? cst_size_mul(n, cst_size_mul(s.length, s.channels)) : 0);
+    k.path = cst_place(&k.size, cst_path_memory(d->kind, &s));
+    k.x0 = cst_place(&k.size, cst_size_mul(n, d->channels));
+    k.z0 = cst_place(&k.size, cst_size_mul(n, d->hidden));
+    k.initial = cst_place(&k.size, initial.cache);
+    k.ode = cst_place(&k.size, ode.cache);
     return k;
 }
 
@@ -99,8 +97,19 @@ static void cde_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     (void)k;
     cst_module_plan(child(m, INITIAL), n, 0, threads, &initial);
     cst_module_plan(child(m, ODE), n, 0, threads, &ode);
-    plan->cache = cut_cache(m, n, threads, NULL).size;
+    plan->cache = lay_out_cache(m, n, threads).size;
     plan->work = cst_size_add(cut_work(m, n, NULL).size, cst_size_most(initial.work, ode.work));
+}
+
+/* A cache that is read. */
+typedef struct view {
+    cache_layout at;
+    const real *cache;
+} view;
+
+static const double *doubles(const view *k, size_t at)
+{
+    return cst_const_doubles(k->cache, at);
 }
 
 /* ---- the path of a batch ---------------------------------------------------------------------------------------- */
@@ -114,14 +123,15 @@ static bool times_differ(size_t n, size_t length, const double *t)
 }
 
 /* The series as it is observed; times come from the cache, where the forward pass has put them. */
-static cst_knots series_of(const cde *d, size_t n, const real *x, const kept *k)
+static cst_knots series_of(const cde *d, size_t n, const real *x, const view *k)
 {
-    const bool own = may_differ(d) && times_differ(n, d->length, k->t);
+    const double *t = doubles(k, k->at.t);
+    const bool own = may_differ(d) && times_differ(n, d->length, t);
     return (cst_knots){.n = n,
                        .length = d->length,
                        .channels = d->channels,
                        .own_times = own,
-                       .t = own || d->channel_times ? k->t : k->index,
+                       .t = own || d->channel_times ? t : doubles(k, k->at.index),
                        .x = x};
 }
 
@@ -132,12 +142,12 @@ static void set_end(const cde *d, cst_path *path)
 }
 
 /* The one that the path goes through. */
-static cst_knots series_of_knots(const cde *d, const cst_knots *observed, const kept *k)
+static cst_knots series_of_knots(const cde *d, const cst_knots *observed, const view *k)
 {
     if (!d->rectilinear) return *observed;
     cst_knots s = shape_of_series(d, observed->n);
-    s.t = k->knot_t;
-    s.x = k->knots;
+    s.t = doubles(k, k->at.knot_t);
+    s.x = k->cache + k->at.knots;
     return s;
 }
 
@@ -149,15 +159,15 @@ static size_t count_steps(const cde *d, const real *x)
     return (n + d->channels - 1) / d->channels;
 }
 
-static void read_times(const cde *d, size_t n, const real *x, const kept *k)
+static void read_times(const cde *d, size_t n, const real *x, double *indices, double *t)
 {
-    for (size_t i = 0; i < d->length; i++) k->index[i] = (double)i;
+    for (size_t i = 0; i < d->length; i++) indices[i] = (double)i;
     for (size_t row = 0; may_differ(d) && row < n; row++) {
         const real *of_row = x + row * d->length * d->channels;
         const size_t steps = count_steps(d, of_row);
         for (size_t i = 0; i < d->length; i++) {
             const double index = i < steps || steps == 0 ? (double)i : (double)NAN; /* nothing at all: X = 0 */
-            k->t[row * d->length + i] = d->channel_times ? (double)of_row[i * d->channels] : index;
+            t[row * d->length + i] = d->channel_times ? (double)of_row[i * d->channels] : index;
         }
     }
 }
@@ -172,7 +182,7 @@ static size_t sort_inside(const cst_path *path, double *t, size_t n)
 }
 
 /* Where X' jumps: at knots of lines; of cubics where a series begins or ends while others go on. */
-static void find_jumps(const cst_path *path, const kept *k)
+static void find_jumps(const cst_path *path, double *jumps, double *n_jumps)
 {
     const cst_knots *s = &path->series;
     size_t n = 0;
@@ -180,33 +190,34 @@ static void find_jumps(const cst_path *path, const kept *k)
         for (size_t i = 0; i < s->length; i++) {
             const double t = s->t[row * s->length + i];
             const bool last = i + 1 == s->length || isnan(s->t[row * s->length + i + 1]);
-            if (!isnan(t) && (path->kind == CST_PATH_LINEAR || i == 0 || last)) k->jumps[n++] = t;
+            if (!isnan(t) && (path->kind == CST_PATH_LINEAR || i == 0 || last)) jumps[n++] = t;
         }
-    *k->n_jumps = (double)sort_inside(path, k->jumps, n);
+    *n_jumps = (double)sort_inside(path, jumps, n);
 }
 
 /* The same as a span, from what find_jumps has left; none is not NULL, which would be the solver's own. */
-static cst_span jumps_of(const cst_path *path, const kept *k)
+static cst_span jumps_of(const cst_path *path, const view *k)
 {
     const cst_knots *s = &path->series;
-    if (s->own_times) return (cst_span){.jump_t = k->jumps, .n_jump_t = (size_t)*k->n_jumps};
+    if (s->own_times)
+        return (cst_span){.jump_t = doubles(k, k->at.jumps), .n_jump_t = (size_t)*doubles(k, k->at.n_jumps)};
     return (cst_span){.jump_t = s->t + 1, .n_jump_t = path->kind == CST_PATH_LINEAR ? s->length - 2 : 0};
 }
 
-static cst_status make_path(const cde *d, const cst_call *c, const real *x, const kept *k, cst_path *path)
+static cst_status make_path(const cde *d, const cst_call *c, const real *x, const view *k, real *cache, cst_path *path)
 {
-    read_times(d, c->n, x, k);
+    read_times(d, c->n, x, cst_doubles(cache, k->at.index), cst_doubles(cache, k->at.t));
     const cst_knots observed = series_of(d, c->n, x, k);
     if (observed.own_times && d->channel_times && (d->output_all || d->rectilinear))
         return cst_fail(c->error, CST_EARG, "expected series that share their times for %s, got times of their own",
                         d->output_all ? "an output at all of them" : "a rectilinear path");
-    if (d->rectilinear) cst_path_rectify(&observed, 0, k->knot_t, k->knots);
+    if (d->rectilinear) cst_path_rectify(&observed, 0, cst_doubles(cache, k->at.knot_t), cache + k->at.knots);
     const cst_knots knots = series_of_knots(d, &observed, k);
-    CST_TRY(cst_path_make(d->kind, &knots, k->path, path, c->error));
+    CST_TRY(cst_path_make(d->kind, &knots, cache + k->at.path, path, c->error));
     set_end(d, path);
-    find_jumps(path, k);
+    find_jumps(path, cst_doubles(cache, k->at.jumps), cst_doubles(cache, k->at.n_jumps));
     for (size_t row = 0; row < c->n; row++)
-        memcpy(k->x0 + row * d->channels, path->series.x + row * knots.length * d->channels,
+        memcpy(cache + k->at.x0 + row * d->channels, path->series.x + row * knots.length * d->channels,
                d->channels * sizeof(real));
     return CST_OK;
 }
@@ -219,14 +230,14 @@ typedef struct ode_call {
     cst_call call;
 } ode_call;
 
-static void set_call(const cst_module *m, const cst_call *c, const kept *k, real *work, ode_call *o)
+static void set_call(const cst_module *m, const cst_call *c, const view *k, real *work, ode_call *o)
 {
     const cde *d = cde_of(m);
     o->path.first = c->row;
     o->ends[0] = o->path.begin;
     o->ends[1] = o->path.end;
     o->span = jumps_of(&o->path, k);
-    o->span.times = !d->output_all ? o->ends : d->channel_times ? k->t : k->index;
+    o->span.times = !d->output_all ? o->ends : d->channel_times ? doubles(k, k->at.t) : doubles(k, k->at.index);
     o->span.n_times = d->output_all ? d->length : 2;
     o->call = cst_call_child(m, c, ODE, work);
     o->call.context = &o->path;
@@ -237,25 +248,26 @@ static void set_call(const cst_module *m, const cst_call *c, const kept *k, real
 
 static cst_status cde_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
-    const kept k = cut_cache(m, c->n, c->threads, cache);
+    const view k = {lay_out_cache(m, c->n, c->threads), cache};
     const cst_call initial = cst_call_child(m, c, INITIAL, c->work);
     ode_call o;
-    CST_TRY(make_path(cde_of(m), c, x, &k, &o.path));
+    CST_TRY(make_path(cde_of(m), c, x, &k, cache, &o.path));
     set_call(m, c, &k, c->work, &o);
-    CST_TRY(cst_module_forward(child(m, INITIAL), &initial, k.x0, k.z0, k.initial));
-    return cst_module_forward(child(m, ODE), &o.call, k.z0, y, k.ode);
+    real *z0 = cache + k.at.z0;
+    CST_TRY(cst_module_forward(child(m, INITIAL), &initial, cache + k.at.x0, z0, cache + k.at.initial));
+    return cst_module_forward(child(m, ODE), &o.call, z0, y, cache + k.at.ode);
 }
 
 /* The path again, as the forward pass has left it. */
-static void find_path(const cde *d, const cst_call *c, const real *x, const kept *k, ode_call *o)
+static void find_path(const cde *d, const cst_call *c, const real *x, const view *k, ode_call *o)
 {
     const cst_knots observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
-    o->path = cst_path_at(d->kind, &knots, k->path);
+    o->path = cst_path_at(d->kind, &knots, k->cache + k->at.path);
     set_end(d, &o->path);
 }
 
 /* gx from the gradients of knots, and of the first one that of z(t_0) = initial(X(t_0)). */
-static void values_vjp(const cst_module *m, const cst_call *c, const real *x, const kept *k, const scratch *w, real *gx)
+static void values_vjp(const cst_module *m, const cst_call *c, const real *x, const view *k, const scratch *w, real *gx)
 {
     const cde *d = cde_of(m);
     const cst_knots observed = series_of(d, c->n, x, k), knots = series_of_knots(d, &observed, k);
@@ -271,7 +283,8 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
 {
     if (!g->gx && !g->gtheta) return CST_OK;
     const cde *d = cde_of(m);
-    const kept k = cut_cache(m, c->n, c->threads, cst_view(p->cache));
+    const view k = {lay_out_cache(m, c->n, c->threads), p->cache};
+    const real *x0 = k.cache + k.at.x0, *z0 = k.cache + k.at.z0;
     const scratch w = cut_work(m, c->n, c->work);
     const cst_call initial = cst_call_child(m, c, INITIAL, w.children);
     const cst_knots s = shape_of_series(d, c->n);
@@ -289,8 +302,8 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
         ode.context_scale = 1; /* gx is not scaled */
         first.gx = w.gx0;
     }
-    CST_TRY(cst_module_vjp(child(m, ODE), &o.call, &(cst_point){k.z0, p->y, k.ode}, gy, &ode));
-    CST_TRY(cst_module_vjp(child(m, INITIAL), &initial, &(cst_point){k.x0, k.z0, k.initial}, w.gz0, &first));
+    CST_TRY(cst_module_vjp(child(m, ODE), &o.call, &(cst_point){z0, p->y, k.cache + k.at.ode}, gy, &ode));
+    CST_TRY(cst_module_vjp(child(m, INITIAL), &initial, &(cst_point){x0, z0, k.cache + k.at.initial}, w.gz0, &first));
     if (g->gx) values_vjp(m, c, p->x, &k, &w, g->gx);
     return CST_OK;
 }

@@ -20,7 +20,7 @@
 
 #include "adjoint/ode_block.h"
 #include "core/registry.h"
-#include "ode/path.h"
+#include "models/path.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,7 +28,7 @@ extern "C" {
 
 typedef struct cst_cde_options {
     cst_path_kind path;
-    bool rectilinear;   /* the linear path through other knots (ode/path.h): channel 0, the time, moves first */
+    bool rectilinear;   /* the linear path through other knots (models/path.h): channel 0, the time, moves first */
     bool channel_times; /* the knots are where channel 0 says, not at 0, 1, ... */
     bool output_all;
     cst_ode_options ode; /* its times and outputs are set here */

@@ -28,18 +28,17 @@ static const cst_module *network_of(const cst_module *m)
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* cache = [F(z) (N, H, C) | X'(t) (N, C) | the network's] */
-typedef struct kept {
-    real *value, *slope, *network;
-    size_t size;
-} kept;
+typedef struct cache_layout {
+    size_t value, slope, network, size;
+} cache_layout;
 
-static kept cut_cache(const cst_module *m, size_t rows, size_t network, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 {
     const cde_field *f = field_of(m);
-    kept k = {0};
-    k.value = cst_cut(cache, &k.size, cst_size_mul(rows, cst_size_mul(f->hidden, f->channels)));
-    k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, f->channels));
-    k.network = cst_cut(cache, &k.size, network);
+    cache_layout k = {0};
+    k.value = cst_place(&k.size, cst_size_mul(rows, cst_size_mul(f->hidden, f->channels)));
+    k.slope = cst_place(&k.size, cst_size_mul(rows, f->channels));
+    k.network = cst_place(&k.size, 0);
     return k;
 }
 
@@ -73,13 +72,8 @@ static void cde_field_plan(const cst_module *m, size_t n, size_t k, int threads,
     cst_plan network;
     (void)k;
     cst_module_plan(network_of(m), n, 0, threads, &network);
-    plan->cache = cut_cache(m, n, network.cache, NULL).size;
+    plan->cache = cst_size_add(lay_out_cache(m, n).size, network.cache);
     plan->work = cst_size_add(cut_work(m, n, NULL).size, network.work);
-}
-
-static kept view_cache(const cst_module *m, size_t rows, const cst_point *p)
-{
-    return cut_cache(m, rows, 0, cst_view(p->cache));
 }
 
 /* ---- the product with X' ---------------------------------------------------------------------------------------- */
@@ -194,15 +188,16 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     CST_TRY(check_path(m, c));
     const cde_field *f = field_of(m);
     const size_t size = f->hidden * f->channels;
-    const kept k = cut_cache(m, c->n, 0, cache);
+    const cache_layout k = lay_out_cache(m, c->n);
+    real *values = cache + k.value, *slope = cache + k.slope;
     const scratch s = cut_work(m, c->n, c->work);
     const cst_call call = call_network(m, c, &s);
-    cst_path_slope(c->context, c->row, c->n, c->t, k.slope);
-    CST_TRY(cst_module_forward(network_of(m), &call, x, k.value, k.network));
+    cst_path_slope(c->context, c->row, c->n, c->t, slope);
+    CST_TRY(cst_module_forward(network_of(m), &call, x, values, cache + k.network));
     for (size_t i = 0; i < c->n; i++) {
-        real *value = k.value + i * size;
+        real *value = values + i * size;
         if (f->tanh) cst_vtanh(size, value, value);
-        multiply(f, 1, value, k.slope + i * f->channels, s.row, y + i * f->hidden);
+        multiply(f, 1, value, slope + i * f->channels, s.row, y + i * f->hidden);
     }
     return CST_OK;
 }
@@ -212,18 +207,19 @@ static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cs
                                 const cst_grads *g)
 {
     const cde_field *f = field_of(m);
-    const kept k = view_cache(m, c->n, p);
+    const cache_layout k = lay_out_cache(m, c->n);
+    const real *value = p->cache + k.value;
     const scratch s = cut_work(m, c->n, c->work);
     if (g->gcontext) {
-        slope_vjp(f, c->n, k.value, gy, s.gslope);
+        slope_vjp(f, c->n, value, gy, s.gslope);
         cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->context_scale, s.gslope, g->gcontext);
     }
     if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
     const cst_call call = call_network(m, c, &s);
-    const cst_point point = {p->x, k.value, k.network};
+    const cst_point point = {p->x, value, p->cache + k.network};
     cst_grads grads = *g;
     grads.gcontext = NULL;
-    spread(f, c->n, gy, k.slope, f->tanh ? k.value : NULL, s.row, s.gf);
+    spread(f, c->n, gy, p->cache + k.slope, f->tanh ? value : NULL, s.row, s.gf);
     return cst_module_vjp(network_of(m), &call, &point, s.gf, &grads);
 }
 

@@ -9,7 +9,7 @@
 #define CST_MODELS_CDE_FIELD_H
 
 #include "core/module.h"
-#include "ode/path.h"
+#include "models/path.h"
 
 #ifdef __cplusplus
 extern "C" {

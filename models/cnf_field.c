@@ -33,10 +33,9 @@ static size_t directions(const cnf_field *f)
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* cache = [f (N, D) | the network's | and if all tangents are made at once: (df/dz) e (K, N, D) | theirs] */
-typedef struct kept {
-    real *f, *network, *slope, *tangent;
-    size_t size;
-} kept;
+typedef struct cache_layout {
+    size_t f, network, slope, tangent, size;
+} cache_layout;
 
 /* work = [unit vectors (K, N, D) | the trace (N), the squares (N) | cotangent of f (N, D) | of (df/dz) e (K, N, D) | the
  * network's | and if tangents are made in turn: (df/dz) e (K, N, D) | their cache | a part of gx (N, D)] */
@@ -57,17 +56,17 @@ static cst_plan plan_network(const cst_module *m, size_t rows)
     return plan;
 }
 
-static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 {
     const cnf_field *f = field_of(m);
     const cst_plan network = plan_network(m, rows);
     const size_t nd = cst_size_mul(rows, f->width);
-    kept k = {0};
-    k.f = cst_cut(cache, &k.size, nd);
-    k.network = cst_cut(cache, &k.size, network.cache);
+    cache_layout k = {0};
+    k.f = cst_place(&k.size, nd);
+    k.network = cst_place(&k.size, network.cache);
     if (!at_once(f)) return k;
-    k.slope = cst_cut(cache, &k.size, cst_size_mul(f->k, nd));
-    k.tangent = cst_cut(cache, &k.size, network.tangent);
+    k.slope = cst_place(&k.size, cst_size_mul(f->k, nd));
+    k.tangent = cst_place(&k.size, network.tangent);
     return k;
 }
 
@@ -93,7 +92,7 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
 static void cnf_field_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     (void)k, (void)threads; /* the network runs in the calling thread: the field is cut as a whole */
-    plan->cache = cut_cache(m, n, NULL).size;
+    plan->cache = lay_out_cache(m, n).size;
     plan->work = cut_work(m, n, NULL).size;
 }
 
@@ -107,15 +106,16 @@ typedef struct pass {
     const real *noise;
     bool no_derivatives;
     cst_point point; /* of the network */
-    kept k;
+    cache_layout k;
+    const real *cache;
     scratch s;
 } pass;
 
-static cst_status begin(const cst_module *m, const cst_call *c, const real *x, real *cache, pass *p)
+static cst_status begin(const cst_module *m, const cst_call *c, const real *x, const real *cache, pass *p)
 {
-    *p = (pass){.m = m, .f = field_of(m), .k = cut_cache(m, c->n, cache), .s = cut_work(m, c->n, c->work)};
+    *p = (pass){.m = m, .f = field_of(m), .k = lay_out_cache(m, c->n), .s = cut_work(m, c->n, c->work)};
     p->network = cst_call_child_alone(m, c, 0, p->s.network);
-    p->point = (cst_point){x, p->k.f, p->k.network};
+    p->point = (cst_point){x, cache + p->k.f, cache + p->k.network};
     const cst_cnf_noise *noise = c->context;
     p->no_derivatives = noise && noise->no_derivatives;
     if (p->f->o.divergence == CST_DIVERGENCE_EXACT || p->no_derivatives) return CST_OK;
@@ -124,30 +124,30 @@ static cst_status begin(const cst_module *m, const cst_call *c, const real *x, r
     return CST_OK;
 }
 
-/* Number first .. of the directions, K of them or what is left: e and room for (df/dz) e. */
-static cst_tangents tangents_from(const pass *p, size_t first)
+/* Number first .. of the directions: how many there are at a time, K or what is left. */
+static size_t count_from(const pass *p, size_t first)
 {
-    const size_t left = directions(p->f) - first, count = left < p->f->k ? left : p->f->k;
-    const size_t n = p->network.n, d = p->f->width;
-    real *unit = p->s.unit;
-    if (!p->noise) {
-        memset(unit, 0, count * n * d * sizeof *unit);
-        for (size_t i = 0; i < count * n; i++) unit[i * d + first + i / n] = 1;
-    }
-    const bool once = at_once(p->f);
-    return (cst_tangents){.capacity = count,
-                          .count = count,
-                          .xdot = p->noise ? p->noise : unit,
-                          .ydot = once ? p->k.slope : p->s.slope,
-                          .cache = once ? p->k.tangent : p->s.tangent};
+    const size_t left = directions(p->f) - first;
+    return left < p->f->k ? left : p->f->k;
 }
 
-/* trace (N) += sum_k e_k . (df/dz) e_k, squares (N) += sum_k |(df/dz) e_k|^2 */
-static void add_products(const pass *p, const cst_tangents *t)
+/* Those e (count, N, D). */
+static const real *directions_from(const pass *p, size_t first, size_t count)
 {
     const size_t n = p->network.n, d = p->f->width;
-    for (size_t i = 0; i < t->count * n; i++) {
-        const real *restrict e = t->xdot + i * d, *restrict slope = t->ydot + i * d;
+    real *unit = p->s.unit;
+    if (p->noise) return p->noise;
+    memset(unit, 0, count * n * d * sizeof *unit);
+    for (size_t i = 0; i < count * n; i++) unit[i * d + first + i / n] = 1;
+    return unit;
+}
+
+/* With s_k = (df/dz) e_k: trace (N) += sum_k e_k . s_k, squares (N) += sum_k |s_k|^2 */
+static void add_products(const pass *p, size_t count, const real *directions, const real *slopes)
+{
+    const size_t n = p->network.n, d = p->f->width;
+    for (size_t i = 0; i < count * n; i++) {
+        const real *restrict e = directions + i * d, *restrict slope = slopes + i * d;
         real product = 0, square = 0;
 #pragma omp simd reduction(+ : product, square)
         for (size_t j = 0; j < d; j++) {
@@ -159,6 +159,17 @@ static void add_products(const pass *p, const cst_tangents *t)
     }
 }
 
+/* The directions from `first` on for jvp, which fills the cache, or the scratch where that is NULL. */
+static cst_tangents jvp_tangents(const pass *p, size_t first, real *cache)
+{
+    const size_t count = count_from(p, first);
+    return (cst_tangents){.capacity = count,
+                          .count = count,
+                          .xdot = directions_from(p, first, count),
+                          .ydot = cache ? cache + p->k.slope : p->s.slope,
+                          .cache = cache ? cache + p->k.tangent : p->s.tangent};
+}
+
 /* ---- passes ----------------------------------------------------------------------------------------------------- */
 
 static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
@@ -166,16 +177,16 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
     pass p;
     CST_TRY(begin(m, c, x, cache, &p));
     const size_t n = c->n, d = p.f->width;
-    CST_TRY(cst_module_forward(network_of(m), &p.network, x, p.k.f, p.k.network));
+    CST_TRY(cst_module_forward(network_of(m), &p.network, x, cache + p.k.f, cache + p.k.network));
     memset(p.s.trace, 0, n * sizeof(real));
     memset(p.s.squares, 0, n * sizeof(real));
     for (size_t first = 0; !p.no_derivatives && first < directions(p.f); first += p.f->k) {
-        const cst_tangents t = tangents_from(&p, first);
+        const cst_tangents t = jvp_tangents(&p, first, at_once(p.f) ? cache : NULL);
         CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
-        add_products(&p, &t);
+        add_products(&p, t.count, t.xdot, t.ydot);
     }
     for (size_t i = 0; i < n; i++) {
-        const real *f = p.k.f + i * d;
+        const real *f = cache + p.k.f + i * d;
         real square = 0;
         for (size_t j = 0; j < d; j++) square += f[j] * f[j];
         memcpy(y, f, d * sizeof *y);
@@ -187,12 +198,28 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
     return CST_OK;
 }
 
+/* The tangents from `first` on, as jvp has left them in the cache, or made again in turn; and their slopes. */
+static cst_status get_tangents(const pass *p, size_t first, const real *cache, cst_tangent_point *t,
+                               const real **slopes)
+{
+    if (at_once(p->f)) {
+        const size_t count = count_from(p, first);
+        *t = (cst_tangent_point){count, count, directions_from(p, first, count), cache + p->k.tangent};
+        *slopes = cache + p->k.slope;
+        return CST_OK;
+    }
+    const cst_tangents made = jvp_tangents(p, first, NULL);
+    *t = (cst_tangent_point){made.capacity, made.count, made.xdot, made.cache};
+    *slopes = made.ydot;
+    return cst_module_jvp(network_of(p->m), &p->network, &p->point, &made);
+}
+
 /* y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e, so gf = a + 2 c_kinetic f */
 static void network_cotangent(const pass *p, const real *gy)
 {
     const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
     for (size_t i = 0; i < n; i++, gy += width) {
-        const real *restrict f = p->k.f + i * d;
+        const real *restrict f = p->point.y + i * d;
         real *restrict gf = p->s.gf + i * d;
         const real c = p->f->o.kinetic ? 2 * gy[d + 1] : 0;
 #pragma omp simd
@@ -201,12 +228,12 @@ static void network_cotangent(const pass *p, const real *gy)
 }
 
 /* gs_k = -c e_k + 2 c_jacobian s_k */
-static void slope_cotangent(const pass *p, const real *gy, const cst_tangents *t)
+static void slope_cotangent(const pass *p, const real *gy, size_t count, const real *directions, const real *slopes)
 {
     const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
-    for (size_t i = 0; i < t->count * n; i++) {
+    for (size_t i = 0; i < count * n; i++) {
         const real *row = gy + i % n * width;
-        const real *restrict e = t->xdot + i * d, *restrict slope = t->ydot + i * d;
+        const real *restrict e = directions + i * d, *restrict slope = slopes + i * d;
         real *restrict gslope = p->s.gslope + i * d;
         const real c = row[d], square = p->f->o.jacobian ? 2 * row[width - 1] : 0;
 #pragma omp simd
@@ -218,13 +245,14 @@ static cst_status cnf_field_vjp(const cst_module *m, const cst_call *c, const cs
                                 const cst_grads *g)
 {
     pass p;
-    CST_TRY(begin(m, c, point->x, cst_view(point->cache), &p));
+    CST_TRY(begin(m, c, point->x, point->cache, &p));
     const size_t nd = c->n * p.f->width;
     network_cotangent(&p, gy);
     for (size_t first = 0; first < directions(p.f); first += p.f->k) {
-        const cst_tangents t = tangents_from(&p, first);
-        if (!at_once(p.f)) CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
-        slope_cotangent(&p, gy, &t);
+        cst_tangent_point t = {0};
+        const real *slopes = NULL;
+        CST_TRY(get_tangents(&p, first, point->cache, &t, &slopes));
+        slope_cotangent(&p, gy, t.count, t.xdot, slopes);
         cst_grads grads = *g;
         if (first > 0 && g->gx) grads.gx = p.s.gx;
         CST_TRY(cst_module_jvp_vjp(network_of(m), &p.network, &p.point, &t, first == 0 ? p.s.gf : NULL, p.s.gslope,

@@ -44,11 +44,11 @@ cst_status cst_energy_gradient_vjp(const cst_module *h, const cst_call *call, co
     cst_plan plan;
     cst_module_plan(h, call->n, 1, 1, &plan);
     const cst_point point = {x, cache, cache + line};
-    cst_tangents tangents = {.capacity = 1, .count = 1, .xdot = d};
-    tangents.ydot = call->work + line;
-    tangents.cache = tangents.ydot + line;
+    const cst_tangents along = {
+        .capacity = 1, .count = 1, .xdot = d, .ydot = call->work + line, .cache = call->work + 2 * line};
+    const cst_tangent_point tangents = {.capacity = 1, .count = 1, .xdot = d, .cache = along.cache};
     cst_call net = *call;
-    net.work = tangents.cache + cst_size_align(plan.tangent);
-    CST_TRY(cst_module_jvp(h, &net, &point, &tangents));
+    net.work = along.cache + cst_size_align(plan.tangent);
+    CST_TRY(cst_module_jvp(h, &net, &point, &along));
     return cst_module_jvp_vjp(h, &net, &point, &tangents, NULL, one, g);
 }

@@ -48,10 +48,10 @@ static size_t width_before(const cst_module *m, size_t i)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* What a layer leaves in the cache: its own, its y, and what goes on of that, which may be all of it. */
-typedef struct kept {
-    real *layer, *y, *z;
-} kept;
+/* Offsets of what a layer leaves in the cache: its own, its y, and what goes on of that, which may be all of it. */
+typedef struct cache_layout {
+    size_t layer, y, z;
+} cache_layout;
 
 /* z is a part of y's rows. */
 static bool has_own_z(const step *s)
@@ -60,16 +60,16 @@ static bool has_own_z(const step *s)
 }
 
 /* Of all layers; returns the size. */
-static size_t cut_cache(const cst_module *m, size_t n, int threads, real *cache, kept k[MAX_LAYERS])
+static size_t lay_out_cache(const cst_module *m, size_t n, int threads, cache_layout k[MAX_LAYERS])
 {
     size_t size = 0;
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_module *layer = layer_of(m, i);
         cst_plan plan;
         cst_module_plan(layer, n, 0, threads, &plan);
-        k[i].layer = cst_cut(cache, &size, plan.cache);
-        k[i].y = k[i].z = cst_cut(cache, &size, cst_size_mul(n, cst_shape_size(&layer->y)));
-        if (has_own_z(&flow_of(m)->steps[i])) k[i].z = cst_cut(cache, &size, cst_size_mul(n, width_before(m, i + 1)));
+        k[i].layer = cst_place(&size, plan.cache);
+        k[i].y = k[i].z = cst_place(&size, cst_size_mul(n, cst_shape_size(&layer->y)));
+        if (has_own_z(&flow_of(m)->steps[i])) k[i].z = cst_place(&size, cst_size_mul(n, width_before(m, i + 1)));
     }
     return size;
 }
@@ -105,9 +105,9 @@ static scratch cut_work(const cst_module *m, size_t n, int threads, real *work, 
 
 static void flow_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
-    kept unused[MAX_LAYERS];
+    cache_layout unused[MAX_LAYERS];
     (void)k;
-    plan->cache = cut_cache(m, n, threads, NULL, unused);
+    plan->cache = lay_out_cache(m, n, threads, unused);
     plan->work = cut_work(m, n, threads, NULL, false).size;
 }
 
@@ -169,19 +169,20 @@ static cst_status flow_forward(const cst_module *m, const cst_call *c, const rea
 {
     const flow *f = flow_of(m);
     const scratch s = cut_work(m, c->n, c->threads, c->work, false);
-    kept k[MAX_LAYERS];
-    cut_cache(m, c->n, c->threads, cache, k);
+    cache_layout k[MAX_LAYERS];
+    lay_out_cache(m, c->n, c->threads, k);
     memset(s.row, 0, c->n * sizeof *s.row);
     begin_base(c->n, cst_shape_size(&m->x), s.sum);
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_module *layer = layer_of(m, i);
         const cst_call call = cst_call_child(m, c, i, s.layer);
         const size_t width = cst_shape_size(&layer->y), on = width_before(m, i + 1);
-        CST_TRY(cst_module_forward(layer, &call, x, k[i].y, k[i].layer));
-        add_layer(m, i, c, x, k[i].y, s.sum, s.row);
-        add_base(c->n, width, on, f->steps[i].out, k[i].y, s.sum);
-        if (has_own_z(&f->steps[i])) take(c->n, width, 0, on, k[i].y, k[i].z);
-        x = k[i].z;
+        real *rows = cache + k[i].y, *z = cache + k[i].z;
+        CST_TRY(cst_module_forward(layer, &call, x, rows, cache + k[i].layer));
+        add_layer(m, i, c, x, rows, s.sum, s.row);
+        add_base(c->n, width, on, f->steps[i].out, rows, s.sum);
+        if (has_own_z(&f->steps[i])) take(c->n, width, 0, on, rows, z);
+        x = z;
     }
     const size_t left = width_before(m, m->n_children), outputs = m->y.dim[0];
     add_base(c->n, left, 0, left, x, s.sum);
@@ -194,15 +195,15 @@ static cst_status flow_forward(const cst_module *m, const cst_call *c, const rea
 
 void cst_flow_latent(const cst_module *m, size_t n, int threads, const real *x, const real *cache, real *z)
 {
-    kept k[MAX_LAYERS];
+    cache_layout k[MAX_LAYERS];
     const size_t all = cst_shape_size(&m->x), last = m->n_children;
     size_t at = 0;
-    cut_cache(m, n, threads, cst_view(cache), k);
+    lay_out_cache(m, n, threads, k);
     for (size_t i = 0; i <= last; i++) {
         const bool layer = i < last;
         const size_t width = layer ? flow_of(m)->steps[i].out : width_before(m, last),
                      on = layer ? width_before(m, i + 1) : 0;
-        const real *rows = layer ? k[i].y : last > 0 ? k[last - 1].z : x;
+        const real *rows = layer ? cache + k[i].y : last > 0 ? cache + k[last - 1].z : x;
         const size_t row = layer ? cst_shape_size(&layer_of(m, i)->y) : width;
         for (size_t j = 0; width > 0 && j < n; j++) memcpy(z + j * all + at, rows + j * row + on, width * sizeof *z);
         at += width;
@@ -244,9 +245,9 @@ static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_poi
 {
     const scratch s = cut_work(m, c->n, c->threads, c->work, false);
     const size_t last = m->n_children, stop = first_needed(m, g), left = width_before(m, last), outputs = m->y.dim[0];
-    kept k[MAX_LAYERS];
-    cut_cache(m, c->n, c->threads, cst_view(p->cache), k);
-    const real *z = last > 0 ? k[last - 1].z : p->x;
+    cache_layout k[MAX_LAYERS];
+    lay_out_cache(m, c->n, c->threads, k);
+    const real *z = last > 0 ? p->cache + k[last - 1].z : p->x;
     real *gz = last > 0 ? s.z[last % 2] : g->gx;
     take(c->n, outputs, 0, 1, gy, s.row);
     for (size_t i = 0; gz && i < c->n * left; i++) gz[i] = -s.row[i / left] * z[i];
@@ -254,10 +255,10 @@ static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_poi
         const cst_module *layer = layer_of(m, i);
         const cst_bijection *bijection = flow_of(m)->steps[i].bijection;
         const cst_call call = cst_call_child(m, c, i, s.layer);
-        const cst_point point = {i > 0 ? k[i - 1].z : p->x, k[i].y, k[i].layer};
+        const cst_point point = {i > 0 ? p->cache + k[i - 1].z : p->x, p->cache + k[i].y, p->cache + k[i].layer};
         cst_grads grads = {.scale = g->scale, .gx = i == 0 ? g->gx : i > stop ? s.z[i % 2] : NULL};
         if (g->gtheta && layer->n_params > 0) grads.gtheta = g->gtheta + m->children[i].offset;
-        layer_cotangent(m, i, c, gy, s.row, k[i].y, gz, s.rows);
+        layer_cotangent(m, i, c, gy, s.row, point.y, gz, s.rows);
         CST_TRY(cst_module_vjp(layer, &call, &point, s.rows, &grads));
         gz = grads.gx;
         if (gz && bijection && bijection->logdet_vjp) bijection->logdet_vjp(layer, c->n, point.x, s.row, gz);

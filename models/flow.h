@@ -7,7 +7,7 @@
  * half of the channels goes out, as a part of z, and the first half on.
  *
  * x (N, D...) -> y (N, 1), log p(x), or if a cnf has regularizers y (N, 2), their weighted sum behind it: a penalty, which in
- * evaluation mode is 0. z (N, D) is what went out, in that order, then what is left, each flat. The loss nll (models/loss.h)
+ * evaluation mode is 0. z (N, D) is what went out, in that order, then what is left, each flat. The loss nll (train/loss.h)
  * makes a flow likely. theta is the layers', children "0", "1", ... in the order of x to z.
  *
  * Steps are shared by rows wherever there is a cnf, so batches are not cut here. Errors of the layers: pixels out of range, the

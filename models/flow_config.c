@@ -12,15 +12,27 @@ typedef struct flow_section {
 } flow_section;
 
 static const cst_key flow_keys[] = {
-    {"layers", CST_KEY_LIST, offsetof(flow_section, layers), "", 0, 0, NULL,
-     "cnf, squeeze, logit, dequantize, in the order from data to base", "modules"},
-    {"blocks", CST_KEY_LIST, offsetof(flow_section, blocks), "", 0, 0, NULL,
-     "after these, numbers of cnfs: a list a scale, behind each of which half of the channels go out; a squeeze before "
-     "each number of a list but the first",
-     "counts"},
-    {"cnf", CST_KEY_SECTION, offsetof(flow_section, cnf), "", 0, 0, NULL, "what each of these blocks is: a cnf",
-     "module"},
-    {0},
+    {.name = "layers",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(flow_section, layers),
+     .fallback = "",
+     .help = "cnf, squeeze, logit, dequantize, in the order from data to base",
+     .holds = "modules"},
+    {.name = "blocks",
+     .kind = CST_KEY_LIST,
+     .offset = offsetof(flow_section, blocks),
+     .fallback = "",
+     .help = "after these, numbers of cnfs: a list a scale, behind each of which half of the channels go out; a "
+             "squeeze before "
+             "each number of a list but the first",
+     .holds = "counts"},
+    {.name = "cnf",
+     .kind = CST_KEY_SECTION,
+     .offset = offsetof(flow_section, cnf),
+     .fallback = "",
+     .help = "what each of these blocks is: a cnf",
+     .holds = "module"},
+    {.name = NULL},
 };
 
 /* What a flow is being built from. */

@@ -18,10 +18,9 @@ static const cst_steps *steps_of(const cst_module *m)
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* cache = [input (T, N, inputs) | sight (T, N) | gates (T, N, 3H) | u (T, N, H) | states (T + 1, N, H)] */
-typedef struct kept {
-    real *input, *sight, *gates, *u, *h;
-    size_t size;
-} kept;
+typedef struct cache_layout {
+    size_t input, sight, gates, u, h, size;
+} cache_layout;
 
 /* work = [of a step, or of a cotangent (N, 3H) | cotangents of the gates' two parts (T, N, 3H) | of a state, and of the one
  * before it (N, H) | of the values (T, N, values)] */
@@ -30,16 +29,16 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static kept cut_cache(const cst_module *m, size_t n, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t n)
 {
     const cst_steps *s = steps_of(m);
     const size_t rows = cst_size_mul(s->length, n), states = cst_size_mul(rows, s->hidden);
-    kept k = {0};
-    k.input = cst_cut(cache, &k.size, cst_size_mul(rows, cst_steps_inputs(s)));
-    k.sight = cst_cut(cache, &k.size, rows);
-    k.gates = cst_cut(cache, &k.size, cst_size_mul(3, states));
-    k.u = cst_cut(cache, &k.size, states);
-    k.h = cst_cut(cache, &k.size, cst_size_add(states, cst_size_mul(n, s->hidden)));
+    cache_layout k = {0};
+    k.input = cst_place(&k.size, cst_size_mul(rows, cst_steps_inputs(s)));
+    k.sight = cst_place(&k.size, rows);
+    k.gates = cst_place(&k.size, cst_size_mul(3, states));
+    k.u = cst_place(&k.size, states);
+    k.h = cst_place(&k.size, cst_size_add(states, cst_size_mul(n, s->hidden)));
     return k;
 }
 
@@ -61,7 +60,7 @@ static scratch cut_work(const cst_module *m, size_t n, real *work)
 static void gru_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     (void)k, (void)threads;
-    plan->cache = cut_cache(m, n, NULL).size;
+    plan->cache = lay_out_cache(m, n).size;
     plan->work = cut_work(m, n, NULL).size;
 }
 
@@ -72,16 +71,17 @@ static cst_status gru_forward(const cst_module *m, const cst_call *c, const real
     const cst_steps *s = steps_of(m);
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, x), state = n * s->hidden;
-    const kept k = cut_cache(m, n, cache);
-    cst_steps_read(s, n, count, x, k.input, k.sight);
-    cst_gru_cell_input(&cell, count * n, k.input, k.gates);
-    memset(k.h, 0, state * sizeof *k.h);
+    const cache_layout k = lay_out_cache(m, n);
+    real *input = cache + k.input, *sight = cache + k.sight, *gates = cache + k.gates, *states = cache + k.h;
+    cst_steps_read(s, n, count, x, input, sight);
+    cst_gru_cell_input(&cell, count * n, input, gates);
+    memset(states, 0, state * sizeof *states);
     for (size_t i = 0; i < count; i++) {
-        real *h = k.h + i * state;
-        cst_gru_cell_step(&cell, n, k.sight + i * n, CST_SIGHT_NOTHING, h, k.gates + i * 3 * state, k.u + i * state,
+        real *h = states + i * state;
+        cst_gru_cell_step(&cell, n, sight + i * n, CST_SIGHT_NOTHING, h, gates + i * 3 * state, cache + k.u + i * state,
                           h + state, c->work);
     }
-    cst_steps_write(s, n, count, k.h, y);
+    cst_steps_write(s, n, count, states, y);
     return CST_OK;
 }
 
@@ -91,17 +91,19 @@ static cst_status gru_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const cst_steps *s = steps_of(m);
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, p->x), state = n * s->hidden;
-    const kept k = cut_cache(m, n, cst_view(p->cache));
+    const cache_layout k = lay_out_cache(m, n);
+    const real *sight = p->cache + k.sight, *gates = p->cache + k.gates, *u = p->cache + k.u, *h = p->cache + k.h;
     const scratch w = cut_work(m, n, c->work);
     if (!g->gx && !g->gtheta) return CST_OK;
     memset(w.gh[count % 2], 0, state * sizeof(real));
     for (size_t i = count; i-- > 0;) {
         real *after = w.gh[(i + 1) % 2], *before = w.gh[i % 2];
         cst_steps_write_back(s, n, count, i, gy, after);
-        cst_gru_cell_step_back(&cell, n, k.sight + i * n, CST_SIGHT_NOTHING, k.h + i * state, k.gates + i * 3 * state,
-                               k.u + i * state, after, w.ggates + i * 3 * state, w.gpre + i * 3 * state, before);
+        cst_gru_cell_step_back(&cell, n, sight + i * n, CST_SIGHT_NOTHING, h + i * state, gates + i * 3 * state,
+                               u + i * state, after, w.ggates + i * 3 * state, w.gpre + i * 3 * state, before);
     }
-    if (g->gtheta) cst_gru_cell_add_gradient(m, count * n, g->scale, k.input, k.h, w.ggates, w.gpre, g->gtheta);
+    if (g->gtheta)
+        cst_gru_cell_add_gradient(m, count * n, g->scale, p->cache + k.input, h, w.ggates, w.gpre, g->gtheta);
     if (g->gx) {
         cst_gru_cell_input_back(&cell, count * n, cst_steps_values(s), w.ggates, w.ginput);
         cst_steps_read_back(s, n, count, p->x, w.ginput, g->gx);

@@ -41,10 +41,9 @@ static part part_of(const cst_module *m, size_t i)
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
 /* cache = [dH/d(q, p) (N, 2n) | of each network what it sees (N, width) and its own] */
-typedef struct kept {
-    real *slope, *x[MAX_PARTS], *net[MAX_PARTS];
-    size_t size;
-} kept;
+typedef struct cache_layout {
+    size_t slope, x[MAX_PARTS], net[MAX_PARTS], size;
+} cache_layout;
 
 /* work = [d (n) | its derivative (n) | cotangent of dH/d(q, p) (N, 2n) | a network's part of it (N, width) | of gx | a
  * network's own] */
@@ -53,16 +52,16 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 {
-    kept k = {0};
-    k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * degrees(m)));
+    cache_layout k = {0};
+    k.slope = cst_place(&k.size, cst_size_mul(rows, 2 * degrees(m)));
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
         cst_plan plan;
         cst_energy_plan(p.net, rows, &plan);
-        k.x[i] = cst_cut(cache, &k.size, cst_size_mul(rows, p.width));
-        k.net[i] = cst_cut(cache, &k.size, plan.cache);
+        k.x[i] = cst_place(&k.size, cst_size_mul(rows, p.width));
+        k.net[i] = cst_place(&k.size, plan.cache);
     }
     return k;
 }
@@ -89,7 +88,7 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
 static void hamiltonian_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     (void)k, (void)threads; /* the networks run in the calling thread: the field is cut as a whole */
-    plan->cache = cut_cache(m, n, NULL).size;
+    plan->cache = lay_out_cache(m, n).size;
     plan->work = cut_work(m, n, NULL).size;
 }
 
@@ -117,18 +116,18 @@ static void set_damping(const cst_module *m, const cst_call *c, const scratch *s
 static cst_status hamiltonian_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const size_t n = degrees(m);
-    const kept k = cut_cache(m, c->n, cache);
+    const cache_layout k = lay_out_cache(m, c->n);
     const scratch s = cut_work(m, c->n, c->work);
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
         const cst_call call = cst_call_child_alone(m, c, i, s.net);
-        take(c->n, 2 * n, &p, x, k.x[i]);
-        CST_TRY(cst_energy_gradient(p.net, &call, k.x[i], s.direction, k.net[i]));
-        put(c->n, 2 * n, &p, s.direction, k.slope);
+        take(c->n, 2 * n, &p, x, cache + k.x[i]);
+        CST_TRY(cst_energy_gradient(p.net, &call, cache + k.x[i], s.direction, cache + k.net[i]));
+        put(c->n, 2 * n, &p, s.direction, cache + k.slope);
     }
     set_damping(m, c, &s);
     for (size_t i = 0; i < c->n; i++, y += 2 * n) {
-        const real *hq = k.slope + i * 2 * n, *hp = hq + n;
+        const real *hq = cache + k.slope + i * 2 * n, *hp = hq + n;
         for (size_t j = 0; j < n; j++) {
             y[j] = hp[j];
             y[n + j] = -hq[j] - s.damping[j] * hp[j];
@@ -138,13 +137,13 @@ static cst_status hamiltonian_forward(const cst_module *m, const cst_call *c, co
 }
 
 /* gdamping -= scale sum over rows of gp * dH/dp * dd/ddamping, gp the cotangent of p' */
-static void add_damping_gradient(const cst_module *m, const cst_call *c, const kept *k, const scratch *s,
+static void add_damping_gradient(const cst_module *m, const cst_call *c, const real *slope, const scratch *s,
                                  const real *gy, const cst_grads *g)
 {
     const size_t n = degrees(m);
     cst_vsigmoid(n, c->theta, s->rate);
     for (size_t i = 0; i < c->n; i++) {
-        const real *gp = gy + i * 2 * n + n, *hp = k->slope + i * 2 * n + n;
+        const real *gp = gy + i * 2 * n + n, *hp = slope + i * 2 * n + n;
         for (size_t j = 0; j < n; j++) g->gtheta[j] -= g->scale * s->rate[j] * gp[j] * hp[j];
     }
 }
@@ -154,7 +153,7 @@ static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const 
                                   const cst_grads *g)
 {
     const size_t n = degrees(m);
-    const kept k = cut_cache(m, c->n, cst_view(point->cache));
+    const cache_layout k = lay_out_cache(m, c->n);
     const scratch s = cut_work(m, c->n, c->work);
     set_damping(m, c, &s);
     for (size_t i = 0; i < c->n; i++) {
@@ -171,10 +170,11 @@ static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const 
         cst_grads grads = {.scale = g->scale, .gx = g->gx ? s.gx : NULL, .gt = g->gt};
         if (g->gtheta) grads.gtheta = g->gtheta + m->children[i].offset;
         take(c->n, 2 * n, &p, s.psi, s.direction);
-        CST_TRY(cst_energy_gradient_vjp(p.net, &call, k.x[i], k.net[i], s.direction, &grads));
+        CST_TRY(
+            cst_energy_gradient_vjp(p.net, &call, point->cache + k.x[i], point->cache + k.net[i], s.direction, &grads));
         if (g->gx) put(c->n, 2 * n, &p, s.gx, g->gx);
     }
-    if (damped(m) && g->gtheta) add_damping_gradient(m, c, &k, &s, gy, g);
+    if (damped(m) && g->gtheta) add_damping_gradient(m, c, point->cache + k.slope, &s, gy, g);
     return CST_OK;
 }
 

@@ -27,12 +27,11 @@ static const cst_module *block_of(const cst_module *m)
 
 /* cache = [times (T) | input (T, N, inputs) | sight (T, N) | gates (T, N, 3H) | u (T, N, H) | h' (T, N, H) | states h, the
  * first before any step (T + 1, N, H) | the block's, T - 1 times] */
-typedef struct kept {
-    double *t;
-    real *input, *sight, *gates, *u, *evolved, *h, *block;
+typedef struct cache_layout {
+    size_t t, input, sight, gates, u, evolved, h, block;
     size_t stride; /* from one of the block's to the next */
     size_t size;
-} kept;
+} cache_layout;
 
 /* work = [of a step (N, 3H) | cotangents of the gates' two parts (T, N, 3H) | of h_i, of h'_i, of h_{i-1} without the ODE
  * (N, H) | of the values (T, N, values) | the block's] */
@@ -41,21 +40,21 @@ typedef struct scratch {
     size_t size;
 } scratch;
 
-static kept cut_cache(const cst_module *m, size_t n, int threads, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t n, int threads)
 {
     const cst_steps *s = &rnn_of(m)->steps;
     const size_t rows = cst_size_mul(s->length, n), states = cst_size_mul(rows, s->hidden);
     cst_plan block;
     cst_module_plan(block_of(m), n, 0, threads, &block);
-    kept k = {.stride = cst_size_align(block.cache)};
-    k.t = cst_cut_doubles(cache, &k.size, s->length);
-    k.input = cst_cut(cache, &k.size, cst_size_mul(rows, cst_steps_inputs(s)));
-    k.sight = cst_cut(cache, &k.size, rows);
-    k.gates = cst_cut(cache, &k.size, cst_size_mul(3, states));
-    k.u = cst_cut(cache, &k.size, states);
-    k.evolved = cst_cut(cache, &k.size, states);
-    k.h = cst_cut(cache, &k.size, cst_size_add(states, cst_size_mul(n, s->hidden)));
-    k.block = cst_cut(cache, &k.size, cst_size_mul(s->length - 1, k.stride));
+    cache_layout k = {.stride = cst_size_align(block.cache)};
+    k.t = cst_place_doubles(&k.size, s->length);
+    k.input = cst_place(&k.size, cst_size_mul(rows, cst_steps_inputs(s)));
+    k.sight = cst_place(&k.size, rows);
+    k.gates = cst_place(&k.size, cst_size_mul(3, states));
+    k.u = cst_place(&k.size, states);
+    k.evolved = cst_place(&k.size, states);
+    k.h = cst_place(&k.size, cst_size_add(states, cst_size_mul(n, s->hidden)));
+    k.block = cst_place(&k.size, cst_size_mul(s->length - 1, k.stride));
     return k;
 }
 
@@ -81,7 +80,7 @@ static void ode_rnn_plan(const cst_module *m, size_t n, size_t k, int threads, c
     cst_plan block;
     (void)k;
     cst_module_plan(block_of(m), n, 0, threads, &block);
-    plan->cache = cut_cache(m, n, threads, NULL).size;
+    plan->cache = lay_out_cache(m, n, threads).size;
     plan->work = cst_size_add(cut_work(m, n, NULL).size, block.work);
 }
 
@@ -145,26 +144,28 @@ static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const 
     const cst_steps *s = &rnn_of(m)->steps;
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, x), state = n * s->hidden;
-    const kept k = cut_cache(m, n, c->threads, cache);
+    const cache_layout k = lay_out_cache(m, n, c->threads);
     const scratch w = cut_work(m, n, c->work);
-    cst_steps_read(s, n, count, x, k.input, k.sight);
-    CST_TRY(read_times(m, c, count, x, k.sight, k.t));
-    cst_gru_cell_input(&cell, count * n, k.input, k.gates);
-    memset(k.h, 0, state * sizeof *k.h);
-    memset(k.evolved, 0, state * sizeof *k.evolved);
+    double *t = cst_doubles(cache, k.t);
+    real *input = cache + k.input, *gates = cache + k.gates, *states = cache + k.h;
+    cst_steps_read(s, n, count, x, input, cache + k.sight);
+    CST_TRY(read_times(m, c, count, x, cache + k.sight, t));
+    cst_gru_cell_input(&cell, count * n, input, gates);
+    memset(states, 0, state * sizeof *states);
+    memset(cache + k.evolved, 0, state * sizeof *cache);
     for (size_t i = 0; i < count; i++) {
-        const real *sight = k.sight + i * n;
-        real *h = k.h + i * state, *evolved = k.evolved + i * state;
+        const real *sight = cache + k.sight + i * n;
+        real *h = states + i * state, *evolved = cache + k.evolved + i * state;
         if (i > 0) {
             cst_span span;
-            const cst_call call = call_block(m, c, k.t, i, w.block, &span);
-            CST_TRY(cst_module_forward(block_of(m), &call, h, evolved, k.block + (i - 1) * k.stride));
+            const cst_call call = call_block(m, c, t, i, w.block, &span);
+            CST_TRY(cst_module_forward(block_of(m), &call, h, evolved, cache + k.block + (i - 1) * k.stride));
         }
-        cst_gru_cell_step(&cell, n, sight, CST_SIGHT_VALUES, evolved, k.gates + i * 3 * state, k.u + i * state,
+        cst_gru_cell_step(&cell, n, sight, CST_SIGHT_VALUES, evolved, gates + i * 3 * state, cache + k.u + i * state,
                           h + state, w.step);
         keep_ended(n, s->hidden, sight, h, h + state);
     }
-    cst_steps_write(s, n, count, k.h, y);
+    cst_steps_write(s, n, count, states, y);
     return CST_OK;
 }
 
@@ -180,20 +181,21 @@ static void take_ended(size_t n, size_t hidden, const real *sight, real *gh, rea
 }
 
 /* From h_{i+1}'s cotangent w->gh, step i's of the gates, and h_i's in its place. */
-static cst_status step_back(const cst_module *m, const cst_call *c, const kept *k, const scratch *w, size_t i,
+static cst_status step_back(const cst_module *m, const cst_call *c, const real *cache, const scratch *w, size_t i,
                             const cst_grads *g)
 {
     const cst_steps *s = &rnn_of(m)->steps;
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, state = n * s->hidden, gates = i * 3 * state;
-    const real *evolved = k->evolved + i * state;
-    take_ended(n, s->hidden, k->sight + i * n, w->gh, w->gkept);
-    cst_gru_cell_step_back(&cell, n, k->sight + i * n, CST_SIGHT_VALUES, evolved, k->gates + gates, k->u + i * state,
+    const cache_layout k = lay_out_cache(m, n, c->threads);
+    const real *evolved = cache + k.evolved + i * state, *sight = cache + k.sight + i * n;
+    take_ended(n, s->hidden, sight, w->gh, w->gkept);
+    cst_gru_cell_step_back(&cell, n, sight, CST_SIGHT_VALUES, evolved, cache + k.gates + gates, cache + k.u + i * state,
                            w->gh, w->ggates + gates, w->gpre + gates, w->gevolved);
     if (i == 0) return CST_OK; /* h'_0 is a constant */
     cst_span span;
-    const cst_call call = call_block(m, c, k->t, i, w->block, &span);
-    const cst_point point = {k->h + i * state, evolved, k->block + (i - 1) * k->stride};
+    const cst_call call = call_block(m, c, cst_const_doubles(cache, k.t), i, w->block, &span);
+    const cst_point point = {cache + k.h + i * state, evolved, cache + k.block + (i - 1) * k.stride};
     const cst_grads grads = {
         .scale = g->scale, .gx = w->gh, .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL};
     CST_TRY(cst_module_vjp(block_of(m), &call, &point, w->gevolved, &grads));
@@ -207,15 +209,17 @@ static cst_status ode_rnn_vjp(const cst_module *m, const cst_call *c, const cst_
     const cst_steps *s = &rnn_of(m)->steps;
     const cst_gru_cell cell = cst_gru_cell_at(m, c->theta);
     const size_t n = c->n, count = cst_steps_count(s, n, p->x);
-    const kept k = cut_cache(m, n, c->threads, cst_view(p->cache));
+    const cache_layout k = lay_out_cache(m, n, c->threads);
     const scratch w = cut_work(m, n, c->work);
     if (!g->gx && !g->gtheta) return CST_OK;
     memset(w.gh, 0, n * s->hidden * sizeof *w.gh);
     for (size_t i = count; i-- > 0;) {
         cst_steps_write_back(s, n, count, i, gy, w.gh);
-        CST_TRY(step_back(m, c, &k, &w, i, g));
+        CST_TRY(step_back(m, c, p->cache, &w, i, g));
     }
-    if (g->gtheta) cst_gru_cell_add_gradient(m, count * n, g->scale, k.input, k.evolved, w.ggates, w.gpre, g->gtheta);
+    if (g->gtheta)
+        cst_gru_cell_add_gradient(m, count * n, g->scale, p->cache + k.input, p->cache + k.evolved, w.ggates, w.gpre,
+                                  g->gtheta);
     if (g->gx) {
         cst_gru_cell_input_back(&cell, count * n, cst_steps_values(s), w.ggates, w.ginput);
         cst_steps_read_back(s, n, count, p->x, w.ginput, g->gx);
@@ -343,7 +347,7 @@ static const cst_module_example ode_rnn_examples[] = {
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, \"output\": \"all\", \"mask\": true, " FIELD ", " CST_TIGHT_SOLVER "}",
      {2, {3, 2}}},
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
-     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 2}}",
+     ", \"gradient\": {\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 2}}",
      {2, {2, 1}}},
     {"{\"type\": \"ode_rnn\", \"hidden\": 3, " FIELD ", " CST_TIGHT_SOLVER
      ", \"gradient\": {\"method\": \"interpolating\"}}",

@@ -32,22 +32,22 @@ typedef enum cst_sight {
 /* The keys of a section that is read into a cst_steps: hidden, output, mask. `output` is an int of the struct `type`, the
  * section's, whose member `steps` this is. */
 #define CST_STEPS_KEYS(type)                                                                                           \
-    {.name = "hidden",                                                                                                 \
-     .kind = CST_KEY_SIZE,                                                                                             \
-     .offset = offsetof(type, steps.hidden),                                                                           \
-     .min = 1,                                                                                                         \
-     .max = 1e9,                                                                                                       \
-     .help = "numbers of the state"},                                                                                  \
-        {.name = "output",                                                                                             \
-         .kind = CST_KEY_CHOICE,                                                                                       \
-         .offset = offsetof(type, output),                                                                             \
-         .fallback = "\"last\"",                                                                                       \
-         .choices = cst_steps_outputs,                                                                                 \
-         .help = "the state at the end of a row, or after every step"},                                                \
-    {                                                                                                                  \
-        .name = "mask", .kind = CST_KEY_BOOL, .offset = offsetof(type, steps.mask), .fallback = "false",               \
-        .help = "whether a value was observed is input, too"                                                           \
-    }
+    CST_INIT({.name = "hidden",                                                                                        \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(type, steps.hidden),                                                                  \
+              .range = CST_BETWEEN(1, 1e9),                                                                            \
+              .help = "numbers of the state"},                                                                         \
+             {.name = "output",                                                                                        \
+              .kind = CST_KEY_CHOICE,                                                                                  \
+              .offset = offsetof(type, output),                                                                        \
+              .fallback = "\"last\"",                                                                                  \
+              .choices = cst_steps_outputs,                                                                            \
+              .help = "the state at the end of a row, or after every step"},                                           \
+             {.name = "mask",                                                                                          \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(type, steps.mask),                                                                    \
+              .fallback = "false",                                                                                     \
+              .help = "whether a value was observed is input, too"})
 extern const char *const cst_steps_outputs[]; /* "last", "all" */
 
 /* Take x's shape over. CST_ESHAPE unless it is (T, C) with C > skipped. */

@@ -31,38 +31,38 @@ static void plan_nets(const cst_module *m, size_t rows, cst_plan net[N_NETS])
 }
 
 /* What forward leaves to vjp, for N rows. */
-typedef struct kept {
-    real *c;       /* (N, 2n) */
-    real *xdot;    /* (N, 2n): c' */
-    real *l;       /* (N, n (n + 1) / 2): the mass network's value, entries of L */
-    real *ldot;    /* the same: along c' */
-    real *p;       /* (N, n): momenta */
-    real *slope;   /* (N, 2n): dH/dc at fixed p */
-    real *gain;    /* (N, n, n): g */
-    real *tangent; /* of the mass network, with room for two tangents */
+typedef struct cache_layout {
+    size_t c;       /* (N, 2n) */
+    size_t xdot;    /* (N, 2n): c' */
+    size_t l;       /* (N, n (n + 1) / 2): the mass network's value, entries of L */
+    size_t ldot;    /* the same: along c' */
+    size_t p;       /* (N, n): momenta */
+    size_t slope;   /* (N, 2n): dH/dc at fixed p */
+    size_t gain;    /* (N, n, n): g */
+    size_t tangent; /* of the mass network, with room for two tangents */
     size_t n_tangent;
-    real *cache[N_NETS];
+    size_t net[N_NETS]; /* the networks' own */
     size_t size;
-} kept;
+} cache_layout;
 
-static kept cut_cache(const cst_module *m, size_t rows, real *cache)
+static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
     cst_plan net[N_NETS];
     plan_nets(m, rows, net);
-    kept k = {0};
-    k.c = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.xdot = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.l = cst_cut(cache, &k.size, cst_size_mul(rows, h));
-    k.ldot = cst_cut(cache, &k.size, cst_size_mul(rows, h));
-    k.p = cst_cut(cache, &k.size, cst_size_mul(rows, n));
-    k.slope = cst_cut(cache, &k.size, cst_size_mul(rows, 2 * n));
-    k.gain = cst_cut(cache, &k.size, cst_size_mul(rows, n * n));
+    cache_layout k = {0};
+    k.c = cst_place(&k.size, cst_size_mul(rows, 2 * n));
+    k.xdot = cst_place(&k.size, cst_size_mul(rows, 2 * n));
+    k.l = cst_place(&k.size, cst_size_mul(rows, h));
+    k.ldot = cst_place(&k.size, cst_size_mul(rows, h));
+    k.p = cst_place(&k.size, cst_size_mul(rows, n));
+    k.slope = cst_place(&k.size, cst_size_mul(rows, 2 * n));
+    k.gain = cst_place(&k.size, cst_size_mul(rows, n * n));
     k.n_tangent = net[MASS].tangent;
-    k.tangent = cst_cut(cache, &k.size, k.n_tangent);
-    k.cache[MASS] = cst_cut(cache, &k.size, net[MASS].cache);
-    k.cache[POTENTIAL] = cst_cut(cache, &k.size, net[POTENTIAL].cache);
-    k.cache[INPUT] = cst_cut(cache, &k.size, net[INPUT].cache);
+    k.tangent = cst_place(&k.size, k.n_tangent);
+    k.net[MASS] = cst_place(&k.size, net[MASS].cache);
+    k.net[POTENTIAL] = cst_place(&k.size, net[POTENTIAL].cache);
+    k.net[INPUT] = cst_place(&k.size, net[INPUT].cache);
     return k;
 }
 
@@ -107,11 +107,11 @@ static scratch cut_work(const cst_module *m, size_t rows, real *work)
 static void symoden_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     (void)k, (void)threads; /* the networks run in the calling thread: the field is cut as a whole */
-    plan->cache = cut_cache(m, n, NULL).size;
+    plan->cache = lay_out_cache(m, n).size;
     plan->work = cut_work(m, n, NULL).size;
 }
 
-static cst_symoden_row row_of(const cst_module *m, const kept *k, const real *x, size_t i)
+static cst_symoden_row row_of(const cst_module *m, const cache_layout *k, const real *cache, const real *x, size_t i)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
     x += i * 4 * n;
@@ -121,11 +121,11 @@ static cst_symoden_row row_of(const cst_module *m, const kept *k, const real *x,
                              .sin = x + n,
                              .rate = x + 2 * n,
                              .u = x + 3 * n,
-                             .l = k->l + i * h,
-                             .ldot = k->ldot + i * h,
-                             .p = k->p + i * n,
-                             .slope = k->slope + i * 2 * n,
-                             .gain = k->gain + i * n * n};
+                             .l = cache + k->l + i * h,
+                             .ldot = cache + k->ldot + i * h,
+                             .p = cache + k->p + i * n,
+                             .slope = cache + k->slope + i * 2 * n,
+                             .gain = cache + k->gain + i * n * n};
 }
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
@@ -139,34 +139,36 @@ static void add(size_t n, const real *restrict from, real *restrict to)
 static cst_status symoden_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2;
-    const kept k = cut_cache(m, c->n, cache);
+    const cache_layout k = lay_out_cache(m, c->n);
     const scratch s = cut_work(m, c->n, c->work);
     const cst_call mass = cst_call_child_alone(m, c, MASS, s.net),
                    potential = cst_call_child_alone(m, c, POTENTIAL, s.net);
     const cst_call input = cst_call_child_alone(m, c, INPUT, s.net);
-    for (size_t i = 0; i < c->n; i++) memcpy(k.c + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
+    real *angles = cache + k.c, *xdot = cache + k.xdot, *dh = cache + k.slope;
+    for (size_t i = 0; i < c->n; i++) memcpy(angles + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
 
-    CST_TRY(cst_module_forward(net_of(m, MASS), &mass, k.c, k.l, k.cache[MASS]));
+    CST_TRY(cst_module_forward(net_of(m, MASS), &mass, angles, cache + k.l, cache + k.net[MASS]));
     for (size_t i = 0; i < c->n; i++) {
-        const cst_symoden_row r = row_of(m, &k, x, i);
-        cst_symoden_momentum(&r, k.p + i * n, k.xdot + i * 2 * n, s.gl + i * h);
+        const cst_symoden_row r = row_of(m, &k, cache, x, i);
+        cst_symoden_momentum(&r, cache + k.p + i * n, xdot + i * 2 * n, s.gl + i * h);
     }
-    const cst_point point = {k.c, k.l, k.cache[MASS]};
-    const cst_tangents along = {.capacity = 2, .count = 1, .xdot = k.xdot, .ydot = k.ldot, .cache = k.tangent};
+    const cst_point point = {angles, cache + k.l, cache + k.net[MASS]};
+    const cst_tangents along = {
+        .capacity = 2, .count = 1, .xdot = xdot, .ydot = cache + k.ldot, .cache = cache + k.tangent};
     CST_TRY(cst_module_jvp(net_of(m, MASS), &mass, &point, &along));
-    CST_TRY(cst_module_vjp(net_of(m, MASS), &mass, &point, s.gl, &(cst_grads){.scale = 1, .gx = k.slope}));
-    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, k.c, s.gc, k.cache[POTENTIAL]));
-    add(c->n * 2 * n, s.gc, k.slope);
-    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, k.c, k.gain, k.cache[INPUT]));
+    CST_TRY(cst_module_vjp(net_of(m, MASS), &mass, &point, s.gl, &(cst_grads){.scale = 1, .gx = dh}));
+    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, angles, s.gc, cache + k.net[POTENTIAL]));
+    add(c->n * 2 * n, s.gc, dh);
+    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, angles, cache + k.gain, cache + k.net[INPUT]));
     for (size_t i = 0; i < c->n; i++) {
-        const cst_symoden_row r = row_of(m, &k, x, i);
-        cst_symoden_value(&r, k.xdot + i * 2 * n, y + i * 4 * n);
+        const cst_symoden_row r = row_of(m, &k, cache, x, i);
+        cst_symoden_value(&r, xdot + i * 2 * n, y + i * 4 * n);
     }
     return CST_OK;
 }
 
 /* The networks' part of the VJP; gc (N, 2n) and gxdot, if wanted, are the cotangents of c and of c'. */
-static cst_status reverse_nets(const cst_module *m, const cst_call *c, const kept *k, const scratch *s,
+static cst_status reverse_nets(const cst_module *m, const cst_call *c, const real *cache, const scratch *s,
                                const cst_grads *g)
 {
     const size_t n = degrees(m), nc = c->n * 2 * n;
@@ -179,11 +181,14 @@ static cst_status reverse_nets(const cst_module *m, const cst_call *c, const kep
     }
     grads[MASS].gx = g->gx ? s->gc_sum : NULL;
     grads[MASS].gxdot = g->gx ? s->gxdot : NULL;
-    const cst_point mass = {k->c, k->l, k->cache[MASS]}, input = {k->c, k->gain, k->cache[INPUT]};
-    const cst_tangents both = {.capacity = 2, .count = 2, .xdot = s->xdot, .cache = s->tangent};
+    const cache_layout k = lay_out_cache(m, c->n);
+    const real *angles = cache + k.c;
+    const cst_point mass = {angles, cache + k.l, cache + k.net[MASS]},
+                    input = {angles, cache + k.gain, cache + k.net[INPUT]};
+    const cst_tangent_point both = {.capacity = 2, .count = 2, .xdot = s->xdot, .cache = s->tangent};
     CST_TRY(cst_module_jvp_vjp(net_of(m, MASS), &call[MASS], &mass, &both, s->gl, s->gldot, &grads[MASS]));
-    CST_TRY(cst_energy_gradient_vjp(net_of(m, POTENTIAL), &call[POTENTIAL], k->c, k->cache[POTENTIAL], s->xdot + nc,
-                                    &grads[POTENTIAL]));
+    CST_TRY(cst_energy_gradient_vjp(net_of(m, POTENTIAL), &call[POTENTIAL], angles, cache + k.net[POTENTIAL],
+                                    s->xdot + nc, &grads[POTENTIAL]));
     if (g->gx) add(nc, s->gc, s->gc_sum);
     CST_TRY(cst_module_vjp(net_of(m, INPUT), &call[INPUT], &input, s->ggain, &grads[INPUT]));
     if (g->gx) add(nc, s->gc, s->gc_sum);
@@ -194,28 +199,28 @@ static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_
                               const cst_grads *g)
 {
     const size_t n = degrees(m), h = n * (n + 1) / 2, nc = c->n * 2 * n;
-    const kept k = cut_cache(m, c->n, cst_view(p->cache));
+    const cache_layout k = lay_out_cache(m, c->n);
     const scratch s = cut_work(m, c->n, c->work);
-    memcpy(s.tangent, k.tangent, k.n_tangent * sizeof *s.tangent);
-    memcpy(s.xdot, k.xdot, nc * sizeof *s.xdot);
+    memcpy(s.tangent, p->cache + k.tangent, k.n_tangent * sizeof *s.tangent);
+    memcpy(s.xdot, p->cache + k.xdot, nc * sizeof *s.xdot);
     for (size_t i = 0; i < c->n; i++) {
-        const cst_symoden_row r = row_of(m, &k, p->x, i);
+        const cst_symoden_row r = row_of(m, &k, p->cache, p->x, i);
         cst_symoden_start_reverse(&r, gy + i * 4 * n + 2 * n, s.gdp + i * n, s.xdot + nc + i * 2 * n,
                                   s.ggain + i * n * n);
     }
     const cst_call mass = cst_call_child_alone(m, c, MASS, s.net);
-    const cst_point point = {k.c, k.l, k.cache[MASS]};
+    const cst_point point = {p->cache + k.c, p->cache + k.l, p->cache + k.net[MASS]};
     const cst_tangents psi = {
         .capacity = 2, .first = 1, .count = 1, .xdot = s.xdot + nc, .ydot = s.lpsi, .cache = s.tangent};
     CST_TRY(cst_module_jvp(net_of(m, MASS), &mass, &point, &psi));
     for (size_t i = 0; i < c->n; i++) {
-        const cst_symoden_row r = row_of(m, &k, p->x, i);
+        const cst_symoden_row r = row_of(m, &k, p->cache, p->x, i);
         cst_symoden_reverse_mass(&r, gy + i * 4 * n + 2 * n, s.lpsi + i * h, s.gl + i * h, s.gldot + i * h,
                                  s.gldot + (c->n + i) * h, s.gq + i * n);
     }
-    CST_TRY(reverse_nets(m, c, &k, &s, g));
+    CST_TRY(reverse_nets(m, c, p->cache, &s, g));
     for (size_t i = 0; g->gx && i < c->n; i++) {
-        const cst_symoden_row r = row_of(m, &k, p->x, i);
+        const cst_symoden_row r = row_of(m, &k, p->cache, p->x, i);
         add(2 * n, gy + i * 4 * n, s.gxdot + i * 2 * n);
         cst_symoden_finish_reverse(&r, s.gc_sum + i * 2 * n, s.gxdot + i * 2 * n, s.gdp + i * n, s.gq + i * n,
                                    g->gx + i * 4 * n);
@@ -231,20 +236,21 @@ static const cst_module_ops symoden_ops = {
 /* work = [a cache | the field's work], of which the input and potential networks' parts are used */
 size_t cst_symoden_control_work(const cst_module *m, size_t rows)
 {
-    return cst_size_add(cut_cache(m, rows, NULL).size, cut_work(m, rows, NULL).size);
+    return cst_size_add(lay_out_cache(m, rows).size, cut_work(m, rows, NULL).size);
 }
 
 cst_status cst_symoden_control(const cst_module *m, const cst_call *c, const real *at, real *slope, real *gain)
 {
     const size_t n = degrees(m);
-    const kept k = cut_cache(m, c->n, c->work);
+    const cache_layout k = lay_out_cache(m, c->n);
+    real *cache = c->work, *dv = cache + k.slope;
     const scratch s = cut_work(m, c->n, c->work + k.size);
     const cst_call potential = cst_call_child_alone(m, c, POTENTIAL, s.net),
                    input = cst_call_child_alone(m, c, INPUT, s.net);
-    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, at, k.slope, k.cache[POTENTIAL]));
-    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, at, gain, k.cache[INPUT]));
-    for (size_t i = 0; i < c->n; i++) {
-        const real *dv = k.slope + i * 2 * n, *q = at + i * 2 * n;
+    CST_TRY(cst_energy_gradient(net_of(m, POTENTIAL), &potential, at, dv, cache + k.net[POTENTIAL]));
+    CST_TRY(cst_module_forward(net_of(m, INPUT), &input, at, gain, cache + k.net[INPUT]));
+    for (size_t i = 0; i < c->n; i++, dv += 2 * n) {
+        const real *q = at + i * 2 * n;
         for (size_t j = 0; j < n; j++) slope[i * n + j] = q[j] * dv[n + j] - q[n + j] * dv[j];
     }
     return CST_OK;

@@ -1,10 +1,9 @@
-/* The solver's arithmetic on long vectors: sums of stages, and norms of what such a sum leaves. Each input is read once;
- * chunks of fixed size are shared among threads, so that no result depends on how many there are. */
+/* The solver's arithmetic on long vectors: sums of stages, and errors divided by their tolerances. Each input is read once.
+ * Vectors are split into chunks of fixed size, which threads share, so no result depends on the number of threads. */
 #ifndef CST_ODE_COMBINE_H
 #define CST_ODE_COMBINE_H
 
 #include "core/real.h"
-#include "ode/norm.h"
 #include "ode/tableau.h"
 
 #include <stdbool.h>
@@ -14,7 +13,10 @@
 extern "C" {
 #endif
 
-enum { CST_CHUNK = 2048 };
+enum {
+    CST_CHUNK = 2048,        /* entries per chunk */
+    CST_MIN_PARALLEL = 32768 /* shorter vectors are not worth waking a thread for */
+};
 
 /* sum_j coefficient[j] v[j] */
 typedef struct cst_combination {
@@ -32,29 +34,20 @@ void cst_add_scaled(size_t n, double scale, const real *from, real *to);
 /* out = y + sum, all of length n; y NULL for 0. out is none of the inputs. */
 void cst_combine(int threads, size_t n, const real *y, const cst_combination *sum, real *out);
 
-/* What a norm is taken of: (y0 NULL for 0) (sum) / (atol + rtol max(|y0|, |y1|)). */
-typedef struct cst_scaled {
-    const cst_norm *norm;
-    const cst_block *blocks;
-    size_t n_blocks;
-    double rtol, atol; /* where a block has none of its own */
-    const cst_combination *sum;
+/* The tolerance of entry i is atol + rtol max(|y0_i|, |y1_i|): y0 is the state before a step, y1 the state after it. */
+typedef struct cst_tolerance {
+    double rtol, atol;
     const real *y0, *y1;
-    real *values;    /* room for the whole vector: used by CST_NORM_CALLBACK alone */
-    double *partial; /* room for cst_scaled_partials doubles */
-    int threads;
-} cst_scaled;
+} cst_tolerance;
 
-size_t cst_scaled_partials(const cst_block *blocks, size_t n_blocks);
+/* v (n) = sum / tolerance for the entries first .. first + n - 1 of the whole vectors. v is none of the inputs. Returns the
+ * sum of v_i^2; it is infinite if one of these entries of y1 is not finite. Takes n <= CST_CHUNK. */
+double cst_scale_chunk(const cst_combination *sum, const cst_tolerance *tolerance, size_t first, size_t n, real *v);
 
-/* The norm; *worst_block (unless NULL) is the block with the largest share in it. Infinite or NaN where the vector is, or
- * where y1 is not finite. */
-double cst_scaled_norm(const cst_scaled *scaled, size_t *worst_block);
+/* The largest |v_i| of v (n), or 0 for n = 0. Entries that are NaN are skipped. */
+double cst_largest_magnitude(const real *v, size_t n);
 
-/* The largest component, or the first that is not finite: its block and its index there. */
-void cst_scaled_worst(const cst_scaled *scaled, size_t *block, size_t *index);
-
-/* The first entry that is not finite, or n. */
+/* The index of the first entry that is infinite or NaN, or n if there is none. */
 size_t cst_first_nonfinite(const real *v, size_t n);
 
 #ifdef __cplusplus

@@ -83,16 +83,16 @@ static bool set_weights(const cst_solver *s, attempt *a)
     return last;
 }
 
-/* f at the start of the next step: the last stage of the step before, unless it has to be evaluated. */
+/* Make k[0] = f at the start of the next step. It is evaluated only if it is not known already. */
 static cst_status renew_first_stage(cst_solver *s)
 {
-    if (!s->stepped) return CST_OK;
+    if (s->first_stage == CST_FIRST_CURRENT) return CST_OK;
     const cst_solve_options *o = s->options;
     const size_t end = o->method->stages - 1;
-    if (s->behind_jump) {
+    if (s->first_stage == CST_FIRST_BEHIND_JUMP) {
         CST_TRY(cst_solver_first_stage(s, s->anew_t, s->k[0]));
         s->first_t = s->anew_t;
-    } else if (s->evaluated) {
+    } else if (s->first_stage == CST_FIRST_EVALUATED) {
         real *k = s->k[0];
         s->k[0] = s->stage;
         s->stage = k;
@@ -108,7 +108,7 @@ static cst_status renew_first_stage(cst_solver *s)
         CST_TRY(cst_solver_first_stage(s, s->t, s->k[0]));
         s->first_t = s->t;
     }
-    s->stepped = s->evaluated = s->behind_jump = false;
+    s->first_stage = CST_FIRST_CURRENT;
     return CST_OK;
 }
 
@@ -163,7 +163,7 @@ static cst_status accept(cst_solver *s, const attempt *a)
     s->step_t = s->t;
     s->step_h = a->h;
     s->t = a->t1;
-    s->stepped = true;
+    s->first_stage = CST_FIRST_STEPPED;
     s->completed = 1;
     if (!a->clipped) s->previous_ratio = fmax(a->ratio, least_ratio);
     cst_solver_pass_stops(s, &s->steps);
@@ -171,9 +171,8 @@ static cst_status accept(cst_solver *s, const attempt *a)
     if (s->problem->accepted) CST_TRY(s->problem->accepted(s->problem->context, s));
     if (!a->jump) return CST_OK;
     s->anew_t = cst_solver_next_time(s, s->t, 1);
-    s->behind_jump = s->options->clip_end;
-    s->evaluated = !s->behind_jump;
-    return s->evaluated ? cst_solver_first_stage(s, s->anew_t, s->stage) : CST_OK;
+    s->first_stage = s->options->clip_end ? CST_FIRST_BEHIND_JUMP : CST_FIRST_EVALUATED;
+    return s->options->clip_end ? CST_OK : cst_solver_first_stage(s, s->anew_t, s->stage);
 }
 
 static cst_status attempt_step(cst_solver *s, double t_out, bool land)

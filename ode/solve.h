@@ -77,6 +77,14 @@ typedef struct cst_stops {
     size_t n, left; /* `left` of them lie ahead */
 } cst_stops;
 
+/* Where f at the start of the next step is found. */
+typedef enum cst_first_stage {
+    CST_FIRST_CURRENT,   /* k[0] is f(t, y) */
+    CST_FIRST_STEPPED,   /* k is still that of the last accepted step; its last stage becomes k[0], or f is evaluated */
+    CST_FIRST_EVALUATED, /* the step ended on a jump, and `stage` is f behind it, at anew_t */
+    CST_FIRST_BEHIND_JUMP /* the step ended on a jump, and f is evaluated at anew_t when the next step begins */
+} cst_first_stage;
+
 /* A solve that can be interrupted, looked into and gone on with. All its memory is the caller's. */
 struct cst_solver {
     const cst_problem *problem;
@@ -95,10 +103,8 @@ struct cst_solver {
     bool rejected;                  /* the last attempt was */
     bool broken;                    /* ... because its error ratio was not a number */
     size_t completed;               /* stages of the attempt that stand in k; 1 where none has begun */
-    bool stepped;      /* k is still that of the last accepted step: k[0] is renewed when the next one begins */
-    bool evaluated;    /* f at the new state stands in `stage` already, */
-    bool behind_jump;  /* or is to be evaluated at anew_t */
-    size_t grid_index; /* steps taken on a fixed grid */
+    cst_first_stage first_stage;    /* where the next step's k[0] comes from */
+    size_t grid_index;              /* steps taken on a fixed grid */
     cst_stops steps, jumps;
     double *partial;                             /* of norms */
     real *y, *y_new, *stage, *k[CST_MAX_STAGES]; /* after a step y_new has the state before it; k[0] = f(t, y) */

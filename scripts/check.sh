@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # check.sh format|includes|headers|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
 set -u
-library="core layers ode adjoint models datasets train"
+library="core formats layers ode adjoint models datasets train analysis"
 files() { find "$@" -name '*.[ch]' -o -name '*.inc' 2>/dev/null | sort; }
 status=0
 wrong() {
@@ -13,13 +13,13 @@ wrong() {
 allowed() {
     case $1 in
     core) echo core ;;
-    layers) echo core layers ;;
-    ode) echo core ode ;;
+    formats | layers | ode) echo core "$1" ;;
     adjoint) echo core layers ode adjoint ;;
     models) echo core layers ode adjoint models ;;
-    datasets) echo core ode datasets ;;
-    train) echo core layers ode adjoint models datasets train ;;
-    cli) echo core layers ode adjoint models datasets train cli ;;
+    datasets) echo core formats ode datasets ;;
+    train) echo core formats layers ode adjoint models datasets train ;;
+    analysis) echo core formats layers ode adjoint models datasets train analysis ;;
+    cli) echo core formats layers ode adjoint models datasets train analysis cli ;;
     esac
 }
 
@@ -64,7 +64,7 @@ check_includes() {
     grep -nE '\b(v?f?printf|f?puts|f?putc|putchar|fwrite|perror) *\(' $(find cli -name '*.c' ! -name output.c) /dev/null &&
         wrong "only cli/output.c prints"
     grep -nE '\b(system|popen|exec[vl]p?e?)\(|/bin/sh' $(find $library cli -name '*.c') /dev/null && wrong "nothing runs a shell"
-    grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only train/gnuplot.c starts programs"
+    grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only analysis/gnuplot.c starts programs"
     grep -nE '\b(open|fopen|freopen|gzopen)\(' $(find $library cli -name '*.c' ! -name file.c) /dev/null && wrong "only core/file.c opens files"
 }
 

@@ -8,9 +8,9 @@
 
 #include "core/file.h"
 #include "core/parallel.h"
-#include "core/safetensors.h"
 #include "datasets/dataset_write.h"
-#include "datasets/png.h"
+#include "formats/png.h"
+#include "formats/safetensors.h"
 #include "models/registry.h"
 #include "ode/solve.h"
 
@@ -21,15 +21,27 @@ static cst_status no_memory(cst_error *error)
 
 /* ---- configs ------------------------------------------------------------------------------------------------- */
 
-static const char config_text[] =
-    "{\"name\": \"a\", \"epochs\": 1, \"data\": {\"type\": \"circles\", \"train_size\": 20, \"test_size\": 5},\n"
-    " \"model\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 3}, {\"type\": "
-    "\"ode\",\n"
-    "  \"field\": {\"type\": \"linear\", \"out_features\": 3}, \"t\": [0, 0.5, 1], \"learn_t\": true,\n"
-    "  \"solver\": {\"step_t\": [0.25], \"jump_t\": [0.5]}, \"gradient\": {\"norm\": {\"combine\": \"rms\",\n"
-    "  \"weights\": {\"z\": 1, \"a_z\": 0.5}}, \"solver\": {\"jump_t\": [0.5]}}}, {\"type\": \"linear\", "
-    "\"out_features\": 1}]},\n"
-    " \"loss\": \"bce_with_logits\", \"schedule\": {\"type\": \"cosine\"}}";
+static const char config_text[] = JSON({
+    "name": "a",
+    "epochs": 1,
+    "data": {"type": "circles", "train_size": 20, "test_size": 5},
+    "model": {
+        "type": "sequential",
+        "layers": [
+            {"type": "linear", "out_features": 3}, {
+                "type": "ode",
+                "field": {"type": "linear", "out_features": 3},
+                "t": [0, 0.5, 1],
+                "learn_t": true,
+                "solver": {"step_t": [0.25], "jump_t": [0.5]},
+                "gradient": {"norm": {"combine": "rms", "weights": {"z": 1, "a_z": 0.5}}, "solver": {"jump_t": [0.5]}}
+            },
+            {"type": "linear", "out_features": 1}
+        ]
+    },
+    "loss": "bce_with_logits",
+    "schedule": {"type": "cosine"}
+});
 
 static const char *const settings[][2] = {
     {"model.layers[0].out_features", "3"},
@@ -85,13 +97,13 @@ static cst_status run_config(cst_error *error)
 static cst_status run_mistakes(cst_error *error)
 {
     static const char *const texts[] = {
-        "{\"type\": \"linear\", \"type\": 1}",
-        "{\"type\": \"linear\", \"out_features\": 1e999}",
-        "{\"type\": \"linear\", \"out_featurez\": 1}",
-        "{\"type\": \"linear\", \"out_features\": [1, 2, {\"a\": \"b\"}]}",
-        "{\"type\": \"liner\"}",
-        "{\"type\": \"residual\", \"layers\": [{\"type\": \"conv2d\", \"out_channels\": 1, \"kernel\": 1}]}",
-        "{\"type\": \"ode\", \"field\": {\"type\": \"concat_time\"}}",
+        JSON({"type": "linear", "type": 1}),
+        JSON({"type": "linear", "out_features": 1e999}),
+        JSON({"type": "linear", "out_featurez": 1}),
+        JSON({"type": "linear", "out_features": [1, 2, {"a": "b"}]}),
+        JSON({"type": "liner"}),
+        JSON({"type": "residual", "layers": [{"type": "conv2d", "out_channels": 1, "kernel": 1}]}),
+        JSON({"type": "ode", "field": {"type": "concat_time"}}),
     };
     const cst_shape x = cst_shape_1d(4);
     cst_status status = CST_ECONFIG;
@@ -151,42 +163,80 @@ static void check_tensors(cst_status status)
 /* ---- data sets ----------------------------------------------------------------------------------------------- */
 
 static const char idx_json[] =
-    "{\"type\": \"idx\", \"path\": \"@/idx\", \"validation_size\": 2, \"train_size\": 3, \"average\": 2}";
-static const char cifar_json[] = "{\"type\": \"cifar10\", \"path\": \"@/cifar\", \"validation_size\": 1}";
-static const char images_json[] = "{\"type\": \"images\", \"path\": \"@/images\", \"test_size\": 1}";
-static const char spirals_json[] =
-    "{\"type\": \"spirals\", \"train_size\": 9, \"validation_size\": 2, \"test_size\": 3}";
-static const char nowhere_json[] = "{\"type\": \"images\", \"path\": \"nowhere\"}";
+    JSON({"type": "idx", "path": "@/idx", "validation_size": 2, "train_size": 3, "downsample": 2});
+static const char cifar_json[] = JSON({"type": "cifar10", "path": "@/cifar", "validation_size": 1});
+static const char images_json[] = JSON({"type": "images", "path": "@/images", "test_size": 1});
+static const char spirals_json[] = JSON({"type": "spirals", "train_size": 9, "validation_size": 2, "test_size": 3});
+static const char nowhere_json[] = JSON({"type": "images", "path": "nowhere"});
 
 static const char csv_json[] =
-    "{\"type\": \"csv\", \"train\": \"@/table.csv\", \"target\": \"kind\", \"ignore\": [\"id\"], \"test_size\": 2}";
-static const char regression_json[] = "{\"type\": \"csv\", \"train\": \"@/table.csv\", \"test\": \"@/table.csv\", "
-                                      "\"target\": [\"a\", \"b\"], \"task\": \"regression\", \"ignore\": [\"kind\"]}";
-static const char npy_json[] = "{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\", \"test_x\": "
-                               "\"@/x.npy\", \"test_y\": \"@/y.npy\", \"validation_size\": 1}";
+    JSON({"type": "csv", "train": "@/table.csv", "target": "kind", "ignore": ["id"], "test_size": 2});
+static const char regression_json[] = JSON({
+    "type": "csv",
+    "train": "@/table.csv",
+    "test": "@/table.csv",
+    "target": ["a", "b"],
+    "task": "regression",
+    "ignore": ["kind"]
+});
+static const char npy_json[] = JSON({
+    "type": "npy",
+    "train_x": "@/x.npy",
+    "train_y": "@/y.npy",
+    "test_x": "@/x.npy",
+    "test_y": "@/y.npy",
+    "validation_size": 1
+});
 
 /* n_fft: half of it is a prime that takes a convolution, for which the transform has more tables. */
-static const char wav_json[] =
-    "{\"type\": \"wav\", \"path\": \"@/words\", \"classes\": [\"yes\", \"no\"], \"n_fft\": 34, \"hop\": 8, "
-    "\"n_mels\": 6, \"n_mfcc\": 4, \"samples\": 50, \"validation_size\": 1, \"cache\": \"@/cache\"}";
+static const char wav_json[] = JSON({
+    "type": "wav",
+    "path": "@/words",
+    "classes": ["yes", "no"],
+    "n_fft": 34,
+    "hop_length": 8,
+    "n_mels": 6,
+    "n_mfcc": 4,
+    "samples": 50,
+    "validation_size": 1,
+    "cache": "@/cache"
+});
 
-static const char pendulum_json[] =
-    "{\"type\": \"double_pendulum\", \"trajectories\": 7, \"points\": 3, \"window\": 2, "
-    "\"torques\": [[1, 0]], \"train_size\": 5}";
-static const char trajectories_json[] = "{\"type\": \"trajectories\", \"path\": \"@\", \"file\": \"paths.npy\", "
-                                        "\"test_file\": \"more_paths.npy\", \"window\": 2, \"normalize\": true, "
-                                        "\"validation_fraction\": 0.5}";
+static const char pendulum_json[] = JSON(
+    {"type": "double_pendulum", "trajectories": 7, "points": 3, "window": 2, "torques": [[1, 0]], "train_size": 5});
+static const char trajectories_json[] = JSON({
+    "type": "trajectories",
+    "path": "@",
+    "file": "paths.npy",
+    "test_file": "more_paths.npy",
+    "window": 2,
+    "normalize": true,
+    "validation_fraction": 0.5
+});
 
-static const char series_npy_json[] =
-    "{\"type\": \"series_npy\", \"train_x\": \"@/paths.npy\", \"train_y\": \"@/steps.npy\", \"test_x\": "
-    "\"@/paths.npy\", \"test_y\": \"@/steps.npy\", \"drop\": 0.5, \"intensity\": true, \"validation_size\": 1}";
-static const char series_csv_json[] =
-    "{\"type\": \"series_csv\", \"train\": \"@/series.csv\", \"test\": \"@/series.csv\", \"id_column\": \"id\", "
-    "\"time_column\": \"t\", \"target\": \"kind\", \"validation_size\": 1}";
-static const char ts_json[] = "{\"type\": \"ts\", \"train\": \"@/a.ts\", \"test\": \"@/b.ts\", \"test_size\": 1}";
+static const char series_npy_json[] = JSON({
+    "type": "series_npy",
+    "train_x": "@/paths.npy",
+    "train_y": "@/steps.npy",
+    "test_x": "@/paths.npy",
+    "test_y": "@/steps.npy",
+    "missing_rate": 0.5,
+    "intensity": true,
+    "validation_size": 1
+});
+static const char series_csv_json[] = JSON({
+    "type": "series_csv",
+    "train": "@/series.csv",
+    "test": "@/series.csv",
+    "id_column": "id",
+    "time_column": "t",
+    "target": "kind",
+    "validation_size": 1
+});
+static const char ts_json[] = JSON({"type": "ts", "train": "@/a.ts", "test": "@/b.ts", "test_size": 1});
 /* Some of a series' lines come after another's, which the message says by its name. */
-static const char series_again_json[] = "{\"type\": \"series_csv\", \"train\": \"@/again.csv\", \"id_column\": \"id\", "
-                                        "\"time_column\": \"t\", \"target\": \"kind\"}";
+static const char series_again_json[] =
+    JSON({"type": "series_csv", "train": "@/again.csv", "id_column": "id", "time_column": "t", "target": "kind"});
 
 static void write_series(void)
 {
@@ -394,7 +444,7 @@ static cst_status decay(void *context, double t, const real *y, real *dy, real s
 
 static cst_status run_trace(cst_error *error)
 {
-    const cst_block block = {"y", 1, 1, -1, -1};
+    const cst_block block = {"y", 1, 1};
     const cst_problem problem = {.f = decay, .blocks = &block, .n_blocks = 1};
     const double times[] = {0, 10};
     const real start = 1;

@@ -5,12 +5,12 @@
 #include "run_files.h"
 #include "tests/helpers.h"
 
+#include "analysis/comparison.h"
+#include "analysis/plot.h"
+#include "analysis/sample.h"
 #include "core/file.h"
 #include "models/registry.h"
-#include "train/comparison.h"
-#include "train/plot.h"
 #include "train/run.h"
-#include "train/sample.h"
 
 /* An ODE block with times inside, a validation part so that the best weights are kept, dropout, an odd last batch. */
 static const char config[] =
@@ -121,9 +121,12 @@ static cst_status run_flows(cst_error *error)
         " \"data\": {\"type\": \"density\", \"name\": \"moons\", \"train_size\": 4, \"test_size\": 2},\n"
         " \"model\": {\"type\": \"flow\", \"layers\": [{\"type\": \"cnf\", \"kinetic\": 0.1, \"field\":\n"
         "  {\"type\": \"field_net\", \"hidden\": [2]}, \"evaluation\": {\"divergence\": \"exact\"}}]}}";
-    static const char scales[] = "{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": "
-                                 "\"logit\"}], \"blocks\": [[1, 1], [1]], "
-                                 "\"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": \"field_net\", \"hidden\": [2]}}}";
+    static const char scales[] = JSON({
+        "type": "flow",
+        "layers": [{"type": "dequantize"}, {"type": "logit"}],
+        "blocks": [[1, 1], [1]],
+        "cnf": {"type": "cnf", "field": {"type": "field_net", "hidden": [2]}}
+    });
     const cst_shape image = cst_shape_3d(1, 4, 4);
     cst_document *document;
     cst_experiment e;

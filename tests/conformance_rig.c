@@ -151,7 +151,7 @@ static void run_tangents(run *s, const cst_point *point)
     }
     if (!wanted(&j->jvp_vjp)) return;
     const uint64_t before = test_checksum(j->ydot, r->k * out);
-    const cst_tangents d = {r->k, 0, r->k, j->xdot, j->ydot, s->tangent};
+    const cst_tangent_point d = {r->k, r->k, j->xdot, s->tangent};
     judge(s, "jvp_vjp", cst_module_jvp_vjp(r->m, &s->call, point, &d, j->gy, j->gydot, &j->jvp_vjp));
     if (test_checksum(j->ydot, r->k * out) != before) fail_msg("%s: jvp_vjp wrote to ydot", s->what);
 }

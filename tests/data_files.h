@@ -14,6 +14,8 @@
 
 #include "core/text.h"
 #include "datasets/dataset.h"
+#include "datasets/registry.h"
+#include "tests/json_text.h"
 
 #include <dirent.h>
 #include <stdio.h>

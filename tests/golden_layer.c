@@ -77,9 +77,10 @@ static bool compare_tangents(layer *l)
                              .gxdot = golden_reals(g, in),
                              .gtheta = golden_reals(g, l->m->n_params),
                              .gt = &gt};
+    const cst_tangent_point at = {ONE_TANGENT, ONE_TANGENT, d.xdot, d.cache};
     const char *names[4] = {"jvp_vjp.gx", "jvp_vjp.gxdot", "jvp_vjp.gt", "jvp_vjp.gparams"};
     return golden_ok(g, "jvp_vjp",
-                     cst_module_jvp_vjp(l->m, &l->call, &l->point, &d, l->gy, golden_to_reals(g, &gydot), &grads)) &&
+                     cst_module_jvp_vjp(l->m, &l->call, &l->point, &at, l->gy, golden_to_reals(g, &gydot), &grads)) &&
            compare_grads(l, cst_config_get(g->root, "jvp_vjp"), &grads, names);
 }
 

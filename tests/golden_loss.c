@@ -1,6 +1,6 @@
 /* Kind "loss": a mean loss and its gradient. */
-#include "models/loss.h"
 #include "tests/golden.h"
+#include "train/loss.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Kind "mfcc": cepstral coefficients of a WAV file below the data folder, in double precision whatever `real` is. */
 #include "datasets/locate.h"
-#include "datasets/mfcc.h"
-#include "datasets/wav.h"
+#include "formats/mfcc.h"
+#include "formats/wav.h"
 #include "tests/golden.h"
 
 #include <math.h>

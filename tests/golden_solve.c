@@ -109,7 +109,7 @@ static bool compare_solve(golden *g, const field *f, const cst_solve_options *op
     if (!golden_read_numbers(g, cst_config_get(g->root, "t"), "t", &times, &n_times)) return false;
     if (n_times < 2 || !golden_read_number(g, g->root, "nfe", &nfe))
         return golden_fail(g, "fewer than two times, or no nfe");
-    const cst_block block = {"y", f->n, 1, -1, -1};
+    const cst_block block = {"y", f->n, 1};
     const cst_problem problem = {.f = evaluate, .context = (void *)(size_t)f, .blocks = &block, .n_blocks = 1};
     real *start = golden_reals(g, f->n), *y = golden_reals(g, n_times * f->n);
     for (size_t i = 0; i < f->n; i++) start[i] = (real)y0[i];

@@ -1,6 +1,6 @@
 /* Kind "train": a whole model trained for a few steps on given batches. */
-#include "models/loss.h"
 #include "tests/golden.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 
 #include <math.h>

@@ -16,6 +16,7 @@
 #include "core/module.h"
 #include "core/real.h"
 #include "core/registry.h"
+#include "tests/json_text.h"
 #include "train/trainer.h"
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst
     cst_solve_options_init(&r->options, profile);
     r->options.method = cst_tableau_find(method);
     r->options.rtol = r->options.atol = solve_rig_exact ? 1e-9 : 1e-5;
-    r->block[0] = (cst_block){"z", n, 1, -1, -1};
+    r->block[0] = (cst_block){"z", n, 1};
     r->problem = (cst_problem){.f = f, .context = context, .blocks = r->block, .n_blocks = 1};
     r->stats.trace = true;
 }

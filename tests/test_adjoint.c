@@ -15,9 +15,13 @@ static const bool exact = false; /* single precision: the tight comparisons are 
 #endif
 
 #define MLP                                                                                                            \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "8},"                                                                                                              \
-    "{\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 3}                                                                      \
+        ]                                                                                                              \
+    })
 
 /* ---- closed form --------------------------------------------------------------------------------------------- */
 
@@ -45,10 +49,16 @@ static void linear_field_has_its_closed_form(void **state)
 {
     (void)state;
     ode_rig p;
-    const char *json = exact ? "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-12, \"atol\": 1e-12}, \"field\": "
-                               "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}"
-                             : "{\"type\": \"ode\", \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}, \"field\": "
-                               "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}}";
+    const char *json = exact ? JSON({
+        "type": "ode",
+        "solver": {"rtol": 1e-12, "atol": 1e-12},
+        "field": {"type": "linear", "out_features": 2, "bias": false}
+    })
+                             : JSON({
+                                   "type": "ode",
+                                   "solver": {"rtol": 1e-5, "atol": 1e-5},
+                                   "field": {"type": "linear", "out_features": 2, "bias": false}
+                               });
     assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(2), 1, 1), CST_OK);
     const double a[4] = {-0.3, 1.4, -1.1, 0.2}, at[4] = {-0.3, -1.1, 1.4, 0.2};
     for (int i = 0; i < 4; i++) p.theta[i] = (real)a[i];
@@ -134,7 +144,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     static const char *const profiles[] = {"torchdiffeq", "costate"};
     static const char *const methods[] = {"dopri5", "tsit5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun", "rk4"};
     static const char *const norms[] = {"\"seminorm\"",
-                                        "{\"weights\": {\"z\": 1, \"a_z\": 1, \"a_theta\": 1e-300, \"a_t\": 1e-300}}"};
+                                        JSON({"weights": {"z": 1, "a_z": 1, "a_theta": 1e-300, "a_t": 1e-300}})};
     for (size_t i = 0; i < 14; i++) {
         ode_rig p[2];
         for (int in_state = 0; in_state < 2; in_state++) {
@@ -247,7 +257,8 @@ static void callback_is_a_norm(void **state)
     cst_ode_options options;
     cst_ode_options_init(&options);
     options.forward.rtol = options.forward.atol = options.backward.rtol = options.backward.atol = 1e-3;
-    cst_adjoint_norm_callback(&options.norm, seminorm_by_hand, &calls);
+    assert_int_equal(cst_adjoint_norm_init(&options.norm, "default", NULL), CST_OK);
+    options.norm.norm = (cst_norm){.ops = &cst_norm_callback, .callback = seminorm_by_hand, .context = &calls};
     ode_rig q;
     assert_int_equal(ode_rig_build(&q, MLP, cst_shape_1d(3), 4, 1), CST_OK);
     cst_module *field = q.m, *block = NULL;
@@ -274,8 +285,8 @@ static void bad_sections_are_refused(void **state)
     static const struct {
         const char *json, *message;
     } cases[] = {
-        {"{\"type\": \"ode\"}", "field"},
-        {"{\"type\": \"ode\", \"field\": {\"type\": \"linear\", \"out_features\": 4}}", "keeps the shape"},
+        {JSON({"type": "ode"}), "field"},
+        {JSON({"type": "ode", "field": {"type": "linear", "out_features": 4}}), "keeps the shape"},
         {"{\"type\": \"ode\", \"t\": [0], \"field\": " MLP "}", "at least 2 times"},
         {"{\"type\": \"ode\", \"t\": [0, 1, 0.5], \"field\": " MLP "}", "increase or decrease"},
         {"{\"type\": \"ode\", \"gradient\": {\"norm\": \"semi\"}, \"field\": " MLP "}", "semi"},
@@ -304,8 +315,11 @@ static void bad_sections_are_refused(void **state)
         {"{\"type\": \"ode\", \"gradient\": {\"method\": \"interpolating\", \"norm\": {\"combine\": \"max\", "
          "\"weights\": {\"z\": 1}}}, \"field\": " MLP "}",
          "adjoint's state (a_z, a_theta, a_t)"},
-        {"{\"type\": \"ode\", \"gradient\": {\"norm\": {\"combine\": \"max\", \"weights\": {\"a_theta\": 1}}}, "
-         "\"field\": {\"type\": \"tanh\"}}",
+        {JSON({
+             "type": "ode",
+             "gradient": {"norm": {"combine": "max", "weights": {"a_theta": 1}}},
+             "field": {"type": "tanh"}
+         }),
          "adjoint's state (z, a_z, a_t)"},
         {"{\"type\": \"ode\", \"solver\": {\"metod\": \"dopri5\"}, \"field\": " MLP "}", "method"},
     };
@@ -325,9 +339,9 @@ static void failures_say_when_and_where(void **state)
     (void)state;
     ode_rig p;
     /* z' = z^2 from z = 1 blows up at t = 1. */
-    assert_int_equal(ode_rig_build(&p, "{\"type\": \"ode\", \"t\": [0, 3], \"field\": {\"type\": \"square\"}}",
-                                   cst_shape_1d(3), 2, 1),
-                     CST_OK);
+    assert_int_equal(
+        ode_rig_build(&p, JSON({"type": "ode", "t": [0, 3], "field": {"type": "square"}}), cst_shape_1d(3), 2, 1),
+        CST_OK);
     for (size_t i = 0; i < p.in; i++) p.x[i] = i == 4 ? 1 : (real)-0.5;
     const cst_status status = ode_rig_forward(&p);
     assert_true(status == CST_EUNDERFLOW || status == CST_ENONFINITE);
@@ -399,8 +413,13 @@ static void steps_do_not_depend_on_what_is_wanted(void **state)
 static void threads_change_rounding_only(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", "
-                       "\"out_features\": 96}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 32}]}}";
+    const char *json = JSON({
+        "type": "ode",
+        "field": {
+            "type": "sequential",
+            "layers": [{"type": "linear", "out_features": 96}, {"type": "tanh"}, {"type": "linear", "out_features": 32}]
+        }
+    });
     ode_rig p[3];
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ode_rig_build(&p[i], json, cst_shape_1d(32), 200, i == 0 ? 1 : 2), CST_OK);

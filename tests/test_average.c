@@ -53,7 +53,7 @@ static void data_sets_have_a_key_for_it(void **state)
     test_write("t10k-images-idx3-ubyte", images, sizeof images);
     test_write("t10k-labels-idx1-ubyte", labels, sizeof labels);
     cst_dataset data;
-    test_load_ok("{\"type\": \"idx\", \"path\": \"@\", \"average\": 2, \"normalize\": false}", 0, &data);
+    test_load_ok(JSON({"type": "idx", "path": "@", "downsample": 2, "normalize": false}), 0, &data);
     const uint8_t expected[8] = {255, 255, 0, 1, 255, 255, 0, 0};
     assert_memory_equal(data.train.bytes, expected, sizeof expected);
     assert_memory_equal(data.test.bytes, expected, sizeof expected);
@@ -61,17 +61,17 @@ static void data_sets_have_a_key_for_it(void **state)
     cst_dataset_gather(&data, &data.train, &(size_t){0}, 1, x, NULL, NULL);
     test_assert_near("half a level, rounded up", (double)x[3], 1 / 255.0, 1e-7);
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"idx\", \"path\": \"@\", \"average\": 3}", CST_ECONFIG,
-                    TEST_WORDS("average: expected rows (C, H, W) whose sides are multiples of 3, got (1, 4, 4)"));
-    test_load_fails("{\"type\": \"idx\", \"path\": \"@\", \"average\": 0}", CST_ECONFIG,
-                    TEST_WORDS("average: expected"));
+    test_load_fails(JSON({"type": "idx", "path": "@", "downsample": 3}), CST_ECONFIG,
+                    TEST_WORDS("downsample: expected rows (C, H, W) whose sides are multiples of 3, got (1, 4, 4)"));
+    test_load_fails(JSON({"type": "idx", "path": "@", "downsample": 0}), CST_ECONFIG,
+                    TEST_WORDS("downsample: expected"));
     /* Vectors have no patches. */
     images[3] = 2, images[11] = 16;
     memmove(images + 12, images + 16, 32);
     test_write("train-images-idx3-ubyte", images, 12 + 32);
     test_write("t10k-images-idx3-ubyte", images, 12 + 32);
-    test_load_fails("{\"type\": \"idx\", \"path\": \"@\", \"average\": 2}", CST_ECONFIG,
-                    TEST_WORDS("average: ", "(16)"));
+    test_load_fails(JSON({"type": "idx", "path": "@", "downsample": 2}), CST_ECONFIG,
+                    TEST_WORDS("downsample: ", "(16)"));
 }
 
 int main(void)

@@ -26,7 +26,7 @@ static void test_early_stopping(void **state)
         char json[1000];
         snprintf(json, sizeof json,
                  CONFIG("'type': 'circles', 'train_size': 30, 'validation_size': 9, 'batch_size': 30", LINEAR("2"),
-                        "'epochs': 6, 'monitor': 'val_loss', 'optimizer': {'type': 'sgd', 'lr': %s}, "
+                        "'epochs': 6, 'monitor': 'validation_loss', 'optimizer': {'type': 'sgd', 'lr': %s}, "
                         "'early_stopping': {'patience': 3, 'min_delta': %s}"),
                  cases[i].lr, cases[i].min_delta);
         test_run run;
@@ -82,11 +82,11 @@ static bool check_best(const char *monitor, int seed)
     test_run_init(&run, json, &events);
     run_good(&run);
     const cst_metrics *metrics = run.trainer.training.metrics;
-    const bool accuracy = strcmp(monitor, "val_accuracy") == 0;
+    const bool accuracy = strcmp(monitor, "validation_accuracy") == 0;
     size_t best = 0;
     for (size_t i = 1; i < EPOCHS; i++) {
-        if (accuracy ? metrics[i].val_accuracy > metrics[best].val_accuracy
-                     : metrics[i].val_loss < metrics[best].val_loss)
+        if (accuracy ? metrics[i].validation_accuracy > metrics[best].validation_accuracy
+                     : metrics[i].validation_loss < metrics[best].validation_loss)
             best = i;
     }
     assert_true(h.best == best && run.trainer.training.best_epoch == best + 1);
@@ -95,7 +95,7 @@ static bool check_best(const char *monitor, int seed)
     test_assert_same_bits("best", run.trainer.learner.theta, h.theta[best], P);
     cst_evaluation r;
     assert_int_equal(cst_trainer_evaluate(&run.trainer, &run.experiment.data.validation, &r, NULL), CST_OK);
-    assert_true(r.loss == metrics[best].val_loss && r.accuracy == metrics[best].val_accuracy);
+    assert_true(r.loss == metrics[best].validation_loss && r.accuracy == metrics[best].validation_accuracy);
     test_run_clear(&run);
     return best > 0 && best < EPOCHS - 1; /* neither the first nor the last */
 }
@@ -103,7 +103,7 @@ static bool check_best(const char *monitor, int seed)
 static void test_best(void **state)
 {
     (void)state;
-    static const char *const monitors[] = {"val_loss", "val_accuracy"};
+    static const char *const monitors[] = {"validation_loss", "validation_accuracy"};
     for (size_t i = 0; i < 2; i++) {
         int between = 0; /* which seeds these are is a matter of roundings */
         for (int seed = 0; seed < 8; seed++) between += check_best(monitors[i], seed);

@@ -75,11 +75,11 @@ static const struct {
     const cst_bijection *bijection;
     double units; /* of x in those of the log-determinant, a dimension */
 } cases[] = {
-    {"{\"type\": \"squeeze\"}", {3, {1, 4, 2}}, &cst_squeeze_bijection, 1},
-    {"{\"type\": \"logit\"}", {1, {5}}, &cst_logit_bijection, 1},
-    {"{\"type\": \"logit\", \"alpha\": 0.3}", {3, {2, 1, 3}}, &cst_logit_bijection, 1},
-    {"{\"type\": \"dequantize\"}", {1, {4}}, &cst_dequantize_bijection, 255},
-    {"{\"type\": \"dequantize\", \"levels\": 5}", {3, {1, 2, 3}}, &cst_dequantize_bijection, 4},
+    {JSON({"type": "squeeze"}), {3, {1, 4, 2}}, &cst_squeeze_bijection, 1},
+    {JSON({"type": "logit"}), {1, {5}}, &cst_logit_bijection, 1},
+    {JSON({"type": "logit", "alpha": 0.3}), {3, {2, 1, 3}}, &cst_logit_bijection, 1},
+    {JSON({"type": "dequantize"}), {1, {4}}, &cst_dequantize_bijection, 255},
+    {JSON({"type": "dequantize", "levels": 5}), {3, {1, 2, 3}}, &cst_dequantize_bijection, 4},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -133,11 +133,11 @@ static void inverses_go_back(void **state)
     layer_rig r;
     const real far[3] = {-100, 0, 100}, out[3] = {(real)-0.3, (real)0.5, (real)1.7};
     real x[3];
-    build(&r, "{\"type\": \"logit\"}", cst_shape_1d(3));
+    build(&r, JSON({"type": "logit"}), cst_shape_1d(3));
     cst_logit_bijection.inverse(r.m, 1, far, x);
     assert_true(x[0] == 0 && fabs((double)x[1] - 0.5) < 4 * eps && x[2] == 1);
     cst_module_free(r.m);
-    build(&r, "{\"type\": \"dequantize\"}", cst_shape_1d(3));
+    build(&r, JSON({"type": "dequantize"}), cst_shape_1d(3));
     cst_dequantize_bijection.inverse(r.m, 1, out, x);
     assert_true(x[0] == 0 && x[2] == 1);
     cst_module_free(r.m);
@@ -148,7 +148,7 @@ static void squeeze_takes_patches(void **state)
 {
     (void)state;
     layer_rig r;
-    build(&r, "{\"type\": \"squeeze\"}", cst_shape_3d(1, 2, 4));
+    build(&r, JSON({"type": "squeeze"}), cst_shape_3d(1, 2, 4));
     for (size_t i = 0; i < 8; i++) r.x[i] = (real)i;
     forward(&r);
     const real expected[8] = {0, 2, 1, 3, 4, 6, 5, 7};
@@ -162,7 +162,7 @@ static void noise_is_uniform(void **state)
     (void)state;
     enum { ROWS = 2000 };
     layer_rig r;
-    build(&r, "{\"type\": \"dequantize\", \"levels\": 4}", cst_shape_1d(2));
+    build(&r, JSON({"type": "dequantize", "levels": 4}), cst_shape_1d(2));
     static real x[ROWS * 2], y[ROWS * 2], one[2];
     for (size_t i = 0; i < ROWS * 2; i++) x[i] = (real)(1.0 / 3);
     r.call.n = ROWS;
@@ -189,14 +189,14 @@ static void what_is_refused(void **state)
         cst_shape x;
         const char *message;
     } bad[] = {
-        {"{\"type\": \"logit\", \"alpha\": 0}", {1, {2}}, "model: alpha: expected"},
-        {"{\"type\": \"logit\", \"alpha\": 0.5}", {1, {2}}, "model: alpha: expected"},
-        {"{\"type\": \"dequantize\", \"levels\": 1}", {1, {2}}, "model: levels: expected"},
-        {"{\"type\": \"squeeze\"}",
+        {JSON({"type": "logit", "alpha": 0}), {1, {2}}, "model: alpha: expected"},
+        {JSON({"type": "logit", "alpha": 0.5}), {1, {2}}, "model: alpha: expected"},
+        {JSON({"type": "dequantize", "levels": 1}), {1, {2}}, "model: levels: expected"},
+        {JSON({"type": "squeeze"}),
          {3, {1, 3, 4}},
          "model: expected images (C, H, W) with H and W even to squeeze, got (1, 3, 4)"},
-        {"{\"type\": \"squeeze\"}", {3, {1, 4, 7}}, "with H and W even"},
-        {"{\"type\": \"squeeze\"}", {1, {4}}, "(C, H, W)"},
+        {JSON({"type": "squeeze"}), {3, {1, 4, 7}}, "with H and W even"},
+        {JSON({"type": "squeeze"}), {1, {4}}, "(C, H, W)"},
     };
     cst_module *m = NULL;
     cst_error error;
@@ -209,7 +209,7 @@ static void what_is_refused(void **state)
         const double alpha[3] = {-0.1, 0.6, (double)NAN};
         assert_int_equal(cst_logit_new(&row, &(cst_logit_options){alpha[i]}, &m, &error), CST_EARG);
     }
-    static const char *const layers[] = {"{\"type\": \"logit\"}", "{\"type\": \"dequantize\"}"};
+    static const char *const layers[] = {JSON({"type": "logit"}), JSON({"type": "dequantize"})};
     const real values[3] = {(real)-0.01, (real)1.01, (real)NAN};
     for (size_t i = 0; i < 6; i++) {
         layer_rig r;

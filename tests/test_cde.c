@@ -53,7 +53,7 @@ static void turns_by_what_the_path_has_gone(void **state)
     (void)state;
     for (size_t k = 0; k < N_KINDS; k++) {
         ode_rig r;
-        const char *network = "{\"type\": \"linear\", \"out_features\": 2, \"bias\": false}";
+        const char *network = JSON({"type": "linear", "out_features": 2, "bias": false});
         assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N, 1), CST_OK);
         real *initial = r.theta, *w = r.theta + r.m->children[1].offset; /* initial: weight (2, 1), bias (2) */
         w[0] = 0, w[1] = -1, w[2] = 1, w[3] = 0;
@@ -312,9 +312,13 @@ static void stops_at_corners_alone(void **state)
     ode_rig *const rigs[] = {&line, &spline};
     for (size_t i = 0; i < 2; i++) {
         char json[400];
-        snprintf(json, sizeof json,
-                 "{\"type\": \"cde\", \"hidden\": 2, \"path\": \"%s\", \"field\": {\"type\": \"linear\", "
-                 "\"out_features\": 4}, \"solver\": {\"rtol\": 1, \"atol\": 1, \"first_step\": 0.3}}",
+        snprintf(json, sizeof json, JSON({
+                     "type": "cde",
+                     "hidden": 2,
+                     "path": "%s",
+                     "field": {"type": "linear", "out_features": 4},
+                     "solver": {"rtol": 1, "atol": 1, "first_step": 0.3}
+                 }),
                  path[i]);
         assert_int_equal(ode_rig_build(rigs[i], json, (cst_shape){2, {T, 2}}, N, 1), CST_OK);
     }
@@ -336,9 +340,13 @@ static void a_flow_may_be_in_the_network(void **state)
     ode_rig r[2];
     for (size_t i = 0; i < 2; i++) {
         char network[512];
-        snprintf(network, sizeof network,
-                 "{\"type\": \"sequential\", \"layers\": [{\"type\": \"cnf\", \"divergence\": \"%s\", \"field\": "
-                 "{\"type\": \"field_net\", \"hidden\": [3]}}, {\"type\": \"linear\", \"out_features\": 2}]}",
+        snprintf(network, sizeof network, JSON({
+                     "type": "sequential",
+                     "layers": [
+                         {"type": "cnf", "divergence": "%s", "field": {"type": "field_net", "hidden": [3]}},
+                         {"type": "linear", "out_features": 2}
+                     ]
+                 }),
                  i == 0 ? "exact" : "hutchinson");
         assert_int_equal(build(&r[i], "", network, "", 1, (cst_shape){2, {4, 2}}, 3, 1), CST_OK);
         ode_rig_run(&r[i]);

@@ -13,7 +13,7 @@
     "{'name': 'a', 'threads': 1, 'data': {'type': 'circles', 'test_size': 0, " data "}, 'model': " model               \
     ", 'epochs': 3" rest "}"
 #define SIZES "'train_size': 12, 'validation_size': 4, 'batch_size': 5"
-#define LINEAR "{'type': 'linear', 'out_features': 2}"
+#define LINEAR JSON({"type": "linear", "out_features": 2})
 #define MOMENTUM ", 'optimizer': {'type': 'sgd', 'momentum': 0.9}"
 
 static const char small[] = CONFIG(SIZES, LINEAR, MOMENTUM);
@@ -236,7 +236,7 @@ static void test_other_experiments(void **state)
          CONFIG(SIZES, LAYERS("{'type': 'linear', 'out_features': 4}, " LINEAR), ""),
          "tensor \"model.0.weight\": expected shape (4, 2), got (3, 2)"},
         {small, CONFIG(SIZES, LAYERS(LINEAR), MOMENTUM), "has no tensor \"model.0.weight\""},
-        {small, CONFIG(SIZES, "{'type': 'linear', 'out_features': 2, 'bias': false}", MOMENTUM),
+        {small, CONFIG(SIZES, JSON({"type": "linear", "out_features": 2, "bias": false}), MOMENTUM),
          "tensor \"model.bias\" has no place in the model"},
         {CONFIG(SIZES, LAYERS(LINEAR), ""), CONFIG(SIZES, LAYERS(LINEAR ", {'type': 'identity'}"), ""),
          "tensor \"blocks\": expected shape (3, 2, 6), got (2, 2, 6)"},
@@ -381,11 +381,11 @@ static void test_due(void **state)
         uint64_t saves;
     } cases[] = {
         {CONFIG(SIZES, LINEAR, ""), 1 << 1 | 1 << 2 | 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 2"), 1 << 2 | 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 3"), 1 << 3},
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 0"), 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 2"), 1 << 2 | 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 3"), 1 << 3},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 0"), 1 << 3},
         /* Training ends after the second epoch, as no epoch is better than the first by so much. */
-        {CONFIG(SIZES, LINEAR, ", 'checkpoint_every': 0, 'early_stopping': {'patience': 1, 'min_delta': 10}"), 1 << 2},
+        {CONFIG(SIZES, LINEAR, ", 'save_every': 0, 'early_stopping': {'patience': 1, 'min_delta': 10}"), 1 << 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t saves = 0;

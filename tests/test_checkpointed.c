@@ -14,9 +14,13 @@ static const bool exact = false; /* single precision: differences are taken in t
 #endif
 
 #define FIELD                                                                                                          \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "6},"                                                                                                              \
-    " {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 6}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 3}                                                                      \
+        ]                                                                                                              \
+    })
 
 enum { JSON = 16384 };
 
@@ -182,18 +186,18 @@ static void checkpoints_do_not_change_bits(void **state)
         "\"method\": \"rk4\", \"step_size\": 0.01"};
     for (size_t i = 0; i < 4; i++) {
         static const char *const few[] = {"2", "3", "7", "64"};
-        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"checkpoints\": 1000";
+        const char *t = "[0, 0.355, 0.36, 2]", *many = "\"method\": \"checkpointed\", \"kept_steps\": 1000";
         for (size_t j = 0; j < 4; j++) {
             char gradient[200];
-            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"checkpoints\": %s", few[j]);
+            snprintf(gradient, sizeof gradient, "\"method\": \"checkpointed\", \"kept_steps\": %s", few[j]);
             same_gradient(t, solvers[i], many, gradient, true);
             snprintf(gradient, sizeof gradient,
-                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": %s", few[j]);
+                     "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": %s", few[j]);
             same_gradient(t, solvers[i], many, gradient, false);
-            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"checkpoints\": %s", few[j]);
-            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"checkpoints\": 1000", gradient, true);
+            snprintf(gradient, sizeof gradient, "\"method\": \"interpolating\", \"kept_steps\": %s", few[j]);
+            same_gradient(t, solvers[i], "\"method\": \"interpolating\", \"kept_steps\": 1000", gradient, true);
         }
-        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"checkpoints\": 1000",
+        same_gradient(t, solvers[i], many, "\"method\": \"checkpointed\", \"store\": \"stages\", \"kept_steps\": 1000",
                       false);
     }
 }
@@ -222,7 +226,7 @@ static void solving_methods_approach_it(void **state)
     (void)state;
     if (!exact) skip();
     static const char *const methods[] = {"backsolve", "interpolating"};
-    static const char *const norms[] = {"\"seminorm\"", "\"default\"", "{\"norm\": \"seminorm\", \"a_z\": 2}"};
+    static const char *const norms[] = {"\"seminorm\"", "\"default\"", JSON({"norm": "seminorm", "a_z": 2})};
     for (size_t i = 0; i < 6; i++) {
         double distance[2];
         for (int tight = 0; tight < 2; tight++) {

@@ -43,7 +43,7 @@ static void test_malformed(void **state)
 static void test_batches(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"cifar10\", \"path\": \"@/cifar\"}";
+    const char *json = JSON({"type": "cifar10", "path": "@/cifar"});
     test_folder("cifar");
     test_load_fails(json, CST_EIO, TEST_WORDS("none of data_batch_1.bin to data_batch_5.bin"));
     make_records(2, 0);
@@ -79,7 +79,7 @@ static void test_real(void **state)
     (void)state;
     cst_dataset data;
     cst_error error = {0};
-    const cst_status status = test_load("{\"type\": \"cifar10\"}", 0, &data, &error);
+    const cst_status status = test_load(JSON({"type": "cifar10"}), 0, &data, &error);
     if (status == CST_EIO) {
         print_message("skipped: %s\n", error.message);
         skip();

@@ -97,6 +97,19 @@ bad() { # message, sed expression on the config
     refuse "bad.json: $1" train bad.json --out bad
 }
 bad 'epochz: unknown key; the nearest known one is "epochs"' 's/"epochs"/"epochz"/'
+renamed() { # place, new name, settings
+    local place=$1 now=$2
+    shift 2
+    refuse "config.json: $place: unknown key; it is called \"$now\" now" check config.json "$@"
+}
+renamed checkpoint_every save_every --set checkpoint_every=2
+renamed schedule.every check_every --set 'schedule={"type": "plateau", "every": 2}'
+renamed 'model.layers[2].gradient.checkpoints' kept_steps --set 'model.layers[2].gradient={"checkpoints": 9}'
+renamed data.average downsample --set 'data={"type": "mnist", "average": 2}'
+renamed data.every stride --set 'data={"type": "ts", "train": "x.ts", "every": 2}'
+renamed data.drop missing_rate --set 'data={"type": "ts", "train": "x.ts", "drop": 0.5}'
+renamed data.hop hop_length --set 'data={"type": "wav", "path": "x", "hop": 80}'
+refuse 'config.json: monitor: "val_loss" is called "validation_loss" now' check config.json --set monitor=val_loss
 bad 'epochs: expected an integer from 1 to 1000000000, got "3"' 's/"epochs": 3/"epochs": "3"/'
 bad 'model.layers[1].p: expected' 's/"p": 0.1/"p": 1.5/'
 bad 'model.layers[0].out_features: expected an integer from 1 to 1000000000, got -4' 's/"out_features": 4/"out_features": -4/'
@@ -219,7 +232,7 @@ wav() { # file, period in samples: 400 of 8 bits, 8000 a second
 }
 mkdir -p words/yes words/no words/maybe
 for ((i = 0; i < 20; i++)); do wav words/yes/$i.wav $((4 + i % 5)) && wav words/no/$i.WAV $((20 + i)); done
-sound=(--set data.samples=400 --set data.n_fft=40 --set data.hop=20 --set data.n_mels=8 --set data.n_mfcc=4
+sound=(--set data.samples=400 --set data.n_fft=40 --set data.hop_length=20 --set data.n_mels=8 --set data.n_mfcc=4
     --set 'model.layers[0].field.layers[2].out_features=80' --set data.batch_size=10 --set epochs=10 --quiet)
 mv "$(grep -l '"wav"' doc*.json)" words.json
 run train words.json --out words-run "${sound[@]}"
@@ -345,7 +358,7 @@ refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
 # ---- sample ----
 run train "$root/configs/cnf_moons.json" --set data.train_size=512 --set data.test_size=300 --set epochs=1 --out moons --quiet
 ok "a flow is learnt" [ "$code" -eq 0 ]
-bits=$(number '"test_bits":' moons/summary.json) nats=$(number '"test_loss":' moons/summary.json)
+bits=$(number '"test_bits_per_dim":' moons/summary.json) nats=$(number '"test_loss":' moons/summary.json)
 ok "its summary has bits a dimension, half of the nats over log 2" near "$bits" "$(awk -v nats="$nats" 'BEGIN { printf "%.17g", nats / 2 / log(2) }')" 1e-8
 run eval moons
 ok "eval tells the same" says "$(printf '%.4f bits/dim' "$bits")" out

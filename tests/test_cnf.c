@@ -282,8 +282,7 @@ static void noise_has_its_moments(void **state)
     for (size_t k = 0; k < 2; k++) {
         char json[256];
         snprintf(json, sizeof json,
-                 "{\"type\": \"cnf\", \"noise\": \"%s\", \"field\": {\"type\": \"linear\", \"out_features\": 1}}",
-                 noises[k]);
+                 JSON({"type": "cnf", "noise": "%s", "field": {"type": "linear", "out_features": 1}}), noises[k]);
         ode_rig r;
         test_assert_ok("cnf", ode_rig_build(&r, json, cst_shape_1d(1), ROWS, 1), &r.error);
         r.theta[0] = (real)0.5;
@@ -385,10 +384,10 @@ static void bad_sections_are_refused(void **state)
     static const struct {
         const char *json, *message;
     } cases[] = {
-        {"{\"type\": \"cnf\"}", "field"},
-        {LAYERS("{\"type\": \"linear\", \"out_features\": 2}"), "keeps the shape of its state, got (3) -> (2)"},
-        {LAYERS("{\"type\": \"dropout\"}"), "dropout has no jvp: not usable in a cnf field"},
-        {LAYERS("{\"type\": \"ode\", \"field\": {\"type\": \"tanh\"}}"), "ode has no jvp: not usable in a cnf field"},
+        {JSON({"type": "cnf"}), "field"},
+        {LAYERS(JSON({"type": "linear", "out_features": 2})), "keeps the shape of its state, got (3) -> (2)"},
+        {LAYERS(JSON({"type": "dropout"})), "dropout has no jvp: not usable in a cnf field"},
+        {LAYERS(JSON({"type": "ode", "field": {"type": "tanh"}})), "ode has no jvp: not usable in a cnf field"},
         {CNF("\"t\": [0, 1, 2]"), "t: expected two times, got 3"},
         {CNF("\"t\": [1, 1]"), "increase or decrease"},
         {CNF("\"divergence\": \"trace\""), "divergence"},
@@ -400,7 +399,7 @@ static void bad_sections_are_refused(void **state)
         {CNF("\"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"kinetic\": 0}}"),
          "expected a block (z, a_z, a_theta, a_t, logp, a_logp), got \"kinetic\""},
         {CNF("\"gradient\": {\"norm\": {\"weights\": {\"a_logp\": 1}}}"), "weight above 0"},
-        {"{\"type\": \"ode\", \"field\": {\"type\": \"tanh\"}, \"gradient\": {\"norm\": {\"weights\": {\"logp\": 1}}}}",
+        {JSON({"type": "ode", "field": {"type": "tanh"}, "gradient": {"norm": {"weights": {"logp": 1}}}}),
          "expected a block (z, a_z, a_theta, a_t), got \"logp\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

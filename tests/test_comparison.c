@@ -1,7 +1,7 @@
 /* Tables of a comparison: a label is text in each of them, whatever is in it. */
 #include "helpers.h"
 
-#include "train/comparison.h"
+#include "analysis/comparison.h"
 
 #include <stdlib.h>
 #include <string.h>

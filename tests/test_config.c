@@ -8,6 +8,7 @@
 /* clang-format on */
 
 #include "core/config.h"
+#include "tests/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static cst_config layer(cst_document *document, size_t i)
 static void test_places(void **state)
 {
     (void)state;
-    cst_document *document = parse("{\"a\": 1, \"A\": \"two\", \"l\": [1, {\"b\": null}], \"t\": true}");
+    cst_document *document = parse(JSON({"a": 1, "A": "two", "l": [1, {"b": null}], "t": true}));
     const cst_config root = cst_document_root(document);
     double number = 0;
     bool truth = false;
@@ -82,7 +83,7 @@ static void test_places(void **state)
 static void test_messages(void **state)
 {
     (void)state;
-    cst_document *document = parse("{\"model\": {\"layers\": [{}, {\"k\": 1, \"odd key\": 2, \"a.b\\n\": 3}]}}");
+    cst_document *document = parse(JSON({"model": {"layers": [{}, {"k": 1, "odd key": 2, "a.b\n": 3}]}}));
     cst_error error;
     const cst_config second = layer(document, 1);
     assert_int_equal(cst_config_fail(cst_config_get(second, "k"), &error, "no %d", 7), CST_ECONFIG);
@@ -110,9 +111,10 @@ static void test_messages(void **state)
 static void test_long_messages(void **state)
 {
     (void)state;
-    cst_document *document =
-        parse("{\"model\": {\"layers\": [1, {\"a\": \"line 1\\nline 2 of a text that goes on and on "
-              "beyond what anybody wants to read\"}]}}");
+    cst_document *document = parse(JSON({
+        "model":
+            {"layers": [1, {"a": "line 1\nline 2 of a text that goes on and on beyond what anybody wants to read"}]}
+    }));
     cst_error error;
     cst_config_expected(cst_config_get(layer(document, 1), "a"), "a number", &error);
     assert_string_equal(error.message, "a.json: model.layers[1].a: expected a number, got "
@@ -137,8 +139,7 @@ static void test_long_messages(void **state)
 
 /* ---- setting ------------------------------------------------------------------------------------------------- */
 
-static const char settable[] =
-    "{\"lr\": 1, \"model\": {\"layers\": [{\"k\": 1}, {\"k\": 2}], \"type\": \"x\"}, \"none\": {}}";
+static const char settable[] = JSON({"lr": 1, "model": {"layers": [{"k": 1}, {"k": 2}], "type": "x"}, "none": {}});
 
 static void test_set(void **state)
 {
@@ -149,7 +150,7 @@ static void test_set(void **state)
         {"lr", "1e-4", "{\"lr\":0.0001,\"model\":{\"layers\":[{\"k\":1},{\"k\":2}],\"type\":\"x\"},\"none\":{}}"},
         {"model.layers[1].k", "true",
          "{\"lr\":0.0001,\"model\":{\"layers\":[{\"k\":1},{\"k\":true}],\"type\":\"x\"},\"none\":{}}"},
-        {"model.layers[0]", " {\"q\": [1, 2]} ",
+        {"model.layers[0]", JSON({"q": [1, 2]}),
          "{\"lr\":0.0001,\"model\":{\"layers\":[{\"q\":[1,2]},{\"k\":true}],\"type\":\"x\"},\"none\":{}}"},
         {"model.layers[0].q[1]", "seminorm",
          "{\"lr\":0.0001,\"model\":{\"layers\":[{\"q\":[1,\"seminorm\"]},{\"k\":true}],\"type\":\"x\"},\"none\":{}}"},
@@ -229,7 +230,7 @@ static void test_set_errors(void **state)
 static void test_put(void **state)
 {
     (void)state;
-    cst_document *document = parse("{\"a\": 1, \"b\": 2}");
+    cst_document *document = parse(JSON({"a": 1, "b": 2}));
     const cst_config root = cst_document_root(document);
     cst_error error;
     assert_int_equal(cst_config_put(root, "a", "[1, 2]", &error), CST_OK);

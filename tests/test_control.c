@@ -39,7 +39,7 @@ static cst_solve_stats solve(const cst_problem *problem, const cst_solve_options
 
 static cst_solve_stats solve_one(cst_rhs f, const cst_solve_options *options, double end)
 {
-    const cst_problem problem = {.f = f, .blocks = &(cst_block){"z", 1, 1, -1, -1}, .n_blocks = 1};
+    const cst_problem problem = {.f = f, .blocks = &(cst_block){"z", 1, 1}, .n_blocks = 1};
     return solve(&problem, options, (const double[2]){0, end}, &(const real){1});
 }
 
@@ -93,7 +93,7 @@ static void ratios_follow_from_steps(void **state)
             options.atol = 0.003;
             options.first_step = 3; /* rejected by every method */
             const cst_problem problem = {
-                .f = grow_and_fall, .blocks = &(cst_block){"z", N_COMPONENTS, 1, -1, -1}, .n_blocks = 1};
+                .f = grow_and_fall, .blocks = &(cst_block){"z", N_COMPONENTS, 1}, .n_blocks = 1};
             const real y0[N_COMPONENTS] = {(real)start[0], (real)start[1]};
             cst_solve_stats stats = solve(&problem, &options, ends, y0);
             double y[N_COMPONENTS] = {(double)y0[0], (double)y0[1]}, y1[N_COMPONENTS];

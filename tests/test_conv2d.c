@@ -257,7 +257,7 @@ static void tangent_cotangents(const rig *r)
     const size_t n = r->s->n, p = r->m->n_params;
     const double scale = 1.5;
     const cst_point point = {.x = r->x};
-    const cst_tangents d = {.capacity = K, .count = K, .xdot = r->xdot};
+    const cst_tangent_point d = {.capacity = K, .count = K, .xdot = r->xdot};
     for (int given = 1; given < 4; given++) {
         real *gx = nans(n * r->in), *gxdot = nans(K * n * r->in), *gtheta = nans(p);
         double *expected_gtheta = zeros(p), *expected = zeros(n * r->in), *expected_dot = zeros(K * n * r->in);

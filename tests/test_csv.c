@@ -1,5 +1,5 @@
 #include "data_files.h"
-#include "datasets/csv.h"
+#include "formats/csv.h"
 
 #include <math.h>
 

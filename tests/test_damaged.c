@@ -5,13 +5,13 @@
 #include "image_bytes.h"
 #include "tests/helpers.h"
 
+#include "analysis/plot.h"
 #include "core/file.h"
 #include "core/rng.h"
 #include "datasets/cifar10.h"
 #include "datasets/idx.h"
 #include "datasets/image_folder.h"
 #include "datasets/part.h"
-#include "train/plot.h"
 #include "train/summary.h"
 #include "train/trace.h"
 

@@ -2,6 +2,7 @@
 #include "data_files.h"
 #include "datasets/locate.h"
 #include "datasets/part.h"
+#include "datasets/registry.h"
 
 #include <math.h>
 
@@ -37,7 +38,7 @@ static void make_data(cst_dataset *data, cst_part_kind kind)
 /* Sizes as a document would hold them, so that errors have a place. */
 static cst_status cut(cst_dataset *data, size_t train, size_t validation, size_t test, uint64_t seed, cst_error *error)
 {
-    const char json[] = "{\"train_size\": 1, \"validation_size\": 2, \"test_size\": 3}";
+    const char json[] = JSON({"train_size": 1, "validation_size": 2, "test_size": 3});
     cst_document *document;
     assert_int_equal(cst_document_parse("test.json", json, strlen(json), &document, error), CST_OK);
     const cst_dataset_options options = {.train_size = train, .validation_size = validation, .test_size = test};
@@ -285,12 +286,12 @@ static void test_sections(void **state)
 {
     (void)state;
     test_load_fails("{}", CST_ECONFIG, TEST_WORDS("test.json", "\"type\""));
-    test_load_fails("{\"type\": \"mnits\"}", CST_ECONFIG, TEST_WORDS("test.json: type", "\"mnist\""));
-    test_load_fails("{\"type\": \"spirals\", \"batchsize\": 3}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "mnits"}), CST_ECONFIG, TEST_WORDS("test.json: type", "\"mnist\""));
+    test_load_fails(JSON({"type": "spirals", "batchsize": 3}), CST_ECONFIG,
                     TEST_WORDS("test.json: batchsize", "unknown key", "\"batch_size\""));
-    test_load_fails("{\"type\": \"spirals\", \"batch_size\": 0}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "spirals", "batch_size": 0}), CST_ECONFIG,
                     TEST_WORDS("test.json: batch_size", "positive"));
-    test_load_fails("{\"type\": \"images\"}", CST_ECONFIG, TEST_WORDS("missing key \"path\""));
+    test_load_fails(JSON({"type": "images"}), CST_ECONFIG, TEST_WORDS("missing key \"path\""));
     for (size_t i = 0; cst_dataset_types[i]; i++) { /* names are unique */
         for (size_t j = 0; j < i; j++) {
             assert_true(strcmp(cst_dataset_types[i]->name, cst_dataset_types[j]->name) != 0);

@@ -60,10 +60,15 @@ static void test_labels(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok(
-        "{\"type\": \"circles\", \"dimension\": 3, \"train_size\": 9, \"validation_size\": 4, \"test_size\": 5, "
-        "\"normalize\": true}",
-        0, &data);
+    test_load_ok(JSON({
+                     "type": "circles",
+                     "dimension": 3,
+                     "train_size": 9,
+                     "validation_size": 4,
+                     "test_size": 5,
+                     "normalize": true
+                 }),
+                 0, &data);
     write_data(&data, "circles",
                sizeof(real) == sizeof(float)
                    ? "train_x.npy f4 (9, 3)\ntrain_y.npy i4 (9)\nvalidation_x.npy f4 (4, 3)\nvalidation_y.npy i4 (4)\n"
@@ -89,7 +94,7 @@ static void test_images(void **state)
         test_write(name, records, sizeof records);
     }
     test_write("cifar/test_batch.bin", records, 3073);
-    test_load_ok("{\"type\": \"cifar10\", \"path\": \"@/cifar\", \"validation_size\": 3, \"train_size\": 6}", 0, &data);
+    test_load_ok(JSON({"type": "cifar10", "path": "@/cifar", "validation_size": 3, "train_size": 6}), 0, &data);
     write_data(&data, "images",
                "train_x.npy u1 (6, 3, 32, 32)\ntrain_y.npy i4 (6)\nvalidation_x.npy u1 (3, 3, 32, 32)\n"
                "validation_y.npy i4 (3)\ntest_x.npy u1 (1, 3, 32, 32)\ntest_y.npy i4 (1)\n");
@@ -104,8 +109,7 @@ static void test_trajectories(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"pendulum\", \"trajectories\": 8, \"points\": 6, \"window\": 4, \"torques\": [1, 2]}", 0,
-                 &data);
+    test_load_ok(JSON({"type": "pendulum", "trajectories": 8, "points": 6, "window": 4, "torques": [1, 2]}), 0, &data);
     write_data(
         &data, "pendulum",
         sizeof(real) == sizeof(float)
@@ -118,10 +122,14 @@ static void test_trajectories(void **state)
     read_back(&data,
               "{\"type\": \"npy\", \"path\": \"@/pendulum\", " X_Y("train") ", " X_Y("validation") ", " X_Y("test") "}",
               false);
-    read_back(&data,
-              "{\"type\": \"trajectories\", \"path\": \"@/pendulum\", \"file\": \"train_trajectories.npy\", "
-              "\"validation_file\": \"validation_trajectories.npy\", \"test_file\": \"test_trajectories.npy\", "
-              "\"window\": 4}",
+    read_back(&data, JSON({
+        "type": "trajectories",
+        "path": "@/pendulum",
+        "file": "train_trajectories.npy",
+        "validation_file": "validation_trajectories.npy",
+        "test_file": "test_trajectories.npy",
+        "window": 4
+    }),
               true);
     cst_dataset_clear(&data);
 }

@@ -150,10 +150,9 @@ static void test_parts(void **state)
 {
     (void)state;
     cst_dataset a, b;
-    test_load_ok(
-        "{\"type\": \"density\", \"name\": \"moons\", \"train_size\": 30, \"validation_size\": 10, \"test_size\": 20}",
-        5, &a);
-    test_load_ok("{\"type\": \"density\", \"name\": \"moons\", \"train_size\": 40, \"test_size\": 20}", 5, &b);
+    test_load_ok(JSON({"type": "density", "name": "moons", "train_size": 30, "validation_size": 10, "test_size": 20}),
+                 5, &a);
+    test_load_ok(JSON({"type": "density", "name": "moons", "train_size": 40, "test_size": 20}), 5, &b);
     assert_true(a.train.n == 30 && a.validation.n == 10 && a.test.n == 20 && b.validation.n == 0);
     assert_true(a.n_classes == 0 && a.n_targets == 0 && !a.train.labels && !a.train.targets);
     assert_memory_equal(a.train.values, b.train.values, 60 * sizeof(real));
@@ -161,11 +160,11 @@ static void test_parts(void **state)
     assert_true(a.train.values[0] != a.test.values[0]);
     cst_dataset_clear(&a);
     cst_dataset_clear(&b);
-    test_load_ok("{\"type\": \"density\", \"name\": \"rings\", \"normalize\": true}", 5, &a);
+    test_load_ok(JSON({"type": "density", "name": "rings", "normalize": true}), 5, &a);
     assert_true(a.train.n == 10000 && a.test.n == 5000 && a.deviation && a.deviation[0] > 1 && a.deviation[0] < 2);
     cst_dataset_clear(&a);
-    test_load_fails("{\"type\": \"density\"}", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"name\""));
-    test_load_fails("{\"type\": \"density\", \"name\": \"stars\"}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "density"}), CST_ECONFIG, TEST_WORDS("test.json", "missing key \"name\""));
+    test_load_fails(JSON({"type": "density", "name": "stars"}), CST_ECONFIG,
                     TEST_WORDS("test.json: name", "checkerboard"));
 }
 
@@ -174,11 +173,22 @@ static void test_flow_learns(void **state)
 {
     (void)state;
     test_run run;
-    test_run_init(&run,
-                  "{'name': 'a', 'epochs': 5, 'loss': 'nll', 'data': {'type': 'density', 'name': 'gaussians', "
-                  "'train_size': 2000, 'test_size': 500, 'batch_size': 100}, 'model': {'type': 'flow', 'layers': "
-                  "[{'type': 'cnf', 'divergence': 'exact', 'kinetic': 1e-3, 'field': {'type': 'field_net', 'hidden': "
-                  "[32, 32], 'time': 'concat_squash'}}]}, 'optimizer': {'type': 'adam', 'lr': 1e-2}}",
+    test_run_init(&run, JSON({
+        "name": "a",
+        "epochs": 5,
+        "loss": "nll",
+        "data": {"type": "density", "name": "gaussians", "train_size": 2000, "test_size": 500, "batch_size": 100},
+        "model": {
+            "type": "flow",
+            "layers": [{
+                "type": "cnf",
+                "divergence": "exact",
+                "kinetic": 1e-3,
+                "field": {"type": "field_net", "hidden": [32, 32], "time": "concat_squash"}
+            }]
+        },
+        "optimizer": {"type": "adam", "lr": 1e-2}
+    }),
                   NULL);
     cst_evaluation before, after;
     cst_error error;

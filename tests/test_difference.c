@@ -30,29 +30,29 @@ static void test_none(void **state)
 {
     (void)state;
     check("{}", "{}", NULL, NULL);
-    check("{'a': 1, 'b': {'c': [1, {'d': 'x', 'e': null}], 'f': true}}",
-          "{'b': {'f': true, 'c': [1, {'e': null, 'd': 'x'}]}, 'a': 1}", NULL, NULL);
-    check("{'a': 1}", "{'a': 1.0}", NULL, NULL);
-    check("{'a': 1000}", "{'a': 1e3}", NULL, NULL);
-    check("{'a': '\\u0041'}", "{'a': 'A'}", NULL, NULL);
-    check("{'a': [], 'b': {}}", "{'b': {}, 'a': []}", NULL, NULL);
+    check(JSON({"a": 1, "b": {"c": [1, {"d": "x", "e": null}], "f": true}}),
+          JSON({"b": {"f": true, "c": [1, {"e": null, "d": "x"}]}, "a": 1}), NULL, NULL);
+    check(JSON({"a": 1}), JSON({"a": 1.0}), NULL, NULL);
+    check(JSON({"a": 1000}), JSON({"a": 1e3}), NULL, NULL);
+    check("{'a': '\\u0041'}", JSON({"a": "A"}), NULL, NULL);
+    check(JSON({"a": [], "b": {}}), JSON({"b": {}, "a": []}), NULL, NULL);
 }
 
 static void test_values(void **state)
 {
     (void)state;
-    check("{'a': 1}", "{'a': 2}", NULL, "a");
-    check("{'a': 0.1}", "{'a': 0.10000000000000002}", NULL, "a"); /* neighbours */
-    check("{'a': 'x'}", "{'a': 'X'}", NULL, "a");
-    check("{'a': true}", "{'a': false}", NULL, "a");
-    check("{'a': {'b': {'c': 1}}}", "{'a': {'b': {'c': 2}}}", NULL, "a.b.c");
-    check("{'a': [1, [2, {'b': 3}]]}", "{'a': [1, [2, {'b': 4}]]}", NULL, "a[1][1].b");
+    check(JSON({"a": 1}), JSON({"a": 2}), NULL, "a");
+    check(JSON({"a": 0.1}), JSON({"a": 0.10000000000000002}), NULL, "a"); /* neighbours */
+    check(JSON({"a": "x"}), JSON({"a": "X"}), NULL, "a");
+    check(JSON({"a": true}), JSON({"a": false}), NULL, "a");
+    check(JSON({"a": {"b": {"c": 1}}}), JSON({"a": {"b": {"c": 2}}}), NULL, "a.b.c");
+    check(JSON({"a": [1, [2, {"b": 3}]]}), JSON({"a": [1, [2, {"b": 4}]]}), NULL, "a[1][1].b");
 }
 
 static void test_kinds(void **state)
 {
     (void)state;
-    static const char *const values[] = {"null", "0", "'0'", "false", "true", "[]", "{}", "[0]", "{'b': 0}"};
+    static const char *const values[] = {"null", "0", "'0'", "false", "true", "[]", "{}", "[0]", JSON({"b": 0})};
     enum { N = sizeof values / sizeof values[0] };
     for (size_t i = 0; i < N; i++) {
         for (size_t j = 0; j < N; j++) {
@@ -69,34 +69,34 @@ static void test_kinds(void **state)
 static void test_only_in_one(void **state)
 {
     (void)state;
-    check("{'a': 1}", "{'a': 1, 'b': null}", NULL, "b"); /* null is not absent */
-    check("{'a': {'b': 1}}", "{'a': {'b': 1, 'c': 0}}", NULL, "a.c");
-    check("{'a': [1, 2]}", "{'a': [1, 2, 3]}", NULL, "a[2]");
-    check("{'a': [[], 2]}", "{'a': [[{}], 2]}", NULL, "a[0][0]");
-    check("{'a': [1, 2]}", "{'a': [2, 1]}", NULL, "a[0]"); /* order is a matter of lists */
+    check(JSON({"a": 1}), JSON({"a": 1, "b": null}), NULL, "b"); /* null is not absent */
+    check(JSON({"a": {"b": 1}}), JSON({"a": {"b": 1, "c": 0}}), NULL, "a.c");
+    check(JSON({"a": [1, 2]}), JSON({"a": [1, 2, 3]}), NULL, "a[2]");
+    check(JSON({"a": [[], 2]}), JSON({"a": [[{}], 2]}), NULL, "a[0][0]");
+    check(JSON({"a": [1, 2]}), JSON({"a": [2, 1]}), NULL, "a[0]"); /* order is a matter of lists */
 }
 
 /* In the order of the first document, and only then what the second has beside it. */
 static void test_first(void **state)
 {
     (void)state;
-    check_one("{'a': 1, 'b': 2, 'c': 3}", "{'c': 0, 'd': 1, 'b': 0, 'a': 1}", NULL, "b");
-    check_one("{'c': 0, 'd': 1, 'b': 0, 'a': 1}", "{'a': 1, 'b': 2, 'c': 3}", NULL, "c");
-    check_one("{'a': {'same': 1, 'x': 1}, 'b': 1}", "{'a': {'same': 1, 'x': 2}, 'b': 2}", NULL, "a.x");
+    check_one(JSON({"a": 1, "b": 2, "c": 3}), JSON({"c": 0, "d": 1, "b": 0, "a": 1}), NULL, "b");
+    check_one(JSON({"c": 0, "d": 1, "b": 0, "a": 1}), JSON({"a": 1, "b": 2, "c": 3}), NULL, "c");
+    check_one(JSON({"a": {"same": 1, "x": 1}, "b": 1}), JSON({"a": {"same": 1, "x": 2}, "b": 2}), NULL, "a.x");
 }
 
 static void test_but(void **state)
 {
     (void)state;
     static const char *const but[] = {"name", "epochs", NULL}, *const none[] = {NULL};
-    check("{'name': 'a', 'epochs': 3, 'seed': 1}", "{'name': {}, 'seed': 1}", but, NULL);
-    check("{'name': 'a'}", "{'name': 'b'}", none, "name");
-    check("{'name': 'a', 'seed': 1}", "{'name': 'b', 'seed': 2}", but, "seed");
+    check(JSON({"name": "a", "epochs": 3, "seed": 1}), JSON({"name": {}, "seed": 1}), but, NULL);
+    check(JSON({"name": "a"}), JSON({"name": "b"}), none, "name");
+    check(JSON({"name": "a", "seed": 1}), JSON({"name": "b", "seed": 2}), but, "seed");
     /* Of the root alone. */
-    check("{'data': {'name': 'a'}}", "{'data': {'name': 'b'}}", but, "data.name");
-    check("{'data': {}}", "{'data': {'epochs': 1}}", but, "data.epochs");
-    check("{'list': [{'name': 1}]}", "{'list': [{'name': 2}]}", but, "list[0].name");
-    check("{'Name': 1}", "{'Name': 2}", but, "Name");
+    check(JSON({"data": {"name": "a"}}), JSON({"data": {"name": "b"}}), but, "data.name");
+    check(JSON({"data": {}}), JSON({"data": {"epochs": 1}}), but, "data.epochs");
+    check(JSON({"list": [{"name": 1}]}), JSON({"list": [{"name": 2}]}), but, "list[0].name");
+    check(JSON({"Name": 1}), JSON({"Name": 2}), but, "Name");
 }
 
 int main(void)

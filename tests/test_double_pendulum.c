@@ -163,7 +163,7 @@ static void test_defaults(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"double_pendulum\"}", 0, &data);
+    test_load_ok(JSON({"type": "double_pendulum"}), 0, &data);
     const struct {
         const cst_part *part;
         size_t n;
@@ -217,10 +217,15 @@ static void test_trajectories_are_drawn_again(void **state)
     (void)state;
     enum { N = 20, POINTS = 30, LENGTH = 8 * POINTS };
     cst_dataset data;
-    test_load_ok(
-        "{\"type\": \"double_pendulum\", \"torques\": [[0.5, -1], [8, 3]], \"trajectories\": 20, \"points\": 30,"
-        " \"dt\": 0.1, \"window\": 30}",
-        3, &data);
+    test_load_ok(JSON({
+                     "type": "double_pendulum",
+                     "torques": [[0.5, -1], [8, 3]],
+                     "trajectories": 20,
+                     "points": 30,
+                     "dt": 0.1,
+                     "window": 30
+                 }),
+                 3, &data);
     const real torques[2][2] = {{(real)0.5, -1}, {8, 3}};
     const cst_part *const parts[] = {&data.train, &data.validation, &data.test};
     const size_t first[] = {0, 14, 17, 20};
@@ -244,13 +249,20 @@ static void test_trajectories_are_drawn_again(void **state)
 static void test_seeds_and_sizes(void **state)
 {
     (void)state;
-    const char *few = "{\"type\": \"double_pendulum\", \"trajectories\": 10, \"points\": 9}";
+    const char *few = JSON({"type": "double_pendulum", "trajectories": 10, "points": 9});
     cst_dataset a, b, c, d;
     test_load_ok(few, 1, &a);
     test_load_ok(few, 1, &b);
     test_load_ok(few, 2, &c);
-    test_load_ok("{\"type\": \"double_pendulum\", \"trajectories\": 10, \"points\": 9, \"train_size\": 5, "
-                 "\"validation_size\": 1, \"test_size\": 4, \"torques\": [[0, 0]]}",
+    test_load_ok(JSON({
+                     "type": "double_pendulum",
+                     "trajectories": 10,
+                     "points": 9,
+                     "train_size": 5,
+                     "validation_size": 1,
+                     "test_size": 4,
+                     "torques": [[0, 0]]
+                 }),
                  1, &d);
     assert_int_equal(a.train.n, 9 * 7 * 2);
     assert_memory_equal(a.train.targets, b.train.targets, a.train.n * a.n_targets * sizeof(real));
@@ -291,7 +303,7 @@ static void test_mistakes(void **state)
     fails("\"trajectories\": 2, \"validation_size\": 1",
           TEST_WORDS("test.json: validation_size: expected 0, as no trajectories are in this part, got 1"));
     fails("\"trajectories\": 10, \"test_size\": 1000", TEST_WORDS("test.json: test_size: expected at most 450"));
-    test_load_fails("{\"type\": \"double_pendulum\", \"trajectories\": 1000000, \"points\": 1000000}", CST_ENOMEM,
+    test_load_fails(JSON({"type": "double_pendulum", "trajectories": 1000000, "points": 1000000}), CST_ENOMEM,
                     TEST_WORDS("out of memory for 6300000 trajectories of 1000000 points"));
 }
 

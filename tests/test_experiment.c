@@ -108,36 +108,36 @@ static const mistake root_mistakes[] = {
     {{{"threads", "65"}}, "test.json: threads: expected an integer from 0 to 64, got 65"},
     {{{"epochs", "0"}}, "test.json: epochs: expected an integer from 1 to 1000000000, got 0"},
     {{{"clip_grad_norm", "-1"}}, "test.json: clip_grad_norm: expected a non-negative number, got -1"},
-    {{{"checkpoint_every", "null"}}, "test.json: checkpoint_every: expected an integer from 0 to 1000000000, got null"},
+    {{{"save_every", "null"}}, "test.json: save_every: expected an integer from 0 to 1000000000, got null"},
     {{{"on_failure", "'retry'"}}, "test.json: on_failure: expected one of \"stop\", \"skip\", got \"retry\""},
     {{{"monitor", "'test_loss'"}},
-     "test.json: monitor: expected one of \"auto\", \"train_loss\", \"val_loss\", "
-     "\"val_accuracy\", got \"test_loss\""},
-    {{{"monitor", "'val_loss'"}, {"data.validation_size", "0"}},
+     "test.json: monitor: expected one of \"auto\", \"train_loss\", \"validation_loss\", "
+     "\"validation_accuracy\", got \"test_loss\""},
+    {{{"monitor", "'validation_loss'"}, {"data.validation_size", "0"}},
      "test.json: monitor: there is no validation part; set data.validation_size"},
-    {{{"monitor", "'val_accuracy'"}, {"data.validation_size", "0"}},
+    {{{"monitor", "'validation_accuracy'"}, {"data.validation_size", "0"}},
      "test.json: monitor: there is no validation part; set data.validation_size"},
     {{{"early_stopping", "3"}}, "test.json: early_stopping: expected an object, got 3"},
     {{{"early_stopping", "{}"}},
      "test.json: early_stopping: missing key \"patience\": expected an integer from 1 to 1000000000"},
-    {{{"early_stopping", "{'patience': 0}"}},
+    {{{"early_stopping", JSON({"patience": 0})}},
      "test.json: early_stopping.patience: expected an integer from 1 to 1000000000, got 0"},
-    {{{"early_stopping", "{'patience': 2, 'min_delta': -0.1}"}},
+    {{{"early_stopping", JSON({"patience": 2, "min_delta": -0.1})}},
      "test.json: early_stopping.min_delta: expected a non-negative number, got -0.1"},
-    {{{"early_stopping", "{'patience': 2, 'delta': 0}"}},
+    {{{"early_stopping", JSON({"patience": 2, "delta": 0})}},
      "test.json: early_stopping.delta: unknown key; the nearest known one is \"min_delta\""},
 };
 
 static const mistake section_mistakes[] = {
     {{{"optimizer", "'adam'"}}, "test.json: optimizer: expected an object, got \"adam\""},
     {{{"optimizer", "null"}}, "test.json: optimizer: expected an object, got null"},
-    {{{"optimizer", "{'type': 'adam', 'lr': -1}"}}, "test.json: optimizer.lr: expected a positive number, got -1"},
+    {{{"optimizer", JSON({"type": "adam", "lr": -1})}}, "test.json: optimizer.lr: expected a positive number, got -1"},
     {{{"schedule", "null"}}, "test.json: schedule: expected an object, got null"},
-    {{{"schedule", "{'type': 'exponential', 'gamma': 0}"}},
+    {{{"schedule", JSON({"type": "exponential", "gamma": 0})}},
      "test.json: schedule.gamma: expected a positive number, got 0"},
     {{{"data", "'mnist'"}}, "test.json: data: expected an object, got \"mnist\""},
     {{{"data", "{}"}}, "test.json: data: missing key \"type\": expected the name of a data set"},
-    {{{"data", "{'type': 'circle'}"}},
+    {{{"data", JSON({"type": "circle"})}},
      "test.json: data.type: expected the name of a data set (the nearest is \"circles\"), got \"circle\""},
     {{{"data.batch_size", "0"}}, "test.json: data.batch_size: expected a positive integer, got 0"},
     {{{"data.eval_batch_size", "0.5"}}, "test.json: data.eval_batch_size: expected a positive integer, got 0.5"},
@@ -145,14 +145,14 @@ static const mistake section_mistakes[] = {
     {{{"data.dimension", "17"}}, "test.json: data.dimension: expected an integer from 1 to 16, got 17"},
     {{{"data.normalize", "1"}}, "test.json: data.normalize: expected true or false, got 1"},
     {{{"data.turns", "1"}}, "test.json: data.turns: unknown key; the nearest known one is \"type\""},
-    {{{"data", "{'type': 'images'}"}}, "test.json: data: missing key \"path\": expected a string"},
-    {{{"data", "{'type': 'idx', 'train_images': 'a'}"}},
+    {{{"data", JSON({"type": "images"})}}, "test.json: data: missing key \"path\": expected a string"},
+    {{{"data", JSON({"type": "idx", "train_images": "a"})}},
      "test.json: data: missing key \"path\" or \"train_labels\": expected a string"},
-    {{{"data", "{'type': 'idx', 'path': '@/idx', 'validation_size': 6}"}},
+    {{{"data", JSON({"type": "idx", "path": "@/idx", "validation_size": 6})}},
      "test.json: data.validation_size: expected at most 5, the rows that can be spared, got 6"},
-    {{{"data", "{'type': 'idx', 'path': '@/idx', 'validation_size': 2, 'train_size': 5}"}},
+    {{{"data", JSON({"type": "idx", "path": "@/idx", "validation_size": 2, "train_size": 5})}},
      "test.json: data.train_size: expected at most 4, the rows there are, got 5"},
-    {{{"data", "{'type': 'idx', 'path': '@/idx', 'test_size': 4}"}},
+    {{{"data", JSON({"type": "idx", "path": "@/idx", "test_size": 4})}},
      "test.json: data.test_size: expected at most 3, the rows there are, got 4"},
 };
 
@@ -163,7 +163,7 @@ static const mistake model_mistakes[] = {
      "test.json: model.layers[1].type: expected the name of a module (the nearest is \"tanh\"), got \"tahn\""},
     {{{"model.layers[0].out_features", "0"}},
      "test.json: model.layers[0].out_features: expected an integer from 1 to 1000000000, got 0"},
-    {{{"model.layers[1]", "{'type': 'conv2d', 'out_channels': 1, 'kernel': 3}"}},
+    {{{"model.layers[1]", JSON({"type": "conv2d", "out_channels": 1, "kernel": 3})}},
      "test.json: model.layers[1]: expected rows of 3 dimensions (C, H, W), got (4)"},
     {{{"model.layers", "[]"}}, "test.json: model.layers: expected at least one layer, got none"},
     {{{"model.layers[2].out_features", "3"}},
@@ -181,10 +181,10 @@ static const mistake model_mistakes[] = {
      "and rows of shape (2)"},
     {{{"loss", "'bce_with_logits'"},
       {"model.layers[2].out_features", "1"},
-      {"data", "{'type': 'spirals', 'classes': 3}"}},
+      {"data", JSON({"type": "spirals", "classes": 3})}},
      "test.json: model: bce_with_logits expects 2 classes and one output, got 3 classes and rows of shape (1)"},
     {{{"model.layers[0].out_features", "1000000000"},
-      {"model.layers[1]", "{'type': 'linear', 'out_features': 1000000000}"}},
+      {"model.layers[1]", JSON({"type": "linear", "out_features": 1000000000})}},
      "test.json: model: the model needs more memory than can be addressed with batches of 40 rows"},
 };
 
@@ -239,13 +239,13 @@ static int make_files(void **state)
 static void test_files(void **state)
 {
     (void)state;
-    static const mistake absent = {{{"data", "{'type': 'idx', 'path': '@/nowhere'}"}},
+    static const mistake absent = {{{"data", JSON({"type": "idx", "path": "@/nowhere"})}},
                                    "test.json: data: no data found: tried @/nowhere"},
-                         misfit = {{{"data", "{'type': 'idx', 'path': '@/short'}"}},
+                         misfit = {{{"data", JSON({"type": "idx", "path": "@/short"})}},
                                    "@/short/t10k-labels-idx1-ubyte: expected 4 labels, as many as there are images, "
                                    "found 3"},
                          /* What costs nothing to find is found first. */
-        both = {{{"data", "{'type': 'idx', 'path': '@/short'}"}, {"optimizer", "{'type': 'adm'}"}},
+        both = {{{"data", JSON({"type": "idx", "path": "@/short"})}, {"optimizer", JSON({"type": "adm"})}},
                 "test.json: optimizer.type: expected the name of an optimizer (the nearest is "
                 "\"adam\"), got \"adm\""};
     check_mistakes(&absent, 1, CST_EIO);
@@ -278,7 +278,7 @@ static void test_defaults(void **state)
     assert_string_equal(e.name, "a");
     assert_int_equal(e.seed, 0);
     assert_int_equal(e.threads, cst_threads_available());
-    assert_true(e.epochs == 3 && e.checkpoint_every == 1 && e.clip_grad_norm == 0);
+    assert_true(e.epochs == 3 && e.save_every == 1 && e.clip_grad_norm == 0);
     assert_true(e.on_failure == CST_ON_FAILURE_STOP && !e.early_stopping.enabled);
     assert_string_equal(e.loss->name, "cross_entropy");
     assert_string_equal(e.optimizer.type->name, "adamw");
@@ -300,15 +300,15 @@ static void test_values(void **state)
                                        {"threads", "3"},
                                        {"clip_grad_norm", "0.5"},
                                        {"on_failure", "'skip'"},
-                                       {"checkpoint_every", "0"},
-                                       {"early_stopping", "{'patience': 4, 'min_delta': 0.01}"},
+                                       {"save_every", "0"},
+                                       {"early_stopping", JSON({"patience": 4, "min_delta": 0.01})},
                                        {"loss", "'bce_with_logits'"},
                                        {"model.layers[2].out_features", "1"},
-                                       {"optimizer", "{'type': 'sgd', 'momentum': 0.9}"},
-                                       {"schedule", "{'type': 'cosine'}"}};
+                                       {"optimizer", JSON({"type": "sgd", "momentum": 0.9})},
+                                       {"schedule", JSON({"type": "cosine"})}};
     cst_experiment e;
     cst_document *document = make_good(settings, sizeof settings / sizeof settings[0], &e);
-    assert_true(e.seed == 9007199254740991 && e.threads == 3 && e.clip_grad_norm == 0.5 && e.checkpoint_every == 0);
+    assert_true(e.seed == 9007199254740991 && e.threads == 3 && e.clip_grad_norm == 0.5 && e.save_every == 0);
     assert_int_equal(e.on_failure, CST_ON_FAILURE_SKIP);
     assert_true(e.early_stopping.enabled && e.early_stopping.patience == 4 && e.early_stopping.min_delta == 0.01);
     assert_string_equal(e.loss->name, "bce_with_logits");
@@ -328,8 +328,8 @@ static void test_monitor(void **state)
                  {"'auto'", "8", CST_MONITOR_VALIDATION_ACCURACY, true},
                  {"'train_loss'", "0", CST_MONITOR_TRAIN_LOSS, true},
                  {"'train_loss'", "8", CST_MONITOR_TRAIN_LOSS, true},
-                 {"'val_loss'", "8", CST_MONITOR_VALIDATION_LOSS, true},
-                 {"'val_accuracy'", "8", CST_MONITOR_VALIDATION_ACCURACY, true}};
+                 {"'validation_loss'", "8", CST_MONITOR_VALIDATION_LOSS, true},
+                 {"'validation_accuracy'", "8", CST_MONITOR_VALIDATION_ACCURACY, true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const setting settings[] = {{"monitor", cases[i].monitor}, {"data.validation_size", cases[i].validation}};
         cst_experiment e;

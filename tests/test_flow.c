@@ -2,7 +2,7 @@
 #include "data_files.h"
 #include "tests/ode_rig.h"
 
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "layers/squeeze.h"
 #include "models/flow.h"
 
@@ -87,17 +87,27 @@ static void densities_integrate_to_one(void **state)
     (void)state;
     enum { SIDE = 80, N = SIDE * SIDE };
     ode_rig r;
-    test_assert_ok(
-        "flow",
-        ode_rig_build(&r,
-                      "{\"type\": \"flow\", \"layers\": ["
-                      "{\"type\": \"cnf\", \"divergence\": \"exact\", \"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4}, "
-                      "\"field\": {\"type\": \"field_net\", \"hidden\": [6], \"time\": \"concat_squash\"}}, "
-                      "{\"type\": \"cnf\", \"t\": [1, 0.5], \"divergence\": \"exact\", \"solver\": {\"rtol\": 1e-4, "
-                      "\"atol\": 1e-4}, "
-                      "\"field\": {\"type\": \"field_net\", \"hidden\": [6]}}]}",
-                      cst_shape_1d(2), N, 2),
-        &r.error);
+    test_assert_ok("flow",
+                   ode_rig_build(&r, JSON({
+                       "type": "flow",
+                       "layers": [
+                           {
+                               "type": "cnf",
+                               "divergence": "exact",
+                               "solver": {"rtol": 1e-4, "atol": 1e-4},
+                               "field": {"type": "field_net", "hidden": [6], "time": "concat_squash"}
+                           },
+                           {
+                               "type": "cnf",
+                               "t": [1, 0.5],
+                               "divergence": "exact",
+                               "solver": {"rtol": 1e-4, "atol": 1e-4},
+                               "field": {"type": "field_net", "hidden": [6]}
+                           }
+                       ]
+                   }),
+                                 cst_shape_1d(2), N, 2),
+                   &r.error);
     for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= (real)1.5;
     for (size_t i = 0; i < N; i++) {
         r.x[2 * i] = (real)(0.2 * ((double)(i / SIDE) - SIDE / 2 + 0.5));
@@ -168,10 +178,17 @@ static void blocks_make_scales(void **state)
     cst_error error;
     test_assert_ok(
         "flow",
-        test_module_new("{\"type\": \"flow\", \"layers\": [{\"type\": \"dequantize\"}, {\"type\": \"logit\"}], "
-                        "\"blocks\": [[2, 2], [2, 2], [4]], \"cnf\": {\"type\": \"cnf\", \"field\": {\"type\": "
-                        "\"field_net\", \"hidden\": [8, 8, 8], \"activation\": {\"type\": \"softplus\"}}}}",
-                        &x, &m, &error),
+        test_module_new(
+            JSON({
+                "type": "flow",
+                "layers": [{"type": "dequantize"}, {"type": "logit"}],
+                "blocks": [[2, 2], [2, 2], [4]],
+                "cnf": {
+                    "type": "cnf",
+                    "field": {"type": "field_net", "hidden": [8, 8, 8], "activation": {"type": "softplus"}}
+                }
+            }),
+            &x, &m, &error),
         &error);
     static const struct {
         const char *name;
@@ -351,17 +368,15 @@ static void bad_sections_are_refused(void **state)
     static const struct {
         const char *json, *message;
     } cases[] = {
-        {"{\"type\": \"flow\"}", "model: expected at least one layer"},
-        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"tanh\"}]}",
+        {JSON({"type": "flow"}), "model: expected at least one layer"},
+        {JSON({"type": "flow", "layers": [{"type": "tanh"}]}),
          "model: layers[0]: tanh has no inverse and no log-determinant: expected a cnf, squeeze, logit or dequantize"},
-        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\", \"alpha\": 0.5}]}",
-         "model: layers[0].alpha: expected"},
-        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"logit\"}, {\"type\": \"logit\"}]}",
+        {JSON({"type": "flow", "layers": [{"type": "logit", "alpha": 0.5}]}), "model: layers[0].alpha: expected"},
+        {JSON({"type": "flow", "layers": [{"type": "logit"}, {"type": "logit"}]}),
          "model: layers[1]: logit expects numbers from 0 to 1, which logit before it does not make"},
-        {"{\"type\": \"flow\", \"layers\": [{\"type\": \"squeeze\"}, {\"type\": \"dequantize\"}, {\"type\": "
-         "\"dequantize\"}]}",
+        {JSON({"type": "flow", "layers": [{"type": "squeeze"}, {"type": "dequantize"}, {"type": "dequantize"}]}),
          "model: layers[2]: dequantize expects numbers from 0 to 1, which dequantize before it does not make"},
-        {"{\"type\": \"flow\", \"blocks\": [[1]]}", "expected \"blocks\" and \"cnf\" together"},
+        {JSON({"type": "flow", "blocks": [[1]]}), "expected \"blocks\" and \"cnf\" together"},
         {"{\"type\": \"flow\", " NET "}", "expected \"blocks\" and \"cnf\" together"},
         {"{\"type\": \"flow\", \"blocks\": [[1, 1, 1]], " NET "}",
          "model: blocks[0][2]: expected images (C, H, W) with H and W even to squeeze, got (12, 2, 3)"},
@@ -369,9 +384,9 @@ static void bad_sections_are_refused(void **state)
          "model: blocks[0]: expected a layer, and behind it an even number of channels to divide, got (3, 4, 6)"},
         {"{\"type\": \"flow\", \"blocks\": [[1.5]], " NET "}", "model: blocks[0][0]: expected a whole number"},
         {"{\"type\": \"flow\", \"blocks\": [2], " NET "}", "model: blocks[0]: expected a list"},
-        {"{\"type\": \"flow\", \"blocks\": [[1]], \"cnf\": {\"type\": \"squeeze\"}}", "expected a section of type cnf"},
-        {"{\"type\": \"field_net\", \"hidden\": [0]}", "model: hidden[0]: expected"},
-        {"{\"type\": \"field_net\", \"hidden\": [4], \"kernel\": 2}", "model: kernel: expected an odd number"},
+        {JSON({"type": "flow", "blocks": [[1]], "cnf": {"type": "squeeze"}}), "expected a section of type cnf"},
+        {JSON({"type": "field_net", "hidden": [0]}), "model: hidden[0]: expected"},
+        {JSON({"type": "field_net", "hidden": [4], "kernel": 2}), "model: kernel: expected an odd number"},
     };
     const cst_shape x = cst_shape_3d(3, 4, 6);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -397,10 +412,16 @@ static void bad_sections_are_refused(void **state)
 static void data_out_of_range_are_refused(void **state)
 {
     (void)state;
-    cst_document *document = test_parse(
-        "{'name': 'a', 'epochs': 1, 'loss': 'nll', 'data': {'type': 'circles', 'train_size': 8, 'test_size': 4}, "
-        "'model': {'type': 'flow', 'layers': [{'type': 'logit'}, {'type': 'cnf', 'field': {'type': 'field_net', "
-        "'hidden': [2]}}]}}");
+    cst_document *document = test_parse(JSON({
+        "name": "a",
+        "epochs": 1,
+        "loss": "nll",
+        "data": {"type": "circles", "train_size": 8, "test_size": 4},
+        "model": {
+            "type": "flow",
+            "layers": [{"type": "logit"}, {"type": "cnf", "field": {"type": "field_net", "hidden": [2]}}]
+        }
+    }));
     cst_experiment e;
     cst_error error;
     assert_int_equal(cst_experiment_new(document, &e, &error), CST_ECONFIG);
@@ -417,12 +438,26 @@ static void each_part_is_looked_at(void **state)
     static const char *const files[] = {"train.npy", "validation.npy", "test.npy"};
     const cst_shape shape = {2, {3, 2}};
     char path[TEST_PATH], text[2 * TEST_PATH];
-    snprintf(text, sizeof text,
-             "{'name': 'a', 'epochs': 1, 'loss': 'nll', 'data': {'type': 'npy', 'path': '%s', 'normalize': false, "
-             "'train_x': 'train.npy', 'validation_x': 'validation.npy', 'test_x': 'test.npy'}, "
-             "'model': {'type': 'flow', 'layers': [{'type': 'logit', 'alpha': 0.05}, {'type': 'cnf', 'field': "
-             "{'type': 'field_net', 'hidden': [2]}}]}}",
-             test_root);
+    snprintf(
+        text, sizeof text, JSON({
+            "name": "a",
+            "epochs": 1,
+            "loss": "nll",
+            "data": {
+                "type": "npy",
+                "path": "%s",
+                "normalize": false,
+                "train_x": "train.npy",
+                "validation_x": "validation.npy",
+                "test_x": "test.npy"
+            },
+            "model": {
+                "type": "flow",
+                "layers":
+                    [{"type": "logit", "alpha": 0.05}, {"type": "cnf", "field": {"type": "field_net", "hidden": [2]}}]
+            }
+        }),
+        test_root);
     for (size_t bad = 0; bad < 4; bad++) { /* 3: none is */
         for (size_t i = 0; i < 3; i++) {
             double x[6] = {0, 0.25, 0.5, 0.75, 1, 0.125};

@@ -306,7 +306,7 @@ state() { find .. \( -type f -exec cksum {} + \) -o -print | sort; }
 before=$(state)
 run check config.json --set "data={\"type\": \"csv\", \"train\": \"$PWD/outside/table.csv\", \"target\": \"y\"}" --set 'model={"type": "linear", "out_features": 2}'
 ok "a table anywhere is read" [ "$code" -eq 0 ]
-sound='"type": "wav", "path": "sounds", "n_fft": 40, "hop": 20, "n_mels": 8, "n_mfcc": 4'
+sound='"type": "wav", "path": "sounds", "n_fft": 40, "hop_length": 20, "n_mels": 8, "n_mfcc": 4'
 run check config.json --set "data={$sound}"
 ok "a linked sound is read" says 'model' err
 run eval run

@@ -3,7 +3,7 @@
 #include "tests/data_files.h"
 #include "tests/helpers.h"
 
-#include "datasets/fourier.h"
+#include "formats/fourier.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -86,10 +86,10 @@ static void test_circles_are_uniform(void **state)
 static void test_parts_and_seeds(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"spirals\", \"train_size\": 30, \"test_size\": 20, \"validation_size\": 10}";
+    const char *json = JSON({"type": "spirals", "train_size": 30, "test_size": 20, "validation_size": 10});
     cst_dataset a, b, c;
     test_load_ok(json, 5, &a);
-    test_load_ok("{\"type\": \"spirals\", \"train_size\": 40, \"test_size\": 20}", 5, &b);
+    test_load_ok(JSON({"type": "spirals", "train_size": 40, "test_size": 20}), 5, &b);
     test_load_ok(json, 6, &c);
     assert_int_equal(a.train.n, 30);
     assert_int_equal(a.validation.n, 10);
@@ -105,17 +105,17 @@ static void test_parts_and_seeds(void **state)
     cst_dataset_clear(&a);
     cst_dataset_clear(&b);
     cst_dataset_clear(&c);
-    test_load_ok("{\"type\": \"circles\", \"dimension\": 3}", 5, &a);
+    test_load_ok(JSON({"type": "circles", "dimension": 3}), 5, &a);
     assert_int_equal(a.train.n, 1000);
     assert_int_equal(a.test.n, 1000);
     assert_true(cst_shape_equal(&a.x, &(cst_shape){1, {3}}));
     cst_dataset_clear(&a);
-    test_load_fails("{\"type\": \"spirals\", \"dimension\": 3}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "spirals", "dimension": 3}), CST_ECONFIG,
                     TEST_WORDS("test.json: dimension", "unknown key"));
-    test_load_fails("{\"type\": \"spirals\", \"classes\": 1}", CST_ECONFIG, TEST_WORDS("test.json: classes"));
-    test_load_fails("{\"type\": \"circles\", \"noise\": -1}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "spirals", "classes": 1}), CST_ECONFIG, TEST_WORDS("test.json: classes"));
+    test_load_fails(JSON({"type": "circles", "noise": -1}), CST_ECONFIG,
                     TEST_WORDS("test.json: noise", "non-negative"));
-    test_load_fails("{\"type\": \"circles\", \"train_size\": 0}", CST_ECONFIG, TEST_WORDS("test.json: train_size"));
+    test_load_fails(JSON({"type": "circles", "train_size": 0}), CST_ECONFIG, TEST_WORDS("test.json: train_size"));
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* Text and paths in gnuplot's scripts stay what they are, whatever is in them: nothing of them runs. */
 #include "data_files.h"
 
+#include "analysis/gnuplot.h"
 #include "core/file.h"
-#include "train/gnuplot.h"
 
 #include <sys/stat.h>
 

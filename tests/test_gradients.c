@@ -1,8 +1,8 @@
 /* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+#include "analysis/gradients.h"
 #include "data_files.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "tests/helpers.h"
-#include "train/gradients.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,12 +79,34 @@ static void differences_of_a_cde(void **state)
         cst_gradient_row rows[CST_GRADIENT_ROWS];
         cst_experiment e;
         cst_error error;
-        snprintf(json, sizeof json,
-                 "{'name': 'a', 'threads': 1, 'data': {'type': 'npy', 'path': '%s', 'train_x': 'x.npy', 'train_y': "
-                 "'y.npy', 'batch_size': 8, 'normalize': false}, 'model': {'type': 'sequential', 'layers': [{'type': "
-                 "'cde', 'hidden': 3, 'field': {'type': 'sequential', 'layers': [{'type': 'linear', 'out_features': "
-                 "6}, {'type': 'tanh'}]}, 'solver': {'profile': '%s', 'rtol': 1e-4, 'atol': 1e-4}}, {'type': "
-                 "'linear', 'out_features': 2}]}, 'epochs': 1}",
+        snprintf(json, sizeof json, JSON({
+                     "name": "a",
+                     "threads": 1,
+                     "data": {
+                         "type": "npy",
+                         "path": "%s",
+                         "train_x": "x.npy",
+                         "train_y": "y.npy",
+                         "batch_size": 8,
+                         "normalize": false
+                     },
+                     "model": {
+                         "type": "sequential",
+                         "layers": [
+                             {
+                                 "type": "cde",
+                                 "hidden": 3,
+                                 "field": {
+                                     "type": "sequential",
+                                     "layers": [{"type": "linear", "out_features": 6}, {"type": "tanh"}]
+                                 },
+                                 "solver": {"profile": "%s", "rtol": 1e-4, "atol": 1e-4}
+                             },
+                             {"type": "linear", "out_features": 2}
+                         ]
+                     },
+                     "epochs": 1
+                 }),
                  test_root, profiles[i]);
         cst_document *document = test_parse(json);
         test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
@@ -111,11 +133,20 @@ static void a_block_of_another_module_is_refused(void **state)
     assert_int_equal(cst_npy_write(test_path("x.npy", path), CST_NPY_F8, &(cst_shape){3, {4, 3, 2}}, x, NULL), CST_OK);
     assert_int_equal(cst_npy_write(test_path("y.npy", path), CST_NPY_U1, &(cst_shape){1, {4}}, "\0\1\1\0", NULL),
                      CST_OK);
-    snprintf(
-        json, sizeof json,
-        "{'name': 'a', 'data': {'type': 'npy', 'path': '%s', 'train_x': 'x.npy', 'train_y': 'y.npy', 'batch_size': "
-        "4, 'normalize': false}, 'model': {'type': 'ode_rnn', 'hidden': 2, 'field': {'type': 'tanh'}}, 'epochs': 1}",
-        test_root);
+    snprintf(json, sizeof json, JSON({
+                 "name": "a",
+                 "data": {
+                     "type": "npy",
+                     "path": "%s",
+                     "train_x": "x.npy",
+                     "train_y": "y.npy",
+                     "batch_size": 4,
+                     "normalize": false
+                 },
+                 "model": {"type": "ode_rnn", "hidden": 2, "field": {"type": "tanh"}},
+                 "epochs": 1
+             }),
+             test_root);
     cst_document *document = test_parse(json);
     test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
     test_assert_error(cst_gradients_compare(&e, rows, &error), CST_EUNSUPPORTED, &error,

@@ -120,8 +120,8 @@ static void rows_are_cut(void **state)
 {
     (void)state;
     ode_rig one, three;
-    gap_build(&one, "{\"type\": \"gru\", \"hidden\": 32, \"output\": \"all\"}", SHAPE(T, C), 60, 1);
-    gap_build(&three, "{\"type\": \"gru\", \"hidden\": 32, \"output\": \"all\"}", SHAPE(T, C), 60, 3);
+    gap_build(&one, JSON({"type": "gru", "hidden": 32, "output": "all"}), SHAPE(T, C), 60, 1);
+    gap_build(&three, JSON({"type": "gru", "hidden": 32, "output": "all"}), SHAPE(T, C), 60, 3);
     assert_true(one.m->cost * 60 > 3e5); /* enough to be cut */
     for (size_t row = 0; row < 60; row++)
         for (size_t i = (1 + row % 20 / 4) * C; i < T * C; i++) one.x[row * T * C + i] = (real)NAN;
@@ -148,7 +148,7 @@ static void configs_that_do_not_fit(void **state)
 {
     (void)state;
     gap_check_error(GRU "}", cst_shape_1d(3), "model: expected rows of 2 dimensions (T, C), got (3)");
-    gap_check_error("{\"type\": \"gru\", \"hidden\": 0}", SHAPE(3, 1),
+    gap_check_error(JSON({"type": "gru", "hidden": 0}), SHAPE(3, 1),
                     "model: hidden: expected an integer from 1 to 1000000000, got 0");
 }
 

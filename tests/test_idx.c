@@ -208,11 +208,11 @@ static void test_folder_and_names(void **state)
     test_write_gz("set/train-images-idx3-ubyte.gz", file, make_idx(file, 3, (size_t[]){3, 2, 2}, 12));
     test_write("set/train-labels-idx1-ubyte", file, make_idx(file, 1, (size_t[]){3}, 3)); /* 0, 7, 14 */
     test_write("set/t10k-images-idx3-ubyte", file, make_idx(file, 3, (size_t[]){2, 2, 2}, 8));
-    test_load_fails("{\"type\": \"idx\", \"path\": \"@/set\"}", CST_EIO,
+    test_load_fails(JSON({"type": "idx", "path": "@/set"}), CST_EIO,
                     TEST_WORDS("set/t10k-labels-idx1-ubyte,", "set/t10k-labels-idx1-ubyte.gz"));
     test_write_gz("set/t10k-labels-idx1-ubyte.gz", file, make_idx(file, 1, (size_t[]){2}, 2));
     cst_dataset data;
-    test_load_ok("{\"type\": \"idx\", \"path\": \"@/set\", \"batch_size\": 2}", 0, &data);
+    test_load_ok(JSON({"type": "idx", "path": "@/set", "batch_size": 2}), 0, &data);
     assert_int_equal(data.n_classes, 15); /* the largest label and one */
     assert_int_equal(data.train.n, 3);
     assert_int_equal(data.test.n, 2);
@@ -223,18 +223,21 @@ static void test_folder_and_names(void **state)
     test_assert_near("deviation", data.deviation[0], 7 * 3.4520525295346629 / 255, 1e-14);
     cst_dataset_clear(&data);
     /* The same by names: in the folder, and as paths. */
-    test_load_ok("{\"type\": \"idx\", \"path\": \"@/set\", \"train_images\": \"train-images-idx3-ubyte.gz\"}", 0,
-                 &data);
+    test_load_ok(JSON({"type": "idx", "path": "@/set", "train_images": "train-images-idx3-ubyte.gz"}), 0, &data);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"idx\", \"train_images\": \"@/set/t10k-images-idx3-ubyte\", \"train_labels\": "
-                 "\"@/set/t10k-labels-idx1-ubyte\", \"test_images\": \"@/set/train-images-idx3-ubyte\", "
-                 "\"test_labels\": \"@/set/train-labels-idx1-ubyte\"}",
+    test_load_ok(JSON({
+                     "type": "idx",
+                     "train_images": "@/set/t10k-images-idx3-ubyte",
+                     "train_labels": "@/set/t10k-labels-idx1-ubyte",
+                     "test_images": "@/set/train-images-idx3-ubyte",
+                     "test_labels": "@/set/train-labels-idx1-ubyte"
+                 }),
                  0, &data);
     assert_int_equal(data.train.n, 2);
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"idx\", \"train_images\": \"@/set/t10k-images-idx3-ubyte\"}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "idx", "train_images": "@/set/t10k-images-idx3-ubyte"}), CST_ECONFIG,
                     TEST_WORDS("test.json", "\"path\" or \"train_labels\""));
-    test_load_fails("{\"type\": \"mnist\", \"path\": \"@/set\"}", CST_EFORMAT, TEST_WORDS("below 10", "found 14"));
+    test_load_fails(JSON({"type": "mnist", "path": "@/set"}), CST_EFORMAT, TEST_WORDS("below 10", "found 14"));
 }
 
 /* The moments are those that everybody uses for these two sets; classes have 6,000 images each in Fashion-MNIST. */
@@ -263,13 +266,13 @@ static void check_real(const char *json, double mean, double deviation)
 static void test_fashion_mnist(void **state)
 {
     (void)state;
-    check_real("{\"type\": \"fashion_mnist\"}", 0.2860, 0.3530);
+    check_real(JSON({"type": "fashion_mnist"}), 0.2860, 0.3530);
 }
 
 static void test_mnist(void **state)
 {
     (void)state;
-    check_real("{\"type\": \"mnist\"}", 0.1307, 0.3081);
+    check_real(JSON({"type": "mnist"}), 0.1307, 0.3081);
 }
 
 int main(void)

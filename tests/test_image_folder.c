@@ -1,6 +1,6 @@
 #include "data_files.h"
-#include "datasets/image.h"
 #include "datasets/image_folder.h"
+#include "formats/image.h"
 #include "image_bytes.h"
 
 /* ---- decoding ------------------------------------------------------------------------------------------------ */
@@ -134,7 +134,7 @@ static void test_promised_chunk(void **state)
 static void test_train_and_test(void **state)
 {
     (void)state;
-    const char *json = "{\"type\": \"images\", \"path\": \"@/set\", \"normalize\": false}";
+    const char *json = JSON({"type": "images", "path": "@/set", "normalize": false});
     test_folder("set");
     test_folder("set/train");
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one a class"));
@@ -186,9 +186,8 @@ static void test_single_folder(void **state)
         }
     }
     cst_dataset data;
-    test_load_ok(
-        "{\"type\": \"images\", \"path\": \"@/one\", \"channels\": 1, \"test_size\": 3, \"validation_size\": 2}", 0,
-        &data);
+    test_load_ok(JSON({"type": "images", "path": "@/one", "channels": 1, "test_size": 3, "validation_size": 2}), 0,
+                 &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {1, 2, 2}}));
     assert_int_equal(data.train.n, 5);
     assert_int_equal(data.validation.n, 2);
@@ -197,19 +196,18 @@ static void test_single_folder(void **state)
     test_assert_near("mean", data.mean[0], 0.5, 1e-14);
     test_assert_near("deviation", data.deviation[0], 0.37267799624996495, 1e-14); /* sqrt(5) / 6 */
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\", \"channels\": 2}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "images", "path": "@/one", "channels": 2}), CST_ECONFIG,
                     TEST_WORDS("test.json: channels", "1 or 3"));
-    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\", \"test_size\": 10}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "images", "path": "@/one", "test_size": 10}), CST_ECONFIG,
                     TEST_WORDS("test.json: test_size", "at most 9"));
     test_write("one/c1/3.png", rgb_png, sizeof rgb_png);
-    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EFORMAT,
+    test_load_fails(JSON({"type": "images", "path": "@/one"}), CST_EFORMAT,
                     TEST_WORDS("one/c1/3.png", "2 x 2", "one/c0/0.png", "found 3 x 2"));
     test_write("one/c1/3.png", rgb_png, sizeof rgb_png / 2);
-    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EFORMAT,
-                    TEST_WORDS("one/c1/3.png: cannot decode"));
+    test_load_fails(JSON({"type": "images", "path": "@/one"}), CST_EFORMAT, TEST_WORDS("one/c1/3.png: cannot decode"));
     test_folder("one/c1/inner");
     test_write("one/c1/3.png", grey_png, sizeof grey_png);
-    test_load_fails("{\"type\": \"images\", \"path\": \"@/one\"}", CST_EIO, TEST_WORDS("one/c1/inner"));
+    test_load_fails(JSON({"type": "images", "path": "@/one"}), CST_EIO, TEST_WORDS("one/c1/inner"));
 }
 
 static void test_real(void **state)
@@ -217,7 +215,7 @@ static void test_real(void **state)
     (void)state;
     cst_dataset data;
     cst_error error = {0};
-    const cst_status status = test_load("{\"type\": \"images\", \"path\": \"cifar10_images\"}", 0, &data, &error);
+    const cst_status status = test_load(JSON({"type": "images", "path": "cifar10_images"}), 0, &data, &error);
     if (status == CST_EIO) {
         print_message("skipped: %s\n", error.message);
         skip();

@@ -12,17 +12,23 @@ static const bool exact = true;
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
 #endif
 
-enum { D = 3, M = 2, N = 4, HIDDEN = 8 };
+#define COUNT(name) +1
+enum { D = 3, M = 2, N = 4, HIDDEN = 8, METHODS = 0 CST_GRADIENT_METHODS(COUNT) };
 
 /* (3) -> (5): f and two integrals that depend on time and state. */
 #define NETWORK                                                                                                        \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", \"out_features\": "   \
-    "8}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 5}]}"
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 5}                                                                      \
+        ]                                                                                                              \
+    })
 
 static const double unit[2] = {0, 1}, three[3] = {0, 0.4, 1.1}, back[3] = {1, 0.7, -0.5};
 
 typedef struct setting {
-    cst_gradient_method gradient;
+    const cst_gradient_ops *gradient; /* NULL: the default */
     cst_profile profile;
     double forward_weight, backward_weight; /* of the integrals */
     double tolerance;
@@ -43,7 +49,7 @@ static cst_ode_options options_of(const setting *s)
     o.forward.step_size = 0.13;
     o.backward = o.forward;
     o.fresh_solves = s->profile == CST_PROFILE_TORCHDIFFEQ;
-    o.gradient = s->gradient;
+    if (s->gradient) o.gradient = s->gradient;
     o.store = s->store;
     o.checkpoints = 3;
     o.times = s->times ? s->times : unit;
@@ -97,8 +103,7 @@ static void compare_with_whole(const char *what, const ode_rig *r, const ode_rig
 
 static void describe(const setting *s, char text[120])
 {
-    static const char *const gradients[] = {"backsolve", "interpolating", "checkpointed"};
-    snprintf(text, 120, "%s, %s, weights %g and %g, %zu times", gradients[s->gradient],
+    snprintf(text, 120, "%s, %s, weights %g and %g, %zu times", s->gradient->name,
              s->profile == CST_PROFILE_COSTATE ? "costate" : "torchdiffeq", s->forward_weight, s->backward_weight,
              s->times ? s->n_times : 2);
 }
@@ -108,13 +113,13 @@ static void integrals_are_those_of_the_whole_system(void **state)
 {
     (void)state;
     const double tolerance = exact ? 1e-11 : 1e-5;
-    for (size_t i = 0; i < 48; i++) {
-        setting s = {.gradient = (cst_gradient_method)(i % 3),
-                     .profile = i / 3 % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
-                     .forward_weight = (double)(i / 6 % 2),
-                     .backward_weight = (double)(i / 12 % 2),
+    for (size_t i = 0; i < 16 * METHODS; i++) {
+        setting s = {.gradient = cst_gradient_methods[i % METHODS],
+                     .profile = i / METHODS % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
+                     .forward_weight = (double)(i / METHODS / 2 % 2),
+                     .backward_weight = (double)(i / METHODS / 4 % 2),
                      .tolerance = tolerance};
-        if (i >= 24) s.times = i % 2 ? three : back, s.n_times = 3, s.output_all = true;
+        if (i / METHODS >= 8) s.times = i % 2 ? three : back, s.n_times = 3, s.output_all = true;
         if (s.n_times == 3 && s.forward_weight == 0) continue; /* refused */
         char what[120];
         describe(&s, what);
@@ -137,11 +142,11 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     for (size_t i = 0; i < 28; i++) {
         ode_rig r[2];
         setting s = {.profile = i / 7 % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
-                     .gradient = i / 14 ? CST_GRADIENT_CHECKPOINTED : CST_GRADIENT_BACKSOLVE,
+                     .gradient = cst_gradient_find(i / 14 ? "checkpointed" : "backsolve"),
                      .method = methods[i % 7],
                      .tolerance = exact ? 1e-6 : 1e-3};
         const cst_tableau *t = cst_tableau_find(s.method);
-        if (s.gradient == CST_GRADIENT_CHECKPOINTED && s.profile == CST_PROFILE_TORCHDIFFEQ && t->adaptive && !t->fsal)
+        if (!s.gradient->solves && s.profile == CST_PROFILE_TORCHDIFFEQ && t->adaptive && !t->fsal)
             continue; /* its steps cannot be made again */
         for (int in_state = 0; in_state < 2; in_state++) {
             s.forward_weight = s.backward_weight = in_state ? 1e-300 : 0;
@@ -214,8 +219,8 @@ static void norms_see_the_blocks(void **state)
         o.n_integrals = M;
         o.integrals[0] = (cst_integral){"u", "a_u"};
         o.integrals[1] = (cst_integral){"v", "a_v"};
-        cst_adjoint_norm_callback(&o.norm, look_at_blocks, &calls);
-        if (i == 1) assert_int_equal(cst_adjoint_norm_init(&o.norm, "rms", NULL), CST_OK);
+        assert_int_equal(cst_adjoint_norm_init(&o.norm, "rms", NULL), CST_OK);
+        if (i == 0) o.norm.norm = (cst_norm){.ops = &cst_norm_callback, .callback = look_at_blocks, .context = &calls};
         ode_rig r;
         assert_int_equal(ode_rig_build_block(&r, NETWORK, &o, cst_shape_1d(D), N, 1), CST_OK);
         for (size_t k = 0; k < r.m->n_params; k++) r.theta[k] *= 3;
@@ -249,15 +254,15 @@ static void gradients_agree_with_differences(void **state)
 {
     (void)state;
     if (!exact) skip();
-    for (size_t i = 0; i < 36; i++) {
-        setting s = {.gradient = (cst_gradient_method)(i % 3),
-                     .profile = i / 3 % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
-                     .store = i / 6 % 2 ? CST_STORE_STAGES : CST_STORE_STATES,
-                     .forward_weight = i / 12 == 1 ? 0 : 1,
-                     .backward_weight = i / 12 == 1 ? 0 : 1,
+    for (size_t i = 0; i < 12 * METHODS; i++) {
+        setting s = {.gradient = cst_gradient_methods[i % METHODS],
+                     .profile = i / METHODS % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
+                     .store = i / METHODS / 2 % 2 ? CST_STORE_STAGES : CST_STORE_STATES,
+                     .forward_weight = i / METHODS / 4 == 1 ? 0 : 1,
+                     .backward_weight = i / METHODS / 4 == 1 ? 0 : 1,
                      .tolerance = 1e-11,
                      .learn_t = true};
-        if (i / 12 == 2) s.times = three, s.n_times = 3, s.output_all = true;
+        if (i / METHODS / 4 == 2) s.times = three, s.n_times = 3, s.output_all = true;
         char what[120];
         describe(&s, what);
         ode_rig r;
@@ -272,7 +277,7 @@ static void gradients_agree_with_differences(void **state)
         ode_rig_clear(&r);
     }
     for (size_t i = 0; i < 4; i++) { /* steps of 0.13 */
-        const setting s = {.gradient = CST_GRADIENT_CHECKPOINTED,
+        const setting s = {.gradient = cst_gradient_find("checkpointed"),
                            .profile = i % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
                            .method = "rk4",
                            .forward_weight = (double)(i / 2),

@@ -124,10 +124,11 @@ static void test_linear_along_the_last_dimension(void **state)
         const cst_call c = {.n = i ? ROWS : N, .threads = 1, .theta = theta};
         const cst_point p = {.x = x, .y = out[i].y};
         const cst_tangents d = {.count = K, .xdot = xdot, .ydot = out[i].ydot};
+        const cst_tangent_point point = {.count = K, .xdot = xdot};
         const cst_grads g = {.scale = 1, .gx = out[i].gx, .gxdot = out[i].gxdot, .gtheta = out[i].gtheta};
         assert_int_equal(cst_module_forward(module, &c, x, out[i].y, NULL), CST_OK);
         assert_int_equal(cst_module_jvp(module, &c, &p, &d), CST_OK);
-        assert_int_equal(cst_module_jvp_vjp(module, &c, &p, &d, gy, gydot, &g), CST_OK);
+        assert_int_equal(cst_module_jvp_vjp(module, &c, &p, &point, gy, gydot, &g), CST_OK);
     }
     assert_memory_equal(&out[0], &out[1], sizeof out[0]);
     cst_module_free(m);
@@ -213,8 +214,9 @@ static void test_activations_of_many_elements(void **state)
     const cst_tangents d = {.capacity = K, .count = K, .xdot = xdot, .ydot = ydot};
     assert_int_equal(cst_module_forward(m, &c, x, y, NULL), CST_OK);
     assert_int_equal(cst_module_jvp(m, &c, &p, &d), CST_OK);
-    assert_int_equal(cst_module_jvp_vjp(m, &c, &p, &d, gy, gydot, &(cst_grads){.scale = 1, .gx = gx, .gxdot = gxdot}),
-                     CST_OK);
+    const cst_tangent_point point = {.capacity = K, .count = K, .xdot = xdot};
+    assert_int_equal(
+        cst_module_jvp_vjp(m, &c, &p, &point, gy, gydot, &(cst_grads){.scale = 1, .gx = gx, .gxdot = gxdot}), CST_OK);
     for (size_t i = 0; i < SIZE; i++) {
         const double v = tanh((double)x[i]), slope = 1 - v * v, bend = -2 * v * slope;
         double expected = slope * (double)gy[i];
@@ -405,7 +407,7 @@ static void softplus_is_pytorchs(void **state)
     real y[2], gx[2];
     cst_module *m;
     cst_error error;
-    test_assert_ok("softplus", test_module_new("{\"type\": \"softplus\"}", &shape, &m, &error), &error);
+    test_assert_ok("softplus", test_module_new(JSON({"type": "softplus"}), &shape, &m, &error), &error);
     const cst_call call = {.n = 1, .threads = 1, .error = &error};
     test_assert_ok("forward", cst_module_forward(m, &call, x, y, NULL), &error);
     test_assert_ok("vjp", cst_module_vjp(m, &call, &(cst_point){x, y, NULL}, gy, &(cst_grads){.scale = 1, .gx = gx}),

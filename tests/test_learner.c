@@ -79,7 +79,7 @@ typedef struct setup {
 } setup;
 
 static const setup usual = {
-    .model = ODE_MODEL("6"), .loss = "cross_entropy", .optimizer = "{'type': 'sgd'}", .threads = 1, .rows = 32};
+    .model = ODE_MODEL("6"), .loss = "cross_entropy", .optimizer = JSON({"type": "sgd"}), .threads = 1, .rows = 32};
 
 /* A model and an optimizer (NULL: none) from JSON. */
 static void read_parts(const setup *s, rig *r)
@@ -171,7 +171,7 @@ static void test_learning(void **state)
     (void)state;
     for (size_t i = 0; cst_optimizer_types[i]; i++) {
         char json[80];
-        snprintf(json, sizeof json, "{'type': '%s'}", cst_optimizer_types[i]->name);
+        snprintf(json, sizeof json, JSON({"type": "%s"}), cst_optimizer_types[i]->name);
         setup s = usual;
         s.optimizer = json;
         make_rig(&one, &s);
@@ -258,7 +258,7 @@ static void make_square_rig(rig *r)
 {
     setup s = usual;
     s.model = square_model;
-    s.optimizer = "{'type': 'adam'}";
+    s.optimizer = JSON({"type": "adam"});
     make_rig(r, &s);
     for (size_t i = 0; i < MAX_ROWS * D; i++) r->x[i] *= (real)0.1;
     const real identity[6] = {1, 0, 0, 1, 0, 0}; /* weight and bias of the first layer */
@@ -437,7 +437,7 @@ static void test_plan(void **state)
 {
     (void)state;
     setup s = usual;
-    s.optimizer = "{'type': 'adam'}";
+    s.optimizer = JSON({"type": "adam"});
     make_rig(&one, &s);
     const size_t few = 32, many = SIZE_MAX / 64;
     cst_learner_options options = {.optimizer = &one.optimizer, .threads = 1, .rows = &few, .n_rows = 1};
@@ -471,7 +471,7 @@ static void test_allocations(void **state)
     for (int threads = 1; threads <= 2; threads++) {
         setup s = usual;
         s.model = ODE_MODEL("32"); /* wide enough for a batch to be cut */
-        s.optimizer = "{'type': 'adamw'}";
+        s.optimizer = JSON({"type": "adamw"});
         s.clip = 1;
         s.threads = threads;
         s.rows = MAX_ROWS;

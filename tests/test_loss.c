@@ -8,7 +8,7 @@
 /* clang-format on */
 
 #include "core/rng.h"
-#include "models/loss.h"
+#include "train/loss.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -73,19 +73,20 @@ static void test_layout(void **state)
     row.epoch = 1;
     row.lr = 0.001;
     row.train_loss = 2.0 / 3;
-    row.val_loss = (double)INFINITY; /* no number for a file */
+    row.validation_loss = (double)INFINITY; /* no number for a file */
     row.eval_seconds = 1.5;
     write_good("layout.csv", &row, 1);
     char text[1000] = "";
     test_read("layout.csv", text, sizeof text);
-    assert_string_equal(text,
-                        "epoch,iterations,lr,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,test_accuracy,"
-                        "grad_norm,forward_nfe,backward_nfe,forward_rejected,backward_rejected,backward_products,"
-                        "eval_nfe,skipped,seconds,forward_seconds,backward_seconds,eval_seconds\n"
-                        "1,,0.001,0.6666666666666666,,,,,,,,,,,,,,,,,1.5\n");
+    assert_string_equal(
+        text,
+        "epoch,iterations,lr,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy,"
+        "grad_norm,forward_nfe,backward_nfe,forward_rejected,backward_rejected,backward_products,"
+        "eval_nfe,skipped,seconds,forward_seconds,backward_seconds,eval_seconds\n"
+        "1,,0.001,0.6666666666666666,,,,,,,,,,,,,,,,,1.5\n");
     size_t n;
     cst_metrics *back = read_good("layout.csv", &n);
-    row.val_loss = none;
+    row.validation_loss = none;
     assert_same(back, &row);
     free(back);
 }
@@ -96,7 +97,8 @@ static void test_names(void **state)
     size_t n = 0;
     while (cst_metric_names[n]) n++;
     assert_int_equal(n, CST_N_METRICS);
-    assert_string_equal(cst_metric_names[offsetof(cst_metrics, val_accuracy) / sizeof(double)], "val_accuracy");
+    assert_string_equal(cst_metric_names[offsetof(cst_metrics, validation_accuracy) / sizeof(double)],
+                        "validation_accuracy");
     assert_string_equal(cst_metric_names[CST_N_METRICS - 1], "eval_seconds");
 }
 
@@ -105,15 +107,17 @@ static void test_names(void **state)
 static void test_other_columns(void **state)
 {
     (void)state;
-    static const char text[] = "seconds,flux,test_loss,epoch,val_loss,\n"
+    static const char text[] = "seconds,flux,test_loss,epoch,validation_loss,\n"
                                "2.5,7,-1e-3,1,,8\n"
                                ",,0.5,2,0.25,\n";
     test_write("other.csv", text, strlen(text));
     size_t n;
     cst_metrics *rows = read_good("other.csv", &n);
     assert_int_equal(n, 2);
-    assert_true(rows[0].seconds == 2.5 && rows[0].test_loss == -0.001 && rows[0].epoch == 1 && isnan(rows[0].val_loss));
-    assert_true(isnan(rows[1].seconds) && rows[1].test_loss == 0.5 && rows[1].epoch == 2 && rows[1].val_loss == 0.25);
+    assert_true(rows[0].seconds == 2.5 && rows[0].test_loss == -0.001 && rows[0].epoch == 1 &&
+                isnan(rows[0].validation_loss));
+    assert_true(isnan(rows[1].seconds) && rows[1].test_loss == 0.5 && rows[1].epoch == 2 &&
+                rows[1].validation_loss == 0.25);
     for (size_t i = 0; i < n; i++) assert_true(isnan(rows[i].lr) && isnan(rows[i].eval_seconds));
     free(rows);
 }

@@ -1,9 +1,9 @@
-/* Cepstral coefficients against a direct transform, written from the formulas of datasets/mfcc.h in another way, and against
+/* Cepstral coefficients against a direct transform, written from the formulas of formats/mfcc.h in another way, and against
  * closed forms. tests/golden_mfcc.c has torchaudio's. */
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "data_files.h"
-#include "datasets/mfcc.h"
+#include "formats/mfcc.h"
 
 #include <math.h>
 

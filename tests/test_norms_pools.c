@@ -295,7 +295,7 @@ static void check_jvp_vjp(rig *r, const real *gy, const real *gydot)
     const real scale = (real)1.5;
     const cst_call c = call_of(r);
     const cst_point p = {r->x, r->y, r->cache};
-    const cst_tangents d = {K + 1, 0, K, r->xdot, r->ydot, r->tangent};
+    const cst_tangent_point d = {K + 1, K, r->xdot, r->tangent};
     const cst_grads g = {.scale = scale, .gx = r->gx, .gxdot = r->gxdot, .gtheta = r->gtheta};
     for (size_t i = 0; i < r->p; i++) r->gtheta[i] = -1;
     assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &d, gy, gydot, &g), CST_OK);
@@ -338,13 +338,14 @@ static void nulls_are_not_needed(void **state)
         const cst_point p = {r->x, r->y, r->cache};
         const cst_tangents d = {K, 0, K, r->xdot, r->ydot, r->tangent};
         assert_int_equal(cst_module_jvp(r->m, &c, &p, &d), CST_OK);
+        const cst_tangent_point at = {K, K, r->xdot, r->tangent};
         real *gx = cst_arena_take(&r->arena, r->in), *gxdot = cst_arena_take(&r->arena, K * r->in);
         real *gtheta = cst_arena_take(&r->arena, r->p);
         const cst_grads all = {.scale = 1, .gx = r->gx, .gxdot = r->gxdot, .gtheta = r->gtheta};
-        assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &d, r->gy, r->gydot, &all), CST_OK);
+        assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &at, r->gy, r->gydot, &all), CST_OK);
         const cst_grads one[3] = {{.scale = 1, .gx = gx}, {.scale = 1, .gxdot = gxdot}, {.scale = 1, .gtheta = gtheta}};
         for (size_t i = 0; i < 3; i++)
-            assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &d, r->gy, r->gydot, &one[i]), CST_OK);
+            assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &at, r->gy, r->gydot, &one[i]), CST_OK);
         assert_memory_equal(gx, r->gx, r->in * sizeof *gx);
         assert_memory_equal(gxdot, r->gxdot, K * r->in * sizeof *gx);
         if (r->p) assert_memory_equal(gtheta, r->gtheta, r->p * sizeof *gx);

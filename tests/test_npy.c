@@ -1,5 +1,5 @@
 #include "data_files.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 

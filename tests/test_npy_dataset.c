@@ -1,5 +1,5 @@
 #include "data_files.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 #include <math.h>
 
@@ -21,7 +21,7 @@ static void test_labels(void **state)
     write_array("y2.npy", CST_NPY_U1, SHAPE(2), "\1\4");
     write_array("x2.npy", CST_NPY_I2, SHAPE(2, 2), (int16_t[]){-4, 0, 4, 1});
     cst_dataset data;
-    test_load_ok("{\"type\": \"npy\", \"train_x\": \"@/x.npy\", \"train_y\": \"@/y.npy\"}", 0, &data);
+    test_load_ok(JSON({"type": "npy", "train_x": "@/x.npy", "train_y": "@/y.npy"}), 0, &data);
     assert_int_equal(data.n_classes, 3);
     assert_int_equal(data.n_targets, 0);
     assert_int_equal(data.train.n, 4);
@@ -31,15 +31,28 @@ static void test_labels(void **state)
     test_assert_near("mean", data.mean[1], 40, 1e-12);
     test_assert_near("deviation", data.deviation[0], sqrt(5), 1e-12);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x.npy\", \"train_y\": \"y.npy\", "
-                 "\"test_x\": \"x2.npy\", \"test_y\": \"y2.npy\"}",
+    test_load_ok(JSON({
+                     "type": "npy",
+                     "path": "@",
+                     "train_x": "x.npy",
+                     "train_y": "y.npy",
+                     "test_x": "x2.npy",
+                     "test_y": "y2.npy"
+                 }),
                  0, &data);
     assert_int_equal(data.n_classes, 5); /* the largest label is the test part's */
     assert_int_equal(data.test.n, 2);
     assert_true(data.test.values[0] == -4 && data.test.labels[1] == 4);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x.npy\", \"train_y\": \"y.npy\", "
-                 "\"validation_x\": \"x2.npy\", \"validation_y\": \"y2.npy\", \"test_size\": 1}",
+    test_load_ok(JSON({
+                     "type": "npy",
+                     "path": "@",
+                     "train_x": "x.npy",
+                     "train_y": "y.npy",
+                     "validation_x": "x2.npy",
+                     "validation_y": "y2.npy",
+                     "test_size": 1
+                 }),
                  0, &data);
     assert_int_equal(data.n_classes, 5); /* ... or the validation part's */
     assert_int_equal(data.train.n, 3);
@@ -47,8 +60,15 @@ static void test_labels(void **state)
     assert_int_equal(data.test.n, 1);
     assert_true(data.validation.values[2] == 4 && data.validation.labels[0] == 1);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x.npy\", \"train_y\": \"y.npy\", \"classes\": 7, "
-                 "\"test_size\": 1, \"validation_size\": 1}",
+    test_load_ok(JSON({
+                     "type": "npy",
+                     "path": "@",
+                     "train_x": "x.npy",
+                     "train_y": "y.npy",
+                     "classes": 7,
+                     "test_size": 1,
+                     "validation_size": 1
+                 }),
                  0, &data);
     assert_int_equal(data.n_classes, 7);
     assert_int_equal(data.train.n, 2);
@@ -64,8 +84,7 @@ static void test_no_targets(void **state)
     cst_dataset data;
     write_array("alone.npy", CST_NPY_F8, SHAPE(4, 2), (double[]){1, 10, 3, 30, 5, 50, 7, 70});
     write_array("more.npy", CST_NPY_F8, SHAPE(1, 2), (double[]){4, 40});
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"alone.npy\", \"test_x\": \"more.npy\", "
-                 "\"validation_size\": 1}",
+    test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "alone.npy", "test_x": "more.npy", "validation_size": 1}),
                  0, &data);
     assert_true(data.n_classes == 0 && data.n_targets == 0 && !data.train.labels && !data.train.targets);
     assert_true(data.train.n == 3 && data.validation.n == 1 && data.test.n == 1);
@@ -88,7 +107,7 @@ static void test_targets_and_images(void **state)
     write_array("x1.npy", CST_NPY_F4, SHAPE(2), (float[]){5, 7});
     write_array("x3.npy", CST_NPY_F4, SHAPE(2, 2, 1), (float[]){1, 2, 3, 4});
     write_array("b.npy", CST_NPY_BOOL, SHAPE(2), "\1\0");
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"images.npy\", \"train_y\": \"t.npy\"}", 0, &data);
+    test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "images.npy", "train_y": "t.npy"}), 0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {3, 2, 2}}));
     assert_memory_equal(data.train.bytes, images, sizeof images); /* bytes stay bytes */
     assert_null(data.train.values);
@@ -98,12 +117,12 @@ static void test_targets_and_images(void **state)
     assert_int_equal(data.n_targets, 2);
     assert_true(data.train.targets[3] == 4);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x1.npy\", \"train_y\": \"t1.npy\"}", 0, &data);
+    test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "x1.npy", "train_y": "t1.npy"}), 0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {1}})); /* (n): rows of one number */
     assert_int_equal(data.n_targets, 1);
     assert_true(data.train.targets[1] == 2 && data.train.values[1] == 7);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"npy\", \"path\": \"@\", \"train_x\": \"x3.npy\", \"train_y\": \"b.npy\"}", 0, &data);
+    test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "x3.npy", "train_y": "b.npy"}), 0, &data);
     assert_int_equal(data.n_channels, 1); /* rows of two dimensions: as a whole */
     assert_int_equal(data.n_classes, 2);
     assert_int_equal(data.train.labels[0], 1);

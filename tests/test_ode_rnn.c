@@ -155,8 +155,8 @@ static void configs_that_do_not_fit(void **state)
     (void)state;
     gap_check_error(ODE_RNN ", \"times\": \"channel\"}", SHAPE(3, 1),
                     "model: expected rows (T, C) of at least 1 step and 2 channels, got (3, 1)");
-    gap_check_error("{\"type\": \"ode_rnn\", \"hidden\": 2, \"field\": {\"type\": \"linear\", \"out_features\": 3}}",
-                    SHAPE(3, 1), "model: expected a field that keeps the shape of its state, got (2) -> (3)");
+    gap_check_error(JSON({"type": "ode_rnn", "hidden": 2, "field": {"type": "linear", "out_features": 3}}), SHAPE(3, 1),
+                    "model: expected a field that keeps the shape of its state, got (2) -> (3)");
 }
 
 int main(void)

@@ -67,23 +67,24 @@ static void rmsprop(const rule *r, double lr, int k, double g, scalar *s)
 
 /* An eps of 0.1 shows where it is added: to the root, after the correction. */
 static const rule rules[] = {
-    {"{'type': 'sgd'}", sgd, .slots = 0},
-    {"{'type': 'sgd', 'weight_decay': 0.3}", sgd, .weight_decay = 0.3},
-    {"{'type': 'sgd', 'momentum': 0.9}", sgd, .momentum = 0.9, .slots = 1},
-    {"{'type': 'sgd', 'momentum': 0.6, 'weight_decay': 0.3}", sgd, .momentum = 0.6, .weight_decay = 0.3, .slots = 1},
-    {"{'type': 'sgd', 'momentum': 0.6, 'nesterov': true, 'weight_decay': 0.3}", sgd, .momentum = 0.6, .nesterov = true,
-     .weight_decay = 0.3, .slots = 1},
-    {"{'type': 'adam'}", adam, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .slots = 2},
-    {"{'type': 'adam', 'betas': [0.7, 0.9], 'eps': 0.1, 'weight_decay': 0.3}", adam, .beta1 = 0.7, .beta2 = 0.9,
+    {JSON({"type": "sgd"}), sgd, .slots = 0},
+    {JSON({"type": "sgd", "weight_decay": 0.3}), sgd, .weight_decay = 0.3},
+    {JSON({"type": "sgd", "momentum": 0.9}), sgd, .momentum = 0.9, .slots = 1},
+    {JSON({"type": "sgd", "momentum": 0.6, "weight_decay": 0.3}), sgd, .momentum = 0.6, .weight_decay = 0.3,
+     .slots = 1},
+    {JSON({"type": "sgd", "momentum": 0.6, "nesterov": true, "weight_decay": 0.3}), sgd, .momentum = 0.6,
+     .nesterov = true, .weight_decay = 0.3, .slots = 1},
+    {JSON({"type": "adam"}), adam, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .slots = 2},
+    {JSON({"type": "adam", "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.3}), adam, .beta1 = 0.7, .beta2 = 0.9,
      .eps = 0.1, .weight_decay = 0.3, .slots = 2},
-    {"{'type': 'adam', 'betas': [0, 0.5], 'eps': 0.1}", adam, .beta1 = 0, .beta2 = 0.5, .eps = 0.1, .slots = 2},
-    {"{'type': 'adamw'}", adamw, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01, .slots = 2},
-    {"{'type': 'adamw', 'betas': [0.7, 0.9], 'eps': 0.1, 'weight_decay': 0.3}", adamw, .beta1 = 0.7, .beta2 = 0.9,
+    {JSON({"type": "adam", "betas": [0, 0.5], "eps": 0.1}), adam, .beta1 = 0, .beta2 = 0.5, .eps = 0.1, .slots = 2},
+    {JSON({"type": "adamw"}), adamw, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01, .slots = 2},
+    {JSON({"type": "adamw", "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.3}), adamw, .beta1 = 0.7, .beta2 = 0.9,
      .eps = 0.1, .weight_decay = 0.3, .slots = 2},
-    {"{'type': 'rmsprop'}", rmsprop, .alpha = 0.99, .eps = 1e-8, .slots = 1},
-    {"{'type': 'rmsprop', 'alpha': 0.6, 'eps': 0.1, 'weight_decay': 0.3}", rmsprop, .alpha = 0.6, .eps = 0.1,
+    {JSON({"type": "rmsprop"}), rmsprop, .alpha = 0.99, .eps = 1e-8, .slots = 1},
+    {JSON({"type": "rmsprop", "alpha": 0.6, "eps": 0.1, "weight_decay": 0.3}), rmsprop, .alpha = 0.6, .eps = 0.1,
      .weight_decay = 0.3, .slots = 1},
-    {"{'type': 'rmsprop', 'alpha': 0.6, 'eps': 0.1, 'momentum': 0.7, 'weight_decay': 0.3}", rmsprop, .alpha = 0.6,
+    {JSON({"type": "rmsprop", "alpha": 0.6, "eps": 0.1, "momentum": 0.7, "weight_decay": 0.3}), rmsprop, .alpha = 0.6,
      .eps = 0.1, .momentum = 0.7, .weight_decay = 0.3, .slots = 2},
 };
 enum { N_RULES = sizeof rules / sizeof rules[0] };
@@ -150,7 +151,7 @@ static void test_rules(void **state)
     for (size_t i = 0; i < N_RULES; i++) check_rule(&rules[i]);
     for (size_t i = 0; cst_optimizer_types[i]; i++) { /* none is left out */
         char type[80];
-        snprintf(type, sizeof type, "'type': '%s'", cst_optimizer_types[i]->name);
+        snprintf(type, sizeof type, JSON("%s"), cst_optimizer_types[i]->name);
         size_t uses = 0;
         for (size_t j = 0; j < N_RULES; j++) uses += strstr(rules[j].json, type) != NULL;
         if (uses == 0) fail_msg("%s is not tested", type);
@@ -164,11 +165,11 @@ static void test_default_rates(void **state)
     static const struct {
         const char *json;
         double lr;
-    } cases[] = {{"{'type': 'sgd'}", 1e-3},
-                 {"{'type': 'adam'}", 1e-3},
-                 {"{'type': 'adamw'}", 1e-3},
-                 {"{'type': 'rmsprop'}", 1e-2},
-                 {"{'type': 'adam', 'lr': 0.25}", 0.25}};
+    } cases[] = {{JSON({"type": "sgd"}), 1e-3},
+                 {JSON({"type": "adam"}), 1e-3},
+                 {JSON({"type": "adamw"}), 1e-3},
+                 {JSON({"type": "rmsprop"}), 1e-2},
+                 {JSON({"type": "adam", "lr": 0.25}), 0.25}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_true(read_good(cases[i].json).lr == cases[i].lr);
 }
 
@@ -232,30 +233,31 @@ static void test_config_errors(void **state)
         const char *json, *message;
     } cases[] = {
         {"{}", "test.json: missing key \"type\": expected the name of an optimizer"},
-        {"{'type': 'adm'}",
+        {JSON({"type": "adm"}),
          "test.json: type: expected the name of an optimizer (the nearest is \"adam\"), got \"adm\""},
-        {"{'type': 1}", "test.json: type: expected the name of an optimizer, got 1"},
-        {"{'type': 'sgd', 'betas': [0, 0]}", "test.json: betas: unknown key; the nearest known one is \"type\""},
-        {"{'type': 'adam', 'momentum': 0.9}", "test.json: momentum: unknown key; the nearest known one is \"betas\""},
-        {"{'type': 'sgd', 'lr': 0}", "test.json: lr: expected a positive number, got 0"},
-        {"{'type': 'sgd', 'lr': '1e-3'}", "test.json: lr: expected a positive number, got \"1e-3\""},
-        {"{'type': 'sgd', 'momentum': -0.5}", "test.json: momentum: expected a non-negative number, got -0.5"},
-        {"{'type': 'sgd', 'weight_decay': -1}", "test.json: weight_decay: expected a non-negative number, got -1"},
-        {"{'type': 'sgd', 'nesterov': 1}", "test.json: nesterov: expected true or false, got 1"},
-        {"{'type': 'sgd', 'nesterov': true}", "test.json: nesterov: expected a momentum above 0 with it"},
-        {"{'type': 'adam', 'eps': -1e-8}", "test.json: eps: expected a non-negative number, got -1e-08"},
-        {"{'type': 'adam', 'betas': 0.9}", "test.json: betas: expected a list, got 0.9"},
-        {"{'type': 'adam', 'betas': null}", "test.json: betas: expected a list, got null"},
-        {"{'type': 'adam', 'betas': [0.9]}", "test.json: betas: expected two numbers in [0, 1), got [0.9]"},
-        {"{'type': 'adam', 'betas': [0.9, 1]}", "test.json: betas: expected two numbers in [0, 1), got [0.9, 1]"},
-        {"{'type': 'adamw', 'betas': [-0.1, 0.9]}",
+        {JSON({"type": 1}), "test.json: type: expected the name of an optimizer, got 1"},
+        {JSON({"type": "sgd", "betas": [0, 0]}), "test.json: betas: unknown key; the nearest known one is \"type\""},
+        {JSON({"type": "adam", "momentum": 0.9}),
+         "test.json: momentum: unknown key; the nearest known one is \"betas\""},
+        {JSON({"type": "sgd", "lr": 0}), "test.json: lr: expected a positive number, got 0"},
+        {JSON({"type": "sgd", "lr": "1e-3"}), "test.json: lr: expected a positive number, got \"1e-3\""},
+        {JSON({"type": "sgd", "momentum": -0.5}), "test.json: momentum: expected a non-negative number, got -0.5"},
+        {JSON({"type": "sgd", "weight_decay": -1}), "test.json: weight_decay: expected a non-negative number, got -1"},
+        {JSON({"type": "sgd", "nesterov": 1}), "test.json: nesterov: expected true or false, got 1"},
+        {JSON({"type": "sgd", "nesterov": true}), "test.json: nesterov: expected a momentum above 0 with it"},
+        {JSON({"type": "adam", "eps": -1e-8}), "test.json: eps: expected a non-negative number, got -1e-08"},
+        {JSON({"type": "adam", "betas": 0.9}), "test.json: betas: expected a list, got 0.9"},
+        {JSON({"type": "adam", "betas": null}), "test.json: betas: expected a list, got null"},
+        {JSON({"type": "adam", "betas": [0.9]}), "test.json: betas: expected two numbers in [0, 1), got [0.9]"},
+        {JSON({"type": "adam", "betas": [0.9, 1]}), "test.json: betas: expected two numbers in [0, 1), got [0.9, 1]"},
+        {JSON({"type": "adamw", "betas": [-0.1, 0.9]}),
          "test.json: betas: expected two numbers in [0, 1), got [-0.1, 0.9]"},
-        {"{'type': 'adamw', 'betas': [0.9, 'x']}",
+        {JSON({"type": "adamw", "betas": [0.9, "x"]}),
          "test.json: betas: expected two numbers in [0, 1), got [0.9, \"x\"]"},
-        {"{'type': 'adamw', 'betas': [0.9, 0.9, 0.9]}",
+        {JSON({"type": "adamw", "betas": [0.9, 0.9, 0.9]}),
          "test.json: betas: expected two numbers in [0, 1), got [0.9, 0.9, 0.9]"},
-        {"{'type': 'rmsprop', 'alpha': 1}", "test.json: alpha: expected a number in [0, 1), got 1"},
-        {"{'type': 'rmsprop', 'momentun': 0.9}",
+        {JSON({"type": "rmsprop", "alpha": 1}), "test.json: alpha: expected a number in [0, 1), got 1"},
+        {JSON({"type": "rmsprop", "momentun": 0.9}),
          "test.json: momentun: unknown key; the nearest known one is \"momentum\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

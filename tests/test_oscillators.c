@@ -34,7 +34,7 @@ static void test_pendulum_defaults(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"pendulum\"}", 0, &data);
+    test_load_ok(JSON({"type": "pendulum"}), 0, &data);
     assert_int_equal(data.train.n_trajectories, 5 * 35);
     assert_int_equal(data.validation.n_trajectories, 5 * 7);
     assert_int_equal(data.test.n_trajectories, 5 * 8);
@@ -72,7 +72,7 @@ static void test_mass_spring(void **state)
         test_assert_near("p", (double)y[1], m * v, 2 * tolerance);
     }
     cst_dataset data;
-    test_load_ok("{\"type\": \"mass_spring\", \"stiffness\": 4, \"trajectories\": 40, \"dt\": 0.2}", 0, &data);
+    test_load_ok(JSON({"type": "mass_spring", "stiffness": 4, "trajectories": 40, "dt": 0.2}), 0, &data);
     assert_int_equal(data.n_targets, 16);
     assert_int_equal(data.train.n_trajectories, 28);
     assert_int_equal(data.validation.n_trajectories, 6);
@@ -89,19 +89,19 @@ static void test_mass_spring(void **state)
 static void test_mistakes(void **state)
 {
     (void)state;
-    test_load_fails("{\"type\": \"pendulum\", \"torques\": [[1]]}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "pendulum", "torques": [[1]]}), CST_ECONFIG,
                     TEST_WORDS("test.json: torques[0]: expected a number in the range of " CST_REAL_NAME ", got [1]"));
-    test_load_fails("{\"type\": \"pendulum\", \"torques\": []}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "pendulum", "torques": []}), CST_ECONFIG,
                     TEST_WORDS("test.json: torques: expected at least one torque, got []"));
-    test_load_fails("{\"type\": \"pendulum\", \"mass\": 0}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "pendulum", "mass": 0}), CST_ECONFIG,
                     TEST_WORDS("test.json: mass: expected a positive number, got 0"));
-    test_load_fails("{\"type\": \"mass_spring\", \"torques\": [1]}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "mass_spring", "torques": [1]}), CST_ECONFIG,
                     TEST_WORDS("test.json: torques: unknown key"));
-    test_load_fails("{\"type\": \"mass_spring\", \"damping\": -1}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "mass_spring", "damping": -1}), CST_ECONFIG,
                     TEST_WORDS("test.json: damping: expected a non-negative number"));
     /* A motion beyond measure ends the load at the torque that makes it. */
-    test_load_fails("{\"type\": \"pendulum\", \"torques\": [0, 1e30], \"mass\": 1e-300, \"trajectories\": 2}",
-                    CST_ECONFIG, TEST_WORDS("test.json: torques[1]: "));
+    test_load_fails(JSON({"type": "pendulum", "torques": [0, 1e30], "mass": 1e-300, "trajectories": 2}), CST_ECONFIG,
+                    TEST_WORDS("test.json: torques[1]: "));
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 /* clang-format on */
 
 #include "core/rng.h"
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Paths: through their knots, slopes against differences, smoothness, closed forms, gaps, times of their own, mistakes. */
 #include "tests/helpers.h"
 
-#include "ode/path.h"
+#include "models/path.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -38,17 +38,19 @@ static cst_module *make(const char *json)
 static void test_base(void **state)
 {
     (void)state;
-    cst_module *m = make("{\"type\": \"sequential\", \"layers\": [{\"type\": \"own\"}, {\"type\": \"tanh\"}, "
-                         "{\"type\": \"relu\"}]}"); /* a type of the base builds one of ours */
+    cst_module *m = make(JSON({
+        "type": "sequential",
+        "layers": [{"type": "own"}, {"type": "tanh"}, {"type": "relu"}]
+    })); /* a type of the base builds one of ours */
     assert_string_equal(m->children[0].module->ops->name, "own");
     assert_string_equal(m->children[1].module->ops->name, "own"); /* the nearer one of two of a name */
     assert_string_equal(m->children[2].module->ops->name, "relu");
     cst_module_free(m);
     cst_error error;
-    assert_int_equal(cst_module_from_json(&registry, "{\"type\": \"owm\"}", &x, &m, &error), CST_ECONFIG);
+    assert_int_equal(cst_module_from_json(&registry, JSON({"type": "owm"}), &x, &m, &error), CST_ECONFIG);
     assert_non_null(strstr(error.message, "model: type: expected the name of a module (the nearest is \"own\")"));
     assert_null(m);
-    assert_int_equal(cst_module_from_json(&cst_all_modules, "{\"type\": \"own\"}", &x, &m, &error), CST_ECONFIG);
+    assert_int_equal(cst_module_from_json(&cst_all_modules, JSON({"type": "own"}), &x, &m, &error), CST_ECONFIG);
     assert_int_equal(cst_module_from_json(&registry, "{\"type\": \"own\"", &x, &m, &error), CST_ECONFIG);
 }
 
@@ -62,17 +64,17 @@ static void test_too_many(void **state)
     cst_registry r = {.n_types = MOST - 1, .types = many, .base = &base};
     cst_error error;
     cst_module *m;
-    assert_int_equal(cst_module_from_json(&r, "{\"type\": \"own\"}", &x, &m, &error), CST_OK);
+    assert_int_equal(cst_module_from_json(&r, JSON({"type": "own"}), &x, &m, &error), CST_OK);
     cst_module_free(m);
     r.n_types++;
-    assert_int_equal(cst_module_from_json(&r, "{\"type\": \"own\"}", &x, &m, &error), CST_EARG);
+    assert_int_equal(cst_module_from_json(&r, JSON({"type": "own"}), &x, &m, &error), CST_EARG);
     assert_non_null(strstr(error.message, "more than 256 types"));
 }
 
 static void test_no_plan(void **state)
 {
     (void)state;
-    cst_module *m = make("{\"type\": \"own\"}");
+    cst_module *m = make(JSON({"type": "own"}));
     for (int threads = 1; threads <= 2; threads++) {
         cst_plan plan = {1, 1, 1};
         cst_module_plan(m, 1000, 2, threads, &plan);

@@ -10,7 +10,7 @@
 
 #include "core/file.h"
 #include "core/rng.h"
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -2,10 +2,10 @@
 #include "data_files.h"
 #include "tests/helpers.h"
 
+#include "analysis/sample.h"
 #include "core/file.h"
-#include "datasets/image.h"
+#include "formats/image.h"
 #include "models/flow.h"
-#include "train/sample.h"
 
 #include <math.h>
 
@@ -23,14 +23,28 @@
     "'field_net', 'hidden': [8]}}]}}"
 static const char plane[] = PLANE("1"), learnt[] = PLANE("40");
 
-static const char images[] =
-    "{'name': 'images', 'epochs': 1, 'threads': 1, 'loss': 'nll',"
-    " 'data': {'type': 'idx', 'path': '@', 'normalize': false, 'batch_size': 4, 'eval_batch_size': 4},"
-    " 'model': {'type': 'flow', 'layers': [{'type': 'dequantize'}, {'type': 'logit', 'alpha': 0.05},"
-    "  {'type': 'cnf', 'solver': {'rtol': 1e-2, 'atol': 1e-2}, 'field': {'type': 'field_net', 'hidden': [2]}}]}}";
+static const char images[] = JSON({
+    "name": "images",
+    "epochs": 1,
+    "threads": 1,
+    "loss": "nll",
+    "data": {"type": "idx", "path": "@", "normalize": false, "batch_size": 4, "eval_batch_size": 4},
+    "model": {
+        "type": "flow",
+        "layers": [
+            {"type": "dequantize"}, {"type": "logit", "alpha": 0.05},
+            {"type": "cnf", "solver": {"rtol": 1e-2, "atol": 1e-2}, "field": {"type": "field_net", "hidden": [2]}}
+        ]
+    }
+});
 
-static const char no_flow[] = "{'name': 'none', 'epochs': 1, 'threads': 1, 'data': {'type': 'circles', 'train_size': "
-                              "8, 'test_size': 4}, 'model': {'type': 'linear', 'out_features': 2}}";
+static const char no_flow[] = JSON({
+    "name": "none",
+    "epochs": 1,
+    "threads": 1,
+    "data": {"type": "circles", "train_size": 8, "test_size": 4},
+    "model": {"type": "linear", "out_features": 2}
+});
 
 typedef struct trained {
     cst_document *document;
@@ -260,11 +274,15 @@ static void unlike_units_are_both_seen(void **state)
     cst_error error;
     for (size_t i = 0; i < 40; i++) values[2 * i] = 100 + (double)i, values[2 * i + 1] = 0.01 * (double)(i * 7 % 40);
     assert_int_equal(cst_npy_write(test_path("unlike.npy", path), CST_NPY_F8, &shape, values, NULL), CST_OK);
-    train(
-        "{'name': 'unlike', 'epochs': 1, 'threads': 1, 'loss': 'nll', 'data': {'type': 'npy', 'path': '@', 'train_x': "
-        "'unlike.npy'}, 'model': {'type': 'flow', 'layers': [{'type': 'cnf', 'field': {'type': 'field_net', 'hidden': "
-        "[2]}}]}}",
-        "unlike", &t);
+    train(JSON({
+              "name": "unlike",
+              "epochs": 1,
+              "threads": 1,
+              "loss": "nll",
+              "data": {"type": "npy", "path": "@", "train_x": "unlike.npy"},
+              "model": {"type": "flow", "layers": [{"type": "cnf", "field": {"type": "field_net", "hidden": [2]}}]}
+          }),
+          "unlike", &t);
     const cst_sampler s = {.run = &t.run};
     real samples[4];
     cst_sample_data(&t.run.experiment.data, &t.run.experiment.data.train, 2, samples);

@@ -162,8 +162,8 @@ static void test_plateau(void **state)
         {0.47, 0.2},  {0.48, 0.15}, /* no lower than min_lr, */
         {0.49, 0.15}, {0.5, 0.15},  /* nor then */
     };
-    check_plateau("{'type': 'plateau', 'factor': 0.5, 'patience': 1, 'threshold': 0.1, 'min_lr': 0.15}", 0.8, points,
-                  sizeof points / sizeof points[0]);
+    check_plateau(JSON({"type": "plateau", "factor": 0.5, "patience": 1, "threshold": 0.1, "min_lr": 0.15}), 0.8,
+                  points, sizeof points / sizeof points[0]);
 }
 
 static void test_plateau_defaults(void **state)
@@ -171,26 +171,27 @@ static void test_plateau_defaults(void **state)
     (void)state;
     point points[14]; /* the first is the best, ten are forgiven, the eleventh is not */
     for (size_t e = 0; e < 14; e++) points[e] = (point){e == 0 ? 2 : 1.9999, e < 11 ? 1 : 0.1};
-    check_plateau("{'type': 'plateau'}", 1, points, 14);
+    check_plateau(JSON({"type": "plateau"}), 1, points, 14);
     /* Half of the threshold is no improvement, one and a half is; a NaN is none. */
     const point impatient[] = {{2, 1}, {1.9999, 0.1}, {1.9997, 0.1}, {(double)NAN, 0.01}, {1.9997, 0.001}, {3, 1e-4}};
     /* Only epochs 1, 4 and 7 count. */
     const point seldom[] = {{2, 1}, {1, 1}, {1, 1}, {2, 0.1}, {3, 0.1}, {3, 0.1}, {1.5, 0.1}, {9, 0.1}};
-    check_plateau("{'type': 'plateau', 'patience': 0, 'every': 3}", 1, seldom, sizeof seldom / sizeof seldom[0]);
-    check_plateau("{'type': 'plateau', 'patience': 0}", 1, impatient, sizeof impatient / sizeof impatient[0]);
+    check_plateau(JSON({"type": "plateau", "patience": 0, "check_every": 3}), 1, seldom,
+                  sizeof seldom / sizeof seldom[0]);
+    check_plateau(JSON({"type": "plateau", "patience": 0}), 1, impatient, sizeof impatient / sizeof impatient[0]);
     /* PyTorch's eps: a drop by 2e-9 is none, one by 1.8e-8 is. */
     const point gentle[] = {{1, 2e-8}, {1, 2e-8}, {1, 2e-8}}, steep[] = {{1, 2e-8}, {1, 2e-9}, {1, 2e-9}};
-    check_plateau("{'type': 'plateau', 'patience': 0, 'factor': 0.9}", 2e-8, gentle, 3);
-    check_plateau("{'type': 'plateau', 'patience': 0, 'factor': 0.1}", 2e-8, steep, 3);
+    check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0.9}), 2e-8, gentle, 3);
+    check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0.1}), 2e-8, steep, 3);
     const point to_nothing[] = {{1, 0.5}, {1, 0}, {1, 0}};
-    check_plateau("{'type': 'plateau', 'patience': 0, 'factor': 0}", 0.5, to_nothing, 3);
+    check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0}), 0.5, to_nothing, 3);
 }
 
 /* The rate that warm-up takes its share of is the one that has dropped meanwhile. */
 static void test_plateau_in_warmup(void **state)
 {
     (void)state;
-    const cst_schedule s = read_good("{'type': 'plateau', 'patience': 0, 'factor': 0.5, 'warmup': 2}", EPOCHS);
+    const cst_schedule s = read_good(JSON({"type": "plateau", "patience": 0, "factor": 0.5, "warmup": 2}), EPOCHS);
     cst_schedule_state at;
     cst_schedule_start(&at, lr0);
     cst_schedule_epoch(&s, lr0, 1, &at);
@@ -205,7 +206,7 @@ static void test_plateau_in_warmup(void **state)
 static void test_absent(void **state)
 {
     (void)state;
-    cst_document *document = test_parse("{'null': null}");
+    cst_document *document = test_parse(JSON({"null": null}));
     const cst_config root = cst_document_root(document);
     for (int i = 0; i < 2; i++) {
         cst_schedule s;
@@ -223,9 +224,9 @@ static void test_length_is_written(void **state)
     static const struct {
         const char *json;
         double expected;
-    } cases[] = {{"{'type': 'cosine'}", EPOCHS},
-                 {"{'T_max': null, 'type': 'cosine'}", EPOCHS},
-                 {"{'type': 'cosine', 'T_max': 3.5}", 3.5}};
+    } cases[] = {{JSON({"type": "cosine"}), EPOCHS},
+                 {JSON({"T_max": null, "type": "cosine"}), EPOCHS},
+                 {JSON({"type": "cosine", "T_max": 3.5}), 3.5}};
     for (size_t i = 0; i < 3; i++) {
         cst_schedule s;
         double written = -1;
@@ -245,24 +246,27 @@ static void test_config_errors(void **state)
         const char *json, *message;
     } cases[] = {
         {"{}", "test.json: missing key \"type\": expected the name of a schedule"},
-        {"{'type': 'cosin'}",
+        {JSON({"type": "cosin"}),
          "test.json: type: expected the name of a schedule (the nearest is \"cosine\"), got \"cosin\""},
-        {"{'type': 'constant', 'gamma': 0.5}", "test.json: gamma: unknown key; the nearest known one is \"warmup\""},
-        {"{'type': 'constant', 'warmup': 1.5}", "test.json: warmup: expected an integer from 0 to 1000000000, got 1.5"},
-        {"{'type': 'constant', 'warmup_unit': 'steps'}",
+        {JSON({"type": "constant", "gamma": 0.5}),
+         "test.json: gamma: unknown key; the nearest known one is \"warmup\""},
+        {JSON({"type": "constant", "warmup": 1.5}),
+         "test.json: warmup: expected an integer from 0 to 1000000000, got 1.5"},
+        {JSON({"type": "constant", "warmup_unit": "steps"}),
          "test.json: warmup_unit: expected one of \"epochs\", \"iterations\", got \"steps\""},
-        {"{'type': 'step'}", "test.json: missing key \"step_size\": expected an integer from 1 to 1000000000"},
-        {"{'type': 'step', 'step_size': 0}", "test.json: step_size: expected an integer from 1 to 1000000000, got 0"},
-        {"{'type': 'step', 'step_size': 2, 'gamma': 0}", "test.json: gamma: expected a positive number, got 0"},
-        {"{'type': 'exponential'}", "test.json: missing key \"gamma\": expected a positive number"},
-        {"{'type': 'exponential', 'gamma': -1}", "test.json: gamma: expected a positive number, got -1"},
-        {"{'type': 'cosine', 'T_max': 0}", "test.json: T_max: expected a positive number, got 0"},
-        {"{'type': 'cosine', 'eta_min': -0.1}", "test.json: eta_min: expected a non-negative number, got -0.1"},
-        {"{'type': 'plateau', 'factor': 1}", "test.json: factor: expected a number in [0, 1), got 1"},
-        {"{'type': 'plateau', 'patience': -1}",
+        {JSON({"type": "step"}), "test.json: missing key \"step_size\": expected an integer from 1 to 1000000000"},
+        {JSON({"type": "step", "step_size": 0}),
+         "test.json: step_size: expected an integer from 1 to 1000000000, got 0"},
+        {JSON({"type": "step", "step_size": 2, "gamma": 0}), "test.json: gamma: expected a positive number, got 0"},
+        {JSON({"type": "exponential"}), "test.json: missing key \"gamma\": expected a positive number"},
+        {JSON({"type": "exponential", "gamma": -1}), "test.json: gamma: expected a positive number, got -1"},
+        {JSON({"type": "cosine", "T_max": 0}), "test.json: T_max: expected a positive number, got 0"},
+        {JSON({"type": "cosine", "eta_min": -0.1}), "test.json: eta_min: expected a non-negative number, got -0.1"},
+        {JSON({"type": "plateau", "factor": 1}), "test.json: factor: expected a number in [0, 1), got 1"},
+        {JSON({"type": "plateau", "patience": -1}),
          "test.json: patience: expected an integer from 0 to 1000000000, got -1"},
-        {"{'type': 'plateau', 'threshold': 1}", "test.json: threshold: expected a number in [0, 1), got 1"},
-        {"{'type': 'plateau', 'min_lr': -1}", "test.json: min_lr: expected a non-negative number, got -1"},
+        {JSON({"type": "plateau", "threshold": 1}), "test.json: threshold: expected a number in [0, 1), got 1"},
+        {JSON({"type": "plateau", "min_lr": -1}), "test.json: min_lr: expected a non-negative number, got -1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cst_schedule s;

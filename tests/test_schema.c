@@ -1,8 +1,8 @@
+#include "cli/catalog.h"
+#include "cli/schema.h"
 #include "data_files.h"
 #include "models/registry.h"
-#include "train/catalog.h"
 #include "train/experiment.h"
-#include "train/schema.h"
 
 #include <math.h>
 
@@ -250,14 +250,14 @@ static const char *const values[] = {"null",
                                      "[1]",
                                      "[0.5, 0.9]",
                                      "[1, 2, 3]",
-                                     "[\"a\"]",
+                                     JSON(["a"]),
                                      "{}",
-                                     "{\"z\": 1}",
-                                     "[{\"type\": \"tanh\"}]",
-                                     "{\"type\": \"tanh\"}",
+                                     JSON({"z": 1}),
+                                     JSON([{"type": "tanh"}]),
+                                     JSON({"type": "tanh"}),
                                      "\"rms\"",
-                                     "{\"slices\": \"8z\"}",
-                                     "{\"type\": \"adam\"}"};
+                                     JSON({"slices": "8z"}),
+                                     JSON({"type": "adam"})};
 
 /* The schema's word on each value for each key of the catalog is that of cst_config_read; where a key says what it holds
  * the schema may say no to more. */
@@ -300,26 +300,37 @@ static void test_keys(void **state)
 static void test_configs(void **state)
 {
     (void)state;
-    static const char good[] =
-        "{\"name\": \"a\", \"data\": {\"type\": \"csv\", \"train\": \"a.csv\", \"target\": [\"x\", \"y\"], \"ignore\": "
-        "[\"id\"]}, \"model\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"ode\", \"t\": [0, 1], \"field\": "
-        "{\"type\": \"residual\", \"body\": {\"type\": \"tanh\"}}, \"solver\": {\"method\": \"rk4\", \"step_t\": [1]}, "
-        "\"gradient\": {\"norm\": {\"norm\": \"seminorm\", \"a_t\": 0.1}}}]}, \"loss\": \"mse\", \"optimizer\": "
-        "{\"type\": "
-        "\"adamw\", \"betas\": [0.9, 0.99]}, \"schedule\": {\"type\": \"step\", \"step_size\": 3}, \"early_stopping\": "
-        "{\"patience\": 2}, \"epochs\": 3}";
+    static const char good[] = JSON({
+        "name": "a",
+        "data": {"type": "csv", "train": "a.csv", "target": ["x", "y"], "ignore": ["id"]},
+        "model": {
+            "type": "sequential",
+            "layers": [{
+                "type": "ode",
+                "t": [0, 1],
+                "field": {"type": "residual", "body": {"type": "tanh"}},
+                "solver": {"method": "rk4", "step_t": [1]},
+                "gradient": {"norm": {"norm": "seminorm", "a_t": 0.1}}
+            }]
+        },
+        "loss": "mse",
+        "optimizer": {"type": "adamw", "betas": [0.9, 0.99]},
+        "schedule": {"type": "step", "step_size": 3},
+        "early_stopping": {"patience": 2},
+        "epochs": 3
+    });
     static const char *const mistakes[][2] = {
         {"\"name\": \"a\", ", ""},
         {"\"epochs\"", "\"epochz\""},
         {"\"epochs\": 3", "\"epochs\": 0"},
         {"\"csv\"", "\"cvs\""},
         {"\"ignore\"", "\"ingore\""},
-        {"[\"id\"]", "[1]"},
-        {"[\"x\", \"y\"]", "7"},
+        {JSON(["id"]), "[1]"},
+        {JSON(["x", "y"]), "7"},
         {"\"tanh\"", "\"tahn\""},
         {"[0, 1]", "[0]"},
-        {"[0, 1]", "[0, \"1\"]"},
-        {"{\"type\": \"tanh\"}", "3"},
+        {"[0, 1]", JSON([0, "1"])},
+        {JSON({"type": "tanh"}), "3"},
         {"\"rk4\"", "\"rk5\""},
         {"\"step_t\": [1]", "\"step_t\": 1"},
         {"\"seminorm\"", "\"semi\""},
@@ -331,7 +342,7 @@ static void test_configs(void **state)
         {"0.99]", "0.99, 0.5]"},
         {"\"step_size\": 3", "\"step_size\": 0"},
         {"\"patience\": 2", "\"patience\": 2, \"x\": 1"},
-        {"{\"patience\": 2}", "3"},
+        {JSON({"patience": 2}), "3"},
     };
     check("the whole", "config", good, true);
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
@@ -343,17 +354,16 @@ static void test_configs(void **state)
         check(mistakes[i][1], "config", text.data, false);
         free(text.data);
     }
-    static const char *const norms[] = {"\"rms\"", "{\"weights\": {\"z\": 1}}", "{\"slices\": 5}",
-                                        "{\"slices\": \"8z\"}",
-                                        "{\"combine\": \"rms\", \"weights\": {\"a_theta\": 0.1}}"};
+    static const char *const norms[] = {"\"rms\"", JSON({"weights": {"z": 1}}), JSON({"slices": 5}),
+                                        JSON({"slices": "8z"}), JSON({"combine": "rms", "weights": {"a_theta": 0.1}})};
     for (size_t i = 0; i < sizeof norms / sizeof norms[0]; i++) {
         char text[200];
         snprintf(text, sizeof text, "{\"norm\": %s}", norms[i]);
         check("norm", "gradient", text, true);
     }
-    check("norm", "gradient", "{\"norm\": {\"slices\": 5, \"weights\": {\"z\": 1}}}", false);
-    check("norm", "gradient", "{\"norm\": {\"weights\": {\"y\": 1}}}", false);
-    check("norm", "gradient", "{\"norm\": {\"slices\": 0}}", false);
+    check("norm", "gradient", JSON({"norm": {"slices": 5, "weights": {"z": 1}}}), false);
+    check("norm", "gradient", JSON({"norm": {"weights": {"y": 1}}}), false);
+    check("norm", "gradient", JSON({"norm": {"slices": 0}}), false);
 }
 
 /* The configs that come with costate. */
@@ -380,9 +390,13 @@ static void test_shipped(void **state)
 static void test_resolved(void **state)
 {
     (void)state;
-    cst_document *document = parse(
-        "{\"name\": \"a\", \"data\": {\"type\": \"spirals\"}, \"model\": {\"type\": \"linear\", \"out_features\": "
-        "2}, \"schedule\": {\"type\": \"cosine\"}, \"epochs\": 3}");
+    cst_document *document = parse(JSON({
+        "name": "a",
+        "data": {"type": "spirals"},
+        "model": {"type": "linear", "out_features": 2},
+        "schedule": {"type": "cosine"},
+        "epochs": 3
+    }));
     cst_experiment experiment;
     cst_error error = {0};
     if (cst_experiment_new(document, &experiment, &error) != CST_OK) fail_msg("%s", error.message);

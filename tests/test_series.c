@@ -1,5 +1,4 @@
 #include "data_files.h"
-#include "datasets/part.h"
 #include "datasets/series.h"
 
 #include <math.h>
@@ -78,7 +77,7 @@ static void test_rows(void **state)
 {
     (void)state;
     cst_dataset data;
-    finish_ok("{\"normalize\": false}", pair(), &data);
+    finish_ok(JSON({"normalize": false}), pair(), &data);
     static const real timed[] = {10, 1, 10, 11, GAP, 20,  13, 3, GAP, 16,  GAP, GAP, 20,  5,   50,
                                  -1, 7, 70, 0,  8,   GAP, 5,  9, 90,  GAP, GAP, GAP, GAP, GAP, GAP};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {5, 3}}));
@@ -89,13 +88,13 @@ static void test_rows(void **state)
     assert_true(data.channels_last && data.n_channels == 3);
     cst_dataset_clear(&data);
 
-    finish_ok("{\"normalize\": false, \"time\": \"none\"}", pair(), &data);
+    finish_ok(JSON({"normalize": false, "time": "none"}), pair(), &data);
     static const real untimed[] = {1, 10, GAP, 20, 3, GAP, GAP, GAP, 5, 50, 7, 70, 8, GAP, 9, 90, GAP, GAP, GAP, GAP};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {5, 2}}));
     assert_numbers("no times", data.train.values, untimed, 20);
     cst_dataset_clear(&data);
 
-    finish_ok("{\"normalize\": false, \"time\": \"index\", \"intensity\": true}", pair(), &data);
+    finish_ok(JSON({"normalize": false, "time": "index", "intensity": true}), pair(), &data);
     static const real counted[] = {0,   1, 10, 1,  1, 1,  GAP, 20,  1,   2,   2,   3,   GAP, 2,   2,   3,   GAP,
                                    GAP, 2, 2,  4,  5, 50, 3,   3,   0,   7,   70,  1,   1,   1,   8,   GAP, 2,
                                    1,   2, 9,  90, 3, 2,  GAP, GAP, GAP, GAP, GAP, GAP, GAP, GAP, GAP, GAP};
@@ -108,12 +107,12 @@ static void test_every(void **state)
 {
     (void)state;
     cst_dataset data;
-    finish_ok("{\"normalize\": false, \"every\": 2, \"time\": \"index\"}", pair(), &data);
+    finish_ok(JSON({"normalize": false, "stride": 2, "time": "index"}), pair(), &data);
     static const real index[] = {0, 1, 10, 2, 3, GAP, 4, 5, 50, 0, 7, 70, 2, 9, 90, GAP, GAP, GAP};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 3}}));
     assert_numbers("every second", data.train.values, index, 18); /* the index is that in the file */
     cst_dataset_clear(&data);
-    finish_ok("{\"normalize\": false, \"every\": 100}", pair(), &data);
+    finish_ok(JSON({"normalize": false, "stride": 100}), pair(), &data);
     static const real first[] = {10, 1, 10, -1, 7, 70};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {1, 3}}));
     assert_numbers("the first", data.train.values, first, 6);
@@ -167,7 +166,7 @@ static void test_times_far_from_0(void **state)
             cst_error error = {0};
             /* Other parts are counted from the training part's first time, too. */
             cst_series parts[3] = {steady(first, step), steady(first - 50 * step, step), steady(first + step, step)};
-            const char *json = normalize ? "{}" : "{\"normalize\": false}";
+            const char *json = normalize ? "{}" : JSON({"normalize": false});
             if (finish(json, 0, parts, &data, &error) != CST_OK) fail_msg("from %g: %s", first, error.message);
             assert_true(data.train.values[0] == (real)(first - origin));
             assert_true(data.validation.values[0] == (real)(first - 50 * step - origin));
@@ -187,7 +186,7 @@ static void test_origin(void **state)
     const double times[] = {1.6e9, 1.6e9 + 10};
     add(&s, 2, times, (const real[]){1, 2});
     s.labels[1] = 0;
-    finish_ok("{\"normalize\": false}", s, &data);
+    finish_ok(JSON({"normalize": false}), s, &data);
     const double origin = sizeof(real) == sizeof(float) ? 1.6e9 : 0;
     assert_true(data.train.values[0] == (real)(1.6e9 + 1000 - origin));
     assert_true(data.train.values[2 * STEPS] == (real)(1.6e9 - origin));
@@ -205,7 +204,7 @@ static void test_normalization(void **state)
     cst_error error;
     add(&parts[2], 2, (const double[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
     parts[2].labels[0] = 0;
-    assert_int_equal(finish("{\"intensity\": true}", 0, parts, &data, &error), CST_OK);
+    assert_int_equal(finish(JSON({"intensity": true}), 0, parts, &data, &error), CST_OK);
     /* Of the training part alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and how many of these there were. */
     double mean[5] = {0, 33.0 / 6, 48}, deviation[5] = {0, sqrt(229.0 / 6 - 5.5 * 5.5), sqrt(896)};
     for (size_t c = 0; c < 5; c++) {
@@ -273,24 +272,24 @@ static void test_drop(void **state)
     (void)state;
     cst_dataset data, again;
     size_t gone[LENGTH] = {0};
-    finish_ok("{\"drop\": 0.3, \"intensity\": true}", ramps(), &data);
+    finish_ok(JSON({"missing_rate": 0.3, "intensity": true}), ramps(), &data);
     /* floor(0.3 L): 3 of 10 as of 11. */
     for (size_t i = 0; i < SERIES; i++) assert_int_equal(count_dropped(&data, &data.train, i, gone), 3);
     for (size_t k = 0; k < LENGTH - 1; k++) { /* each place as often as any: 0.3 N, within five deviations */
         test_assert_near("dropped", (double)gone[k] / SERIES, 0.5 * (0.3 + 3.0 / 11), 5 * sqrt(0.3 * 0.7 / SERIES));
     }
     cst_series parts[3] = {ramps()};
-    assert_int_equal(finish("{\"drop\": 0.3, \"intensity\": true}", 0, parts, &again, NULL), CST_OK);
+    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 0, parts, &again, NULL), CST_OK);
     assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * WIDTH);
     cst_dataset_clear(&again);
     /* Another part has positions of its own, and so has another seed. */
     cst_series two[3] = {ramps(), ramps()};
-    assert_int_equal(finish("{\"drop\": 0.3, \"intensity\": true}", 1, two, &again, NULL), CST_OK);
+    assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 1, two, &again, NULL), CST_OK);
     assert_true(memcmp(again.train.values, data.train.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     assert_true(memcmp(again.train.values, again.validation.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     cst_dataset_clear(&again);
     cst_dataset_clear(&data);
-    finish_ok("{\"drop\": 0.9999, \"intensity\": true}", ramps(), &data); /* one stays */
+    finish_ok(JSON({"missing_rate": 0.9999, "intensity": true}), ramps(), &data); /* one stays */
     assert_int_equal(count_dropped(&data, &data.train, 0, gone), LENGTH - 2);
     cst_dataset_clear(&data);
 }
@@ -310,7 +309,7 @@ static void test_labels_at_every_time(void **state)
 {
     (void)state;
     cst_dataset data;
-    finish_ok("{\"drop\": 0.5}", stepwise_labels(), &data);
+    finish_ok(JSON({"missing_rate": 0.5}), stepwise_labels(), &data);
     static const int32_t all[] = {0, -1, 1, 1, 0, -1};
     assert_int_equal(data.steps, 3);
     assert_int_equal(data.n_targets, 0);
@@ -320,11 +319,11 @@ static void test_labels_at_every_time(void **state)
     cst_dataset_gather(&data, &data.train, (const size_t[]){1, 0}, 2, x, labels, NULL);
     assert_memory_equal(labels, ((const int32_t[]){1, 0, -1, 0, -1, 1}), sizeof labels);
     cst_dataset_clear(&data);
-    finish_ok("{\"every\": 2}", stepwise_labels(), &data);
+    finish_ok(JSON({"stride": 2}), stepwise_labels(), &data);
     assert_memory_equal(data.train.labels, ((const int32_t[]){0, 1, 1, -1}), 4 * sizeof(int32_t));
     cst_dataset_clear(&data);
     /* Rows that go to another part take their labels along. */
-    finish_ok("{\"test_size\": 1}", stepwise_labels(), &data);
+    finish_ok(JSON({"test_size": 1}), stepwise_labels(), &data);
     assert_true(data.train.n == 1 && data.test.n == 1);
     const bool first = data.test.values[1] == 1;
     assert_memory_equal(data.test.labels, first ? all : all + 3, 3 * sizeof(int32_t));
@@ -384,7 +383,7 @@ static void test_series_that_are_wrong(void **state)
     finish_fails("{}", one(2, false, 2, t, inf), nothing, CST_EFORMAT,
                  TEST_WORDS("x.ts: series 0, time 1, channel 0: expected a number in the range of a " CST_REAL_NAME
                             ", found inf"));
-    finish_fails("{\"time\": \"file\"}", one(1, false, 3, t, v), nothing, CST_ECONFIG,
+    finish_fails(JSON({"time": "file"}), one(1, false, 3, t, v), nothing, CST_ECONFIG,
                  TEST_WORDS("test.json: time: expected a file with times, but x.ts has none"));
     finish_fails("{}", one(1, false, 3, t, v), one(2, false, 3, t, v), CST_EFORMAT,
                  TEST_WORDS("x.ts: expected 1 channels as in x.ts, found 2"));
@@ -393,8 +392,9 @@ static void test_series_that_are_wrong(void **state)
     finish_fails("{}", one(1, false, 2, t, v), stepwise_labels(), CST_EFORMAT,
                  TEST_WORDS("d.ts: expected a label of each series as in x.ts"));
     finish_fails("{}", nothing, nothing, CST_EFORMAT, TEST_WORDS("no training rows"));
-    finish_fails("{\"drop\": 1}", one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("drop", "[0, 1)"));
-    finish_fails("{\"every\": 0}", one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("every"));
+    finish_fails(JSON({"missing_rate": 1}), one(1, false, 2, t, v), nothing, CST_ECONFIG,
+                 TEST_WORDS("missing_rate", "[0, 1)"));
+    finish_fails(JSON({"stride": 0}), one(1, false, 2, t, v), nothing, CST_ECONFIG, TEST_WORDS("stride"));
 }
 
 int main(void)

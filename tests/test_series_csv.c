@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define JSON                                                                                                           \
+#define TABLE                                                                                                          \
     "{\"type\": \"series_csv\", \"path\": \"@\", \"train\": \"a.csv\", \"id_column\": \"who\", \"time_column\": "      \
     "\"t\", "                                                                                                          \
     "\"target\": "
@@ -19,7 +19,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
                   cst_dataset *data)
 {
     char json[500], shape[CST_SHAPE_TEXT];
-    snprintf(json, sizeof json, JSON "%s, \"normalize\": false}", more);
+    snprintf(json, sizeof json, TABLE "%s, \"normalize\": false}", more);
     write_text("a.csv", text);
     test_load_ok(json, 0, data);
     if (data->train.n != n || !cst_shape_equal(&data->x, &(cst_shape){2, {steps, channels}}))
@@ -34,7 +34,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
 static void refuses(const char *text, const char *more, const char *const *words)
 {
     char json[500];
-    snprintf(json, sizeof json, JSON "%s}", more);
+    snprintf(json, sizeof json, TABLE "%s}", more);
     write_text("a.csv", text);
     test_load_fails(json, CST_EFORMAT, words);
 }
@@ -76,8 +76,14 @@ static void test_targets(void **state)
     cst_dataset_clear(&data);
     /* Without a header columns are numbered. */
     write_text("a.csv", "1,0,5,9\n1,1,6,9\n2,0,7,8\n");
-    test_load_ok("{\"type\": \"series_csv\", \"train\": \"@/a.csv\", \"id_column\": \"1\", \"time_column\": \"2\", "
-                 "\"target\": \"4\", \"task\": \"regression\"}",
+    test_load_ok(JSON({
+                     "type": "series_csv",
+                     "train": "@/a.csv",
+                     "id_column": "1",
+                     "time_column": "2",
+                     "target": "4",
+                     "task": "regression"
+                 }),
                  0, &data);
     assert_true(data.train.n == 2 && data.train.values[3] == 6 && data.train.targets[1] == 8);
     cst_dataset_clear(&data);
@@ -182,15 +188,15 @@ static void test_configs_that_are_wrong(void **state)
     write_text("a.csv", HEAD "a,0,1,u\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char json[500];
-        snprintf(json, sizeof json,
-                 "{\"type\": \"series_csv\", \"train\": \"@/a.csv\", \"id_column\": \"%s\", \"time_column\": \"%s\", "
-                 "\"target\": \"%s\"}",
-                 cases[i].id, cases[i].time, cases[i].target);
+        snprintf(
+            json, sizeof json,
+            JSON({"type": "series_csv", "train": "@/a.csv", "id_column": "%s", "time_column": "%s", "target": "%s"}),
+            cases[i].id, cases[i].time, cases[i].target);
         test_load_fails(json, CST_ECONFIG, TEST_WORDS(cases[i].words[0], cases[i].words[1]));
     }
-    test_load_fails(JSON "\"y\", \"ignore\": [\"x\"]}", CST_ECONFIG,
+    test_load_fails(TABLE "\"y\", \"ignore\": [\"x\"]}", CST_ECONFIG,
                     TEST_WORDS("expected a table with a column beside those named here"));
-    test_load_fails(JSON "\"y\", \"separator\": \"1\"}", CST_ECONFIG, TEST_WORDS("separator: expected a character"));
+    test_load_fails(TABLE "\"y\", \"separator\": \"1\"}", CST_ECONFIG, TEST_WORDS("separator: expected a character"));
 }
 
 /* Cut off anywhere or with any byte changed, a table is read or refused with the file's name. */
@@ -206,7 +212,7 @@ static void test_damaged(void **state)
         memcpy(bytes, good, sizeof good);
         if (i % 2) bytes[at] = (char)(bytes[at] ^ 1 << at % 7);
         test_write("a.csv", bytes, n);
-        const cst_status status = test_load(JSON "\"state\", \"ignore\": [\"note\"]}", 0, &data, &error);
+        const cst_status status = test_load(TABLE "\"state\", \"ignore\": [\"note\"]}", 0, &data, &error);
         if (status == CST_OK)
             cst_dataset_clear(&data);
         else if (!strstr(error.message, status == CST_ECONFIG ? "test.json" : "/a.csv"))

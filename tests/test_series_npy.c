@@ -1,6 +1,6 @@
 #include "data_files.h"
 #include "datasets/dataset_write.h"
-#include "datasets/npy.h"
+#include "formats/npy.h"
 
 #include <math.h>
 
@@ -108,10 +108,11 @@ static void round_trip(const cst_dataset *data, const char *folder)
     cst_dataset again;
     test_folder(folder);
     assert_int_equal(cst_dataset_write(data, test_path(folder, path), NULL, NULL, NULL), CST_OK);
-    snprintf(json, sizeof json,
-             "{\"type\": \"series_npy\", \"path\": \"@/%s\", \"train_x\": \"train_x.npy\", \"train_y\": "
-             "\"train_y.npy\", \"time\": \"file\"}",
-             folder);
+    snprintf(
+        json, sizeof json,
+        JSON(
+            {"type": "series_npy", "path": "@/%s", "train_x": "train_x.npy", "train_y": "train_y.npy", "time": "file"}),
+        folder);
     test_load_ok(json, 0, &again);
     const size_t n = data->train.n, size = n * cst_shape_size(&data->x), labels = n * cst_dataset_labels(data);
     assert_true(cst_shape_equal(&again.x, &data->x) && again.steps == data->steps);
@@ -186,8 +187,7 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
-    test_load_fails("{\"type\": \"series_npy\", \"train_x\": \"x\"}", CST_ECONFIG,
-                    TEST_WORDS("missing key \"train_y\""));
+    test_load_fails(JSON({"type": "series_npy", "train_x": "x"}), CST_ECONFIG, TEST_WORDS("missing key \"train_y\""));
     test_load_fails(SET("x", "y") ", \"test_x\": \"x\"}", CST_ECONFIG, TEST_WORDS("missing key \"test_y\""));
     test_load_fails(SET("row", "y") "}", CST_EFORMAT,
                     TEST_WORDS("/row: expected series (n, T, C) or (n, T)", "shape (8)"));
@@ -237,10 +237,15 @@ static void test_speech_commands(void **state)
     (void)state;
     cst_dataset data;
     cst_error error = {0};
-    const cst_status status =
-        test_load("{\"type\": \"series_npy\", \"path\": \"speech_commands_mfcc\", \"train_x\": \"x_val.npy\", "
-                  "\"train_y\": \"y_val.npy\", \"test_x\": \"x_test.npy\", \"test_y\": \"y_test.npy\"}",
-                  0, &data, &error);
+    const cst_status status = test_load(JSON({
+                                            "type": "series_npy",
+                                            "path": "speech_commands_mfcc",
+                                            "train_x": "x_val.npy",
+                                            "train_y": "y_val.npy",
+                                            "test_x": "x_test.npy",
+                                            "test_y": "y_test.npy"
+                                        }),
+                                        0, &data, &error);
     if (status == CST_EIO) {
         print_message("skipped: %s\n", error.message);
         skip();

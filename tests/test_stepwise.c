@@ -3,7 +3,7 @@
 #include "data_files.h"
 #include "tests/helpers.h"
 
-#include "datasets/npy.h"
+#include "formats/npy.h"
 #include "layers/linear.h"
 #include "models/registry.h"
 
@@ -21,7 +21,7 @@ typedef struct pupil {
 static void pupil_init(pupil *p, const cst_shape *x, size_t out, const char *loss, size_t rows)
 {
     cst_error error = {0};
-    cst_document *optimizer = test_parse("{'type': 'sgd'}");
+    cst_document *optimizer = test_parse(JSON({"type": "sgd"}));
     test_assert_ok("optimizer", cst_optimizer_read(cst_document_root(optimizer), &p->optimizer, &error), &error);
     cst_document_free(optimizer);
     const cst_linear_options linear = {.out_features = out, .bias = true};
@@ -241,13 +241,13 @@ static void test_models_that_do_not_fit(void **state)
     static int32_t labels[SERIES * TIMES];
     write_series(labels);
     refuse_model(
-        "{'type': 'linear', 'out_features': 2}", "cross_entropy",
+        JSON({"type": "linear", "out_features": 2}), "cross_entropy",
         "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (5, 2)");
     refuse_model(
-        "{'type': 'sequential', 'layers': [{'type': 'flatten'}, {'type': 'linear', 'out_features': 15}]}",
+        JSON({"type": "sequential", "layers": [{"type": "flatten"}, {"type": "linear", "out_features": 15}]}),
         "cross_entropy",
         "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (15)");
-    refuse_model("{'type': 'linear', 'out_features': 1}", "bce_with_logits",
+    refuse_model(JSON({"type": "linear", "out_features": 1}), "bce_with_logits",
                  "test.json: model: bce_with_logits expects 2 classes and one output, got 3 classes and rows of shape "
                  "(5, 1)");
 }

@@ -20,14 +20,14 @@
 enum { ITERATIONS = 3, EVALUATIONS = 3 };
 
 /* z' = z^2 blows up at t = 1 / z(0). */
-#define SQUARE "{'type': 'ode', 'field': {'type': 'square'}}"
+#define SQUARE JSON({"type": "ode", "field": {"type": "square"}})
 
 /* A model with dropout and all that changes from epoch to epoch. */
 static const char everything[] =
     CONFIG(SPIRALS, ODE_NET,
-           "'seed': 3, 'threads': 1, 'epochs': 8, 'checkpoint_every': 0, 'optimizer': {'type': 'adam', 'lr': 0.05}, "
+           "'seed': 3, 'threads': 1, 'epochs': 8, 'save_every': 0, 'optimizer': {'type': 'adam', 'lr': 0.05}, "
            "'schedule': {'type': 'plateau', 'patience': 1, 'factor': 0.5, 'warmup': 5, 'warmup_unit': 'iterations'}, "
-           "'early_stopping': {'patience': 3, 'min_delta': 0.01}, 'monitor': 'val_loss', 'clip_grad_norm': 1");
+           "'early_stopping': {'patience': 3, 'min_delta': 0.01}, 'monitor': 'validation_loss', 'clip_grad_norm': 1");
 
 static void run_good(test_run *run)
 {
@@ -57,7 +57,7 @@ static void test_learns(void **state)
     assert_int_equal(run.trainer.training.n_metrics, 10);
     if (!(last->train_loss < 0.3 * log(2) && last->test_loss < 0.3 * log(2))) /* log 2 is chance's */
         fail_msg("train loss %g, test loss %g", last->train_loss, last->test_loss);
-    assert_true(last->test_accuracy > 0.9 && isnan(last->val_loss) && cst_trainer_finished(&run.trainer));
+    assert_true(last->test_accuracy > 0.9 && isnan(last->validation_loss) && cst_trainer_finished(&run.trainer));
     test_run_clear(&run);
 }
 
@@ -94,7 +94,7 @@ static void test_second_epoch(void **state)
     assert_true(run.trainer.training.n_metrics > 1);
     const cst_metrics *m = &run.trainer.training.metrics[1];
     test_assert_near("train_loss", m->train_loss, 0.64100157475709107, tolerance);
-    test_assert_near("val_loss", m->val_loss, 0.51441408834788915, tolerance);
+    test_assert_near("validation_loss", m->validation_loss, 0.51441408834788915, tolerance);
     test_assert_near("grad_norm", m->grad_norm, 0.42605791402716725, tolerance);
     test_run_clear(&run);
 }
@@ -192,11 +192,11 @@ static void test_interruption(void **state)
     (void)state;
     assert_true(check_interruptions(everything, 1) == 0);
     /* Two threads, batches that fail and are skipped, a rate that follows epochs, another optimizer. */
-    assert_true(check_interruptions(
-                    CONFIG(SPIRALS ", 'noise': 0.3", SEQUENTIAL(SQUARE ", " ODE_NET),
-                           "'threads': 2, 'epochs': 4, 'checkpoint_every': 0, 'on_failure': 'skip', 'optimizer': "
-                           "{'type': 'rmsprop', 'momentum': 0.9}, 'schedule': {'type': 'cosine', 'warmup': 1}"),
-                    5) > 0);
+    assert_true(
+        check_interruptions(CONFIG(SPIRALS ", 'noise': 0.3", SEQUENTIAL(SQUARE ", " ODE_NET),
+                                   "'threads': 2, 'epochs': 4, 'save_every': 0, 'on_failure': 'skip', 'optimizer': "
+                                   "{'type': 'rmsprop', 'momentum': 0.9}, 'schedule': {'type': 'cosine', 'warmup': 1}"),
+                            5) > 0);
 }
 
 /* ---- failures ------------------------------------------------------------------------------------------------ */
@@ -357,7 +357,7 @@ static void test_metrics(void **state)
         const cst_metrics *m = &run.trainer.training.metrics[i];
         test_assert_near("train_loss", m->train_loss, train.loss, rounding);
         test_assert_near("train_accuracy", m->train_accuracy, train.accuracy, rounding);
-        assert_true(m->val_loss == validation.loss && m->val_accuracy == validation.accuracy);
+        assert_true(m->validation_loss == validation.loss && m->validation_accuracy == validation.accuracy);
         assert_true(m->eval_nfe == 8 && isnan(m->test_loss) && isnan(m->test_accuracy));
         assert_true(m->epoch == (double)(i + 1) && m->iterations == ITERATIONS && m->skipped == 0);
         assert_true(m->forward_nfe == 8 && m->backward_nfe >= 8 && m->backward_products > 0 && m->grad_norm > 0);

@@ -1,7 +1,7 @@
 #include "data_files.h"
-#include "datasets/npy.h"
 #include "datasets/part.h"
 #include "datasets/trajectories.h"
+#include "formats/npy.h"
 
 #include <math.h>
 
@@ -58,7 +58,7 @@ static void check_part(const cst_part *part, size_t file, size_t first, size_t n
 static void test_windows_of_arrays(void **state)
 {
     (void)state;
-    const char json[] = "{\"window\": 3}";
+    const char json[] = JSON({"window": 3});
     cst_document *document;
     cst_dataset data = {.x = cst_shape_1d(2)};
     cst_error error = {0};
@@ -132,15 +132,28 @@ static void test_files_of_parts(void **state)
     write_file("a.npy", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
     write_file("b.npy", 2, 2, 4, 3, CST_NPY_F8, SIZE_MAX, 0); /* of another length and precision */
     write_file("c.npy", 3, 1, 9, 3, CST_NPY_F4, SIZE_MAX, 0);
-    test_load_ok("{\"type\": \"trajectories\", \"path\": \"@\", \"file\": \"a.npy\", \"validation_file\": \"b.npy\", "
-                 "\"test_file\": \"c.npy\", \"window\": 2}",
+    test_load_ok(JSON({
+                     "type": "trajectories",
+                     "path": "@",
+                     "file": "a.npy",
+                     "validation_file": "b.npy",
+                     "test_file": "c.npy",
+                     "window": 2
+                 }),
                  0, &data);
     check_part(&data.train, 1, 0, 10, 6, 3, 2);
     check_part(&data.validation, 2, 0, 2, 4, 3, 2);
     check_part(&data.test, 3, 0, 1, 9, 3, 2);
     cst_dataset_clear(&data);
-    test_load_ok("{\"type\": \"trajectories\", \"path\": \"@\", \"file\": \"a.npy\", \"test_file\": \"c.npy\", "
-                 "\"window\": 2, \"validation_fraction\": 0.5, \"normalize\": true}",
+    test_load_ok(JSON({
+                     "type": "trajectories",
+                     "path": "@",
+                     "file": "a.npy",
+                     "test_file": "c.npy",
+                     "window": 2,
+                     "validation_fraction": 0.5,
+                     "normalize": true
+                 }),
                  0, &data);
     check_part(&data.train, 1, 0, 5, 6, 3, 2);
     check_part(&data.validation, 1, 5, 5, 6, 3, 2);
@@ -157,9 +170,15 @@ static void test_sizes(void **state)
     (void)state;
     cst_dataset all, some, other;
     write_file("a.npy", 1, 20, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    const char *json = "{\"type\": \"trajectories\", \"file\": \"@/a.npy\", \"window\": 3, \"train_size\": 9, "
-                       "\"validation_size\": 5, \"test_size\": 4}";
-    test_load_ok("{\"type\": \"trajectories\", \"file\": \"@/a.npy\", \"window\": 3}", 0, &all);
+    const char *json = JSON({
+        "type": "trajectories",
+        "file": "@/a.npy",
+        "window": 3,
+        "train_size": 9,
+        "validation_size": 5,
+        "test_size": 4
+    });
+    test_load_ok(JSON({"type": "trajectories", "file": "@/a.npy", "window": 3}), 0, &all);
     test_load_ok(json, 0, &some);
     test_load_ok(json, 1, &other);
     assert_int_equal(all.train.n, 14 * 4);

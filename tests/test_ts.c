@@ -6,7 +6,7 @@
 
 #define HEADER "@timeStamps false\n@classLabel true a b\n@data\n"
 #define TIMED "@timeStamps true\n@classLabel true a b\n@data\n"
-#define JSON "{\"type\": \"ts\", \"path\": \"@\", \"train\": \"a.ts\""
+#define FILES "{\"type\": \"ts\", \"path\": \"@\", \"train\": \"a.ts\""
 
 static const double gap = (double)NAN;
 
@@ -20,7 +20,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
                   cst_dataset *data)
 {
     char json[300];
-    snprintf(json, sizeof json, JSON ", \"normalize\": false%s}", more);
+    snprintf(json, sizeof json, FILES ", \"normalize\": false%s}", more);
     write_text("a.ts", text);
     test_load_ok(json, 0, data);
     char shape[CST_SHAPE_TEXT];
@@ -36,7 +36,7 @@ static void reads(const char *text, const char *more, size_t n, size_t steps, si
 static void refuses(const char *text, const char *const *words)
 {
     write_text("a.ts", text);
-    test_load_fails(JSON "}", CST_EFORMAT, words);
+    test_load_fails(FILES "}", CST_EFORMAT, words);
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------- */
@@ -147,14 +147,14 @@ static void test_parts(void **state)
     assert_true(data.test.labels[0] == 0 && data.test.labels[1] == 1 && data.test.values[7] == 4);
     cst_dataset_clear(&data);
     write_text("c.ts", "@classLabel true b c a\n@data\n1,2:a\n5:c\n");
-    test_load_fails(JSON ", \"validation\": \"c.ts\"}", CST_EFORMAT,
+    test_load_fails(FILES ", \"validation\": \"c.ts\"}", CST_EFORMAT,
                     TEST_WORDS("/c.ts: line 4: expected a class that the training file's @classLabel names, found "
                                "\"c\""));
     write_text("d.ts", "@targetLabel true\n@data\n1,2:3\n");
-    test_load_fails(JSON ", \"test\": \"d.ts\"}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label of each series"));
+    test_load_fails(FILES ", \"test\": \"d.ts\"}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label of each series"));
     write_text("e.ts", HEADER "1,2:3,4:a\n");
-    test_load_fails(JSON ", \"test\": \"e.ts\"}", CST_EFORMAT, TEST_WORDS("/e.ts: expected 1 channels", "found 2"));
-    test_load_fails(JSON ", \"test\": \"absent\"}", CST_EIO, TEST_WORDS("absent"));
+    test_load_fails(FILES ", \"test\": \"e.ts\"}", CST_EFORMAT, TEST_WORDS("/e.ts: expected 1 channels", "found 2"));
+    test_load_fails(FILES ", \"test\": \"absent\"}", CST_EIO, TEST_WORDS("absent"));
 }
 
 /* ---- what is wrong ------------------------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static void test_headers_that_are_wrong(void **state)
     refuses("@classLabel true a\n@targetLabel true\n@data\n", TEST_WORDS("line 3: expected either", "found both"));
     refuses(HEADER, TEST_WORDS("/a.ts: expected series after @data, found none"));
     test_write("a.ts", HEADER "1,2\0:a\n", sizeof HEADER - 1 + 7);
-    test_load_fails(JSON "}", CST_EFORMAT, TEST_WORDS("/a.ts: expected text, found a NUL byte"));
+    test_load_fails(FILES "}", CST_EFORMAT, TEST_WORDS("/a.ts: expected text, found a NUL byte"));
 }
 
 static void test_series_that_are_wrong(void **state)
@@ -224,7 +224,8 @@ static void test_pairs_that_are_wrong(void **state)
         TEST_WORDS("series 1, time 1: expected times that increase, found 1600000001 after 1600000000", "precision"));
 #endif
     write_text("a.ts", HEADER "1,2:a\n");
-    test_load_fails(JSON ", \"time\": \"file\"}", CST_ECONFIG, TEST_WORDS("time: expected a file with times", "/a.ts"));
+    test_load_fails(FILES ", \"time\": \"file\"}", CST_ECONFIG,
+                    TEST_WORDS("time: expected a file with times", "/a.ts"));
 }
 
 /* Cut off anywhere or with any byte changed, a file is read or refused with its name. */
@@ -239,7 +240,7 @@ static void damage(const char *good)
         memcpy(bytes, good, size);
         if (i % 3 > 0) bytes[at] = (char)(bytes[at] ^ 1 << (i % 3 == 1 ? at % 8 : 4));
         test_write("a.ts", bytes, i % 3 > 0 ? size : at);
-        const cst_status status = test_load(JSON "}", 0, &data, &error);
+        const cst_status status = test_load(FILES "}", 0, &data, &error);
         if (status == CST_OK)
             cst_dataset_clear(&data);
         else if (status != CST_EFORMAT || !strstr(error.message, "/a.ts: "))
@@ -262,10 +263,13 @@ static void test_character_trajectories(void **state)
     (void)state;
     cst_dataset data;
     cst_error error = {0};
-    const cst_status status =
-        test_load("{\"type\": \"ts\", \"path\": \"character_trajectories\", \"train\": "
-                  "\"CharacterTrajectories_TRAIN.ts\", \"test\": \"CharacterTrajectories_TEST.ts\"}",
-                  0, &data, &error);
+    const cst_status status = test_load(JSON({
+                                            "type": "ts",
+                                            "path": "character_trajectories",
+                                            "train": "CharacterTrajectories_TRAIN.ts",
+                                            "test": "CharacterTrajectories_TEST.ts"
+                                        }),
+                                        0, &data, &error);
     if (status == CST_EIO) {
         print_message("skipped: %s\n", error.message);
         skip();

@@ -1,7 +1,7 @@
 /* When a controlled pendulum counts as upright. */
 #include "tests/helpers.h"
 
-#include "train/control.h"
+#include "analysis/control.h"
 
 #include <math.h>
 

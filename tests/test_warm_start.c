@@ -19,7 +19,7 @@ static cst_ode_options loose(void)
 }
 
 static const char field[] =
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 3}, {\"type\": \"tanh\"}]}";
+    JSON({"type": "sequential", "layers": [{"type": "linear", "out_features": 3}, {"type": "tanh"}]});
 
 /* `first`: the size of the first backward step; 0: one that the solver chooses, which takes an evaluation. */
 static void check(const char *what, const cst_ode_options *o, double first)

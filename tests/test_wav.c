@@ -1,5 +1,5 @@
 #include "data_files.h"
-#include "datasets/wav.h"
+#include "formats/wav.h"
 
 /* A file under construction. */
 typedef struct bytes {

@@ -1,8 +1,8 @@
 /* The data set `wav`: folders of sound, and the cache of its coefficients. */
 #include "data_files.h"
-#include "datasets/mfcc.h"
-#include "datasets/npy.h"
-#include "datasets/wav.h"
+#include "formats/mfcc.h"
+#include "formats/npy.h"
+#include "formats/wav.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 
@@ -18,7 +18,7 @@ static void write_tone(const char *name, uint32_t rate, size_t n, double cycles)
 }
 
 static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* what most tests use: */
-#define SMALL "\"n_fft\": 16, \"hop\": 8, \"n_mels\": 6, \"n_mfcc\": 4"
+#define SMALL "\"n_fft\": 16, \"hop_length\": 8, \"n_mels\": 6, \"n_mfcc\": 4"
 
 /* A row's coefficients, behind the time channel, are those of the file; NaN follows. */
 static void check_row(const cst_dataset *data, const cst_part *part, size_t row, const char *name)
@@ -101,15 +101,15 @@ static void test_classes(void **state)
     assert_int_equal(data.n_classes, 1);
     assert_int_equal(data.train.n, 2);
     cst_dataset_clear(&data);
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"no\", \"perhaps\"]}", CST_EFORMAT,
+    test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", "perhaps"]}), CST_EFORMAT,
                     TEST_WORDS("set/train: no folder \"perhaps\""));
     test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"Yes\"], " SMALL "}", CST_EFORMAT,
                     TEST_WORDS("set/test: no folder of one of the classes"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": []}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": []}), CST_ECONFIG,
                     TEST_WORDS("test.json: classes: expected at least one name"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"no\", 3]}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", 3]}), CST_ECONFIG,
                     TEST_WORDS("test.json: classes[1]: expected the name of a folder, got 3"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set\", \"classes\": [\"no\", \"no\"]}", CST_ECONFIG,
+    test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", "no"]}), CST_ECONFIG,
                     TEST_WORDS("test.json: classes[1]: expected another class"));
 }
 
@@ -138,7 +138,7 @@ static void test_series_keys(void **state)
 {
     (void)state;
     cst_dataset data;
-    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"every\": 2, \"time\": \"none\", \"test_size\": 1, "
+    test_load_ok("{\"type\": \"wav\", \"path\": \"@/set/train\", \"stride\": 2, \"time\": \"none\", \"test_size\": 1, "
                  "\"intensity\": true, " SMALL "}",
                  0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {7, 8}})); /* 13 frames */
@@ -152,14 +152,14 @@ static void test_series_keys(void **state)
 static void test_options(void **state)
 {
     (void)state;
-    const char *const odd = "{\"type\": \"wav\", \"path\": \"@/set/train\", \"n_fft\": 17}",
-                      *const many = "{\"type\": \"wav\", \"path\": \"@/set/train\", \"n_mels\": 6, \"n_mfcc\": 7}",
-                      *const none = "{\"type\": \"wav\", \"path\": \"@/set/train\", \"log_offset\": 0}";
+    const char *const odd = JSON({"type": "wav", "path": "@/set/train", "n_fft": 17}),
+                      *const many = JSON({"type": "wav", "path": "@/set/train", "n_mels": 6, "n_mfcc": 7}),
+                      *const none = JSON({"type": "wav", "path": "@/set/train", "log_offset": 0});
     test_load_fails(odd, CST_ECONFIG, TEST_WORDS("test.json: ", "n_fft: expected an even number", "got 17"));
     test_load_fails(many, CST_ECONFIG, TEST_WORDS("test.json: ", "n_mfcc: expected a number from 1 to 6", "got 7"));
     test_load_fails(none, CST_ECONFIG, TEST_WORDS("test.json: log_offset"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"nowhere\"}", CST_EIO, TEST_WORDS("test.json", "nowhere"));
-    test_load_fails("{\"type\": \"wav\", \"path\": \"@/set/train\", \"n_fft\": 200}", CST_EFORMAT,
+    test_load_fails(JSON({"type": "wav", "path": "nowhere"}), CST_EIO, TEST_WORDS("test.json", "nowhere"));
+    test_load_fails(JSON({"type": "wav", "path": "@/set/train", "n_fft": 200}), CST_EFORMAT,
                     TEST_WORDS("set/train/Yes/a.wav: expected more than 100 samples", "found 80"));
 }
 
@@ -293,8 +293,8 @@ static void test_cache(void **state)
     check_clips(CACHED());
     mark_cache();
     assert_true(reads_mark(CACHED()));
-    assert_true(reads_mark(CACHED()));                                    /* still */
-    assert_true(reads_mark(CACHED(", \"every\": 2, \"batch_size\": 1"))); /* keys that coefficients do not depend on */
+    assert_true(reads_mark(CACHED()));                                     /* still */
+    assert_true(reads_mark(CACHED(", \"stride\": 2, \"batch_size\": 1"))); /* keys that coefficients do not depend on */
     list("clips/a", names, sizeof names);
     assert_string_equal(names, "1.wav 2.wav ");
 }
@@ -321,18 +321,42 @@ static void test_cache_of_others(void **state)
     static const char *const others[] = {
         CACHED(", \"log_offset\": 1e-5"),
         CACHED(", \"samples\": 100"),
-        "{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/kept/in\", \"n_fft\": 18, \"hop\": 8, \"n_mels\": "
-        "6, "
-        "\"n_mfcc\": 4}",
-        "{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/kept/in\", \"n_fft\": 16, \"hop\": 9, \"n_mels\": "
-        "6, "
-        "\"n_mfcc\": 4}",
-        "{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/kept/in\", \"n_fft\": 16, \"hop\": 8, \"n_mels\": "
-        "5, "
-        "\"n_mfcc\": 4}",
-        "{\"type\": \"wav\", \"path\": \"@/clips\", \"cache\": \"@/kept/in\", \"n_fft\": 16, \"hop\": 8, \"n_mels\": "
-        "6, "
-        "\"n_mfcc\": 3}",
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 18,
+            "hop_length": 8,
+            "n_mels": 6,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 9,
+            "n_mels": 6,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 8,
+            "n_mels": 5,
+            "n_mfcc": 4
+        }),
+        JSON({
+            "type": "wav",
+            "path": "@/clips",
+            "cache": "@/kept/in",
+            "n_fft": 16,
+            "hop_length": 8,
+            "n_mels": 6,
+            "n_mfcc": 3
+        }),
         CACHED(", \"classes\": [\"a\"]"),
     };
     char names[800], path[TEST_PATH];
@@ -443,10 +467,15 @@ static void test_real(void **state)
     (void)state;
     cst_dataset data;
     cst_error error = {0};
-    const cst_status status = test_load(
-        "{\"type\": \"wav\", \"path\": \"speech_commands_wav\", \"samples\": 16000, \"test_size\": 100, "
-        "\"classes\": [\"yes\", \"no\", \"up\", \"down\", \"left\", \"right\", \"on\", \"off\", \"stop\", \"go\"]}",
-        0, &data, &error);
+    const cst_status status =
+        test_load(JSON({
+                      "type": "wav",
+                      "path": "speech_commands_wav",
+                      "samples": 16000,
+                      "test_size": 100,
+                      "classes": ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
+                  }),
+                  0, &data, &error);
     if (status == CST_EIO) {
         print_message("skipped: %s\n", error.message);
         skip();

@@ -8,7 +8,7 @@
 #ifndef CST_TRAIN_CHECKPOINT_H
 #define CST_TRAIN_CHECKPOINT_H
 
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "train/trainer.h"
 
 #ifdef __cplusplus

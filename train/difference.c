@@ -1,5 +1,6 @@
 #include "train/difference.h"
 
+#include "core/renames.h"
 #include "core/text.h"
 
 #include <stdlib.h>
@@ -14,6 +15,15 @@ static bool listed(const char *const *but, const char *key)
 
 static bool differ(cst_config a, cst_config b, const char *const *but, cst_text *path);
 
+/* The name in b of a member that had another name before, or NULL. */
+static const char *new_name(cst_config b, const char *key)
+{
+    const char *now;
+    for (size_t i = 0; (now = cst_new_name(key, &i));)
+        if (cst_config_get(b, now).node) return now;
+    return NULL;
+}
+
 /* Whether a has a member that b has not, or has otherwise. */
 static bool members_differ(cst_config a, cst_config b, const char *const *but, bool values, cst_text *path)
 {
@@ -23,7 +33,12 @@ static bool members_differ(cst_config a, cst_config b, const char *const *but, b
         if (listed(but, key)) continue;
         const size_t size = path->size;
         cst_text_printf(path, "%s%s", size > 0 ? "." : "", key);
-        if (!other.node || (values && differ(member, other, NULL, path))) return true;
+        if (!other.node) {
+            const char *now = new_name(b, key);
+            if (now) cst_text_printf(path, ", now %s", now);
+            return true;
+        }
+        if (values && differ(member, other, NULL, path)) return true;
         cst_text_cut(path, size);
     }
     return false;

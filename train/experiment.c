@@ -2,6 +2,7 @@
 
 #include "core/file.h"
 #include "core/parallel.h"
+#include "datasets/registry.h"
 #include "layers/bijection.h"
 #include "models/flow.h"
 #include "models/registry.h"
@@ -14,50 +15,113 @@
 
 typedef struct root_section {
     const char *name, *loss;
-    size_t seed, threads, epochs, checkpoint_every, trace_every;
+    size_t seed, threads, epochs, save_every, trace_every;
     double clip_grad_norm;
     int on_failure, monitor;
     cst_config data, model, optimizer, schedule, early_stopping;
 } root_section;
 
 static const char *const failure_choices[] = {"stop", "skip", NULL};
-static const char *const monitor_choices[] = {"auto", "train_loss", "val_loss", "val_accuracy", NULL};
+static const char *const monitor_choices[] = {"auto", "train_loss", "validation_loss", "validation_accuracy", NULL};
 
 #define FIELD(name) offsetof(root_section, name)
 
 const cst_key cst_experiment_keys[] = {
-    {"name", CST_KEY_STRING, FIELD(name), NULL, 0, 0, NULL, "of the run: its folder is runs/NAME"},
-    {"seed", CST_KEY_SIZE, FIELD(seed), "0", 0, 0, NULL, "of everything that is random"},
-    {"threads", CST_KEY_SIZE, FIELD(threads), "0", 0, CST_MAX_THREADS, NULL, "0: as many as there are processors"},
-    {"data", CST_KEY_SECTION, FIELD(data), NULL, 0, 0, NULL, "a data set", "data"},
-    {"model", CST_KEY_SECTION, FIELD(model), NULL, 0, 0, NULL, "a module from the data's rows to the loss", "module"},
-    {"loss", CST_KEY_STRING, FIELD(loss), "\"cross_entropy\"", 0, 0, NULL, "name of a loss", "loss"},
-    {"optimizer", CST_KEY_SECTION, FIELD(optimizer), "{\"type\": \"adamw\"}", 0, 0, NULL, "an optimizer", "optimizer"},
-    {"schedule", CST_KEY_SECTION, FIELD(schedule), "{\"type\": \"constant\"}", 0, 0, NULL, "of the learning rate",
-     "schedule"},
-    {"epochs", CST_KEY_SIZE, FIELD(epochs), NULL, 1, 1e9, NULL, "passes over the training part"},
-    {"clip_grad_norm", CST_KEY_REAL, FIELD(clip_grad_norm), "0", 0, -1, NULL,
-     "largest 2-norm of the gradient; 0: no clipping"},
-    {"early_stopping", CST_KEY_SECTION, FIELD(early_stopping), "null", 0, 0, NULL, "when to stop before the last epoch",
-     "early_stopping"},
-    {"monitor", CST_KEY_CHOICE, FIELD(monitor), "\"auto\"", 0, 0, monitor_choices,
-     "what best weights, early stopping and plateaus go by; auto: the validation part's accuracy, or its loss, or the "
-     "training loss"},
-    {"on_failure", CST_KEY_CHOICE, FIELD(on_failure), "\"stop\"", 0, 0, failure_choices,
-     "a solve that fails ends the run, or its batch is skipped"},
-    {"checkpoint_every", CST_KEY_SIZE, FIELD(checkpoint_every), "1", 0, 1e9, NULL,
-     "epochs between checkpoints; 0: only at the end"},
-    {"trace_every", CST_KEY_SIZE, FIELD(trace_every), "0", 0, 1e9, NULL,
-     "iterations between two whose solver steps are recorded in trace.csv; 0: none"},
-    {0},
+    {.name = "name", .kind = CST_KEY_STRING, .offset = FIELD(name), .help = "of the run: its folder is runs/NAME"},
+    {.name = "seed",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(seed),
+     .fallback = "0",
+     .help = "of everything that is random"},
+    {.name = "threads",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(threads),
+     .fallback = "0",
+     .range = CST_BETWEEN(0, CST_MAX_THREADS),
+     .help = "0: as many as there are processors"},
+    {.name = "data", .kind = CST_KEY_SECTION, .offset = FIELD(data), .help = "a data set", .holds = "data"},
+    {.name = "model",
+     .kind = CST_KEY_SECTION,
+     .offset = FIELD(model),
+     .help = "a module from the data's rows to the loss",
+     .holds = "module"},
+    {.name = "loss",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(loss),
+     .fallback = "\"cross_entropy\"",
+     .help = "name of a loss",
+     .holds = "loss"},
+    {.name = "optimizer",
+     .kind = CST_KEY_SECTION,
+     .offset = FIELD(optimizer),
+     .fallback = "{\"type\": \"adamw\"}",
+     .help = "an optimizer",
+     .holds = "optimizer"},
+    {.name = "schedule",
+     .kind = CST_KEY_SECTION,
+     .offset = FIELD(schedule),
+     .fallback = "{\"type\": \"constant\"}",
+     .help = "of the learning rate",
+     .holds = "schedule"},
+    {.name = "epochs",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(epochs),
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "passes over the training part"},
+    {.name = "clip_grad_norm",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(clip_grad_norm),
+     .fallback = "0",
+     .range = CST_AT_LEAST(0),
+     .help = "largest 2-norm of the gradient; 0: no clipping"},
+    {.name = "early_stopping",
+     .kind = CST_KEY_SECTION,
+     .offset = FIELD(early_stopping),
+     .fallback = "null",
+     .help = "when to stop before the last epoch",
+     .holds = "early_stopping"},
+    {.name = "monitor",
+     .kind = CST_KEY_CHOICE,
+     .offset = FIELD(monitor),
+     .fallback = "\"auto\"",
+     .choices = monitor_choices,
+     .help = "what best weights, early stopping and plateaus go by; auto: the validation part's accuracy, or its loss, "
+             "or the "
+             "training loss"},
+    {.name = "on_failure",
+     .kind = CST_KEY_CHOICE,
+     .offset = FIELD(on_failure),
+     .fallback = "\"stop\"",
+     .choices = failure_choices,
+     .help = "a solve that fails ends the run, or its batch is skipped"},
+    {.name = "save_every",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(save_every),
+     .fallback = "1",
+     .range = CST_BETWEEN(0, 1e9),
+     .help = "epochs between checkpoints; 0: only at the end"},
+    {.name = "trace_every",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(trace_every),
+     .fallback = "0",
+     .range = CST_BETWEEN(0, 1e9),
+     .help = "iterations between two whose solver steps are recorded in trace.csv; 0: none"},
+    {.name = NULL},
 };
 
 const cst_key cst_early_stopping_keys[] = {
-    {"patience", CST_KEY_SIZE, offsetof(cst_early_stopping, patience), NULL, 1, 1e9, NULL,
-     "epochs without improvement after which to stop"},
-    {"min_delta", CST_KEY_REAL, offsetof(cst_early_stopping, min_delta), "0", 0, -1, NULL,
-     "smallest improvement that counts"},
-    {0},
+    {.name = "patience",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_early_stopping, patience),
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "epochs without improvement after which to stop"},
+    {.name = "min_delta",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(cst_early_stopping, min_delta),
+     .fallback = "0",
+     .range = CST_AT_LEAST(0),
+     .help = "smallest improvement that counts"},
+    {.name = NULL},
 };
 
 /* ---- the model and its loss ---------------------------------------------------------------------------------- */
@@ -195,7 +259,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     e->seed = s->seed;
     e->threads = s->threads > 0 ? (int)s->threads : cst_threads_available();
     e->epochs = s->epochs;
-    e->checkpoint_every = s->checkpoint_every;
+    e->save_every = s->save_every;
     e->trace_every = s->trace_every;
     e->clip_grad_norm = s->clip_grad_norm;
     e->on_failure = (cst_on_failure)s->on_failure;

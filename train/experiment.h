@@ -5,8 +5,8 @@
 #include "core/config.h"
 #include "core/module.h"
 #include "datasets/dataset.h"
-#include "models/loss.h"
 #include "train/learner.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -41,7 +41,7 @@ typedef struct cst_experiment {
     const char *name; /* the document's */
     uint64_t seed;
     int threads; /* 0 in a config: all that are available */
-    size_t epochs, checkpoint_every;
+    size_t epochs, save_every;
     size_t trace_every;    /* iterations between two whose solves are traced; 0: none */
     double clip_grad_norm; /* 0: none */
     cst_on_failure on_failure;

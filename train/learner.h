@@ -8,7 +8,7 @@
 
 #include "core/arena.h"
 #include "core/module.h"
-#include "models/loss.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/tally.h"
 
@@ -60,7 +60,7 @@ typedef struct cst_batch {
 
 typedef struct cst_step {
     double loss;
-    double weight;    /* of the loss in a mean over batches: N, or less where targets are not there (models/loss.h) */
+    double weight;    /* of the loss in a mean over batches: N, or less where targets are not there (train/loss.h) */
     size_t targeted;  /* rows, or steps, whose target is there */
     size_t correct;   /* of these; 0 where the loss has no accuracy */
     double grad_norm; /* before clipping */

@@ -1,6 +1,7 @@
 #include "train/metrics.h"
 
 #include "core/file.h"
+#include "core/renames.h"
 #include "core/text.h"
 
 #include <math.h>
@@ -44,20 +45,24 @@ cst_status cst_metrics_write(const char *path, const cst_metrics *rows, size_t n
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Which metric each column of the header is; CST_N_METRICS for none that we know. Returns how many there are, also where
- * they are more than fit. */
-static size_t read_header(char *line, size_t columns[MAX_COLUMNS])
+/* Which metric each column of the header is; CST_N_METRICS for none that we know. Sets *n to how many there are.
+ * CST_EFORMAT if they are more than fit, or if one has another name now: its numbers would silently be missing. */
+static cst_status read_header(const char *path, char *line, size_t columns[MAX_COLUMNS], size_t *n, cst_error *error)
 {
-    size_t n = 0;
-    for (char *name = line; name; n++) {
+    *n = 0;
+    for (char *name = line; name; (*n)++) {
         char *comma = strchr(name, ',');
         if (comma) *comma = '\0';
+        if (*n == MAX_COLUMNS)
+            return cst_fail(error, CST_EFORMAT, "%s: line 1: expected at most %d columns", path, MAX_COLUMNS);
+        const char *now = cst_new_name_among(name, cst_metric_names);
+        if (now) return cst_fail(error, CST_EFORMAT, "%s: line 1: column \"%s\" is called \"%s\" now", path, name, now);
         size_t metric = 0;
         while (metric < CST_N_METRICS && strcmp(name, cst_metric_names[metric]) != 0) metric++;
-        if (n < MAX_COLUMNS) columns[n] = metric;
+        columns[*n] = metric;
         name = comma ? comma + 1 : NULL;
     }
-    return n;
+    return CST_OK;
 }
 
 static bool read_row(char *line, const size_t columns[MAX_COLUMNS], size_t n_columns, cst_metrics *row)
@@ -91,11 +96,9 @@ static cst_status read_lines(const char *path, char *text, size_t size, cst_metr
         if (!*end) return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected text up to a newline", path, number);
         *end = '\0';
         if (number == 1)
-            n_columns = read_header(line, columns);
+            CST_TRY(read_header(path, line, columns, &n_columns, error));
         else if (!read_row(line, columns, n_columns, &(*rows)[(*n)++]))
             return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected %zu numbers", path, number, n_columns);
-        if (n_columns > MAX_COLUMNS)
-            return cst_fail(error, CST_EFORMAT, "%s: line 1: expected at most %d columns", path, MAX_COLUMNS);
         line = end + 1;
     } while (line < text + size);
     return CST_OK;

@@ -18,8 +18,8 @@ extern "C" {
     X(lr)         /* of its last iteration */                                                                          \
     X(train_loss) /* mean over the epoch's rows, as they were met */                                                   \
     X(train_accuracy)                                                                                                  \
-    X(val_loss)                                                                                                        \
-    X(val_accuracy)                                                                                                    \
+    X(validation_loss)                                                                                                 \
+    X(validation_accuracy)                                                                                             \
     X(test_loss)                                                                                                       \
     X(test_accuracy)                                                                                                   \
     X(grad_norm)                                                                                                       \
@@ -49,7 +49,7 @@ extern const char *const cst_metric_names[]; /* CST_N_METRICS of them, then NULL
 CST_MUST_CHECK cst_status cst_metrics_write(const char *path, const cst_metrics *rows, size_t n, cst_error *error);
 
 /* Read such a file: rows allocated, to be freed with free(). Columns may be in any order; those that are unknown are
- * ignored and those not there NaN. CST_EIO, CST_ENOMEM; CST_EFORMAT naming the line. */
+ * ignored and those not there NaN. CST_EIO, CST_ENOMEM; CST_EFORMAT naming the line, or a column that has another name now. */
 CST_MUST_CHECK cst_status cst_metrics_read(const char *path, cst_metrics **rows, size_t *n, cst_error *error);
 
 #ifdef __cplusplus

@@ -83,7 +83,7 @@ const char *cst_epoch_text(const cst_trainer *t, const cst_metrics *m, char text
     line l = {.text = text};
     put_epoch(&l, t, (unsigned long long)m->epoch);
     put_part(&l, "train", m->train_loss, m->train_accuracy);
-    put_part(&l, "validation", m->val_loss, m->val_accuracy);
+    put_part(&l, "validation", m->validation_loss, m->validation_accuracy);
     put_part(&l, "test", m->test_loss, m->test_accuracy);
     if (m->forward_nfe > 0)
         put(&l, "  nfe %.1f + %.1f  rejected %.1f + %.1f", m->forward_nfe, m->backward_nfe, m->forward_rejected,

@@ -200,7 +200,7 @@ static cst_status check_empty(const char *path, cst_run_mode mode, cst_error *er
 /* That the folder's run was begun with this config. */
 static cst_status compare_configs(const cst_run *run, cst_error *error)
 {
-    static const char *const but[] = {"name", "threads", "epochs", "checkpoint_every", NULL};
+    static const char *const but[] = {"name", "threads", "epochs", "save_every", NULL};
     char *path, *difference = NULL;
     cst_document *before = NULL;
     CST_TRY(path_of(run, config_file, &path, error));
@@ -380,7 +380,8 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
         snprintf(measure, sizeof measure, ", accuracy %.2f %%", 100 * summary->test_accuracy);
-    if (isfinite(summary->test_bits)) snprintf(measure, sizeof measure, ", %.4f bits/dim", summary->test_bits);
+    if (isfinite(summary->test_bits_per_dim))
+        snprintf(measure, sizeof measure, ", %.4f bits/dim", summary->test_bits_per_dim);
     cst_run_say(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
                 summary->best_epoch, loss, measure, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
                 cst_duration_text(summary->seconds, duration), summary->peak_memory);

@@ -43,7 +43,7 @@ typedef struct cst_run {
 
 /* Check everything that `document` says (which must outlive the run), load the data, build and allocate: the folder is read,
  * and nothing is written. A run that is resumed must have been begun with the same config, but for the root's name, threads,
- * epochs and checkpoint_every; with `threads` 0 it takes as many as the checkpoint was made with. `events` may be NULL.
+ * epochs and save_every; with `threads` 0 it takes as many as the checkpoint was made with. `events` may be NULL.
  * Errors: those of cst_experiment_new; CST_ECONFIG where the folder is in use or belongs to another config, CST_EFORMAT
  * for a checkpoint that does not fit, CST_EBUSY where another process trains in the folder, CST_EIO, CST_ENOMEM. On failure
  * nothing is kept. */

@@ -2,53 +2,101 @@
 
 #include "core/text.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #define FIELD(name) offsetof(cst_schedule, name)
-#define POSITIVE DBL_MIN, 0
-#define NOT_NEGATIVE 0, -1
-#define BELOW_1 0, 0x1.fffffffffffffp-1
 
 static const char *const units[] = {"epochs", "iterations", NULL};
 
 #define WARMUP_KEYS                                                                                                    \
-    {"warmup", CST_KEY_SIZE, FIELD(warmup), "0", 0, 1e9, NULL, "length of a linear warm-up"},                          \
-    {                                                                                                                  \
-        "warmup_unit", CST_KEY_CHOICE, FIELD(warmup_unit), "\"epochs\"", 0, 0, units, "what it is counted in"          \
-    }
+    CST_INIT({.name = "warmup",                                                                                        \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = FIELD(warmup),                                                                                 \
+              .fallback = "0",                                                                                         \
+              .range = CST_BETWEEN(0, 1e9),                                                                            \
+              .help = "length of a linear warm-up"},                                                                   \
+             {.name = "warmup_unit",                                                                                   \
+              .kind = CST_KEY_CHOICE,                                                                                  \
+              .offset = FIELD(warmup_unit),                                                                            \
+              .fallback = "\"epochs\"",                                                                                \
+              .choices = units,                                                                                        \
+              .help = "what it is counted in"})
 
-static const cst_key constant_keys[] = {WARMUP_KEYS, {0}};
+static const cst_key constant_keys[] = {WARMUP_KEYS, {.name = NULL}};
 
 static const cst_key step_keys[] = {
-    {"step_size", CST_KEY_SIZE, FIELD(step_size), NULL, 1, 1e9, NULL, "epochs between two drops"},
-    {"gamma", CST_KEY_REAL, FIELD(gamma), "0.1", POSITIVE, NULL, "factor of a drop"},
+    {.name = "step_size",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(step_size),
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "epochs between two drops"},
+    {.name = "gamma",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(gamma),
+     .fallback = "0.1",
+     .range = CST_POSITIVE,
+     .help = "factor of a drop"},
     WARMUP_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static const cst_key cosine_keys[] = {
-    {"T_max", CST_KEY_REAL, FIELD(T_max), "", POSITIVE, NULL, "epochs to the minimum; all of them if absent"},
-    {"eta_min", CST_KEY_REAL, FIELD(eta_min), "0", NOT_NEGATIVE, NULL, "the minimum"},
+    {.name = "T_max",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(T_max),
+     .fallback = "",
+     .range = CST_POSITIVE,
+     .help = "epochs to the minimum; all of them if absent"},
+    {.name = "eta_min",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(eta_min),
+     .fallback = "0",
+     .range = CST_AT_LEAST(0),
+     .help = "the minimum"},
     WARMUP_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static const cst_key exponential_keys[] = {
-    {"gamma", CST_KEY_REAL, FIELD(gamma), NULL, POSITIVE, NULL, "factor an epoch"},
+    {.name = "gamma", .kind = CST_KEY_REAL, .offset = FIELD(gamma), .range = CST_POSITIVE, .help = "factor an epoch"},
     WARMUP_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 static const cst_key plateau_keys[] = {
-    {"factor", CST_KEY_REAL, FIELD(factor), "0.1", 0, 0x1.fffffffffffffp-1, NULL, "factor of a drop"},
-    {"patience", CST_KEY_SIZE, FIELD(patience), "10", 0, 1e9, NULL, "epochs without improvement that are forgiven"},
-    {"every", CST_KEY_SIZE, FIELD(every), "1", 1, 1e9, NULL, "epochs from one look at the value to the next"},
-    {"threshold", CST_KEY_REAL, FIELD(threshold), "1e-4", BELOW_1, NULL, "smallest relative improvement that counts"},
-    {"min_lr", CST_KEY_REAL, FIELD(min_lr), "0", NOT_NEGATIVE, NULL, "smallest rate"},
+    {.name = "factor",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(factor),
+     .fallback = "0.1",
+     .range = CST_BELOW(1),
+     .help = "factor of a drop"},
+    {.name = "patience",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(patience),
+     .fallback = "10",
+     .range = CST_BETWEEN(0, 1e9),
+     .help = "epochs without improvement that are forgiven"},
+    {.name = "check_every",
+     .kind = CST_KEY_SIZE,
+     .offset = FIELD(check_every),
+     .fallback = "1",
+     .range = CST_BETWEEN(1, 1e9),
+     .help = "epochs from one look at the value to the next"},
+    {.name = "threshold",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(threshold),
+     .fallback = "1e-4",
+     .range = CST_BELOW(1),
+     .help = "smallest relative improvement that counts"},
+    {.name = "min_lr",
+     .kind = CST_KEY_REAL,
+     .offset = FIELD(min_lr),
+     .fallback = "0",
+     .range = CST_AT_LEAST(0),
+     .help = "smallest rate"},
     WARMUP_KEYS,
-    {0},
+    {.name = NULL},
 };
 
 const cst_schedule_type cst_schedule_types[CST_N_SCHEDULES] = {
@@ -117,7 +165,7 @@ void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst
         state->lr = lr0 * pow(s->gamma, epochs);
         break;
     case CST_SCHEDULE_PLATEAU:
-        if ((state->epochs - 1) % s->every == 0) state->lr = plateau(s, monitored, state);
+        if ((state->epochs - 1) % s->check_every == 0) state->lr = plateau(s, monitored, state);
         break;
     case CST_SCHEDULE_CONSTANT:
     case CST_N_SCHEDULES:

@@ -6,7 +6,7 @@
  *   exponential  eta_0 gamma^e
  *   cosine       eta_min + (eta_0 - eta_min) (1 + cos(pi e / T_max)) / 2; beyond T_max it rises again, as PyTorch's does
  *   plateau      times `factor` whenever the monitored value has not been below (1 - threshold) times its best for more
- *                than `patience` epochs, looked at in the first and every `every`-th after it; never below min_lr
+ *                than `patience` epochs, looked at in the first and every `check_every`-th after it; never below min_lr
  * Warm-up composes with each: in iteration i = 0, 1, ... of the first W the rate is (i + 1) / W of that. */
 #ifndef CST_TRAIN_SCHEDULE_H
 #define CST_TRAIN_SCHEDULE_H
@@ -42,7 +42,7 @@ typedef struct cst_schedule {
     double gamma;
     double T_max, eta_min; /* T_max 0: as many epochs as there are */
     double factor, threshold, min_lr;
-    size_t patience, every;
+    size_t patience, check_every;
     size_t warmup;   /* 0: none */
     int warmup_unit; /* of warmup: 0 epochs, 1 iterations */
 } cst_schedule;

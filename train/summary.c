@@ -1,11 +1,13 @@
 #include "train/summary.h"
 
 #include "core/file.h"
+#include "core/renames.h"
 #include "core/text.h"
 #include "core/version.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 static const char *const directions[CST_N_DIRECTIONS] = {"forward", "backward"};
@@ -26,7 +28,7 @@ static const struct {
     NUMBER(train_loss),
     NUMBER(test_loss),
     NUMBER(test_accuracy),
-    NUMBER(test_bits),
+    NUMBER(test_bits_per_dim),
     NUMBER(validation_loss),
     NUMBER(validation_accuracy),
     {"forward_nfe", offsetof(cst_summary, nfe[CST_FORWARD])},
@@ -49,6 +51,14 @@ enum { N_NUMBERS = sizeof numbers / sizeof numbers[0] };
 static double *number(cst_summary *s, size_t i)
 {
     return (double *)(void *)((char *)s + numbers[i].offset);
+}
+
+/* Its index, or N_NUMBERS. */
+static size_t number_called(const char *name)
+{
+    size_t i = 0;
+    while (i < N_NUMBERS && strcmp(numbers[i].name, name) != 0) i++;
+    return i;
 }
 
 /* The paper adds up the evaluations of a pass over the training part in every tenth epoch, from the first on, and in the last,
@@ -78,7 +88,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         .train_loss = training->n_metrics > 0 ? training->metrics[training->n_metrics - 1].train_loss : (double)NAN,
         .test_loss = test.loss,
         .test_accuracy = test.accuracy,
-        .test_bits = cst_experiment_bits(t->experiment, test.loss),
+        .test_bits_per_dim = cst_experiment_bits(t->experiment, test.loss),
         .validation_loss = validation.loss,
         .validation_accuracy = validation.accuracy,
     };
@@ -158,11 +168,24 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
     return status;
 }
 
+/* CST_EFORMAT if a number has the name that it had before. */
+static cst_status check_names(const char *path, cst_config root, cst_error *error)
+{
+    for (cst_config member = cst_config_item(root, 0); member.node; member = cst_config_next(member)) {
+        const char *name = cst_config_key(member), *now;
+        for (size_t i = 0; (now = cst_new_name(name, &i));)
+            if (number_called(now) < N_NUMBERS)
+                return cst_fail(error, CST_EFORMAT, "%s: \"%s\" is called \"%s\" now", path, name, now);
+    }
+    return CST_OK;
+}
+
 cst_status cst_summary_read(const char *path, cst_summary *s, cst_error *error)
 {
     cst_document *document = NULL;
     cst_status status = cst_document_load(path, &document, error);
     *s = (cst_summary){0};
+    if (status == CST_OK) status = check_names(path, cst_document_root(document), error);
     for (size_t i = 0; status == CST_OK && i < N_NUMBERS; i++) {
         const cst_config value = cst_config_get(cst_document_root(document), numbers[i].name);
         *number(s, i) = (double)NAN;

@@ -13,7 +13,7 @@ typedef struct cst_summary {
     double epochs, best_epoch, iterations, skipped;
     double train_loss;                           /* of the last epoch */
     double test_loss, test_accuracy;             /* of the test part, */
-    double test_bits;                            /* a dimension, of a log-likelihood */
+    double test_bits_per_dim;                    /* of a log-likelihood */
     double validation_loss, validation_accuracy; /* and of the validation part */
     double nfe[CST_N_DIRECTIONS], accepted[CST_N_DIRECTIONS], rejected[CST_N_DIRECTIONS]; /* over all of training */
     double nfe_paper; /* backward, as the paper counts: see docs/results.md */

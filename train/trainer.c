@@ -1,7 +1,7 @@
 #include "train/trainer.h"
 
+#include "core/array.h"
 #include "core/clock.h"
-#include "datasets/part.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -238,8 +238,8 @@ static cst_metrics summarize(const cst_trainer *t)
         .lr = lr_of(t, t->training.iterations - 1),
         .train_loss = sums->loss / sums->weight,
         .train_accuracy = t->learner.loss->count_correct ? (double)sums->correct / (double)sums->targeted : none,
-        .val_loss = none,
-        .val_accuracy = none,
+        .validation_loss = none,
+        .validation_accuracy = none,
         .test_loss = none,
         .test_accuracy = none,
         .grad_norm = sums->grad_norm / steps,
@@ -264,8 +264,8 @@ static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *erro
     const bool validation = data->validation.n > 0;
     cst_evaluation r;
     CST_TRY(cst_trainer_evaluate(t, validation ? &data->validation : &data->test, &r, error));
-    *(validation ? &m->val_loss : &m->test_loss) = r.loss;
-    *(validation ? &m->val_accuracy : &m->test_accuracy) = r.accuracy;
+    *(validation ? &m->validation_loss : &m->test_loss) = r.loss;
+    *(validation ? &m->validation_accuracy : &m->test_accuracy) = r.accuracy;
     m->eval_nfe = r.rows > 0 ? r.nfe : (double)NAN;
     m->eval_seconds = r.seconds;
     m->seconds += r.seconds;
@@ -275,7 +275,7 @@ static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *erro
 static double monitored(const cst_experiment *e, const cst_metrics *m)
 {
     if (e->monitor == CST_MONITOR_TRAIN_LOSS) return m->train_loss;
-    return e->monitor == CST_MONITOR_VALIDATION_LOSS ? m->val_loss : 1 - m->val_accuracy;
+    return e->monitor == CST_MONITOR_VALIDATION_LOSS ? m->validation_loss : 1 - m->validation_accuracy;
 }
 
 /* The best weights so far are copied; whether to stop early is decided. */
@@ -344,7 +344,7 @@ static cst_status run_epoch(cst_trainer *t, cst_error *error)
     /* In the midst of the evaluation: it is made anew when training goes on. */
     if (status == CST_EINTERRUPTED) return stop_here(t, error);
     CST_TRY(status);
-    const uint64_t every = e->checkpoint_every;
+    const uint64_t every = e->save_every;
     if ((every > 0 && t->training.epoch % every == 0) || cst_trainer_finished(t)) CST_TRY(save(t, error));
     return CST_OK;
 }

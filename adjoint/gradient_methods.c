@@ -1,0 +1,49 @@
+/* The table of gradient methods. It is not in adjoint/gradient.c, which is compiled once per level of the processor and exports
+ * functions only. */
+#include "adjoint/backsolve.h"
+#include "adjoint/checkpointed.h"
+
+#include <string.h>
+
+static const cst_gradient_ops backsolve = {
+    .name = "backsolve",
+    .summary = "solves the adjoint system backwards in time, and z with it",
+    .keep = {CST_KEEP_NOTHING, CST_KEEP_NOTHING},
+    .solves = true,
+    .solves_for_z = true,
+    .check = cst_backsolve_check,
+    .work = cst_backsolve_work,
+    .run = cst_backsolve_run,
+};
+
+static const cst_gradient_ops interpolating = {
+    .name = "interpolating",
+    .summary = "solves the adjoint system alone, with z from the forward pass's dense output",
+    .keep = {CST_KEEP_STAGES, CST_KEEP_STAGES},
+    .solves = true,
+    .solves_for_z = false,
+    .check = cst_interpolating_check,
+    .work = cst_interpolating_work,
+    .run = cst_interpolating_run,
+};
+
+static const cst_gradient_ops checkpointed = {
+    .name = "checkpointed",
+    .summary = "the exact gradient of the steps that the forward pass took",
+    .keep = {[CST_STORE_STATES] = CST_KEEP_STATES, [CST_STORE_STAGES] = CST_KEEP_CACHES},
+    .solves = false,
+    .solves_for_z = false,
+    .check = cst_checkpointed_check,
+    .work = cst_checkpointed_work,
+    .run = cst_checkpointed_run,
+};
+
+#define ADDRESS(name) &name,
+const cst_gradient_ops *const cst_gradient_methods[] = {CST_GRADIENT_METHODS(ADDRESS) NULL};
+
+const cst_gradient_ops *cst_gradient_find(const char *name)
+{
+    for (size_t i = 0; cst_gradient_methods[i]; i++)
+        if (strcmp(cst_gradient_methods[i]->name, name) == 0) return cst_gradient_methods[i];
+    return NULL;
+}

@@ -1,0 +1,382 @@
+#include "analysis/comparison.h"
+
+#include "core/file.h"
+#include "core/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- what is varied ------------------------------------------------------------------------------------------ */
+
+/* Where a value ends: at a comma outside brackets and quotes, or at the end. */
+static const char *end_of_value(const char *text)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (; *text; text++) {
+        if (*text == '\\' && quoted && text[1])
+            text++;
+        else if (*text == '"')
+            quoted = !quoted;
+        else if (!quoted && strchr("[{", *text))
+            depth++;
+        else if (!quoted && strchr("]}", *text))
+            depth--;
+        else if (!quoted && depth <= 0 && *text == ',')
+            break;
+    }
+    return text;
+}
+
+static char *copy(const char *text, size_t n)
+{
+    char *made = malloc(n + 1);
+    if (!made) return NULL;
+    memcpy(made, text, n);
+    made[n] = '\0';
+    return made;
+}
+
+static cst_status add_value(cst_varied *v, const char *text, size_t n, cst_error *error)
+{
+    char **values = realloc(v->values, (v->n + 1) * sizeof *values);
+    if (values) v->values = values;
+    char *value = values ? copy(text, n) : NULL;
+    if (!value) return cst_fail(error, CST_ENOMEM, "out of memory");
+    v->values[v->n++] = value;
+    return CST_OK;
+}
+
+cst_status cst_varied_parse(const char *text, cst_varied *v, cst_error *error)
+{
+    const char *equals = strchr(text, '=');
+    *v = (cst_varied){0};
+    if (!equals || equals == text || !equals[1])
+        return cst_fail(error, CST_EARG, "expected PATH=VALUE,VALUE,..., got \"%s\"", text);
+    v->path = copy(text, (size_t)(equals - text));
+    cst_status status = v->path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+    for (const char *value = equals + 1; status == CST_OK;) {
+        const char *end = end_of_value(value);
+        if (end == value) status = cst_fail(error, CST_EARG, "expected a value before \"%s\" in \"%s\"", end, text);
+        if (status == CST_OK) status = add_value(v, value, (size_t)(end - value), error);
+        if (!*end) break;
+        value = end + 1;
+    }
+    if (status != CST_OK) cst_varied_clear(v);
+    return status;
+}
+
+void cst_varied_clear(cst_varied *v)
+{
+    for (size_t i = 0; i < v->n; i++) free(v->values[i]);
+    free(v->values);
+    free(v->path);
+    *v = (cst_varied){0};
+}
+
+/* ---- variants ------------------------------------------------------------------------------------------------ */
+
+/* The value of what is varied k-th in variant i: the last varies fastest. */
+static const char *value_in(const cst_comparison *c, size_t i, size_t k)
+{
+    for (size_t j = c->n_varied; j-- > k + 1;) i /= c->varied[j].n;
+    return c->varied[k].values[i % c->varied[k].n];
+}
+
+/* "model...gradient.norm" -> "norm" */
+static const char *last_key(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+static cst_status copy_document(const cst_comparison *c, cst_document **to, cst_error *error)
+{
+    char *text = cst_document_print(c->document);
+    if (!text) return cst_fail(error, CST_ENOMEM, "out of memory");
+    const cst_status status = cst_document_parse(cst_document_name(c->document), text, strlen(text), to, error);
+    free(text);
+    return status;
+}
+
+/* The config of variant i, with the seed that it has. */
+static cst_status make_config(const cst_comparison *c, size_t i, cst_document **document, cst_error *error)
+{
+    CST_TRY(copy_document(c, document, error));
+    cst_status status = CST_OK;
+    for (size_t k = 0; status == CST_OK && k < c->n_varied; k++)
+        status = cst_document_set(*document, c->varied[k].path, value_in(c, i, k), error);
+    if (status == CST_OK) return CST_OK;
+    cst_document_free(*document);
+    *document = NULL;
+    return status;
+}
+
+/* A label's letters, digits and signs, the rest as dashes: a name for a folder, in any locale. */
+static void to_folder_name(char *name)
+{
+    static const char kept[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+    char *to = name;
+    for (const char *from = name; *from; from++) {
+        const bool begins = to > name || !strchr(".-", *from);
+        if (strchr(kept, *from) && begins)
+            *to++ = *from;
+        else if (to > name && to[-1] != '-')
+            *to++ = '-';
+    }
+    while (to > name && to[-1] == '-') to--;
+    *to = '\0';
+}
+
+static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v, cst_error *error)
+{
+    cst_text label = {0};
+    for (size_t k = 0; k < c->n_varied; k++)
+        cst_text_printf(&label, "%s%s=%s", k > 0 ? ", " : "", last_key(c->varied[k].path), value_in(c, i, k));
+    if (c->n_varied == 0) cst_text_puts(&label, "base");
+    v->label = label.data;
+    v->folder = label.failed ? NULL : copy(label.data, label.size);
+    if (!v->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
+    to_folder_name(v->folder);
+    if (!cst_name_is_plain(v->folder))
+        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got it from the label \"%s\"", v->label);
+    for (size_t j = 0; j < i; j++) {
+        if (strcmp(v->folder, c->variants[j].folder) == 0)
+            return cst_fail(error, CST_EARG, "two variants have the same name: \"%s\" and \"%s\"", c->variants[j].label,
+                            v->label);
+    }
+    return CST_OK;
+}
+
+static cst_status make_variant(cst_comparison *c, size_t i, cst_error *error)
+{
+    cst_variant *v = &c->variants[i];
+    CST_TRY(name_variant(c, i, v, error));
+    v->summaries = calloc(c->repeats, sizeof *v->summaries);
+    v->done = calloc(c->repeats, sizeof *v->done);
+    v->tried = calloc(c->repeats, sizeof *v->tried);
+    return v->summaries && v->done && v->tried ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
+}
+
+static cst_status check_variant(const cst_comparison *c, size_t i, cst_error *error)
+{
+    cst_document *document;
+    cst_experiment e;
+    CST_TRY(make_config(c, i, &document, error));
+    const cst_status status = cst_experiment_new(document, &e, error);
+    if (status == CST_OK) cst_experiment_clear(&e);
+    cst_document_free(document);
+    return status;
+}
+
+/* A path such as "model...norm" needs the key to be there, if only with its default: write the defaults out. */
+static cst_status resolve(cst_comparison *c, cst_error *error)
+{
+    cst_experiment e;
+    cst_document *document;
+    const cst_status status = make_config(c, 0, &document, error);
+    if (status == CST_OK) cst_document_free(document);
+    if (status != CST_ECONFIG) return status;
+    CST_TRY(cst_experiment_new(c->document, &e, error));
+    cst_experiment_clear(&e);
+    return CST_OK;
+}
+
+static cst_status make_variants(cst_comparison *c, cst_error *error)
+{
+    double seed = 0;
+    (void)cst_config_number(cst_config_get(cst_document_root(c->document), "seed"), &seed);
+    c->seed = seed > 0 ? (uint64_t)seed : 0;
+    for (size_t k = 0; k < c->n_varied; k++)
+        if (strcmp(c->varied[k].path, "seed") == 0)
+            return cst_fail(error, CST_ECONFIG,
+                            "seed: not to be varied: each variant has a run for every repeat's seed");
+    CST_TRY(resolve(c, error));
+    size_t n = 1;
+    for (size_t k = 0; k < c->n_varied; k++) n = cst_size_mul(n, c->varied[k].n);
+    c->variants = calloc(n, sizeof *c->variants);
+    if (!c->variants) return cst_fail(error, CST_ENOMEM, "out of memory");
+    for (; c->n_variants < n; c->n_variants++) {
+        const cst_status status = make_variant(c, c->n_variants, error);
+        if (status != CST_OK) {
+            c->n_variants++; /* to be cleared */
+            return status;
+        }
+    }
+    for (size_t i = 0; i < n; i++) CST_TRY(check_variant(c, i, error));
+    return CST_OK;
+}
+
+cst_status cst_comparison_init(cst_comparison *c, cst_document *document, const char *folder, const cst_varied *varied,
+                               size_t n_varied, size_t repeats, cst_error *error)
+{
+    *c = (cst_comparison){0};
+    if (!*folder) return cst_fail(error, CST_ECONFIG, "expected the name of a folder for the comparison, got \"\"");
+    *c = (cst_comparison){
+        .folder = strdup(folder), .document = document, .varied = varied, .n_varied = n_varied, .repeats = repeats};
+    if (!c->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
+    const cst_status status = make_variants(c, error);
+    if (status != CST_OK) cst_comparison_clear(c);
+    return status;
+}
+
+void cst_comparison_clear(cst_comparison *c)
+{
+    for (size_t i = 0; i < c->n_variants; i++) {
+        free(c->variants[i].label);
+        free(c->variants[i].folder);
+        free(c->variants[i].summaries);
+        free(c->variants[i].done);
+        free(c->variants[i].tried);
+    }
+    free(c->variants);
+    free(c->folder);
+    *c = (cst_comparison){0};
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------- */
+
+typedef struct turn {
+    size_t variant, repeat;
+    char *folder;
+} turn;
+
+static cst_status train(cst_comparison *c, const turn *now, cst_document *document, const cst_comparison_events *events,
+                        cst_error *error)
+{
+    cst_variant *v = &c->variants[now->variant];
+    cst_run run;
+    CST_TRY(cst_run_init(&run, document, now->folder, CST_RUN_RESUME, &events->run, error));
+    if (events->begin)
+        events->begin(events->run.context, now->repeat * c->n_variants + now->variant + 1, c->repeats * c->n_variants,
+                      v->label, now->folder);
+    const cst_status status = cst_run_train(&run, &v->summaries[now->repeat], error);
+    cst_run_clear(&run);
+    return status;
+}
+
+/* A folder's runs are made in it, not where somebody's links lead: of the path, what comes after the first n bytes. */
+static cst_status refuse_links(char *path, size_t n, cst_error *error)
+{
+    cst_status status = CST_OK;
+    for (char *end = path + n; status == CST_OK && *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char rest = *end;
+        *end = '\0';
+        if (cst_path_is_link(path))
+            status = cst_fail(error, CST_EIO, "%s: is a symbolic link; no run is written through it", path);
+        *end = rest;
+    }
+    return status;
+}
+
+static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_comparison_events *events,
+                          cst_error *error)
+{
+    cst_variant *v = &c->variants[i];
+    const unsigned long long seed = c->seed + repeat;
+    cst_document *document;
+    cst_text folder = {0};
+    char number[32];
+    snprintf(number, sizeof number, "%llu", seed);
+    CST_TRY(make_config(c, i, &document, error));
+    cst_text_printf(&folder, "%s/%s/seed-%llu", c->folder, v->folder, seed);
+    cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
+    if (status == CST_OK) status = refuse_links(folder.data, strlen(c->folder), error);
+    if (status == CST_OK) status = cst_config_put(cst_document_root(document), "seed", number, error);
+    if (status == CST_OK) status = train(c, &(turn){i, repeat, folder.data}, document, events, error);
+    v->done[repeat] = status == CST_OK;
+    v->tried[repeat] = status != CST_EBUSY;
+    free(folder.data);
+    cst_document_free(document);
+    return status;
+}
+
+static cst_status write_table(const cst_comparison *c, const char *name, cst_table_format format, cst_error *error)
+{
+    char *text = cst_comparison_table(c, format), *path = cst_path_join(c->folder, name);
+    const cst_status status =
+        text && path ? cst_file_replace(path, text, strlen(text), error) : cst_fail(error, CST_ENOMEM, "out of memory");
+    free(text);
+    free(path);
+    return status;
+}
+
+/* comparison.json: {"variants": [{"label": ..., "runs": [folders, from here]}]}, for whoever draws it. */
+static cst_status write_index(const cst_comparison *c, cst_error *error)
+{
+    cst_text text = {0};
+    cst_text_puts(&text, "{\"variants\": [");
+    for (size_t i = 0; i < c->n_variants; i++) {
+        cst_text_puts(&text, i > 0 ? ",\n  {\"label\": " : "\n  {\"label\": ");
+        cst_text_quote(&text, c->variants[i].label);
+        cst_text_puts(&text, ", \"runs\": [");
+        for (size_t r = 0; r < c->repeats; r++)
+            cst_text_printf(&text, "%s\"%s/seed-%llu\"", r > 0 ? ", " : "", c->variants[i].folder,
+                            (unsigned long long)(c->seed + r));
+        cst_text_puts(&text, "]}");
+    }
+    cst_text_puts(&text, "\n]}\n");
+    char *path = cst_path_join(c->folder, "comparison.json");
+    const cst_status status = text.failed || !path ? cst_fail(error, CST_ENOMEM, "out of memory")
+                                                   : cst_file_replace(path, text.data, text.size, error);
+    free(text.data);
+    free(path);
+    return status;
+}
+
+/* Make all runs that nobody has made or is at work on; *busy of them are left. The first failure. */
+static cst_status run_all(cst_comparison *c, const cst_comparison_events *events, size_t *busy, cst_error *error)
+{
+    cst_status first = CST_OK;
+    *busy = 0;
+    for (size_t run = 0; run < c->repeats * c->n_variants; run++) {
+        const size_t repeat = run / c->n_variants, i = run % c->n_variants;
+        if (c->variants[i].tried[repeat]) continue;
+        cst_error why = {0};
+        const cst_status status = run_one(c, i, repeat, events, &why);
+        *busy += status == CST_EBUSY;
+        if (status == CST_OK || status == CST_EBUSY) continue;
+        if (error && (first == CST_OK || status == CST_EINTERRUPTED)) *error = why;
+        if (status == CST_EINTERRUPTED) return status;
+        if (first == CST_OK) first = status;
+        if (events->failed) events->failed(events->run.context, c->variants[i].label, &why);
+    }
+    return first;
+}
+
+/* All runs, those of other processes included. */
+static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
+{
+    static const struct timespec a_second = {.tv_sec = 1};
+    cst_status first = CST_OK;
+    for (size_t busy = 1, told = 0;;) {
+        cst_error why = {0};
+        const cst_status status = run_all(c, events, &busy, &why);
+        if (error && (first == CST_OK || status == CST_EINTERRUPTED)) *error = why;
+        if (status == CST_EINTERRUPTED) return status;
+        if (first == CST_OK) first = status;
+        if (busy == 0) return first;
+        if (busy != told && events->waiting) events->waiting(events->run.context, busy);
+        told = busy;
+        nanosleep(&a_second, NULL);
+        if (events->run.interrupted && events->run.interrupted(events->run.context))
+            return cst_fail(error, CST_EINTERRUPTED, "interrupted while waiting for other processes");
+    }
+}
+
+cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
+{
+    static const char *const files[] = {"comparison.json", "comparison.csv", "comparison.md", NULL};
+    CST_TRY(cst_folder_create(c->folder, error));
+    cst_folder_tidy(c->folder, files);
+    CST_TRY(write_index(c, error));
+    const cst_status status = run_and_wait(c, events, error);
+    if (status == CST_EINTERRUPTED) return status;
+    CST_TRY(write_table(c, "comparison.csv", CST_TABLE_CSV, error));
+    CST_TRY(write_table(c, "comparison.md", CST_TABLE_MARKDOWN, error));
+    c->written = true;
+    return status;
+}

@@ -1,0 +1,39 @@
+#include "core/renames.h"
+
+#include <string.h>
+
+static const struct {
+    const char *old, *now;
+} renames[] = {
+    /* configs, and their monitor's values as in metrics.csv */
+    {"checkpoint_every", "save_every"},
+    {"val_loss", "validation_loss"},
+    {"val_accuracy", "validation_accuracy"},
+    /* sections "gradient", "data" and "schedule" */
+    {"checkpoints", "kept_steps"},
+    {"average", "downsample"},
+    {"every", "stride"},
+    {"drop", "missing_rate"},
+    {"hop", "hop_length"},
+    {"every", "check_every"},
+    /* summary.json */
+    {"test_bits", "test_bits_per_dim"},
+};
+
+const char *cst_new_name(const char *old, size_t *i)
+{
+    while (*i < sizeof renames / sizeof *renames) {
+        const size_t at = (*i)++;
+        if (strcmp(renames[at].old, old) == 0) return renames[at].now;
+    }
+    return NULL;
+}
+
+const char *cst_new_name_among(const char *old, const char *const *names)
+{
+    const char *now;
+    for (size_t i = 0; (now = cst_new_name(old, &i));)
+        for (size_t j = 0; names[j]; j++)
+            if (strcmp(names[j], now) == 0) return now;
+    return NULL;
+}

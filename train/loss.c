@@ -1,0 +1,213 @@
+#include "train/loss.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NO_LABEL = -1 };
+
+/* ---- what is there ------------------------------------------------------------------------------------------- */
+
+static size_t count_labels(const int32_t *labels, size_t n)
+{
+    size_t there = 0;
+    for (size_t i = 0; i < n; i++) there += labels[i] != NO_LABEL;
+    return there;
+}
+
+static size_t count_values(const real *values, size_t n)
+{
+    size_t there = 0;
+    for (size_t i = 0; i < n; i++) there += isnan(values[i]) ? 0 : 1;
+    return there;
+}
+
+cst_there cst_loss_there(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
+{
+    cst_there there = {0};
+    if (loss->alone) return (cst_there){n, n};
+    if (loss->labels) {
+        there.rows = count_labels(targets.labels, n);
+        there.terms = there.rows;
+    }
+    for (size_t i = 0; !loss->labels && i < n; i++) {
+        const size_t terms = count_values(targets.values + i * d, d);
+        there.terms += terms;
+        there.rows += terms > 0;
+    }
+    return there;
+}
+
+/* Of a mean over so many terms. */
+static double scale_of(size_t terms)
+{
+    return terms > 0 ? 1 / (double)terms : 0;
+}
+
+/* ---- cross_entropy ------------------------------------------------------------------------------------------- */
+
+static bool label_of(cst_targets targets, size_t row, size_t d, size_t *label)
+{
+    const int32_t value = targets.labels[row];
+    *label = (size_t)value;
+    return value >= 0 && *label < d;
+}
+
+/* -log softmax(x)[label] = log sum_j exp(x_j - max) + max - x[label]; shifted by the largest score no exponential
+ * overflows and one of them is 1, so the logarithm's argument is at least 1. Its gradient is softmax(x) - e_label. */
+static double cross_entropy_row(size_t d, const real *restrict x, size_t label, double scale, real *restrict gx)
+{
+    double largest = (double)x[0], sum = 0;
+    for (size_t j = 1; j < d; j++) largest = (double)x[j] > largest ? (double)x[j] : largest;
+    for (size_t j = 0; j < d; j++) sum += exp((double)x[j] - largest);
+    if (gx) {
+        for (size_t j = 0; j < d; j++) {
+            const double softmax = exp((double)x[j] - largest) / sum;
+            gx[j] = (real)(scale * (softmax - (j == label ? 1 : 0)));
+        }
+    }
+    return log(sum) + (largest - (double)x[label]);
+}
+
+static void cross_entropy(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const double scale = scale_of(count_labels(targets.labels, n));
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t label;
+        real *g = gx ? gx + i * d : NULL;
+        if (label_of(targets, i, d, &label)) {
+            sum += cross_entropy_row(d, x + i * d, label, scale, g);
+            continue;
+        }
+        /* Never read beside the row; what is wrong shows in the loss. */
+        const bool none = targets.labels[i] == NO_LABEL;
+        if (!none) sum = (double)NAN;
+        for (size_t j = 0; g && j < d; j++) g[j] = none ? 0 : (real)NAN;
+    }
+    *value = scale * sum;
+}
+
+static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets targets)
+{
+    size_t correct = 0;
+    for (size_t i = 0; i < n; i++) {
+        const real *row = x + i * d;
+        size_t label, largest = 0;
+        bool comparable = label_of(targets, i, d, &label);
+        for (size_t j = 0; j < d; j++) {
+            comparable = comparable && !isnan(row[j]);
+            if (row[j] > row[largest]) largest = j;
+        }
+        correct += comparable && largest == label;
+    }
+    return correct;
+}
+
+/* ---- mse, l1 ------------------------------------------------------------------------------------------------- */
+
+static void mse(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const size_t terms = n * d;
+    const double scale = scale_of(count_values(targets.values, terms));
+    const real *restrict t = targets.values, slope = (real)(2 * scale);
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < terms; i++) {
+        const double e = isnan(t[i]) ? 0 : (double)x[i] - (double)t[i];
+        sum += e * e;
+    }
+    *value = scale * sum;
+    if (!gx) return;
+#pragma omp simd
+    for (size_t i = 0; i < terms; i++) gx[i] = isnan(t[i]) ? 0 : slope * (x[i] - t[i]);
+}
+
+/* At x = target, where |x - target| has a kink, the gradient is 0. */
+static void l1(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const size_t terms = n * d;
+    const double scale = scale_of(count_values(targets.values, terms));
+    const real *restrict t = targets.values, slope = (real)scale;
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < terms; i++) sum += isnan(t[i]) ? 0 : fabs((double)x[i] - (double)t[i]);
+    *value = scale * sum;
+    if (!gx) return;
+#pragma omp simd
+    for (size_t i = 0; i < terms; i++) gx[i] = x[i] > t[i] ? slope : x[i] < t[i] ? -slope : 0;
+}
+
+/* ---- bce_with_logits ----------------------------------------------------------------------------------------- */
+
+/* -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) = max(x, 0) - x t + log(1 + exp(-|x|)), whose exponential cannot
+ * overflow. Its gradient is sigmoid(x) - t, with sigmoid(x) = 1 / (1 + e) or e / (1 + e), e = exp(-|x|). */
+static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const size_t terms = n * d;
+    const double scale = scale_of(count_values(targets.values, terms));
+    double sum = 0;
+    for (size_t i = 0; i < terms; i++) {
+        if (gx) gx[i] = 0;
+        if (isnan(targets.values[i])) continue;
+        const double logit = (double)x[i], t = (double)targets.values[i], e = exp(-fabs(logit));
+        sum += (logit < 0 ? 0 : logit) - logit * t + log1p(e);
+        if (gx) gx[i] = (real)(scale * ((logit < 0 ? e : 1) / (1 + e) - t));
+    }
+    *value = scale * sum;
+}
+
+/* A target of at least 1/2 wants a positive logit, any other one none; a NaN is neither. */
+static bool sign_is_right(real logit, real target)
+{
+    return isnan(target) || ((double)target >= 0.5 ? logit > 0 : logit <= 0);
+}
+
+static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets targets)
+{
+    size_t correct = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool right = count_values(targets.values + i * d, d) > 0;
+        for (size_t j = i * d; j < (i + 1) * d; j++) right = right && sign_is_right(x[j], targets.values[j]);
+        correct += right;
+    }
+    return correct;
+}
+
+/* ---- nll ----------------------------------------------------------------------------------------------------- */
+
+static void nll(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
+{
+    const double scale = scale_of(n);
+    double sum = 0;
+    (void)targets;
+    for (size_t i = 0; i < n * d; i++) {
+        const bool likelihood = i % d == 0;
+        sum += likelihood ? -(double)x[i] : (double)x[i];
+        if (gx) gx[i] = (real)(likelihood ? -scale : scale);
+    }
+    *value = scale * sum;
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------------ */
+
+static const cst_loss cross_entropy_loss = {"cross_entropy", true, cross_entropy, largest_is_label,
+                                            "one output a class; minus the logarithm of the softmax at the label"};
+static const cst_loss mse_loss = {"mse", false, mse, NULL, "one output a target; mean of squared differences"};
+static const cst_loss l1_loss = {"l1", false, l1, NULL, "one output a target; mean of absolute differences"};
+static const cst_loss bce_with_logits_loss = {
+    "bce_with_logits", false, bce_with_logits, signs_are_right,
+    "one output, whose sigmoid is the probability of the second of two classes; or one a target from 0 to 1"};
+
+static const cst_loss nll_loss = {.name = "nll",
+                                  .evaluate = nll,
+                                  .summary = "of a flow: minus the log-likelihood of a row, in nats, and penalties",
+                                  .alone = true};
+
+const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, &nll_loss, NULL};
+
+const cst_loss *cst_loss_find(const char *name)
+{
+    for (size_t i = 0; cst_losses[i]; i++)
+        if (strcmp(cst_losses[i]->name, name) == 0) return cst_losses[i];
+    return NULL;
+}
