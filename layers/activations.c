@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Values and derivatives are computed for this many elements at a time, so that the arrays between two loops stay in the
- * first-level cache. */
+/* Values and derivatives are computed for this many elements at a time, so that the arrays between two loops stay in
+ * the first-level cache. */
 enum { BLOCK = 1024 };
 
 /* ---- kernels ------------------------------------------------------------------------------------------------- */
@@ -16,9 +16,9 @@ enum { BLOCK = 1024 };
  *   NAME_first   d1 = s'(x), from x and y
  *   NAME_second  d1 = s'(x) and d2 = s''(x), from x and y
  *
- * VALUE and DERIVATIVES define them from expressions in the numbers x, y, a of one element. In the expression for s'', d1 is
- * s'. Comparisons are written so that a NaN takes the branch that returns x. Where a kernel needs a function of
- * layers/vmath.h, it is written out: these work on whole arrays. */
+ * VALUE and DERIVATIVES define them from expressions in the numbers x, y, a of one element. In the expression for
+ * s'', d1 is s'. Comparisons are written so that a NaN takes the branch that returns x. Where a kernel needs a
+ * function of layers/vmath.h, it is written out: these work on whole arrays. */
 #define VALUE(name, value)                                                                                             \
     static void name##_value(size_t n, real a, const real *xs, real *ys)                                               \
     {                                                                                                                  \

@@ -1,7 +1,7 @@
 /* Elementwise y = s(x), on rows of any shape. CST_ACTIVATIONS below lists the functions with their formulas.
  *
- * x, y (N, ...). No parameters, cache, tangent cache or work: derivatives are computed again from x and y, which costs less
- * than storing them. All have all passes. A NaN stays a NaN.
+ * x, y (N, ...). No parameters, cache, tangent cache or work: derivatives are computed again from x and y, which
+ * costs less than storing them. All have all passes. A NaN stays a NaN.
  *
  * To add an activation, add its row here and its kernels in activations.c; nothing else names it. */
 #ifndef CST_LAYERS_ACTIVATIONS_H
@@ -15,8 +15,8 @@ extern "C" {
 
 /* X(name, enumerator, flops per element (roughly), keys (tables in activations_config.c), summary)
  *
- * relu has s'(0) = 0 as in PyTorch, and softplus is x itself above 20 as in PyTorch. Phi is the distribution function of the
- * standard normal distribution. */
+ * relu has s'(0) = 0 as in PyTorch, and softplus is x itself above 20 as in PyTorch. Phi is the distribution
+ * function of the standard normal distribution. */
 #define CST_ACTIVATIONS(X)                                                                                             \
     X(relu, CST_RELU, 1, no_keys, "max(0, x)")                                                                         \
     X(leaky_relu, CST_LEAKY_RELU, 2, leaky_relu_keys, "x for x > 0, negative_slope x below")                           \
@@ -41,8 +41,8 @@ typedef struct cst_activation_options {
     double parameter; /* leaky_relu's negative_slope, elu's alpha; the others ignore it */
 } cst_activation_options;
 
-/* Make an activation for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may
- * be NULL. Errors: CST_ENOMEM. */
+/* Make an activation for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure;
+ * `error` may be NULL. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_activation_new(const cst_shape *x, const cst_activation_options *options, cst_module **m,
                                              cst_error *error);
 

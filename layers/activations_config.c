@@ -1,5 +1,5 @@
-/* The activations as sections of a config. They are in a file of their own because layers/activations.c is compiled once per
- * processor level, and such a file may export functions only (scripts/levels.sh).
+/* The activations as sections of a config. They are in a file of their own because layers/activations.c is compiled
+ * once per processor level, and such a file may export functions only (scripts/levels.sh).
  *
  * Here are the tables of keys that the rows of CST_ACTIVATIONS name. */
 #include "layers/activations.h"

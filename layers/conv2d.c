@@ -43,7 +43,8 @@ static void apply(const cst_module *m, const cst_call *c, size_t rows, const rea
     cst_lowering_run(&v->lowering, rows, &a, c->work);
 }
 
-/* forward: y[o] = ... + b[o] at every pixel, so gb[o] += scale times the sum of gy[o] over rows and pixels. gy NULL: zero. */
+/* forward: y[o] = ... + b[o] at every pixel, so gb[o] += scale times the sum of gy[o] over rows and pixels. gy NULL:
+ * zero. */
 static void add_bias_gradient(const cst_module *m, size_t rows, const real *gy, real scale, real *gtheta)
 {
     if (!gy || !gtheta || !has_bias(m)) return;

@@ -7,9 +7,9 @@
 #include <limits.h>
 #include <stdint.h>
 
-/* The columns of a block take at most BLOCK_BYTES (of a second-level cache of 1 MiB, which also holds OpenBLAS's packed
- * operands) and at most MOST_COLUMNS columns. If that leaves fewer than FEWEST_COLUMNS, there are so many nevertheless: fewer
- * would make the products inefficient. */
+/* The columns of a block take at most BLOCK_BYTES (of a second-level cache of 1 MiB, which also holds OpenBLAS's
+ * packed operands) and at most MOST_COLUMNS columns. If that leaves fewer than FEWEST_COLUMNS, there are so many
+ * nevertheless: fewer would make the products inefficient. */
 enum { BLOCK_BYTES = 512 * 1024, MOST_COLUMNS = 512, FEWEST_COLUMNS = 64 };
 
 /* ---- geometry ------------------------------------------------------------------------------------------------ */
@@ -83,13 +83,13 @@ double cst_lowering_cost(const cst_lowering *l)
 
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
-/* work_layout = [margin | columns | margin | masks | margin | planes | margin | map]; the last two are empty if a block is one
- * image. work NULL: only the size is wanted. */
-static cst_lowering_scratch cut_work(const cst_lowering *l, size_t rows, real *work)
+/* work_layout = [margin | columns | margin | masks | margin | planes | margin | map]; the last two are empty if a
+ * block is one image. work NULL: only the size is wanted. */
+static cst_lowering_work_layout cut_work(const cst_lowering *l, size_t rows, real *work)
 {
     const size_t images = cst_size_least(l->images, rows), columns = images * l->lines * l->ow;
     const size_t margin = cst_size_align(cst_lowering_margin(l)), side_by_side = images > 1 ? columns : 0;
-    cst_lowering_scratch s = {.size = margin};
+    cst_lowering_work_layout s = {.size = margin};
     s.columns =
         cst_cut(work, &s.size, cst_size_add(cst_size_mul(l->image_channels * cst_lowering_taps(l), columns), margin));
     s.masks =
@@ -121,7 +121,7 @@ static void fill_with_bias(const cst_lowering_block *b, size_t channels, size_t 
 
 /* to_map = W columns(image) + bias for the block */
 static void make_map(const cst_lowering *l, const cst_lowering_block *b, const cst_lowered *a,
-                     const cst_lowering_matrix *columns, const cst_lowering_scratch *s)
+                     const cst_lowering_matrix *columns, const cst_lowering_work_layout *s)
 {
     const size_t m = l->map_channels / l->groups, patch = l->image_channels / l->groups * cst_lowering_taps(l),
                  pixels = l->oh * l->ow;
@@ -153,7 +153,7 @@ static void add_weight_gradient(const cst_lowering *l, const cst_lowering_block 
 
 /* to_image = columns^T(W^T map) + bias for the block */
 static void make_image(const cst_lowering *l, const cst_lowering_block *b, const cst_lowered *a,
-                       const cst_lowering_matrix *map, const cst_lowering_scratch *s)
+                       const cst_lowering_matrix *map, const cst_lowering_work_layout *s)
 {
     const size_t m = l->map_channels / l->groups, patch = l->image_channels / l->groups * cst_lowering_taps(l),
                  pixels = l->h * l->w;
@@ -174,7 +174,7 @@ static void make_image(const cst_lowering *l, const cst_lowering_block *b, const
 }
 
 static void run_block(const cst_lowering *l, const cst_lowering_block *b, const cst_lowered *a,
-                      const cst_lowering_scratch *s)
+                      const cst_lowering_work_layout *s)
 {
     cst_lowering_matrix columns = {0}, map = {0};
     if (a->gweight || a->to_map) columns = cst_lowering_columns(l, b, a->image, s);
@@ -191,7 +191,7 @@ void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, 
         cst_winograd_run(l, rows, a, work);
         return;
     }
-    const cst_lowering_scratch s = cut_work(l, rows, work);
+    const cst_lowering_work_layout s = cut_work(l, rows, work);
     cst_lowering_block masked = {0}; /* the block that the masks were made for */
     for (size_t first = 0; first < rows; first += l->images) {
         for (size_t top = 0; top < l->oh; top += l->lines) {

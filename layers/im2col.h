@@ -1,17 +1,19 @@
 /* Convolutions as matrix products ("im2col"): the lowering that conv2d and conv_transpose2d share.
  *
  * Windows relate an image (C, H, W) to a map (M, OH, OW): pixel (i, j) of the map sees the image's pixels
- * (i stride + a dilation - padding, j stride + b dilation - padding) for a, b < kernel, zero outside. columns(image) is the
- * matrix (C kernel^2, OH OW) whose column (i, j) is what pixel (i, j) sees. With the weight W (M, C / groups, kernel, kernel)
- * read as M rows, all passes of both layers consist of three products, group by group:
+ *
+ *   (i stride + a dilation - padding, j stride + b dilation - padding),   a, b < kernel
+ *
+ * which are zero outside of the image. columns(image) is the matrix (C kernel^2, OH OW) whose column (i, j) is what pixel (i, j) sees. With the weight W (M, C / groups,
+ * kernel, kernel) read as M rows, all passes of both layers consist of three products, group by group:
  *
  *   map    = W columns(image)               conv2d's forward, conv_transpose2d's gx
  *   image  = columns^T(W^T map)             conv2d's gx, conv_transpose2d's forward
  *   gW    += scale map columns(image)^T     gW of both
  *
- * columns^T is the adjoint of columns: it adds each entry to the pixel it came from. The products run on one block of the
- * batch at a time, which is several small images side by side, or some rows of the map of a large image. A block is large
- * enough for efficient products and small enough for the second-level cache. */
+ * columns^T is the adjoint of columns: it adds each entry to the pixel it came from. The products run on one block
+ * of the batch at a time, which is several small images side by side, or some rows of the map of a large image. A
+ * block is large enough for efficient products and small enough for the second-level cache. */
 #ifndef CST_LAYERS_IM2COL_H
 #define CST_LAYERS_IM2COL_H
 
@@ -26,8 +28,8 @@
 extern "C" {
 #endif
 
-/* A geometry. The caller fills the first three lines, calls cst_lowering_check, fills the sizes it did not know, and calls
- * cst_lowering_init; from then on it is constant. */
+/* A geometry. The caller fills the first three lines, calls cst_lowering_check, fills the sizes it did not know, and
+ * calls cst_lowering_init; from then on it is constant. */
 typedef struct cst_lowering {
     size_t image_channels, h, w; /* C, H, W */
     size_t map_channels, oh, ow; /* M, OH, OW */
@@ -38,9 +40,9 @@ typedef struct cst_lowering {
     bool shifted; /* image and map have the same size: a row of columns(image) is a plane of the image, shifted */
 } cst_lowering;
 
-/* Check a geometry in which the pixels of either image or map are still 0 (unknown). Errors: CST_EARG if kernel, stride,
- * dilation or groups is 0; CST_ESHAPE if there are no channels, neither side has pixels, or the groups do not divide the
- * channels. `error` may be NULL. */
+/* Check a geometry in which the pixels of either image or map are still 0 (unknown). Errors: CST_EARG if kernel,
+ * stride, dilation or groups is 0; CST_ESHAPE if there are no channels, neither side has pixels, or the groups do
+ * not divide the channels. `error` may be NULL. */
 CST_MUST_CHECK cst_status cst_lowering_check(const cst_lowering *l, cst_error *error);
 
 /* Complete a geometry: choose its blocks and the way to make columns. Errors: CST_ESHAPE for sizes that overflow. */
@@ -55,7 +57,8 @@ double cst_lowering_cost(const cst_lowering *l);
 /* Work that a run over `rows` images, or fewer, needs, in reals; saturates. */
 size_t cst_lowering_work(const cst_lowering *l, size_t rows);
 
-/* What a run reads and writes. A NULL output is not wanted; a NULL bias is zero; inputs that no output needs may be NULL. */
+/* What a run reads and writes. A NULL output is not wanted; a NULL bias is zero; inputs that no output needs may be
+ * NULL. */
 typedef struct cst_lowered {
     const real *weight;   /* (M, C / groups, kernel, kernel) */
     const real *image;    /* (rows, C, H, W): needed for to_map and gweight */
@@ -66,8 +69,8 @@ typedef struct cst_lowered {
     real *gweight, scale; /* += scale map columns(image)^T, summed over rows */
 } cst_lowered;
 
-/* Compute all wanted outputs in one walk over the blocks. `work` as cst_lowering_work says, 64-byte aligned; no two arrays may
- * overlap. */
+/* Compute all wanted outputs in one walk over the blocks. `work` as cst_lowering_work says, 64-byte aligned; no two
+ * arrays may overlap. */
 void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work);
 
 #ifdef __cplusplus

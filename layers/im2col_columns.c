@@ -52,20 +52,21 @@ void cst_lowering_give(const cst_lowering_block *b, size_t channels, size_t pixe
 
 /* ---- shifted planes -------------------------------------------------------------------------------------------- */
 
-/* If the stride is 1 and image and map have the same size, pixel p of the map sees pixel p + shift of the image through tap
- * (a, b), where shift depends on the tap alone. Row (c, a, b) of the columns is then plane c, shifted:
+/* If the stride is 1 and image and map have the same size, pixel p of the map sees pixel p + shift of the image
+ * through tap (a, b), where shift depends on the tap alone. Row (c, a, b) of the columns is then plane c, shifted:
  *
  *   for (p = 0; p < pixels; p++) columns[c][a][b][p] = inside(p, a, b) ? plane[c][p + shift(a, b)] : 0;
  *
- * That is one long copy, whatever the width of the image. inside() says whether the pixel lies in the image and not in the
- * padding. It is stored as a mask per tap, (columns) ones or zeros with a margin of zeros on both sides. */
+ * That is one long copy, whatever the width of the image. inside() says whether the pixel lies in the image and not
+ * in the padding. It is stored as a mask per tap, (columns) ones or zeros with a margin of zeros on both sides. */
 static ptrdiff_t shift_of(const cst_lowering *l, size_t a, size_t b)
 {
     const ptrdiff_t padding = (ptrdiff_t)l->padding;
     return ((ptrdiff_t)(a * l->dilation) - padding) * (ptrdiff_t)l->w + (ptrdiff_t)(b * l->dilation) - padding;
 }
 
-/* Twice the largest shift. Adding columns visits pixels that far outside of a strip, and from there looks back as far again. */
+/* Twice the largest shift. Adding columns visits pixels that far outside of a strip, and from there looks back as
+ * far again. */
 size_t cst_lowering_margin(const cst_lowering *l)
 {
     return l->shifted ? 2 * (l->padding * l->w + l->padding) : 0;
@@ -107,7 +108,8 @@ static void shift_plane(const real *restrict plane, ptrdiff_t low, ptrdiff_t hig
     if (end < begin) end = begin = 0;
     const real *from = plane + shift;
     fill(to, 0, (size_t)begin);
-    /* The read is unconditional, so that it can be vectorized on every processor. mask * value would not do: 0 * inf is NaN. */
+    /* The read is unconditional, so that it can be vectorized on every processor. mask * value would not do: 0 * inf
+     * is NaN. */
 #pragma omp simd
     for (ptrdiff_t p = begin; p < end; p++) {
         const real value = from[p];
@@ -157,9 +159,9 @@ static void add_masked_3(size_t n, const real *restrict from_0, const real *rest
     }
 }
 
-/* The adjoint of the shifted copies, for one plane: for every tap, sum[i] += mask[i - shift] ? columns[i - shift] : 0, where
- * begin <= i < end. Every tap begins at the same i. If each began at its own, its loads would wait for the stores of the tap
- * before. */
+/* The adjoint of the shifted copies, for one plane: for every tap, sum[i] += mask[i - shift] ? columns[i - shift] :
+ * 0, where begin <= i < end. Every tap begins at the same i. If each began at its own, its loads would wait for the
+ * stores of the tap before. */
 static void add_taps(const cst_lowering *l, size_t n, const real *columns, const real *masks, ptrdiff_t begin,
                      ptrdiff_t end, real *sum)
 {
@@ -288,7 +290,7 @@ static void add_any(const cst_lowering *l, const cst_lowering_block *b, const re
 /* ---- all geometries ---------------------------------------------------------------------------------------------- */
 
 cst_lowering_matrix cst_lowering_columns(const cst_lowering *l, const cst_lowering_block *b, const real *image,
-                                         const cst_lowering_scratch *s)
+                                         const cst_lowering_work_layout *s)
 {
     if (l->direct) return cst_lowering_take(b, l->image_channels, l->h * l->w, l->w, image, s->columns);
     if (l->shifted)
@@ -299,7 +301,7 @@ cst_lowering_matrix cst_lowering_columns(const cst_lowering *l, const cst_loweri
 }
 
 void cst_lowering_add_columns(const cst_lowering *l, const cst_lowering_block *b, const real *bias,
-                              const cst_lowering_scratch *s, real *image)
+                              const cst_lowering_work_layout *s, real *image)
 {
     if (l->shifted)
         add_shifted(l, b, s->columns, s->masks, bias, s->planes, image);

@@ -108,7 +108,8 @@ static void add_second_order(const cst_normalize_group *q, const real *restrict 
     }
 }
 
-/* One tangent's share in the gradients of one group. xdot, gydot, gxdot and gx begin at the group; the last two may be NULL. */
+/* One tangent's share in the gradients of one group. xdot, gydot, gxdot and gx begin at the group; the last two may
+ * be NULL. */
 static void tangent_gradients(const cst_normalize_group *q, const real *xdot, const real *gydot, second s, real *gxdot,
                               real *gx)
 {

@@ -1,5 +1,5 @@
-/* The pooling layers' constructors and their sections of a config. Their passes are in avg_pool2d.c and max_pool2d.c, which
- * are compiled once per processor level and may export functions only (scripts/levels.sh). */
+/* The pooling layers' constructors and their sections of a config. Their passes are in avg_pool2d.c and
+ * max_pool2d.c, which are compiled once per processor level and may export functions only (scripts/levels.sh). */
 #include "layers/pool2d_internal.h"
 
 /* ---- construction -------------------------------------------------------------------------------------------- */

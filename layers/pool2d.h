@@ -4,12 +4,13 @@
  *
  *   OH = floor((H + 2 padding - kernel) / stride) + 1, OW from W likewise,
  *
- * and pixel (i, j) of y sees the kernel x kernel window of x that starts at (stride i - padding, stride j - padding):
+ * and pixel (i, j) of y sees the kernel x kernel window of x that starts at (stride i - padding, stride j -
+ * padding):
  *
  *   avg_pool2d         y = mean over the window; padding counts as zeros (PyTorch's count_include_pad)
- *   max_pool2d         y = largest entry of the window; padding never wins. Gradients and tangents follow the window's first
- *                      largest entry in row-major order. A NaN counts as larger than the entries before it, as in PyTorch,
- *                      so that it reaches y
+ *   max_pool2d         y = largest entry of the window; padding never wins. Gradients and tangents follow the window's
+ *                      first largest entry in row-major order. A NaN counts as larger than the entries before it, as
+ *                      in PyTorch, so that it reaches y
  *   global_avg_pool2d  y (N, C) = mean over all pixels
  *
  * No parameters, cache, tangent cache or work. All have all passes; their second derivatives are zero. */
@@ -28,9 +29,9 @@ typedef struct cst_pool2d_options {
     size_t padding; /* rows and columns added on every side; at most kernel / 2 */
 } cst_pool2d_options;
 
-/* Make a pool for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be NULL.
- * Errors: CST_ESHAPE unless x is (C, H, W), not empty, and a window fits into the padded image; CST_EARG for a kernel of 0
- * or too much padding; CST_ENOMEM. */
+/* Make a pool for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may
+ * be NULL. Errors: CST_ESHAPE unless x is (C, H, W), not empty, and a window fits into the padded image; CST_EARG
+ * for a kernel of 0 or too much padding; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_avg_pool2d_new(const cst_shape *x, const cst_pool2d_options *options, cst_module **m,
                                              cst_error *error);
 CST_MUST_CHECK cst_status cst_max_pool2d_new(const cst_shape *x, const cst_pool2d_options *options, cst_module **m,

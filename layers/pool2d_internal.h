@@ -44,8 +44,8 @@ typedef struct cst_pool2d_range {
     size_t first, end;
 } cst_pool2d_range;
 
-/* The pixels j of a row of y for which column `offset` of their window lies inside of x: column stride j + offset - padding
- * of x is one of 0 .. W - 1. */
+/* The pixels j of a row of y for which column `offset` of their window lies inside of x: column stride j + offset -
+ * padding of x is one of 0 .. W - 1. */
 static inline cst_pool2d_range cst_pool2d_inside(const cst_pool2d *m, size_t offset)
 {
     const size_t before = offset < m->padding ? (m->padding - offset + m->stride - 1) / m->stride : 0;

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* ENTRIES: a transformed tile has 4 x 4 entries. BLOCK_BYTES: the transformed tiles of a block, of image and map, should stay in
- * a second-level cache of 1 MiB. FEWEST_TILES: fewer would make the products inefficient. FEWEST_CHANNELS: with fewer, the
- * products gain less than the transforms cost (measured). VECTOR: images from which on the lanes of a block are images. */
+/* ENTRIES: a transformed tile has 4 x 4 entries. BLOCK_BYTES: the transformed tiles of a block, of image and map,
+ * should stay in a second-level cache of 1 MiB. FEWEST_TILES: fewer would make the products inefficient.
+ * FEWEST_CHANNELS: with fewer, the products gain less than the transforms cost (measured). VECTOR: images from which
+ * on the lanes of a block are images. */
 enum { ENTRIES = 16, BLOCK_BYTES = 640 * 1024, FEWEST_TILES = 32, FEWEST_CHANNELS = 16, VECTOR = 8 };
 
 /* How the map is cut: into down x across tiles of 2 x 2 pixels; a block has `lines` rows of tiles of `images` maps. */
@@ -52,11 +53,11 @@ bool cst_winograd_suits(const cst_lowering *l)
 }
 
 /* The work_layout of a run; work NULL: only the size is wanted. */
-static cst_winograd_scratch cut_work(const cst_lowering *l, const tiling *t, real *work)
+static cst_winograd_work_layout cut_work(const cst_lowering *l, const tiling *t, real *work)
 {
     const size_t weights = cst_size_mul(ENTRIES, cst_size_mul(l->map_channels, l->image_channels));
     const size_t tiles = t->lines * t->images * t->across;
-    cst_winograd_scratch s = {0};
+    cst_winograd_work_layout s = {0};
     s.u = cst_cut(work, &s.size, weights);
     s.gu = cst_cut(work, &s.size, weights);
     s.v = cst_cut(work, &s.size, cst_size_mul(ENTRIES, cst_winograd_step(l->image_channels, tiles)));
@@ -130,11 +131,12 @@ static void add_weight_gradient(size_t pairs, const real *gu, real scale, real *
  *       }
  *   }
  *
- * Here each entry of u, v and m is a matrix over channels and tiles, so that the two inner loops are 16 products of matrices. */
+ * Here each entry of u, v and m is a matrix over channels and tiles, so that the two inner loops are 16 products of
+ * matrices. */
 
 /* Transform, multiply entry by entry, and transform back. */
 static void run_block(const cst_lowering *l, const cst_winograd_block *b, const cst_lowered *a,
-                      const cst_winograd_scratch *s)
+                      const cst_winograd_work_layout *s)
 {
     const size_t c = l->image_channels, m = l->map_channels, n = b->tiles;
     const size_t v_step = cst_winograd_step(c, n), m_step = cst_winograd_step(m, n);
@@ -165,7 +167,7 @@ static void fill(size_t rows, size_t channels, size_t size, const real *bias, re
 void cst_winograd_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work)
 {
     const tiling t = tiling_of(l, rows);
-    const cst_winograd_scratch s = cut_work(l, &t, work);
+    const cst_winograd_work_layout s = cut_work(l, &t, work);
     const size_t pairs = l->map_channels * l->image_channels;
     if (a->to_map || a->to_image) transform_weights(pairs, a->weight, s.u);
     if (a->gweight) memset(s.gu, 0, ENTRIES * pairs * sizeof *s.gu);

@@ -58,7 +58,8 @@ static void add_pairs(size_t n, const real *restrict even, const real *restrict 
     }
 }
 
-/* grid = channel c of the block's planes. Pixels outside of the plane are not written: grid and line hold zeros there. */
+/* grid = channel c of the block's planes. Pixels outside of the plane are not written: grid and line hold zeros
+ * there. */
 static void gather(const planes *p, const cst_winograd_block *b, const real *all, size_t c, real *grid, real *line)
 {
     for (size_t i = 0; i < b->images; i++) {
@@ -149,8 +150,9 @@ static inline void add(four r, real *to, size_t step)
     to[3 * step] += r.d;
 }
 
-/* The four functions below transform the n tiles in the lanes of a group. Pixel (y, x) of a tile is at y line + x n of the
- * grid, and its entry (p, q) at (4 p + q) step of v or m. Each transforms first the columns and then the rows. */
+/* The four functions below transform the n tiles in the lanes of a group. Pixel (y, x) of a tile is at y line + x n
+ * of the grid, and its entry (p, q) at (4 p + q) step of v or m. Each transforms first the columns and then the
+ * rows. */
 
 /* v = B^T d B */
 static void transform_tiles(size_t n, const real *restrict d, size_t line, real *restrict v, size_t step)
@@ -219,7 +221,7 @@ static void narrow_tiles(size_t n, const real *restrict m, size_t step, real *re
 }
 
 void cst_winograd_exchange(cst_winograd_direction way, const cst_lowering *l, const cst_winograd_block *b,
-                           const real *read, real *write, real *entries, const cst_winograd_scratch *s)
+                           const real *read, real *write, real *entries, const cst_winograd_work_layout *s)
 {
     const bool image = way == CST_WINOGRAD_TRANSFORM_IMAGE || way == CST_WINOGRAD_ADD_IMAGE;
     const planes of_image = planes_of_image(l, b), of_map = planes_of_map(l, b), *p = image ? &of_image : &of_map;
