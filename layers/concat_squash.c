@@ -148,19 +148,18 @@ static cst_point layer_point(const cst_point *p, const cache_layout *at)
     return (cst_point){.x = p->x, .y = p->cache + at->value, .cache = p->cache + at->layer};
 }
 
-/* Add to gtheta and gt what hyper_bias or hyper_gate (child i) contributes, from its value y and cotangent gy. gx
- * (1) is scratch. */
-static cst_status hyper_vjp(const cst_module *m, const cst_call *c, size_t i, const real *cache, const real *y,
-                            const real *gy, const cst_grads *g, real *gx)
+/* Add to gtheta and gt what hyper_bias or hyper_gate (child i) contributes, from its point and the cotangent gy of its
+ * value. gx (1) is overwritten. */
+static cst_status hyper_vjp(const cst_module *m, const cst_call *c, size_t i, const cst_point *point, const real *gy,
+                            const cst_grads *g, real *gx)
 {
     const cst_call call = hyper_call(m, c, i);
-    const cst_point point = {.x = cache, .y = y, .cache = NULL};
     const cst_grads grads = {
         .scale = g->scale,
         .gx = g->gt ? gx : NULL,
         .gtheta = g->gtheta ? g->gtheta + m->children[i].offset : NULL,
     };
-    CST_TRY(cst_module_vjp(m->children[i].module, &call, &point, gy, &grads));
+    CST_TRY(cst_module_vjp(m->children[i].module, &call, point, gy, &grads));
     if (g->gt) *g->gt += (double)(g->scale * gx[0]);
     return CST_OK;
 }
@@ -178,8 +177,10 @@ static cst_status pull_back_to_time(const cst_module *m, const cst_call *c, cons
     if (gy) add_channel_sums(m, c->n, gy, NULL, to->bias);
     if (gy) add_channel_sums(m, c->n, gy, p->cache + at.value, to->gate);
     for (size_t j = 0; j < channels; j++) to->gate[j] *= s[j] * (1 - s[j]);
-    CST_TRY(hyper_vjp(m, c, HYPER_BIAS, p->cache, p->cache + at.bias, to->bias, g, to->t));
-    return hyper_vjp(m, c, HYPER_GATE, p->cache, p->cache + at.gate, to->gate, g, to->t);
+    /* Both are linear maps of t, which is the first number of the cache. */
+    const cst_point bias = {.x = p->cache, .y = p->cache + at.bias}, gate = {.x = p->cache, .y = p->cache + at.gate};
+    CST_TRY(hyper_vjp(m, c, HYPER_BIAS, &bias, to->bias, g, to->t));
+    return hyper_vjp(m, c, HYPER_GATE, &gate, to->gate, g, to->t);
 }
 
 /* The gradients that the layer computes: it does not depend on time. */

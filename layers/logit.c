@@ -115,7 +115,7 @@ static const cst_key logit_keys[] = {
      .offset = offsetof(cst_logit_options, alpha),
      .fallback = "1e-6",
      .range = CST_INSIDE(0, 0.5),
-     .help = "distance from 0 and 1 to which the unit interval is shrunk"},
+     .help = "how much the unit interval is shrunk at either end"},
     {.name = NULL},
 };
 
