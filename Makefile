@@ -46,7 +46,7 @@ all: build/costate build/libcostate.a build/libcostate.so ## build the program a
 # stb counts on wrapping, on NULL + 0 and on copying nothing from there; what leads out of an array is still found.
 $(out)/formats/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
 
-hot := core/level core/module_shard core/small_gemm $(addprefix layers/,activations concat_squash conv2d im2col linear normalize normalize_jvp_vjp pool2d vmath winograd) \
+hot := core/level core/module_shard core/small_gemm $(addprefix layers/,activations avg_pool2d concat_squash conv2d im2col im2col_columns linear max_pool2d normalize normalize_jvp_vjp vmath winograd winograd_tiles) \
     ode/combine ode/solve_step ode/solve $(addprefix adjoint/,backsolve checkpointed forward_solve gradient trajectory) $(addprefix models/,cde_field cnf_field gru_cell symoden_row)
 compile = $(CC) $(all_cflags) -MMD -MP -c $< -o $@
 $(if $(native),,$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(hot:%=$(out)/%.o))): compile = scripts/levels.sh $@ $< $(CC) $(all_cflags)

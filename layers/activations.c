@@ -4,101 +4,97 @@
 
 #include <string.h>
 
-/* Values and derivatives are made for this many elements at a time, so that what is between two loops stays in the
- * first-level cache. */
+/* Values and derivatives are computed for this many elements at a time, so that the arrays between two loops stay in
+ * the first-level cache. */
 enum { BLOCK = 1024 };
 
-/* ---- the functions: values, and first and second derivatives of n elements from x and y = s(x) ----------------- */
+/* ---- kernels ------------------------------------------------------------------------------------------------- */
 
-typedef struct kernels {
-    const cst_module_ops *ops;
-    double cost; /* flops an element, roughly */
-    void (*value)(size_t n, real a, const real *x, real *y);
-    void (*first)(size_t n, real a, const real *x, const real *y, real *d1);
-    void (*second)(size_t n, real a, const real *x, const real *y, real *d1, real *d2); /* both */
-} kernels;
+/* An activation s has three kernels over n elements. `a` is its parameter (slope or alpha), or unused:
+ *
+ *   NAME_value   y = s(x)
+ *   NAME_first   d1 = s'(x), from x and y
+ *   NAME_second  d1 = s'(x) and d2 = s''(x), from x and y
+ *
+ * VALUE and DERIVATIVES define them from expressions in the numbers x, y, a of one element. In the expression for
+ * s'', d1 is s'. Comparisons are written so that a NaN takes the branch that returns x. Where a kernel needs a
+ * function of layers/vmath.h, it is written out: these work on whole arrays. */
+#define VALUE(name, value)                                                                                             \
+    static void name##_value(size_t n, real a, const real *xs, real *ys)                                               \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++)                                                             \
+        {                                                                                                              \
+            const real x = xs[i];                                                                                      \
+            ys[i] = value;                                                                                             \
+        }                                                                                                              \
+    }
 
-/* Comparisons are written so that a NaN goes the way of x itself. */
-static void relu_value(size_t n, real a, const real *x, real *y)
-{
-    (void)a;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] = x[i] <= 0 ? 0 : x[i];
-}
+#define DERIVATIVES(name, first, second)                                                                               \
+    static void name##_first(size_t n, real a, const real *xs, const real *ys, real *d1s)                              \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++)                                                             \
+        {                                                                                                              \
+            const real x = xs[i], y = ys[i];                                                                           \
+            (void)x, (void)y;                                                                                          \
+            d1s[i] = first;                                                                                            \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void name##_second(size_t n, real a, const real *xs, const real *ys, real *d1s, real *d2s)                  \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++)                                                             \
+        {                                                                                                              \
+            const real x = xs[i], y = ys[i], d1 = first;                                                               \
+            (void)x, (void)y;                                                                                          \
+            d1s[i] = d1;                                                                                               \
+            d2s[i] = second;                                                                                           \
+        }                                                                                                              \
+    }
 
-static void relu_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)a, (void)y;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = x[i] <= 0 ? (real)0 : 1;
-}
+/* clang-format off: it takes x * x in an argument for a declaration */
+VALUE(relu, x <= 0 ? 0 : x)
+DERIVATIVES(relu, x <= 0 ? (real)0 : 1, 0)
 
-static void relu_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    relu_first(n, a, x, y, d1);
-    memset(d2, 0, n * sizeof *d2);
-}
+VALUE(leaky_relu, x <= 0 ? a * x : x)
+DERIVATIVES(leaky_relu, x <= 0 ? a : 1, 0)
 
-static void leaky_relu_value(size_t n, real a, const real *x, real *y)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] = x[i] <= 0 ? a * x[i] : x[i];
-}
+VALUE(square, x *x)
+DERIVATIVES(square, 2 * x, 2)
 
-static void leaky_relu_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)y;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = x[i] <= 0 ? a : 1;
-}
+VALUE(cube, x *x *x)
+DERIVATIVES(cube, 3 * x * x, 6 * x)
 
-static void leaky_relu_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    leaky_relu_first(n, a, x, y, d1);
-    memset(d2, 0, n * sizeof *d2);
-}
+VALUE(identity, x)
+DERIVATIVES(identity, 1, 0)
+/* clang-format on */
 
 static void tanh_value(size_t n, real a, const real *x, real *y)
 {
     (void)a;
     cst_vtanh(n, x, y);
 }
-
-static void tanh_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)a, (void)x;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = 1 - y[i] * y[i];
-}
-
-static void tanh_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    tanh_first(n, a, x, y, d1);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d2[i] = -2 * y[i] * d1[i];
-}
+DERIVATIVES(tanh, 1 - y * y, -2 * y * d1)
 
 static void sigmoid_value(size_t n, real a, const real *x, real *y)
 {
     (void)a;
     cst_vsigmoid(n, x, y);
 }
+DERIVATIVES(sigmoid, y *(1 - y), d1 *(1 - 2 * y))
 
-static void sigmoid_first(size_t n, real a, const real *x, const real *y, real *d1)
+static void elu_value(size_t n, real a, const real *x, real *y)
 {
-    (void)a, (void)x;
+    cst_vexpm1(n, x, y);
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = y[i] * (1 - y[i]);
+    for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : a * y[i];
 }
+/* Below 0, d/dx a (exp(x) - 1) = a exp(x) = y + a. */
+DERIVATIVES(elu, x > 0 ? 1 : y + a, x > 0 ? 0 : y + a)
 
-static void sigmoid_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    sigmoid_first(n, a, x, y, d1);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d2[i] = d1[i] * (1 - 2 * y[i]);
-}
-
-/* PyTorch's softplus is x itself from 20 on, 2e-9 less than log(1 + exp(x)) there: little, but a solver in double sees it. */
+/* PyTorch's softplus is x itself above 20. That is 2e-9 less than log(1 + exp(x)), which a solver in double precision
+ * notices. */
 static const real softplus_threshold = 20;
 
 static void softplus_value(size_t n, real a, const real *x, real *y)
@@ -109,7 +105,7 @@ static void softplus_value(size_t n, real a, const real *x, real *y)
     for (size_t i = 0; i < n; i++) y[i] = x[i] > softplus_threshold ? x[i] : y[i];
 }
 
-/* d/dx log(1 + exp(x)) = sigmoid(x) */
+/* d/dx log(1 + exp(x)) = sigmoid(x), and d/dx sigmoid(x) = sigmoid(x) (1 - sigmoid(x)) */
 static void softplus_first(size_t n, real a, const real *x, const real *y, real *d1)
 {
     (void)a, (void)y;
@@ -125,29 +121,6 @@ static void softplus_second(size_t n, real a, const real *x, const real *y, real
     for (size_t i = 0; i < n; i++) d2[i] = d1[i] * (1 - d1[i]);
 }
 
-static void elu_value(size_t n, real a, const real *x, real *y)
-{
-    cst_vexpm1(n, x, y);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : a * y[i];
-}
-
-/* below 0: d/dx a (exp(x) - 1) = a exp(x) = y + a */
-static void elu_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = x[i] > 0 ? 1 : y[i] + a;
-}
-
-static void elu_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        d1[i] = x[i] > 0 ? 1 : y[i] + a;
-        d2[i] = x[i] > 0 ? 0 : y[i] + a;
-    }
-}
-
 static void silu_value(size_t n, real a, const real *x, real *y)
 {
     (void)a;
@@ -156,7 +129,7 @@ static void silu_value(size_t n, real a, const real *x, real *y)
     for (size_t i = 0; i < n; i++) y[i] *= x[i];
 }
 
-/* y = x s with s = sigmoid(x), s' = s (1 - s), so y' = s + x s' = s + y (1 - s) */
+/* forward: y = x s with s = sigmoid(x) and s' = s (1 - s), so y' = s + x s' = s + y (1 - s) */
 static void silu_first(size_t n, real a, const real *x, const real *y, real *d1)
 {
     (void)a;
@@ -201,7 +174,7 @@ static void normal_density(size_t n, const real *x, real *phi)
     for (size_t i = 0; i < n; i++) phi[i] *= density_at_0;
 }
 
-/* Phi' = phi and phi' = -x phi, so y' = Phi + x phi and y'' = 2 phi - x^2 phi */
+/* forward: y = x Phi(x). Phi' = phi and phi' = -x phi, so y' = Phi + x phi and y'' = 2 phi - x^2 phi. */
 static void gelu_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
 {
     (void)a, (void)y;
@@ -216,77 +189,27 @@ static void gelu_second(size_t n, real a, const real *x, const real *y, real *d1
     }
 }
 
+/* phi is needed for s' too, so computing s'' as well costs next to nothing. */
 static void gelu_first(size_t n, real a, const real *x, const real *y, real *d1)
 {
     real d2[BLOCK];
     gelu_second(n, a, x, y, d1, d2);
 }
 
-static void square_value(size_t n, real a, const real *x, real *y)
-{
-    (void)a;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * x[i];
-}
+/* ---- passes -------------------------------------------------------------------------------------------------- */
 
-static void square_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)a, (void)y;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = 2 * x[i];
-}
-
-static void square_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    square_first(n, a, x, y, d1);
-    for (size_t i = 0; i < n; i++) d2[i] = 2;
-}
-
-static void cube_value(size_t n, real a, const real *x, real *y)
-{
-    (void)a;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * x[i] * x[i];
-}
-
-static void cube_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)a, (void)y;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d1[i] = 3 * x[i] * x[i];
-}
-
-static void cube_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    cube_first(n, a, x, y, d1);
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) d2[i] = 6 * x[i];
-}
-
-static void identity_value(size_t n, real a, const real *x, real *y)
-{
-    (void)a;
-    memcpy(y, x, n * sizeof *y);
-}
-
-static void identity_first(size_t n, real a, const real *x, const real *y, real *d1)
-{
-    (void)a, (void)x, (void)y;
-    for (size_t i = 0; i < n; i++) d1[i] = 1;
-}
-
-static void identity_second(size_t n, real a, const real *x, const real *y, real *d1, real *d2)
-{
-    identity_first(n, a, x, y, d1);
-    memset(d2, 0, n * sizeof *d2);
-}
-
-/* ---- the passes, for all of them ------------------------------------------------------------------------------- */
+typedef struct kernels {
+    const cst_module_ops *ops;
+    double cost; /* flops per element, roughly */
+    void (*value)(size_t n, real a, const real *x, real *y);
+    void (*first)(size_t n, real a, const real *x, const real *y, real *d1);
+    void (*second)(size_t n, real a, const real *x, const real *y, real *d1, real *d2);
+} kernels;
 
 typedef struct activation {
     cst_module base;
     const kernels *kernels;
-    real a; /* slope or alpha */
+    real a; /* the kernels' parameter */
 } activation;
 
 static const activation *activation_of(const cst_module *m)
@@ -294,11 +217,13 @@ static const activation *activation_of(const cst_module *m)
     return (const activation *)(const void *)m;
 }
 
+/* Elements of x in the whole batch. */
 static size_t elements(const cst_module *m, const cst_call *c)
 {
     return c->n * cst_shape_size(&m->x);
 }
 
+/* Elements of the block that begins at `first`. */
 static size_t block_size(size_t first, size_t size)
 {
     return size - first < BLOCK ? size - first : BLOCK;
@@ -311,6 +236,15 @@ static void multiply(size_t n, const real *restrict s, const real *restrict v, r
     for (size_t i = 0; i < n; i++) out[i] = s[i] * v[i];
 }
 
+/* The same, with v NULL for zero. */
+static void multiply_or_clear(size_t n, const real *s, const real *v, real *out)
+{
+    if (v)
+        multiply(n, s, v, out);
+    else
+        memset(out, 0, n * sizeof *out);
+}
+
 /* out[i] += s[i] u[i] v[i] */
 static void add_product(size_t n, const real *restrict s, const real *restrict u, const real *restrict v,
                         real *restrict out)
@@ -319,6 +253,7 @@ static void add_product(size_t n, const real *restrict s, const real *restrict u
     for (size_t i = 0; i < n; i++) out[i] += s[i] * u[i] * v[i];
 }
 
+/* y = s(x) */
 static cst_status activation_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const activation *s = activation_of(m);
@@ -328,7 +263,7 @@ static cst_status activation_forward(const cst_module *m, const cst_call *c, con
     return CST_OK;
 }
 
-/* forward: y = s(x), so gx = s'(x) gy */
+/* forward: y = s(x), so gx = s'(x) gy. */
 static cst_status activation_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                  const cst_grads *g)
 {
@@ -343,6 +278,7 @@ static cst_status activation_vjp(const cst_module *m, const cst_call *c, const c
     return CST_OK;
 }
 
+/* forward: y = s(x), so ydot_k = s'(x) xdot_k; a block of s' serves all tangents. */
 static cst_status activation_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     const activation *s = activation_of(m);
@@ -356,20 +292,7 @@ static cst_status activation_jvp(const cst_module *m, const cst_call *c, const c
     return CST_OK;
 }
 
-/* One block of the pass below: pointers are to the block's first element, tangents are `size` apart. */
-static void pull_back_block(size_t n, size_t size, size_t count, const real *d1, const real *d2, const real *xdot,
-                            const real *gy, const real *gydot, real *gx, real *gxdot)
-{
-    if (gx && gy) multiply(n, d1, gy, gx);
-    if (gx && !gy) memset(gx, 0, n * sizeof *gx);
-    for (size_t k = 0; k < count; k++) {
-        if (gxdot && gydot) multiply(n, d1, gydot + k * size, gxdot + k * size);
-        if (gxdot && !gydot) memset(gxdot + k * size, 0, n * sizeof *gxdot);
-        if (gx && gydot) add_product(n, d2, gydot + k * size, xdot + k * size, gx);
-    }
-}
-
-/* jvp: ydot_k = s'(x) xdot_k, so gxdot_k = s'(x) gydot_k and gx = s'(x) gy + s''(x) sum_k gydot_k xdot_k */
+/* jvp: ydot_k = s'(x) xdot_k, so gxdot_k = s'(x) gydot_k and gx = s'(x) gy + s''(x) sum_k gydot_k xdot_k. */
 static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                      const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
@@ -380,29 +303,20 @@ static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, con
     for (size_t i = 0; i < size; i += BLOCK) {
         const size_t n = block_size(i, size);
         s->kernels->second(n, s->a, p->x + i, p->y + i, d1, d2);
-        pull_back_block(n, size, d->count, d1, d2, d->xdot + i, gy ? gy + i : NULL, gydot ? gydot + i : NULL,
-                        g->gx ? g->gx + i : NULL, g->gxdot ? g->gxdot + i : NULL);
+        /* gx starts as the share of gy; each tangent adds its own. */
+        if (g->gx) multiply_or_clear(n, d1, gy ? gy + i : NULL, g->gx + i);
+        for (size_t k = 0; k < d->count; k++) {
+            const size_t at = k * size + i;
+            if (g->gxdot) multiply_or_clear(n, d1, gydot ? gydot + at : NULL, g->gxdot + at);
+            if (g->gx && gydot) add_product(n, d2, gydot + at, d->xdot + at, g->gx + i);
+        }
     }
     return CST_OK;
 }
 
-/* ---- the types -------------------------------------------------------------------------------------------------- */
+/* ---- the types ----------------------------------------------------------------------------------------------- */
 
-/* X(name, enumerator, flops per element) */
-#define ACTIVATIONS(X)                                                                                                 \
-    X(relu, CST_RELU, 1)                                                                                               \
-    X(leaky_relu, CST_LEAKY_RELU, 2)                                                                                   \
-    X(tanh, CST_TANH, 20)                                                                                              \
-    X(sigmoid, CST_SIGMOID, 20)                                                                                        \
-    X(softplus, CST_SOFTPLUS, 40)                                                                                      \
-    X(elu, CST_ELU, 20)                                                                                                \
-    X(silu, CST_SILU, 20)                                                                                              \
-    X(gelu, CST_GELU, 40)                                                                                              \
-    X(square, CST_SQUARE, 1)                                                                                           \
-    X(cube, CST_CUBE, 2)                                                                                               \
-    X(identity, CST_IDENTITY, 1)
-
-#define OPS(type, kind, flops)                                                                                         \
+#define X(type, kind, flops, keys, summary)                                                                            \
     static const cst_module_ops type##_ops = {                                                                         \
         .name = #type,                                                                                                 \
         .forward = activation_forward,                                                                                 \
@@ -410,13 +324,13 @@ static cst_status activation_jvp_vjp(const cst_module *m, const cst_call *c, con
         .jvp = activation_jvp,                                                                                         \
         .jvp_vjp = activation_jvp_vjp,                                                                                 \
     };
-ACTIVATIONS(OPS)
-#undef OPS
+CST_ACTIVATIONS(X)
+#undef X
 
 static const kernels all_kernels[] = {
-#define KERNELS(type, kind, flops) [kind] = {&type##_ops, flops, type##_value, type##_first, type##_second},
-    ACTIVATIONS(KERNELS)
-#undef KERNELS
+#define X(type, kind, flops, keys, summary) [kind] = {&type##_ops, flops, type##_value, type##_first, type##_second},
+    CST_ACTIVATIONS(X)
+#undef X
 };
 
 cst_status cst_activation_new(const cst_shape *x, const cst_activation_options *options, cst_module **m,

@@ -1,13 +1,9 @@
-/* Elementwise y = s(x), on rows of any shape:
+/* Elementwise y = s(x), on rows of any shape. CST_ACTIVATIONS below lists the functions with their formulas.
  *
- *   relu        max(0, x), with s'(0) = 0 as in PyTorch      elu       x for x > 0, alpha (exp(x) - 1) below
- *   leaky_relu  x for x > 0, negative_slope x below          silu      x / (1 + exp(-x))
- *   tanh        tanh(x)                                      gelu      x Phi(x), Phi the normal distribution's
- *   sigmoid     1 / (1 + exp(-x))                            square, cube   x^2, x^3
- *   softplus    log(1 + exp(x)), x above 20 as in PyTorch    identity  x
+ * x, y (N, ...). No parameters, cache, tangent cache or work: derivatives are computed again from x and y, which
+ * costs less than storing them. All have all passes. A NaN stays a NaN.
  *
- * No parameters, cache, tangent cache or work: derivatives are made anew from x or y, which costs less than memory.
- * A NaN stays a NaN in all of them. */
+ * To add an activation, add its row here and its kernels in activations.c; nothing else names it. */
 #ifndef CST_LAYERS_ACTIVATIONS_H
 #define CST_LAYERS_ACTIVATIONS_H
 
@@ -17,32 +13,43 @@
 extern "C" {
 #endif
 
+/* X(name, enumerator, flops per element (roughly), keys (tables in activations_config.c), summary)
+ *
+ * relu has s'(0) = 0 as in PyTorch, and softplus is x itself above 20 as in PyTorch. Phi is the distribution
+ * function of the standard normal distribution. */
+#define CST_ACTIVATIONS(X)                                                                                             \
+    X(relu, CST_RELU, 1, no_keys, "max(0, x)")                                                                         \
+    X(leaky_relu, CST_LEAKY_RELU, 2, leaky_relu_keys, "x for x > 0, negative_slope x below")                           \
+    X(tanh, CST_TANH, 20, no_keys, "tanh(x)")                                                                          \
+    X(sigmoid, CST_SIGMOID, 20, no_keys, "1 / (1 + exp(-x))")                                                          \
+    X(softplus, CST_SOFTPLUS, 40, no_keys, "log(1 + exp(x))")                                                          \
+    X(elu, CST_ELU, 20, elu_keys, "x for x > 0, alpha (exp(x) - 1) below")                                             \
+    X(silu, CST_SILU, 20, no_keys, "x / (1 + exp(-x))")                                                                \
+    X(gelu, CST_GELU, 40, no_keys, "x Phi(x), Phi the normal distribution function")                                   \
+    X(square, CST_SQUARE, 1, no_keys, "x^2")                                                                           \
+    X(cube, CST_CUBE, 2, no_keys, "x^3")                                                                               \
+    X(identity, CST_IDENTITY, 1, no_keys, "x")
+
 typedef enum cst_activation {
-    CST_RELU,
-    CST_LEAKY_RELU,
-    CST_TANH,
-    CST_SIGMOID,
-    CST_SOFTPLUS,
-    CST_ELU,
-    CST_SILU,
-    CST_GELU,
-    CST_SQUARE,
-    CST_CUBE,
-    CST_IDENTITY
+#define X(name, enumerator, flops, keys, summary) enumerator,
+    CST_ACTIVATIONS(X)
+#undef X
 } cst_activation;
 
 typedef struct cst_activation_options {
     cst_activation kind;
-    double parameter; /* leaky_relu's negative_slope, elu's alpha; others ignore it */
+    double parameter; /* leaky_relu's negative_slope, elu's alpha; the others ignore it */
 } cst_activation_options;
 
-/* Errors: CST_ENOMEM. */
+/* Make an activation for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure;
+ * `error` may be NULL. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_activation_new(const cst_shape *x, const cst_activation_options *options, cst_module **m,
                                              cst_error *error);
 
-/* No keys but leaky_relu's negative_slope (0.01) and elu's alpha (1). */
-extern const cst_module_type cst_relu_type, cst_leaky_relu_type, cst_tanh_type, cst_sigmoid_type, cst_softplus_type,
-    cst_elu_type, cst_silu_type, cst_gelu_type, cst_square_type, cst_cube_type, cst_identity_type;
+/* cst_relu_type and so on, one per activation. Keys: leaky_relu has negative_slope (0.01), elu has alpha (1). */
+#define X(name, enumerator, flops, keys, summary) extern const cst_module_type cst_##name##_type;
+CST_ACTIVATIONS(X)
+#undef X
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-/* The gated layers as sections of a config. They are in a file of their own because layers/concat_squash.c is compiled once
- * per processor level, and such a file may export functions only (scripts/levels.sh). */
+/* The gated layers as sections of a config. They are in a file of their own because layers/concat_squash.c is
+ * compiled once per processor level, and such a file may export functions only (scripts/levels.sh). */
 #include "layers/concat_squash.h"
 
 static cst_status linear_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,

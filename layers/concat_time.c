@@ -2,17 +2,18 @@
 
 #include <string.h>
 
-/* y's rows = [value in all of channel 0 | x's row]. */
+/* Each row of y = [value in all of channel 0 | row of x]. */
 static void widen(const cst_module *m, size_t rows, real value, const real *x, real *y)
 {
     const size_t in = cst_shape_size(&m->x), out = cst_shape_size(&m->y), plane = out - in;
+    /* `plane` entries of channel 0, then the row of x. */
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < plane; j++) y[i * out + j] = value;
         memcpy(y + i * out + plane, x + i * in, in * sizeof *y);
     }
 }
 
-/* gx's rows = gy's rows without channel 0; NULL stands for zero. */
+/* forward: y = [t | x], so each row of gx is that of gy without channel 0. gy NULL: zero; gx NULL: not needed. */
 static void narrow(const cst_module *m, size_t rows, const real *gy, real *gx)
 {
     const size_t in = cst_shape_size(&m->x), out = cst_shape_size(&m->y), plane = out - in;
@@ -21,11 +22,12 @@ static void narrow(const cst_module *m, size_t rows, const real *gy, real *gx)
     for (size_t i = 0; gy && i < rows; i++) memcpy(gx + i * in, gy + i * out + plane, in * sizeof *gx);
 }
 
+/* forward: y_0 = t at every pixel, so gt += scale times the sum of gy_0. gy NULL: zero; gt NULL: not needed. */
 static void add_time_gradient(const cst_module *m, size_t rows, real scale, const real *gy, double *gt)
 {
     const size_t out = cst_shape_size(&m->y), plane = out - cst_shape_size(&m->x);
     if (!gt || !gy) return;
-    double sum = 0;
+    double sum = 0; /* time is always double */
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < plane; j++) sum += (double)gy[i * out + j];
     *gt += (double)scale * sum;
@@ -38,7 +40,7 @@ static cst_status concat_time_forward(const cst_module *m, const cst_call *c, co
     return CST_OK;
 }
 
-/* forward: y_0 = t everywhere, so gt is the sum of gy_0. */
+/* forward: y = [t | x], so gx and gt are the two parts of gy. */
 static cst_status concat_time_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                   const cst_grads *g)
 {
@@ -48,7 +50,7 @@ static cst_status concat_time_vjp(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
-/* Tangents are of x alone: t's channel is constant. */
+/* forward: y = [t | x], and time has no tangent, so ydot = [0 | xdot]. */
 static cst_status concat_time_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     (void)p;
@@ -56,6 +58,7 @@ static cst_status concat_time_jvp(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
+/* jvp: ydot = [0 | xdot], so gxdot is gydot without channel 0, and gt gets nothing from it. */
 static cst_status concat_time_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                       const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
@@ -81,7 +84,7 @@ cst_status cst_concat_time_new(const cst_shape *x, cst_module **m, cst_error *er
     if (x->rank != 1 && x->rank != 3)
         return cst_fail(error, CST_ESHAPE, "expected rows (D) or (C, H, W), got %s", cst_shape_text(x, text));
     CST_TRY(cst_module_new(sizeof(cst_module), &concat_time_ops, x, m, error));
-    (*m)->y.dim[0]++;
+    (*m)->y.dim[0]++; /* one more feature or channel */
     (*m)->cost = (double)cst_shape_size(&(*m)->y);
     return CST_OK;
 }

@@ -1,8 +1,10 @@
-/* The time t as one more input, first: feature 0 of a vector, channel 0 of an image (torchdiffeq's and FFJORD's
- * convention).
+/* Adds the time t as the first input: feature 0 of a vector or channel 0 of an image, as torchdiffeq and FFJORD do.
  *
- * x (N, D) -> y (N, 1 + D), or x (N, C, H, W) -> y (N, 1 + C, H, W). gt is the sum over the cotangent of that
- * channel. No parameters, cache or work. */
+ *   x (N, D)        y (N, 1 + D),        y = [t | x]
+ *   x (N, C, H, W)  y (N, 1 + C, H, W),  y = [t at every pixel | x]
+ *
+ * gt is the sum of the cotangent of that feature or channel. No parameters, cache, tangent cache or work. All
+ * passes. */
 #ifndef CST_LAYERS_CONCAT_TIME_H
 #define CST_LAYERS_CONCAT_TIME_H
 
@@ -12,7 +14,8 @@
 extern "C" {
 #endif
 
-/* Errors: CST_ESHAPE unless x is (D) or (C, H, W); CST_ENOMEM. */
+/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
+ * NULL. Errors: CST_ESHAPE unless x is (D) or (C, H, W); CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_concat_time_new(const cst_shape *x, cst_module **m, cst_error *error);
 
 /* "concat_time": no keys. */

@@ -43,7 +43,8 @@ static void apply(const cst_module *m, const cst_call *c, size_t rows, const rea
     cst_lowering_run(&v->lowering, rows, &a, c->work);
 }
 
-/* forward: y[o] = ... + b[o] at every pixel, so gb[o] += scale times the sum of gy[o] over rows and pixels. gy NULL: zero. */
+/* forward: y[o] = ... + b[o] at every pixel, so gb[o] += scale times the sum of gy[o] over rows and pixels. gy NULL:
+ * zero. */
 static void add_bias_gradient(const cst_module *m, size_t rows, const real *gy, real scale, real *gtheta)
 {
     if (!gy || !gtheta || !has_bias(m)) return;
@@ -60,25 +61,26 @@ static void add_bias_gradient(const cst_module *m, size_t rows, const real *gy, 
     }
 }
 
-/* What a reverse pass makes of one cotangent: gx and gtheta may be NULL (not needed), gy NULL stands for zero.
+/* What a reverse pass makes of one cotangent gy of `rows` rows x: gx, and what is added to g->gtheta. Either may be NULL
+ * (not needed); gy NULL stands for zero.
  *
  * conv2d            forward: y = W columns(x) + b,     so gx = columns^T(W^T gy), gW += scale gy columns(x)^T
  * conv_transpose2d  forward: y = columns^T(W^T x) + b, so gx = W columns(gy),     gW += scale x columns(gy)^T */
-static void pull_back(const cst_module *m, const cst_call *c, size_t rows, const real *x, const real *gy, real scale,
-                      real *gx, real *gtheta)
+static void pull_back(const cst_module *m, const cst_call *c, size_t rows, const real *x, const real *gy,
+                      const cst_grads *g, real *gx)
 {
     const convolution *v = as_convolution(m);
     if (!gy) {
         if (gx) memset(gx, 0, rows * cst_shape_size(&m->x) * sizeof *gx);
         return;
     }
-    cst_lowered a = {.weight = c->theta, .gweight = gtheta, .scale = scale};
+    cst_lowered a = {.weight = c->theta, .gweight = g->gtheta, .scale = g->scale};
     if (v->transposed) {
         a.image = gy, a.map = x, a.to_map = gx;
     } else {
         a.image = x, a.map = gy, a.to_image = gx;
     }
-    if (gx || gtheta) cst_lowering_run(&v->lowering, rows, &a, c->work);
+    if (gx || g->gtheta) cst_lowering_run(&v->lowering, rows, &a, c->work);
 }
 
 static cst_status forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
@@ -90,7 +92,7 @@ static cst_status forward(const cst_module *m, const cst_call *c, const real *x,
 
 static cst_status vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g)
 {
-    pull_back(m, c, c->n, p->x, gy, g->scale, g->gx, g->gtheta);
+    pull_back(m, c, c->n, p->x, gy, g, g->gx);
     add_bias_gradient(m, c->n, gy, g->scale, g->gtheta);
     return CST_OK;
 }
@@ -108,9 +110,9 @@ static cst_status jvp(const cst_module *m, const cst_call *c, const cst_point *p
 static cst_status jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                           const real *gy, const real *gydot, const cst_grads *g)
 {
-    pull_back(m, c, c->n, p->x, gy, g->scale, g->gx, g->gtheta);
+    pull_back(m, c, c->n, p->x, gy, g, g->gx);
     add_bias_gradient(m, c->n, gy, g->scale, g->gtheta);
-    pull_back(m, c, d->count * c->n, d->xdot, gydot, g->scale, g->gxdot, g->gtheta);
+    pull_back(m, c, d->count * c->n, d->xdot, gydot, g, g->gxdot);
     return CST_OK;
 }
 

@@ -15,9 +15,9 @@
  * theta = [weight | bias (out)]. With several groups, the g-th part of y's channels depends on the g-th part of x's
  * channels only. Without bias, conv_transpose2d is the transpose of the linear map that conv2d applies.
  *
- * Initial distribution: PyTorch's, weight and bias uniform in +-1/sqrt(fan in), where fan in is the number of entries of
- * weight[0]. Cache and tangent cache: none. Work: the columns of a block of the batch (layers/im2col.h). Both have all
- * passes. */
+ * Initial distribution: PyTorch's, weight and bias uniform in +-1/sqrt(fan in), where fan in is the number of
+ * entries of weight[0]. Cache and tangent cache: none. Work: the columns of a block of the batch (layers/im2col.h).
+ * Both have all passes. */
 #ifndef CST_LAYERS_CONV2D_H
 #define CST_LAYERS_CONV2D_H
 
@@ -36,9 +36,9 @@ typedef struct cst_conv2d_options {
     bool bias;               /* add bias[o] to every pixel of channel o */
 } cst_conv2d_options;
 
-/* Make a conv2d for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
- * NULL. Errors: CST_EARG if an option other than padding and bias is 0; CST_ESHAPE unless x is (C, H, W), the groups divide
- * C and out_channels, the kernel fits into the padded image and sizes do not overflow; CST_ENOMEM. */
+/* Make a conv2d for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error`
+ * may be NULL. Errors: CST_EARG if an option other than padding and bias is 0; CST_ESHAPE unless x is (C, H, W), the
+ * groups divide C and out_channels, the kernel fits into the padded image and sizes do not overflow; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_conv2d_new(const cst_shape *x, const cst_conv2d_options *options, cst_module **m,
                                          cst_error *error);
 
@@ -52,9 +52,9 @@ typedef struct cst_conv_transpose2d_options {
     bool bias;               /* add bias[o] to every pixel of channel o */
 } cst_conv_transpose2d_options;
 
-/* Make a conv_transpose2d for rows of shape x. Ownership and `error` as above. Errors: CST_EARG if out_channels, kernel,
- * stride, dilation or groups is 0, or output_padding is too large; CST_ESHAPE unless x is (C, H, W), the groups divide C and
- * out_channels, y has pixels and sizes do not overflow; CST_ENOMEM. */
+/* Make a conv_transpose2d for rows of shape x. Ownership and `error` as above. Errors: CST_EARG if out_channels,
+ * kernel, stride, dilation or groups is 0, or output_padding is too large; CST_ESHAPE unless x is (C, H, W), the
+ * groups divide C and out_channels, y has pixels and sizes do not overflow; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_conv_transpose2d_new(const cst_shape *x, const cst_conv_transpose2d_options *options,
                                                    cst_module **m, cst_error *error);
 

@@ -1,5 +1,5 @@
-/* conv2d and conv_transpose2d as sections of a config. They are in a file of their own because layers/conv2d.c is compiled
- * once per processor level, and such a file may export functions only (scripts/levels.sh). */
+/* conv2d and conv_transpose2d as sections of a config. They are in a file of their own because layers/conv2d.c is
+ * compiled once per processor level, and such a file may export functions only (scripts/levels.sh). */
 #include "layers/conv2d.h"
 
 /* A key for a size of at least `least`; `fallback` NULL: the key is required. */

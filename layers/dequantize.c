@@ -9,6 +9,7 @@ typedef struct dequantize {
     double levels;
 } dequantize;
 
+/* L */
 static double levels_of(const cst_module *m)
 {
     return ((const dequantize *)(const void *)m)->levels;
@@ -19,25 +20,30 @@ size_t cst_dequantize_levels(const cst_module *m)
     return (size_t)levels_of(m);
 }
 
+/* ---- passes -------------------------------------------------------------------------------------------------- */
+
 static cst_status dequantize_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const size_t d = cst_shape_size(&m->x);
     const double levels = levels_of(m), top = levels - 1;
+    /* Draws are numbered over the whole batch, of which this call may see a part. */
     const uint64_t first = (uint64_t)c->row * d;
     (void)cache;
     for (size_t i = 0; i < c->n * d; i++) {
+        /* Numbers outside of [0, 1] (and NaN) have no level. */
         const double v = (double)x[i];
         if (!(v >= -cst_unit_slack && v <= 1 + cst_unit_slack))
             return cst_fail(c->error, CST_EARG,
                             "dequantize: expected pixels from 0 to 1, got %.9g in row %zu of the batch, entry %zu", v,
                             c->row + i / d, i % d);
+        /* y = (b + u) / L */
         const double b = v < 0 ? 0 : v > 1 ? top : top * v;
         y[i] = (real)((b + cst_rng_uniform(c->rng, first + i)) / levels);
     }
     return CST_OK;
 }
 
-/* y = ((L - 1) x + u) / L */
+/* forward: y = ((L - 1) x + u) / L, so gx = (L - 1) / L gy. */
 static cst_status dequantize_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                  const cst_grads *g)
 {
@@ -48,6 +54,9 @@ static cst_status dequantize_vjp(const cst_module *m, const cst_call *c, const c
     return CST_OK;
 }
 
+/* ---- density and inverse ------------------------------------------------------------------------------------- */
+
+/* logdet = -D log L for every row. */
 static void dequantize_logdet(const cst_module *m, size_t n, const real *x, double *logdet)
 {
     const double constant = (double)cst_shape_size(&m->x) * log(levels_of(m));
@@ -55,6 +64,7 @@ static void dequantize_logdet(const cst_module *m, size_t n, const real *x, doub
     for (size_t i = 0; i < n; i++) logdet[i] -= constant;
 }
 
+/* forward: y = (b + u) / L, so b = floor(L y), limited to 0 .. L - 1, and x = b / (L - 1). */
 static void dequantize_inverse(const cst_module *m, size_t n, const real *y, real *x)
 {
     const double levels = levels_of(m), top = levels - 1;
@@ -78,14 +88,18 @@ cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *
         return cst_fail(error, CST_EARG, "expected 2 to %d levels, got %zu", MOST_LEVELS, options->levels);
     CST_TRY(cst_module_new(sizeof(dequantize), &dequantize_ops, x, m, error));
     ((dequantize *)(void *)*m)->levels = (double)options->levels;
-    (*m)->cost = 100 * (double)cst_shape_size(x); /* ten rounds of integer work a draw */
+    (*m)->cost = 100 * (double)cst_shape_size(x); /* ten rounds of integer operations per draw */
     return CST_OK;
 }
 
 static const cst_key dequantize_keys[] = {
-    {"levels", CST_KEY_SIZE, offsetof(cst_dequantize_options, levels), "256", CST_BETWEEN(2, MOST_LEVELS), NULL,
-     "values that a pixel can have, from 0 to 1"},
-    {0},
+    {.name = "levels",
+     .kind = CST_KEY_SIZE,
+     .offset = offsetof(cst_dequantize_options, levels),
+     .fallback = "256",
+     .range = CST_BETWEEN(2, MOST_LEVELS),
+     .help = "values that a pixel can have, from 0 to 1"},
+    {.name = NULL},
 };
 
 static cst_status dequantize_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
@@ -104,7 +118,7 @@ static const cst_module_example dequantize_examples[] = {
 
 const cst_module_type cst_dequantize_type = {
     .name = "dequantize",
-    .summary = "pixels from 0 to 1 become real numbers by noise as large as a level",
+    .summary = "add noise of the size of one level to pixels from 0 to 1",
     .keys = dequantize_keys,
     .make = dequantize_make,
     .n_examples = sizeof dequantize_examples / sizeof *dequantize_examples,

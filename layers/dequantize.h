@@ -1,12 +1,14 @@
-/* Pixels become real numbers by noise, so that they have a density (Uria, Murray, Larochelle, "RNADE", NeurIPS 2013; Theis, van
- * den Oord, Bethge, "A note on the evaluation of generative models", ICLR 2016):
+/* Dequantization: adds noise to discrete pixels, so that they have a density (Uria, Murray and Larochelle, "RNADE",
+ * NeurIPS 2013; Theis, van den Oord and Bethge, "A note on the evaluation of generative models", ICLR 2016):
  *
  *   y = (b + u) / L,   b = (L - 1) x in {0, ..., L - 1},   u uniform on [0, 1)
  *
- * x (N, D...) in [0, 1], as data sets hand out bytes that are not normalized; L = 256 levels. u is drawn from the call's
- * stream by a row's index in the batch, in training and in evaluation. The log-determinant is that of b + u -> y, -D log L: a
- * flow's log-density is then that of pixels, in units of one level. An x outside is CST_EARG naming the row. The inverse
- * rounds down: b = floor(L y). No parameters, no cache, no work. */
+ * x, y (N, ...) of any shape, with D entries per row. x is in [0, 1], as data sets deliver bytes without
+ * normalization; L levels, 256 for bytes. u is drawn from the call's random stream by the entry's index in the whole
+ * batch, in training and in evaluation. The log-determinant is that of b + u -> y, which is -D log L: the
+ * log-density of a flow is then that of pixels in units of one level. forward fails with CST_EARG, and a message
+ * that names the row, for an x outside of [0, 1]. The inverse rounds down: b = floor(L y). No parameters, cache or
+ * work. It has no jvp and no jvp_vjp. */
 #ifndef CST_LAYERS_DEQUANTIZE_H
 #define CST_LAYERS_DEQUANTIZE_H
 
@@ -18,14 +20,15 @@ extern "C" {
 #endif
 
 typedef struct cst_dequantize_options {
-    size_t levels;
+    size_t levels; /* L: values that a pixel can have, 2 to 65,536 */
 } cst_dequantize_options;
 
-/* Errors: CST_EARG unless there are 2 levels or more, up to 65,536; CST_ENOMEM. */
+/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
+ * NULL. Errors: CST_EARG unless levels is from 2 to 65,536; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dequantize_new(const cst_shape *x, const cst_dequantize_options *options, cst_module **m,
                                              cst_error *error);
 
-/* L of a module of this type. */
+/* L of a module of this type; m must be one. */
 size_t cst_dequantize_levels(const cst_module *m);
 
 extern const cst_module_type cst_dequantize_type; /* "dequantize": levels (256) */

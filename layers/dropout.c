@@ -5,18 +5,20 @@
 typedef struct dropout {
     cst_module base;
     double p;
-    real scale; /* of what is kept; 0 for p = 1, where nothing is */
+    real scale; /* 1 / (1 - p), the factor of the elements that stay; 0 if p = 1 and none do */
 } dropout;
 
-/* The map is linear and its own transpose: to = from * mask * scale is the forward pass and its VJP. */
+/* forward: y = scale mask x, so gx = scale mask gy: the same map, to = scale mask from. */
 static void apply(const cst_module *m, const cst_call *c, const real *from, real *to)
 {
     const dropout *d = (const dropout *)(const void *)m;
     const size_t dim = cst_shape_size(&m->x), size = c->n * dim;
+    /* Evaluation: y = x. */
     if (!c->train) {
         memcpy(to, from, size * sizeof *to);
         return;
     }
+    /* Draws are numbered over the whole batch, of which this call may see a part. */
     const uint64_t first = (uint64_t)c->row * dim;
     for (size_t i = 0; i < size; i++) to[i] = cst_rng_uniform(c->rng, first + i) < d->p ? 0 : d->scale * from[i];
 }
@@ -28,6 +30,7 @@ static cst_status dropout_forward(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
+/* forward: y = scale mask x, so gx = scale mask gy, with the mask of the same draws. */
 static cst_status dropout_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                               const cst_grads *g)
 {
@@ -51,7 +54,7 @@ cst_status cst_dropout_new(const cst_shape *x, const cst_dropout_options *option
     dropout *d = (dropout *)(void *)*m;
     d->p = options->p;
     d->scale = d->p < 1 ? (real)(1 / (1 - d->p)) : 0;
-    d->base.cost = 100 * (double)cst_shape_size(x); /* ten rounds of integer work a draw */
+    d->base.cost = 100 * (double)cst_shape_size(x); /* ten rounds of integer operations per draw */
     return CST_OK;
 }
 
@@ -81,7 +84,7 @@ static const cst_module_example dropout_examples[] = {
 
 const cst_module_type cst_dropout_type = {
     .name = "dropout",
-    .summary = "zero a part of the elements in training, scale the rest",
+    .summary = "set random elements to 0 in training and scale the rest",
     .keys = dropout_keys,
     .make = dropout_make,
     .n_examples = sizeof dropout_examples / sizeof *dropout_examples,

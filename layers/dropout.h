@@ -1,9 +1,10 @@
-/* y = x mask / (1 - p): in training each element is kept with probability 1 - p (inverted dropout, as PyTorch's);
- * in evaluation y = x.
+/* Dropout: in training y = x mask / (1 - p), where each element of mask is 1 with probability 1 - p and 0 otherwise
+ * (inverted dropout, as in PyTorch). In evaluation y = x.
  *
- * Rows of any shape. Element j of row i of the batch is decided by draw i D + j of the call's random stream, D elements
- * a row: how the batch is cut changes nothing, and the reverse pass makes the mask again instead of keeping it. No
- * parameters, cache or work. Has no jvp. */
+ * x, y (N, ...) of any shape. With D elements per row, element j of row i of the whole batch is decided by draw i D
+ * + j of the call's random stream. The result therefore does not depend on how the batch is divided among threads,
+ * and the reverse pass draws the mask again instead of storing it. No parameters, cache or work. It has no jvp and
+ * no jvp_vjp. */
 #ifndef CST_LAYERS_DROPOUT_H
 #define CST_LAYERS_DROPOUT_H
 
@@ -17,7 +18,8 @@ typedef struct cst_dropout_options {
     double p; /* probability that an element becomes 0 */
 } cst_dropout_options;
 
-/* Errors: CST_EARG unless 0 <= p <= 1; CST_ENOMEM. */
+/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
+ * NULL. Errors: CST_EARG unless 0 <= p <= 1; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dropout_new(const cst_shape *x, const cst_dropout_options *options, cst_module **m,
                                           cst_error *error);
 

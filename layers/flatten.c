@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* All passes copy; NULL stands for zero, and a NULL target for "not needed". */
+/* forward: y = x, so every pass copies. from NULL: zero; to NULL: not needed. */
 static void copy(const cst_module *m, size_t rows, const real *from, real *to)
 {
     const size_t bytes = rows * m->y.dim[0] * sizeof *to;
@@ -20,6 +20,7 @@ static cst_status flatten_forward(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
+/* forward: y = x, so gx = gy. */
 static cst_status flatten_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                               const cst_grads *g)
 {
@@ -28,6 +29,7 @@ static cst_status flatten_vjp(const cst_module *m, const cst_call *c, const cst_
     return CST_OK;
 }
 
+/* forward: y = x, so ydot = xdot. */
 static cst_status flatten_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     (void)p;
@@ -35,6 +37,7 @@ static cst_status flatten_jvp(const cst_module *m, const cst_call *c, const cst_
     return CST_OK;
 }
 
+/* jvp: ydot = xdot, so gxdot = gydot; gx comes from gy alone. */
 static cst_status flatten_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                   const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {

@@ -1,17 +1,19 @@
-/* Convolutions as matrix products: the lowering that conv2d and conv_transpose2d share.
+/* Convolutions as matrix products ("im2col"): the lowering that conv2d and conv_transpose2d share.
  *
- * An image (C, H, W) and a map (M, OH, OW) are tied by windows: pixel (i, j) of the map looks at the image's pixels
- * (i stride + a dilation - padding, j stride + b dilation - padding), a, b < kernel, zero outside. columns(image) is the
- * matrix (C kernel^2, OH OW) of what each pixel of the map sees. With the weight W (M, C / groups, kernel, kernel), read
- * as M rows, all passes of both layers are made of three products, group by group:
+ * Windows relate an image (C, H, W) to a map (M, OH, OW): pixel (i, j) of the map sees the image's pixels
  *
- *   map    = W columns(image)           conv2d's forward pass, conv_transpose2d's gx
- *   image  = columns^T(W^T map)         conv2d's gx, conv_transpose2d's forward pass
- *   gW    += scale map columns(image)^T
+ *   (i stride + a dilation - padding, j stride + b dilation - padding),   a, b < kernel
  *
- * columns^T, the adjoint of columns, adds each entry to the pixel it came from. The matrices are made for a block of
- * the batch at a time: several small images side by side, or some rows of the map of a large one, as many as keep the
- * products efficient and the second-level cache sufficient. */
+ * which are zero outside of the image. columns(image) is the matrix (C kernel^2, OH OW) whose column (i, j) is what pixel (i, j) sees. With the weight W (M, C / groups,
+ * kernel, kernel) read as M rows, all passes of both layers consist of three products, group by group:
+ *
+ *   map    = W columns(image)               conv2d's forward, conv_transpose2d's gx
+ *   image  = columns^T(W^T map)             conv2d's gx, conv_transpose2d's forward
+ *   gW    += scale map columns(image)^T     gW of both
+ *
+ * columns^T is the adjoint of columns: it adds each entry to the pixel it came from. The products run on one block
+ * of the batch at a time, which is several small images side by side, or some rows of the map of a large image. A
+ * block is large enough for efficient products and small enough for the second-level cache. */
 #ifndef CST_LAYERS_IM2COL_H
 #define CST_LAYERS_IM2COL_H
 
@@ -26,45 +28,49 @@
 extern "C" {
 #endif
 
+/* A geometry. The caller fills the first three lines, calls cst_lowering_check, fills the sizes it did not know, and
+ * calls cst_lowering_init; from then on it is constant. */
 typedef struct cst_lowering {
     size_t image_channels, h, w; /* C, H, W */
     size_t map_channels, oh, ow; /* M, OH, OW */
     size_t kernel, stride, padding, dilation, groups;
     /* Filled by cst_lowering_init. */
-    size_t images, lines; /* of a block: whole images, or of one image that many rows of the map */
-    bool direct;          /* 1x1: columns(image) is the image */
-    bool shifted;         /* as many pixels in the map as in the image: a row of columns(image) is a plane, shifted */
+    size_t images, lines; /* a block has this many images, and this many rows of their maps */
+    bool direct;          /* 1x1 kernel: columns(image) is the image */
+    bool shifted; /* image and map have the same size: a row of columns(image) is a plane of the image, shifted */
 } cst_lowering;
 
-/* Check all that can be checked before the other of image and map is known, whose pixels may still be 0. Errors:
- * CST_EARG for a kernel, stride, dilation, number of groups or map channels that is 0; CST_ESHAPE for images without
- * channels or pixels and channels that the groups do not divide. */
+/* Check a geometry in which the pixels of either image or map are still 0 (unknown). Errors: CST_EARG if kernel,
+ * stride, dilation or groups is 0; CST_ESHAPE if there are no channels, neither side has pixels, or the groups do
+ * not divide the channels. `error` may be NULL. */
 CST_MUST_CHECK cst_status cst_lowering_check(const cst_lowering *l, cst_error *error);
 
-/* Choose the blocks for a complete geometry. Errors: CST_ESHAPE for sizes that overflow. */
+/* Complete a geometry: choose its blocks and the way to make columns. Errors: CST_ESHAPE for sizes that overflow. */
 CST_MUST_CHECK cst_status cst_lowering_init(cst_lowering *l, cst_error *error);
 
-/* (M, C / groups, kernel, kernel) */
+/* The shape of W: (M, C / groups, kernel, kernel). */
 cst_shape cst_lowering_weight(const cst_lowering *l);
 
-/* flops of one of the products for one image */
+/* Floating-point operations of one of the products for one image. */
 double cst_lowering_cost(const cst_lowering *l);
 
-/* Scratch that a run over `rows` images needs, in reals; saturates. */
+/* Work that a run over `rows` images, or fewer, needs, in reals; saturates. */
 size_t cst_lowering_work(const cst_lowering *l, size_t rows);
 
-/* What a run reads and makes; NULL for what is not wanted. */
+/* What a run reads and writes. A NULL output is not wanted; a NULL bias is zero; inputs that no output needs may be
+ * NULL. */
 typedef struct cst_lowered {
     const real *weight;   /* (M, C / groups, kernel, kernel) */
-    const real *image;    /* (rows, C, H, W): wanted for to_map and gweight */
-    const real *map;      /* (rows, M, OH, OW): wanted for to_image and gweight */
-    const real *bias;     /* a value a channel of what is made, to_map or to_image */
+    const real *image;    /* (rows, C, H, W): needed for to_map and gweight */
+    const real *map;      /* (rows, M, OH, OW): needed for to_image and gweight */
+    const real *bias;     /* one value per channel of to_map or to_image; not both at once */
     real *to_map;         /* = W columns(image) + bias */
     real *to_image;       /* = columns^T(W^T map) + bias */
     real *gweight, scale; /* += scale map columns(image)^T, summed over rows */
 } cst_lowered;
 
-/* All that is wanted in one walk over the blocks. */
+/* Compute all wanted outputs in one walk over the blocks. `work` as cst_lowering_work says, 64-byte aligned; no two
+ * arrays may overlap. */
 void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-/* linear as a section of a config. It is in a file of its own because layers/linear.c is compiled once per processor level,
- * and such a file may export functions only (scripts/levels.sh). */
+/* linear as a section of a config. It is in a file of its own because layers/linear.c is compiled once per processor
+ * level, and such a file may export functions only (scripts/levels.sh). */
 #include "layers/linear.h"
 
 const cst_key cst_linear_keys[] = {

@@ -12,13 +12,15 @@ static double alpha_of(const cst_module *m)
     return ((const logit *)(const void *)m)->alpha;
 }
 
-/* s and r = 1 - s, the latter without the cancellation that near s = 1 would cost all digits. */
+/* s, and r = 1 - s computed on its own: near s = 1 the subtraction would lose all digits. */
 static void squash(double alpha, real x, double *s, double *r)
 {
     const double inside = fmin(fmax((double)x, 0), 1);
     *s = alpha + (1 - 2 * alpha) * inside;
     *r = alpha + (1 - 2 * alpha) * (1 - inside);
 }
+
+/* ---- passes -------------------------------------------------------------------------------------------------- */
 
 static cst_status logit_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
@@ -29,6 +31,7 @@ static cst_status logit_forward(const cst_module *m, const cst_call *c, const re
             return cst_fail(c->error, CST_EARG,
                             "logit: expected numbers from 0 to 1, got %.9g in row %zu of the batch, entry %zu",
                             (double)x[i], c->row + i / d, i % d);
+        /* y = log(s / (1 - s)) */
         double s, r;
         squash(alpha_of(m), x[i], &s, &r);
         y[i] = (real)(log(s) - log(r));
@@ -36,7 +39,7 @@ static cst_status logit_forward(const cst_module *m, const cst_call *c, const re
     return CST_OK;
 }
 
-/* y = log s - log r with s' = -r' = 1 - 2 alpha and s + r = 1, so y' = s' (1 / s + 1 / r) = s' / (s r) */
+/* forward: y = log s - log r with s' = -r' = 1 - 2 alpha and s + r = 1, so y' = s' (1 / s + 1 / r) = s' / (s r). */
 static cst_status logit_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                             const cst_grads *g)
 {
@@ -49,7 +52,9 @@ static cst_status logit_vjp(const cst_module *m, const cst_call *c, const cst_po
     return CST_OK;
 }
 
-/* sum over entries of log y' = log s' - log s - log r */
+/* ---- density and inverse ------------------------------------------------------------------------------------- */
+
+/* The sum over entries of log y' = log s' - log s - log r. */
 static void logit_logdet(const cst_module *m, size_t n, const real *x, double *logdet)
 {
     const size_t d = cst_shape_size(&m->x);
@@ -65,7 +70,7 @@ static void logit_logdet(const cst_module *m, size_t n, const real *x, double *l
     }
 }
 
-/* d/dx (-log s - log r) = s' (1 / r - 1 / s) */
+/* logdet: sum of log s' - log s - log r, whose derivative by x is s' (1 / r - 1 / s). */
 static void logit_logdet_vjp(const cst_module *m, size_t n, const real *x, const real *g, real *gx)
 {
     const size_t d = cst_shape_size(&m->x);
@@ -77,7 +82,8 @@ static void logit_logdet_vjp(const cst_module *m, size_t n, const real *x, const
     }
 }
 
-/* x = (s - alpha) / (1 - 2 alpha), s = 1 / (1 + exp(-y)) */
+/* forward: y = log(s / (1 - s)) and s = alpha + (1 - 2 alpha) x, so s = 1 / (1 + exp(-y)) and x = (s - alpha) / (1 -
+ * 2 alpha), limited to [0, 1]. */
 static void logit_inverse(const cst_module *m, size_t n, const real *y, real *x)
 {
     const double alpha = alpha_of(m);
@@ -104,9 +110,13 @@ cst_status cst_logit_new(const cst_shape *x, const cst_logit_options *options, c
 }
 
 static const cst_key logit_keys[] = {
-    {"alpha", CST_KEY_REAL, offsetof(cst_logit_options, alpha), "1e-6", CST_INSIDE(0, 0.5), NULL,
-     "how far from 0 and 1 the unit interval is pulled in"},
-    {0},
+    {.name = "alpha",
+     .kind = CST_KEY_REAL,
+     .offset = offsetof(cst_logit_options, alpha),
+     .fallback = "1e-6",
+     .range = CST_INSIDE(0, 0.5),
+     .help = "how much the unit interval is shrunk at either end"},
+    {.name = NULL},
 };
 
 static cst_status logit_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
@@ -125,7 +135,7 @@ static const cst_module_example logit_examples[] = {
 
 const cst_module_type cst_logit_type = {
     .name = "logit",
-    .summary = "the logit of numbers from 0 to 1, pulled in a little from the ends",
+    .summary = "the logit of numbers from 0 to 1, shrunk a little towards 1/2",
     .keys = logit_keys,
     .make = logit_make,
     .n_examples = sizeof logit_examples / sizeof *logit_examples,

@@ -1,9 +1,11 @@
-/* From the unit interval to the real line, elementwise (Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP", ICLR
- * 2017, section 4.1):
+/* The logit function: from the unit interval to the real line, elementwise (Dinh, Sohl-Dickstein and Bengio,
+ * "Density estimation using Real NVP", ICLR 2017, section 4.1):
  *
  *   y = log(s / (1 - s)),   s = alpha + (1 - 2 alpha) x,   x in [0, 1]
  *
- * so that y stays finite. x and y (N, D...). No parameters, no cache, no work. An x outside is CST_EARG naming the row. */
+ * where alpha > 0 keeps y finite. x, y (N, ...) of any shape. forward fails with CST_EARG, and a message that names
+ * the row, for an x outside of [0, 1]. The log-determinant is the sum of log dy/dx over the entries of a row. No
+ * parameters, cache or work. It has no jvp and no jvp_vjp. */
 #ifndef CST_LAYERS_LOGIT_H
 #define CST_LAYERS_LOGIT_H
 
@@ -15,10 +17,11 @@ extern "C" {
 #endif
 
 typedef struct cst_logit_options {
-    double alpha;
+    double alpha; /* distance from 0 and 1 that s keeps */
 } cst_logit_options;
 
-/* Errors: CST_EARG unless 0 < alpha < 0.5, in `real` too; CST_ENOMEM. */
+/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
+ * NULL. Errors: CST_EARG unless 0 < alpha < 0.5 after rounding to `real`; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_logit_new(const cst_shape *x, const cst_logit_options *options, cst_module **m,
                                         cst_error *error);
 

@@ -15,8 +15,8 @@ static const cst_module_ops layer_norm_ops = NORM_OPS("layer_norm");
 
 /* ---- constructors -------------------------------------------------------------------------------------------- */
 
-/* A module for rows of shape x with weight and bias of shape `affine`. `groups` divides the row into equal parts, and each
- * parameter serves neighbouring entries of one part. */
+/* A module for rows of shape x with weight and bias of shape `affine`. `groups` divides the row into equal parts,
+ * and each parameter serves neighbouring entries of one part. */
 static cst_status normalize_new(const cst_module_ops *ops, const cst_shape *x, const cst_shape *affine, size_t groups,
                                 double eps, cst_module **module, cst_error *error)
 {

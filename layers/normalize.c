@@ -2,8 +2,8 @@
 
 #include <tgmath.h>
 
-/* Loops are eight entries wide, also where vectors are wider. Groups are short (6 x 6 pixels in the last layers), and the
- * entries that do not fill a whole vector are processed one by one. */
+/* Loops are eight entries wide, also where vectors are wider. Groups are short (6 x 6 pixels in the last layers),
+ * and the entries that do not fill a whole vector are processed one by one. */
 
 void cst_normalize_plan(const cst_module *module, size_t n, size_t k, int threads, cst_plan *plan)
 {
@@ -29,10 +29,11 @@ void cst_normalize_init(const cst_module *m, cst_rng rng, real *theta)
  *   rstd = 1 / sqrt(variance + eps);
  *   for (i = 0; i < m; i++) y[i] = (x[i] - mean) * rstd * w[i] + b[i];
  *
- * The functions below compute the same in three passes over a whole row: all means, then all variances, then y. The sums of
- * one group then do not wait for those of the group before, and the row is in the first-level cache from the second pass
- * on. The second pass also corrects the rounding of the mean (Chan, Golub and LeVeque, "Algorithms for computing the sample
- * variance", 1983). The formula sum x^2 - (sum x)^2 would lose all digits where the mean is large. */
+ * The functions below compute the same in three passes over a whole row: all means, then all variances, then y. The
+ * sums of one group then do not wait for those of the group before, and the row is in the first-level cache from the
+ * second pass on. The second pass also corrects the rounding of the mean (Chan, Golub and LeVeque, "Algorithms for
+ * computing the sample variance", 1983). The formula sum x^2 - (sum x)^2 would lose all digits where the mean is
+ * large. */
 static void means(const cst_normalize *m, const real *restrict x, real *restrict mean)
 {
     for (size_t g = 0; g < m->groups; g++, x += m->m) {
@@ -114,16 +115,16 @@ cst_status cst_normalize_forward(const cst_module *module, const cst_call *c, co
  *   d rstd = -rstd^3 mean((x - mean) dx) = -rstd^2 mean(xhat dx)
  *   d xhat = rstd (dx - mean(dx)) + (x - mean) d rstd = rstd P(dx),   P(v) = v - mean(v) - xhat mean(xhat v).
  *
- * P is symmetric (<v, P(u)> = <P(v), u>), so gx = rstd P(h). With eta = mean(h) and alpha = mean(xhat h), the textbook loop
- * for one group is:
+ * P is symmetric (<v, P(u)> = <P(v), u>), so gx = rstd P(h). With eta = mean(h) and alpha = mean(xhat h), the
+ * textbook loop for one group is:
  *
  *   for (i = 0; i < m; i++) xhat[i] = (x[i] - mean) * rstd, h[i] = w[i] * gy[i];
  *   for (i = 0; i < m; i++) gw[i] += scale * gy[i] * xhat[i], gb[i] += scale * gy[i];
  *   for (i = 0; i < m; i++) eta += h[i] / m, alpha += xhat[i] * h[i] / m;
  *   for (i = 0; i < m; i++) gx[i] = rstd * (h[i] - eta - xhat[i] * alpha);
  *
- * The functions below store neither xhat nor h. Where entries share a weight, the two sums over a channel serve gw, gb, eta
- * and alpha. */
+ * The functions below store neither xhat nor h. Where entries share a weight, the two sums over a channel serve gw,
+ * gb, eta and alpha. */
 
 /* eta, alpha, and the gradients of the parameters, for groups whose channels share a weight. */
 static void shared_cotangent_means(const cst_normalize_group *q, const real *restrict gy, real *restrict eta,
@@ -237,7 +238,8 @@ static void tangent_means(const cst_normalize_group *q, const real *restrict xdo
     *v = r * q->m->inverse_m * q->rstd;
 }
 
-/* forward: y = w xhat + b with d xhat = rstd P(dx), so ydot = w rstd P(xdot) = w (rstd xdot - rstd u - rstd^2 v (x - mean)). */
+/* forward: y = w xhat + b with d xhat = rstd P(dx), so ydot = w rstd P(xdot) = w (rstd xdot - rstd u - rstd^2 v (x -
+ * mean)). */
 static void push(const cst_normalize_group *q, const real *restrict xdot, real u, real v, real *restrict ydot)
 {
     const cst_normalize *m = q->m;

@@ -1,11 +1,12 @@
 /* The loops of group_norm and layer_norm; only these two layers and the two files of loops include this header.
  *
- * A row is divided into groups of m entries. Each group is normalized, then scaled and shifted by parameters w and b:
+ * A row is divided into groups of m entries. Each group is normalized, then scaled and shifted by parameters w and
+ * b:
  *
  *   y = w xhat + b,   xhat = (x - mean) rstd,   rstd = 1 / sqrt(mean((x - mean)^2) + eps)
  *
- * where mean() is over the m entries of the group. "std" is the standard deviation, "rstd" its reciprocal.
- * theta = [weight | bias]. Cache (N, 2, groups): mean, rstd. Tangent cache (K, N, 2, groups): mean(xdot), mean(xhat xdot).
+ * where mean() is over the m entries of the group. "std" is the standard deviation, "rstd" its reciprocal. theta =
+ * [weight | bias]. Cache (N, 2, groups): mean, rstd. Tangent cache (K, N, 2, groups): mean(xdot), mean(xhat xdot).
  * Work: none.
  *
  * normalize.c has forward, vjp and jvp; normalize_jvp_vjp.c has the second derivatives. */
@@ -21,9 +22,9 @@ extern "C" {
 typedef struct cst_normalize {
     cst_module base;
     size_t groups, m; /* groups per row, entries per group */
-    /* A group consists of `parts` parts of `part` entries. Either all entries of a part share one weight (`shared`: a part is
-     * a channel), or there is one part and each entry has its own weight. Every loop over a group exists in these two
-     * forms. */
+    /* A group consists of `parts` parts of `part` entries. Either all entries of a part share one weight (`shared`:
+     * a part is a channel), or there is one part and each entry has its own weight. Every loop over a group exists
+     * in these two forms. */
     size_t parts, part;
     bool shared;
     real eps, inverse_m; /* inverse_m = 1 / m */

@@ -35,8 +35,14 @@ typedef struct second {
     real eta, alpha, beta; /* means of h, xhat h, h xdot */
 } second;
 
-/* Fill eta, alpha and beta and add to gw, for groups whose channels share a weight. */
-static void shared_means(const cst_normalize_group *q, const real *restrict xdot, const real *restrict gydot, second *s)
+/* Sums over a group: of h, h (x - mean) and h xdot. */
+typedef struct sums {
+    real h, hx, hdot;
+} sums;
+
+/* The sums, and what is added to gw, for groups whose channels share a weight. */
+static sums shared_sums(const cst_normalize_group *q, const real *restrict xdot, const real *restrict gydot,
+                        const second *s)
 {
     const cst_normalize *m = q->m;
     const real mean = q->mean, rstd = q->rstd;
@@ -56,13 +62,12 @@ static void shared_means(const cst_normalize_group *q, const real *restrict xdot
         hdot += w[j] * gdot;
         if (q->gw) q->gw[j] += q->scale * rstd * (gdot - s->u * g - s->v * rstd * gx);
     }
-    s->eta = h * m->inverse_m;
-    s->alpha = hx * m->inverse_m * rstd;
-    s->beta = hdot * m->inverse_m;
+    return (sums){h, hx, hdot};
 }
 
 /* The same for groups in which each entry has its own weight. */
-static void own_means(const cst_normalize_group *q, const real *restrict xdot, const real *restrict gydot, second *s)
+static sums own_sums(const cst_normalize_group *q, const real *restrict xdot, const real *restrict gydot,
+                     const second *s)
 {
     const cst_normalize *m = q->m;
     const real mean = q->mean, rstd = q->rstd;
@@ -80,9 +85,7 @@ static void own_means(const cst_normalize_group *q, const real *restrict xdot, c
 #pragma omp simd simdlen(8)
         for (size_t i = 0; i < m->m; i++) gw[i] += factor * gydot[i] * (xdot[i] - u - slope * (x[i] - mean));
     }
-    s->eta = h * m->inverse_m;
-    s->alpha = hx * m->inverse_m * rstd;
-    s->beta = hdot * m->inverse_m;
+    return (sums){h, hx, hdot};
 }
 
 /* gx += dL/dx. In the factor of (x - mean), S - 2 alpha v = beta - eta u - 3 alpha v. */
@@ -108,14 +111,15 @@ static void add_second_order(const cst_normalize_group *q, const real *restrict 
     }
 }
 
-/* One tangent's share in the gradients of one group. xdot, gydot, gxdot and gx begin at the group; the last two may be NULL. */
+/* One tangent's share in the gradients of one group. xdot, gydot, gxdot and gx begin at the group; the last two may
+ * be NULL. */
 static void tangent_gradients(const cst_normalize_group *q, const real *xdot, const real *gydot, second s, real *gxdot,
                               real *gx)
 {
-    if (q->m->shared)
-        shared_means(q, xdot, gydot, &s);
-    else
-        own_means(q, xdot, gydot, &s);
+    const sums t = q->m->shared ? shared_sums(q, xdot, gydot, &s) : own_sums(q, xdot, gydot, &s);
+    s.eta = t.h * q->m->inverse_m;
+    s.alpha = t.hx * q->m->inverse_m * q->rstd;
+    s.beta = t.hdot * q->m->inverse_m;
     if (gxdot) cst_normalize_project(q, gydot, s.eta, s.alpha, gxdot);
     if (gx) add_second_order(q, xdot, gydot, &s, gx);
 }

@@ -1,13 +1,19 @@
 /* Pooling over pixels: avg_pool2d, max_pool2d and global_avg_pool2d.
  *
- *   x (C, H, W) -> y (C, OH, OW),   OH = floor((H + 2 padding - kernel) / stride) + 1, OW likewise
- *   avg   y = mean of the kernel x kernel window that starts at (stride i - padding, stride j - padding); the padding
- *         counts as zeros (PyTorch's count_include_pad)
- *   max   y = the window's largest entry; padding never wins. Gradients and tangents go by the window's first largest
- *         entry in row-major order; a NaN counts as larger than all before it, so it shows, as in PyTorch
- *   global_avg   x (C, H, W) -> y (C), the mean over pixels
+ * x (N, C, H, W); avg_pool2d and max_pool2d have y (N, C, OH, OW),
  *
- * No parameters, no cache, no tangent cache, no work. All have all passes; in jvp_vjp the second derivative is zero. */
+ *   OH = floor((H + 2 padding - kernel) / stride) + 1, OW from W likewise,
+ *
+ * and pixel (i, j) of y sees the kernel x kernel window of x that starts at (stride i - padding, stride j -
+ * padding):
+ *
+ *   avg_pool2d         y = mean over the window; padding counts as zeros (PyTorch's count_include_pad)
+ *   max_pool2d         y = largest entry of the window; padding never wins. Gradients and tangents follow the window's
+ *                      first largest entry in row-major order. A NaN counts as larger than the entries before it, as
+ *                      in PyTorch, so that it reaches y
+ *   global_avg_pool2d  y (N, C) = mean over all pixels
+ *
+ * No parameters, cache, tangent cache or work. All have all passes; their second derivatives are zero. */
 #ifndef CST_LAYERS_POOL2D_H
 #define CST_LAYERS_POOL2D_H
 
@@ -18,19 +24,21 @@ extern "C" {
 #endif
 
 typedef struct cst_pool2d_options {
-    size_t kernel;
-    size_t stride;  /* 0: the kernel */
-    size_t padding; /* at most kernel / 2 */
+    size_t kernel;  /* height and width of a window, in pixels; at least 1 */
+    size_t stride;  /* pixels from one window to the next; 0: the kernel */
+    size_t padding; /* rows and columns added on every side; at most kernel / 2 */
 } cst_pool2d_options;
 
-/* Errors: CST_ESHAPE unless rows are (C, H, W), not empty, and a window fits into the padded image; CST_EARG for a
- * kernel of 0 or too much padding; CST_ENOMEM. */
+/* Make a pool for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may
+ * be NULL. Errors: CST_ESHAPE unless x is (C, H, W), not empty, and a window fits into the padded image; CST_EARG
+ * for a kernel of 0 or too much padding; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_avg_pool2d_new(const cst_shape *x, const cst_pool2d_options *options, cst_module **m,
                                              cst_error *error);
 CST_MUST_CHECK cst_status cst_max_pool2d_new(const cst_shape *x, const cst_pool2d_options *options, cst_module **m,
                                              cst_error *error);
 CST_MUST_CHECK cst_status cst_global_avg_pool2d_new(const cst_shape *x, cst_module **m, cst_error *error);
 
+/* "avg_pool2d", "max_pool2d": kernel, stride (0), padding (0). "global_avg_pool2d": no keys. */
 extern const cst_module_type cst_avg_pool2d_type, cst_max_pool2d_type, cst_global_avg_pool2d_type;
 
 #ifdef __cplusplus

@@ -1,23 +1,25 @@
 #include "layers/residual.h"
 
+/* Elements of n rows; saturates. */
 static size_t elements(const cst_module *m, size_t n)
 {
     return cst_size_mul(n, cst_shape_size(&m->x));
 }
 
-/* The cache is [the body's value | the body's cache]. */
+/* cache = [body(x) | cache of the body]. The offset of the second part. */
 static size_t body_cache(const cst_module *m, size_t n)
 {
     return cst_size_align(elements(m, n));
 }
 
+/* The plan is the body's, with room for body(x). */
 static void residual_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     cst_module_plan(m->children[0].module, n, k, threads, plan);
     plan->cache = cst_size_add(plan->cache, body_cache(m, n));
 }
 
-/* to += from; either may be NULL: zero, or not needed */
+/* to += from. from NULL: zero; to NULL: not needed. */
 static void add(size_t n, const real *restrict from, real *restrict to)
 {
     if (!from || !to) return;
@@ -29,29 +31,33 @@ static cst_status residual_forward(const cst_module *m, const cst_call *c, const
 {
     const size_t size = elements(m, c->n);
     const cst_call call = cst_call_child(m, c, 0, c->work);
-    real *value = cache;
+    real *value = cache; /* body(x) */
     CST_TRY(cst_module_forward(m->children[0].module, &call, x, value, cache + body_cache(m, c->n)));
+    /* y = x + body(x) */
 #pragma omp simd
     for (size_t i = 0; i < size; i++) y[i] = x[i] + value[i];
     return CST_OK;
 }
 
+/* The point at which the body was evaluated. */
 static cst_point body_point(const cst_module *m, const cst_call *c, const cst_point *p)
 {
     return (cst_point){.x = p->x, .y = p->cache, .cache = p->cache + body_cache(m, c->n)};
 }
 
-/* forward: y = x + body(x), so gx = gy + (d body/dx)^T gy */
+/* forward: y = x + body(x), so gx = gy + (d body/dx)^T gy. */
 static cst_status residual_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                const cst_grads *g)
 {
     const cst_call call = cst_call_child(m, c, 0, c->work);
     const cst_point point = body_point(m, c, p);
+    /* The body overwrites gx and adds to the other gradients. */
     CST_TRY(cst_module_vjp(m->children[0].module, &call, &point, gy, g));
     add(elements(m, c->n), gy, g->gx);
     return CST_OK;
 }
 
+/* forward: y = x + body(x), so ydot = xdot + (d body/dx) xdot. */
 static cst_status residual_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     const cst_call call = cst_call_child(m, c, 0, c->work);
@@ -61,7 +67,7 @@ static cst_status residual_jvp(const cst_module *m, const cst_call *c, const cst
     return CST_OK;
 }
 
-/* jvp: ydot = xdot + (d body/dx) xdot, so what came in as gydot goes to gxdot beside the body's part */
+/* jvp: ydot = xdot + (d body/dx) xdot, so gxdot = gydot + the body's share. */
 static cst_status residual_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                    const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
@@ -85,6 +91,7 @@ static const cst_module_ops residual_ops = {
 cst_status cst_residual_new(cst_module *body, cst_module **m, cst_error *error)
 {
     *m = NULL;
+    /* The sum needs equal shapes. The body is owned from here on, so it is freed on every failure. */
     if (!cst_shape_equal(&body->x, &body->y)) {
         char x[CST_SHAPE_TEXT], y[CST_SHAPE_TEXT];
         cst_shape_text(&body->x, x);
@@ -120,6 +127,7 @@ static const cst_key residual_keys[] = {
     {.name = NULL},
 };
 
+/* Build the body from its section, then the module around it. */
 static cst_status residual_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                 cst_error *error)
 {

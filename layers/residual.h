@@ -1,7 +1,8 @@
-/* y = x + body(x), for a body that keeps the shape. The body is child "body".
+/* y = x + body(x), where the module `body` keeps the shape of its rows.
  *
- * The cache holds the body's own and its value (N, in), which its reverse passes may read; the tangent cache and work
- * are the body's. */
+ * x, y (N, ...) as for the body, which is child "body". theta is the body's. Cache: body(x) (N, in), which the
+ * body's reverse passes may read, and the body's cache. Tangent cache and work: the body's. It has the passes that
+ * the body has. */
 #ifndef CST_LAYERS_RESIDUAL_H
 #define CST_LAYERS_RESIDUAL_H
 
@@ -11,8 +12,9 @@
 extern "C" {
 #endif
 
-/* Takes `body`: it is freed with the module, and at once where this fails.
- * Errors: CST_ESHAPE unless body->y is body->x; CST_ENOMEM. */
+/* Make one that owns `body`: the body is freed with the module, or at once if this fails. *m is the caller's to free
+ * with cst_module_free, and NULL on failure; `error` may be NULL. Errors: CST_ESHAPE unless body->y equals body->x;
+ * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_residual_new(cst_module *body, cst_module **m, cst_error *error);
 
 /* "residual": body (a module). */

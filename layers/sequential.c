@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- where things are ------------------------------------------------------------------------------------------- */
+/* ---- layouts ----------------------------------------------------------------------------------------------------- */
 
-/* What child i takes of the memory, each a multiple of a cache line. In the cache its y follows its own part, and is
- * thereby right before the next child's; so does its ydot in the tangent cache. The last child's y and ydot are the
- * caller's arrays and take nothing. */
+/* What child i takes of the cache, the tangent cache and the work, each rounded up to whole cache lines:
+ *
+ *   cache = [cache of child 0 | its y | cache of child 1 | its y | ...]
+ *   tangent cache = [tangent cache of child 0 | its ydot | tangent cache of child 1 | its ydot | ...]
+ *
+ * so that the x of a child stands right before its cache. The y and ydot of the last child are the caller's arrays. */
 typedef struct extent {
     size_t cache, y, tangent, ydot, work;
 } extent;
@@ -28,7 +31,7 @@ static extent extent_of(const cst_module *m, size_t i, size_t n, size_t k, int t
     };
 }
 
-/* The sums over all children; of y and ydot and work the largest. */
+/* Over all children: the sums of cache and tangent cache, and the largest y, ydot and work. */
 typedef struct layout {
     size_t cache, tangent, y, ydot, work;
 } layout;
@@ -36,6 +39,7 @@ typedef struct layout {
 static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
 {
     layout all = {0};
+    /* Arrays that live through the pass add up; those of one child are shared by all. */
     for (size_t i = 0; i < m->n_children; i++) {
         const extent e = extent_of(m, i, n, k, threads);
         all.cache = cst_size_add(all.cache, cst_size_add(e.cache, e.y));
@@ -47,8 +51,9 @@ static layout layout_of(const cst_module *m, size_t n, size_t k, int threads)
     return all;
 }
 
-/* Reverse passes keep a child's cotangents in two pairs of buffers, from which it reads and to which it writes in
- * turn: work = [gy | gx | gydot | gxdot | the child's]. */
+/* work = [two buffers for gy and gx | two for gydot and gxdot | work of the child]. In reverse passes a child reads
+ * its cotangents from one buffer of a pair and writes to the other, and the next child visited does so the other way
+ * round. */
 static void sequential_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     const layout all = layout_of(m, n, k, threads);
@@ -63,6 +68,7 @@ static cst_status sequential_forward(const cst_module *m, const cst_call *c, con
     for (size_t i = 0; i < m->n_children; i++) {
         const extent e = extent_of(m, i, c->n, 0, c->threads);
         const cst_call call = cst_call_child(m, c, i, c->work);
+        /* The last child writes the caller's y, the others into the cache. */
         real *child_y = i + 1 == m->n_children ? y : cache + e.cache;
         CST_TRY(cst_module_forward(m->children[i].module, &call, x, child_y, cache));
         x = child_y;
@@ -71,6 +77,7 @@ static cst_status sequential_forward(const cst_module *m, const cst_call *c, con
     return CST_OK;
 }
 
+/* forward: x_{i+1} = f_i(x_i), so each child takes the ydot of the one before it as its xdot. */
 static cst_status sequential_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     const real *x = p->x, *xdot = d->xdot, *cache = p->cache;
@@ -86,6 +93,7 @@ static cst_status sequential_jvp(const cst_module *m, const cst_call *c, const c
         tangents.cache = tangent;
         if (!last) tangents.ydot = tangent + e.tangent + d->first * c->n * cst_shape_size(&child->y);
         CST_TRY(cst_module_jvp(child, &call, &point, &tangents));
+        /* On to the next child, whose x and xdot these are. */
         x = point.y;
         xdot = tangents.ydot;
         cache += e.cache + e.y;
@@ -94,7 +102,8 @@ static cst_status sequential_jvp(const cst_module *m, const cst_call *c, const c
     return CST_OK;
 }
 
-/* The first child that has to be visited in a reverse pass: what comes before it makes nothing that is wanted. */
+/* The first child that a reverse pass has to visit. The children before it contribute nothing that is wanted: they
+ * have no parameters, and nobody asks for gx, gxdot, gt or gcontext. */
 static size_t first_needed(const cst_module *m, const cst_grads *g)
 {
     if (g->gx || g->gxdot || g->gt || g->gcontext) return 0;
@@ -110,19 +119,21 @@ typedef struct walk {
     const cst_point *p;
     const cst_tangent_point *d; /* NULL in vjp */
     const cst_grads *g;
-    size_t stop;            /* the last child to visit */
-    size_t cache, tangent;  /* where the part of the child visited before begins */
-    const real *gy, *gydot; /* that child's gx and gxdot */
-    real *gx[2], *gxdot[2]; /* buffers for them, by a child's parity */
+    size_t stop;            /* the child that is visited last */
+    size_t cache, tangent;  /* offsets of the parts of the child visited before */
+    const real *gy, *gydot; /* gx and gxdot of that child, which are gy and gydot of the next one */
+    real *gx[2], *gxdot[2]; /* buffers for them: child i writes number i % 2 */
     real *work;
 } walk;
 
+/* forward: x_{i+1} = f_i(x_i), so the gx of child i is the gy of child i - 1. One step of the walk. */
 static cst_status visit_back(walk *w, size_t i)
 {
     const cst_module *m = w->m, *child = m->children[i].module;
     const bool last = i + 1 == m->n_children;
     const size_t in = w->c->n * cst_shape_size(&child->x), k = w->d ? w->d->capacity : 0;
     const extent e = extent_of(m, i, w->c->n, k, w->c->threads);
+    /* The point at which the child was evaluated; its x stands right before its cache. */
     w->cache -= e.cache + e.y;
     w->tangent -= e.tangent + e.ydot;
     const real *cache = w->p->cache + w->cache;
@@ -131,6 +142,7 @@ static cst_status visit_back(walk *w, size_t i)
         .y = last ? w->p->y : cache + e.cache,
         .cache = cache,
     };
+    /* Its gradients: its part of gtheta, and a buffer for gx and gxdot unless it is the last to be visited. */
     cst_grads grads = *w->g;
     if (grads.gtheta) grads.gtheta = child->n_params ? grads.gtheta + m->children[i].offset : NULL;
     if (i > 0) grads.gx = i > w->stop ? w->gx[i % 2] : NULL;
@@ -144,15 +156,17 @@ static cst_status visit_back(walk *w, size_t i)
     } else {
         CST_TRY(cst_module_vjp(child, &call, &point, w->gy, &grads));
     }
+    /* Its gx is the gy of the next child visited. */
     w->gy = grads.gx;
     w->gydot = grads.gxdot;
     return CST_OK;
 }
 
-/* Each child's gx is the gy of the one before it. */
+/* Visit the children from the last to the first needed. */
 static cst_status walk_back(walk *w)
 {
     const layout all = layout_of(w->m, w->c->n, w->d ? w->d->capacity : 0, w->c->threads);
+    /* Offsets start behind the last child; the work is cut as sequential_plan says. */
     w->stop = first_needed(w->m, w->g);
     w->cache = all.cache;
     w->tangent = all.tangent;
@@ -205,6 +219,7 @@ cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error
         return cst_fail(error, CST_ESHAPE, "layer %zu of a sequential: expected one for rows %s, got one for %s",
                         m->n_children, cst_shape_text(&m->y, got), made);
     }
+    /* The child's name is its index, and y is from now on this layer's. */
     char name[CST_CHILD_NAME];
     snprintf(name, sizeof name, "%zu", m->n_children);
     CST_TRY(cst_module_add_child(m, name, layer, error));
@@ -217,6 +232,7 @@ bool cst_sequential_drop_last(cst_module *m, const char *before, const char *typ
     if (m->ops != &sequential_ops || m->n_children < 2) return false;
     cst_module *last = m->children[m->n_children - 1].module, *other = m->children[m->n_children - 2].module;
     if (strcmp(last->ops->name, type) != 0 || strcmp(other->ops->name, before) != 0) return false;
+    /* Take back what adding it has changed. */
     m->cost -= last->cost;
     m->n_params -= last->n_params;
     m->n_children--;
@@ -238,6 +254,7 @@ static const cst_key sequential_keys[] = {
     {.name = NULL},
 };
 
+/* Make each layer of the list for the rows that the one before it makes, and append it. */
 static cst_status add_layers(const cst_registry *registry, cst_config layers, cst_module *m, cst_error *error)
 {
     for (size_t i = 0; i < cst_config_length(layers); i++) {

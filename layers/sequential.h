@@ -1,8 +1,9 @@
-/* Layers one after the other: y = f_L(... f_2(f_1(x))), each child's y the next one's x. Children are named by their
- * index, "0", "1", ...
+/* Layers one after the other: y = f_L(... f_2(f_1(x))), where the y of each child is the x of the next one.
  *
- * The cache holds each child's own and the values between them, the tangent cache the same of tangents; work has room
- * for the cotangents on either side of a child, and what the hungriest child needs. */
+ * x (N, ...) as for the first child, y (N, ...) as from the last. Children are named by their index, "0", "1", ...,
+ * and theta is theirs in this order. Cache: each child's cache and the values between children. Tangent cache: the
+ * same for tangents. Work: the cotangents before and behind a child, and the largest work size of any child. It has
+ * the passes that all children have. */
 #ifndef CST_LAYERS_SEQUENTIAL_H
 #define CST_LAYERS_SEQUENTIAL_H
 
@@ -12,15 +13,17 @@
 extern "C" {
 #endif
 
-/* One without layers, to be filled by cst_sequential_add, at least once. Errors: CST_ENOMEM. */
+/* Make one without layers for rows of shape x; cst_sequential_add must then be called at least once. *m is the
+ * caller's to free with cst_module_free, and NULL on failure; `error` may be NULL. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_sequential_new(const cst_shape *x, cst_module **m, cst_error *error);
 
-/* Append a layer made for rows of m->y, and own it: it is freed with m, and at once where this fails.
- * Errors: CST_ESHAPE if it was made for other rows, CST_ENOMEM. */
+/* Append a layer that was made for rows of shape m->y. m owns it: it is freed with m, or at once if this fails;
+ * `error` may be NULL. Errors: CST_ESHAPE if the layer was made for rows of another shape; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error);
 
-/* Take the last layer away and free it, if it is one of type `type` behind one of type `before`: for a module that does its
- * work itself, together with its own. To be asked before the module is used. */
+/* Remove and free the last layer if its type is `type` and the layer before it is of type `before`; returns whether
+ * it did. For a parent that fuses the work of this layer with its own. m may be any module (false if it is no
+ * sequential) and must not have been used yet. */
 bool cst_sequential_drop_last(cst_module *m, const char *before, const char *type);
 
 /* "sequential": layers (a list of modules, at least one). */

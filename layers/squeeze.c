@@ -2,11 +2,13 @@
 
 #include <string.h>
 
-/* rows of x to rows of y, or back */
+/* From rows of x to rows of y; `back`: from rows of y to rows of x. */
 static void permute(const cst_module *m, size_t rows, const real *from, real *to, bool back)
 {
     const size_t channels = m->x.dim[0], height = m->x.dim[1], width = m->x.dim[2];
     const size_t image = height * width, half = width / 2;
+    /* Channel c of x becomes channels 4 c .. 4 c + 3 of y, which fill the same part of memory: planes are permuted
+     * one by one. */
     for (size_t plane = 0; plane < rows * channels; plane++, from += image, to += image) {
         for (size_t i = 0; i < height; i++) {
             for (size_t j = 0; j < width; j++) {
@@ -27,7 +29,7 @@ static cst_status squeeze_forward(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
-/* A permutation's transpose is its inverse. */
+/* forward: y = P x with a permutation P, so gx = P^T gy, and P^T is the inverse of P. */
 static cst_status squeeze_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                               const cst_grads *g)
 {
@@ -36,6 +38,7 @@ static cst_status squeeze_vjp(const cst_module *m, const cst_call *c, const cst_
     return CST_OK;
 }
 
+/* forward: y = P x, so ydot = P xdot. */
 static cst_status squeeze_jvp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d)
 {
     (void)p;
@@ -43,7 +46,7 @@ static cst_status squeeze_jvp(const cst_module *m, const cst_call *c, const cst_
     return CST_OK;
 }
 
-/* gx = P^T gy, gxdot = P^T gydot; NULL stands for zero */
+/* jvp: ydot = P xdot, so gxdot = P^T gydot, and gx = P^T gy. gy or gydot NULL: zero. */
 static cst_status squeeze_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                   const cst_tangent_point *d, const real *gy, const real *gydot, const cst_grads *g)
 {
@@ -56,6 +59,7 @@ static cst_status squeeze_jvp_vjp(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
+/* x = P^T y */
 static void squeeze_inverse(const cst_module *m, size_t n, const real *y, real *x)
 {
     permute(m, n, y, x, true);

@@ -1,9 +1,10 @@
-/* Each 2 x 2 patch of an image becomes four channels (Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP", ICLR
- * 2017):
+/* Turns each 2 x 2 patch of an image into four channels (Dinh, Sohl-Dickstein and Bengio, "Density estimation using
+ * Real NVP", ICLR 2017):
  *
  *   y[4 c + 2 a + b, i, j] = x[c, 2 i + a, 2 j + b],   a, b in {0, 1}
  *
- * x (N, C, H, W), y (N, 4 C, H / 2, W / 2). A permutation: its log-determinant is 0. No parameters, no cache, no work. */
+ * x (N, C, H, W), y (N, 4 C, H / 2, W / 2). It is a permutation, so its log-determinant is 0. No
+ * parameters, cache, tangent cache or work. All passes. */
 #ifndef CST_LAYERS_SQUEEZE_H
 #define CST_LAYERS_SQUEEZE_H
 
@@ -14,7 +15,8 @@
 extern "C" {
 #endif
 
-/* Errors: CST_ESHAPE unless x is (C, H, W) with H and W even; CST_ENOMEM. */
+/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
+ * NULL. Errors: CST_ESHAPE unless x is (C, H, W), not empty, with H and W even; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_squeeze_new(const cst_shape *x, cst_module **m, cst_error *error);
 
 extern const cst_module_type cst_squeeze_type; /* "squeeze": no keys */

@@ -1,8 +1,10 @@
-/* Elementary functions over arrays: y[i] = f(x[i]) for i < n; y may be x.
+/* Elementary functions over arrays: y[i] = f(x[i]) for i < n. x and y (n) are the caller's; y may be x, but must not
+ * overlap it otherwise.
  *
- * Within 3 units in the last place of the correctly rounded value for every x of the type, subnormal numbers included
- * (tests/test_vmath.c). Infinities have their limits, and a NaN gives a NaN: step control relies on it. The sign of a
- * zero may get lost. A value does not depend on where in an array it stands. */
+ * Errors are below 3 units in the last place of the correctly rounded value, for every x of the type, subnormal
+ * numbers included (tests/test_vmath.c). For infinite x the result is the limit of f. A NaN gives a NaN, on which
+ * step-size control relies. The sign of a zero may get lost. A result does not depend on the element's place in the
+ * array. */
 #ifndef CST_LAYERS_VMATH_H
 #define CST_LAYERS_VMATH_H
 
@@ -14,12 +16,12 @@
 extern "C" {
 #endif
 
-void cst_vexp(size_t n, const real *x, real *y);
-void cst_vexpm1(size_t n, const real *x, real *y); /* exp(x) - 1 */
-void cst_vtanh(size_t n, const real *x, real *y);
+void cst_vexp(size_t n, const real *x, real *y);      /* exp(x) */
+void cst_vexpm1(size_t n, const real *x, real *y);    /* exp(x) - 1 */
+void cst_vtanh(size_t n, const real *x, real *y);     /* tanh(x) */
 void cst_vsigmoid(size_t n, const real *x, real *y);  /* 1 / (1 + exp(-x)) */
 void cst_vsoftplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
-void cst_verf(size_t n, const real *x, real *y);
+void cst_verf(size_t n, const real *x, real *y);      /* (2 / sqrt(pi)) times the integral of exp(-s^2) from 0 to x */
 
 #ifdef __cplusplus
 }

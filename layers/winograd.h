@@ -1,12 +1,17 @@
-/* Convolutions with kernels of 3 x 3 in fewer products (Winograd 1980; Lavin, Gray, "Fast algorithms for convolutional neural
- * networks", CVPR 2016, F(2 x 2, 3 x 3)): two pixels by two of a map see a tile d of four by four of the image, and
+/* Convolutions with 3 x 3 kernels in fewer multiplications (Winograd 1980; Lavin and Gray, "Fast algorithms for
+ * convolutional neural networks", CVPR 2016, F(2 x 2, 3 x 3)). A tile of 2 x 2 pixels of the map sees a tile d
+ * of 4 x 4 pixels of the image:
  *
- *   map tile = A^T [ (G w G^T) * (B^T d B) ] A        * entry by entry, summed over channels
+ *   map tile = A^T [ (G w G^T) * (B^T d B) ] A        * entry by entry, summed over the image's channels
  *
- * with 16 products instead of 36 for four pixels of a channel pair. For all tiles of a block at once that is a product of
- * matrices for each of the 16 entries, (M, C) (C, tiles). The VJPs are this map's transposes, made of the same pieces:
+ * That takes 16 multiplications instead of 36 for four pixels and a pair of channels. For all tiles of a block at
+ * once it is one matrix product (M, C) (C, tiles) for each of the 16 entries. The VJPs are the transposes of this
+ * map and consist of the same pieces; g is a tile of the map's cotangent:
  *
- *   image tile += B [ (G w G^T) * (A g A^T) ] B^T,    gw += G^T [ sum over tiles (A g A^T) * (B^T d B) ] G */
+ *   image tile += B [ (G w G^T) * (A g A^T) ] B^T,    gw += G^T [ sum over tiles (A g A^T) * (B^T d B) ] G
+ *
+ * layers/im2col.c calls these functions instead of making its own products where they suit. Results differ from those of
+ * its products by rounding only. */
 #ifndef CST_LAYERS_WINOGRAD_H
 #define CST_LAYERS_WINOGRAD_H
 
@@ -16,10 +21,11 @@
 extern "C" {
 #endif
 
-/* Whether this way exists for a geometry and is the faster one. */
+/* Whether the geometry (complete, see cst_lowering_init) allows this algorithm and it is the faster one. */
 bool cst_winograd_suits(const cst_lowering *l);
 
-/* As cst_lowering_work and cst_lowering_run, for geometries that suit. */
+/* cst_lowering_work and cst_lowering_run for geometries that suit. A run over fewer than the planned rows needs no
+ * more work. */
 size_t cst_winograd_work(const cst_lowering *l, size_t rows);
 void cst_winograd_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work);
 

@@ -73,7 +73,7 @@ static const struct {
     const char *json;
     cst_shape x;
     const cst_bijection *bijection;
-    double units; /* of x in those of the log-determinant, a dimension */
+    double units; /* of x in units of the log-determinant, per dimension */
 } cases[] = {
     {JSON({"type": "squeeze"}), {3, {1, 4, 2}}, &cst_squeeze_bijection, 1},
     {JSON({"type": "logit"}), {1, {5}}, &cst_logit_bijection, 1},

@@ -25,7 +25,7 @@ typedef struct spec {
     const char *label;
     kind kind;
     cst_shape x;
-    size_t a, b, c; /* groups and entries a weight; kernel, stride, padding */
+    size_t a, b, c; /* groups and entries per weight; kernel, stride, padding */
     double eps;
 } spec;
 
