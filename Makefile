@@ -3,7 +3,6 @@
 PRECISION ?= float
 PREFIX ?= /usr/local
 GOLDEN ?= ../shared/golden
-VERSION := $(shell sed -n 's/^\#define CST_VERSION "\(.*\)"/\1/p' core/version.h)
 jobs := $(if $(filter 0,$(MAKELEVEL)),$(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory $(jobs)
 quiet = $(if $(V),,@echo "  $(1)";)
@@ -14,13 +13,14 @@ comma := ,
 variant := $(PRECISION)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)$(if $(NATIVE),-native)$(if \
     $(filter-out cc gcc,$(CC)),-$(notdir $(CC)))
 out := build/$(variant)
+lib := $(out)/libcostate$(if $(filter double,$(PRECISION)),-double)
 native := $(NATIVE)$(SANITIZE)$(COVERAGE)# for this machine alone; otherwise for all of its architecture, the hot loops once per level
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes -Wmissing-prototypes \
             -Wcast-qual -Wundef -Wvla -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 package_cflags := $(subst -I,-isystem ,$(shell pkg-config --cflags $(PACKAGES) stb cmocka 2>/dev/null))
 package_libs := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
-all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) -I. \
+all_cflags = -std=c11 -D_POSIX_C_SOURCE=200809L $(optimize) -g -fPIC -pthread -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=$(contract) $(or $(headers),-I. -DCST_INTERNAL) \
     $(if $(native),-march=native -DCST_LEVEL='"native"') $(if $(filter double,$(PRECISION)),-DCST_DOUBLE) \
     $(if $(SANITIZE),-O1 -Wno-pass-failed -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVERAGE),-O1 --coverage) $(WARNINGS) $(package_cflags) $(CFLAGS)
@@ -32,6 +32,7 @@ tests := $(patsubst tests/%.c,$(out)/%,$(sort $(wildcard tests/test_*.c)))
 chosen := $(if $(TESTS),$(addprefix $(out)/,$(TESTS)),$(tests))
 quick := $(if $(SLOW),$(chosen),$(filter-out $(out)/test_slow_%,$(chosen)))
 examples := $(patsubst examples/%.c,$(out)/%,$(wildcard examples/*.c))
+installed := $(out)/costate $(lib).a $(lib).so
 programs := $(out)/costate $(patsubst bench/%.c,$(out)/%,$(wildcard bench/*.c)) $(examples)
 contract := off
 optimize := -O3
@@ -41,7 +42,7 @@ $(out)/bench/bench_gemm.o: all_cflags += $(shell pkg-config --exists libxsmm 2>/
 $(out)/bench_gemm: package_libs += $(shell pkg-config --exists libxsmm 2>/dev/null && echo -lxsmm)
 $(out)/tests/%.o: all_cflags += -fno-tree-vectorize # with it, gcc 12 for aarch64 fails on fmax over floats
 
-all: build/costate build/libcostate.a build/libcostate.so ## build the program and the libraries
+all: $(installed:$(out)/%=build/%) ## build the program and the libraries
 
 # stb counts on wrapping, on NULL + 0 and on copying nothing from there; what leads out of an array is still found.
 $(out)/formats/image.o: all_cflags += $(if $(SANITIZE),-fno-sanitize=pointer-overflow$(comma)shift$(comma)signed-integer-overflow$(comma)nonnull-attribute)
@@ -53,37 +54,36 @@ $(if $(native),,$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),$(hot:%=$(out
 $(out)/%.o: %.c Makefile scripts/levels.sh
 	@mkdir -p $(@D)
 	$(call quiet,cc $@)$(compile)
-$(out)/libcostate.a: $(lib_objects)
+$(lib).a: $(lib_objects)
 $(out)/libsupport.a: $(support_objects)
 $(out)/lib%.a:
 	@rm -f $@
 	$(call quiet,ar $@)$(AR) rcs $@ $^
-$(out)/libcostate.so: $(lib_objects) scripts/costate.map
-	$(link) -shared -Wl,-soname,libcostate.so.0 -Wl,--version-script=scripts/costate.map
+$(lib).so: $(lib_objects) $(out)/include/costate.h scripts/exports.sh
+	@CC="$(CC)" scripts/exports.sh $(PRECISION) $(out)/include $(filter %.o,$^) >$(out)/costate.map
+	$(link) -shared -Wl,-soname,$(@F).0 -Wl,--version-script=$(out)/costate.map
 
 link = $(call quiet,ld $@)$(CC) $(all_cflags) -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(package_libs)
-$(out)/costate: $(call objects,cli/*.c) $(out)/libcostate.a
+$(out)/costate: $(call objects,cli/*.c) $(lib).a
 	$(link)
-$(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(out)/libcostate.a
+$(out)/test_%: $(out)/tests/test_%.o $(out)/libsupport.a $(lib).a
 	$(link) -lcmocka
-$(out)/%: $(out)/bench/%.o $(out)/libcostate.a
+$(out)/%: $(out)/bench/%.o $(lib).a
 	$(link)
-$(out)/%: $(out)/examples/%.o $(out)/libcostate.a
+$(out)/%: $(out)/examples/%.o $(lib).a
 	$(link)
-$(out)/fuzz_%: $(out)/fuzz/fuzz_%.o $(out)/libcostate.a
+$(out)/fuzz_%: $(out)/fuzz/fuzz_%.o $(lib).a
 	$(link) -fsanitize=fuzzer
 
-$(call objects,examples/*.c): all_cflags += -I$(out)
-$(call objects,examples/*.c): $(out)/costate.h
-$(out)/costate.h: scripts/header.sh $(wildcard $(FOLDERS:=/*.h))
-	@mkdir -p $(@D)
-	@scripts/header.sh "$(VERSION)" $(FOLDERS) >$@
+$(call objects,examples/*.c): headers = -I$(out)/include# as their readers have them
+$(call objects,examples/*.c): $(out)/include/costate.h
+$(out)/include/costate.h: costate.h scripts/headers.sh $(wildcard $(FOLDERS:=/*.h))
+	@CC="$(CC)" scripts/headers.sh $(@D)
 
-build/costate build/libcostate.a build/libcostate.so: build/%: $(out)/% always
+$(installed:$(out)/%=build/%): build/%: $(out)/% always
 	@cmp -s $< $@ || cp $< $@
-installed := $(out)/costate $(out)/libcostate.a $(out)/libcostate.so
 build-tests: $(quick) $(examples) $(installed)
-everything: $(lib_objects) $(chosen) $(programs) $(out)/libcostate.so
+everything: $(lib_objects) $(chosen) $(programs) $(lib).so
 setup: ## install the system packages that are missing (Debian)
 	@scripts/setup.sh
 
@@ -113,7 +113,7 @@ fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under cl
 build-fuzz: $(fuzzers)
 	@scripts/fuzz.sh $(SECONDS) $^
 
-check: check-format check-includes check-headers check-sizes ## formatting, include rules, headers, sizes
+check: check-format check-includes check-headers check-public check-sizes ## formatting, include rules, headers, sizes
 lint: check-lint ## clang-tidy and cppcheck
 check-%:
 	@PACKAGES="$(package_cflags)" scripts/check.sh $*
@@ -122,7 +122,7 @@ docs: ## write docs/config.md from the program's tables
 	@$(MAKE) $(out)/costate
 	$(out)/costate list --markdown >$(out)/config.md && cp $(out)/config.md docs/config.md
 format: ## format all sources
-	clang-format -i $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]' -o -name '*.inc')
+	clang-format -i costate.h $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]' -o -name '*.inc')
 bench: ## time products, layers and training iterations beside their limits, as tables and as build/bench-*.json
 	@$(MAKE) $(out)/bench_gemm $(out)/bench_layers $(out)/bench_iterations
 	@scripts/bench.sh $(out)
@@ -134,10 +134,10 @@ flows: setup ## train continuous normalizing flows on points in the plane and dr
 demo speech acrobot flows:
 	@$(MAKE) all && scripts/$@.sh
 
-install: $(installed) ## headers, libraries, program and pkg-config file below PREFIX
-	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" "$(PRECISION)" "$(out)" "$(FOLDERS)"
-uninstall: ## remove them
-	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)"
+install: $(installed) $(out)/include/costate.h ## headers, libraries, program and pkg-config file below PREFIX
+	@scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(PRECISION)" "$(out)"
+uninstall: ## remove those of this PRECISION
+	@scripts/install.sh --remove "$(DESTDIR)" "$(PREFIX)" "$(PRECISION)"
 clean: ## remove build/
 	rm -rf build
 help: ## this list

@@ -12,20 +12,21 @@ enum { TRAIN = 1000, TEST = 500, BATCH = 50, EPOCHS = 20 };
 
 /* ---- the layer: x (N, D), y (N, D), theta = [w (D)], which begins at zero ------------------------------------- */
 
-static cst_status forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
+static cst_status forward(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y, cst_real *cache)
 {
     const size_t d = m->x.dim[0];
     (void)cache;
-    for (size_t i = 0; i < c->n * d; i++) y[i] = (real)sin((double)((1 + c->theta[i % d]) * x[i]));
+    for (size_t i = 0; i < c->n * d; i++) y[i] = (cst_real)sin((double)((1 + c->theta[i % d]) * x[i]));
     return CST_OK;
 }
 
 /* y = sin((1 + w) x), so dy/dx = (1 + w) cos((1 + w) x) and dy/dw = x cos((1 + w) x). What is NULL is not wanted. */
-static cst_status vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g)
+static cst_status vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_real *gy,
+                      const cst_grads *g)
 {
     const size_t d = m->x.dim[0];
     for (size_t i = 0; i < c->n * d; i++) {
-        const real frequency = 1 + c->theta[i % d], slope = gy[i] * (real)cos((double)(frequency * p->x[i]));
+        const cst_real frequency = 1 + c->theta[i % d], slope = gy[i] * (cst_real)cos((double)(frequency * p->x[i]));
         if (g->gx) g->gx[i] = frequency * slope;
         if (g->gtheta) g->gtheta[i % d] += g->scale * p->x[i] * slope;
     }
@@ -70,12 +71,24 @@ static const char network[] = CST_JSON({
     ]
 });
 
+/* Points x (n, 2) on two arms, each of which turns 3/4 times around the origin, with normal noise; labels (n) say which arm. */
+static void fill_spirals(cst_rng rng, size_t n, cst_real *x, int32_t *labels)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double radius = sqrt(cst_rng_uniform(rng, 3 * i)); /* an arm's length grows as its square */
+        const double angle = 6.283185307179586 * (0.75 * radius + 0.5 * (double)(i % 2));
+        x[2 * i] = (cst_real)(radius * cos(angle) + 0.02 * cst_rng_normal(rng, 3 * i + 1));
+        x[2 * i + 1] = (cst_real)(radius * sin(angle) + 0.02 * cst_rng_normal(rng, 3 * i + 2));
+        labels[i] = (int32_t)(i % 2);
+    }
+}
+
 static cst_status train(cst_learner *learner, cst_error *error)
 {
-    static real x[2 * (TRAIN + TEST)];
+    static cst_real x[2 * (TRAIN + TEST)];
     static int32_t labels[TRAIN + TEST];
     cst_step step;
-    cst_spirals_fill(cst_rng_new(0, CST_RNG_DATA), 2, 0.75, 0.02, TRAIN + TEST, x, labels);
+    fill_spirals(cst_rng_new(0, CST_RNG_DATA), TRAIN + TEST, x, labels);
     for (int epoch = 1; epoch <= EPOCHS; epoch++) {
         double loss = 0;
         for (size_t i = 0; i < TRAIN; i += BATCH) { /* the points are independent: their order is as good as any */

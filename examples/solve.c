@@ -13,12 +13,13 @@
 
 enum { N_TIMES = 11 };
 
-static cst_status oscillator(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+static cst_status oscillator(void *context, double t, const cst_real *y, cst_real *dy, cst_real scale, cst_real *q,
+                             cst_error *error)
 {
     const double g = *(const double *)context;
     (void)t, (void)scale, (void)q, (void)error; /* no explicit time, no quadratures, nothing that can fail */
     dy[0] = y[1];
-    dy[1] = -y[0] - (real)(2 * g) * y[1];
+    dy[1] = -y[0] - (cst_real)(2 * g) * y[1];
     return CST_OK;
 }
 
@@ -31,8 +32,8 @@ static double closed_form(double g, double t)
 int main(void)
 {
     double g = 0.2, times[N_TIMES], worst = 0;
-    real y[N_TIMES][2];
-    const real start[2] = {1, 0};
+    cst_real y[N_TIMES][2];
+    const cst_real start[2] = {1, 0};
     for (int i = 0; i < N_TIMES; i++) times[i] = i;
 
     const cst_block state = {.name = "y", .size = 2, .weight = 1};
@@ -44,7 +45,7 @@ int main(void)
 
     cst_error error;
     cst_solve_stats stats = {0};
-    real *work = malloc(cst_solver_work(&problem, &options) * sizeof *work);
+    cst_real *work = malloc(cst_solver_work(&problem, &options) * sizeof *work);
     cst_status status = work ? CST_OK : cst_fail(&error, CST_ENOMEM, "out of memory");
     if (status == CST_OK)
         status = cst_solve(&problem, &options, times, N_TIMES, start, y[0], NULL, work, &stats, &error);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check.sh format|includes|headers|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
+# check.sh format|includes|headers|public|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
 set -u
 library="core formats layers ode adjoint models datasets train analysis"
 files() { find "$@" -name '*.[ch]' -o -name '*.inc' 2>/dev/null | sort; }
@@ -71,13 +71,27 @@ check_includes() {
 check_headers() { # each compiles alone, in C and in C++
     local header
     for header in $(find $library -name '*.h' | sort); do
-        ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -Wall -Wextra -Werror -fsyntax-only -x c "$header" || wrong "$header: not in C"
-        ${CXX:-g++} -std=c++17 -I. -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" || wrong "$header: not in C++"
+        ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c "$header" || wrong "$header: not in C"
+        ${CXX:-g++} -std=c++17 -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" || wrong "$header: not in C++"
     done
 }
 
+check_public() { # the headers that are installed compile without the rest of the tree, and the examples use no others
+    local include file
+    include=$(mktemp -d)
+    scripts/headers.sh "$include"
+    for file in $(cd "$include" && find . -name '*.h' | sort); do
+        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c "$include/$file" || wrong "$file: not in C"
+        ${CXX:-g++} -std=c++17 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c++ "$include/$file" || wrong "$file: not in C++"
+    done
+    for file in examples/*.c; do
+        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only "$file" || wrong "$file: not with <costate.h> alone"
+    done
+    rm -r "$include"
+}
+
 check_format() {
-    clang-format --dry-run -Werror $(files $library cli tests bench examples fuzz) || wrong "run make format"
+    clang-format --dry-run -Werror costate.h $(files $library cli tests bench examples fuzz) || wrong "run make format"
 }
 
 check_sizes() { # advice: exits 0
@@ -91,10 +105,10 @@ check_sizes() { # advice: exits 0
 check_lint() { # PACKAGES: the packages' flags
     # shellcheck disable=SC2046,SC2086 # lists of words
     clang-tidy --quiet $(grep -LE 'STB_IMAGE(_WRITE)?_IMPLEMENTATION' $(find $library cli -name '*.c' | sort)) -- -std=c11 \
-        -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. $PACKAGES || status=1
+        -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. -DCST_INTERNAL $PACKAGES || status=1
     # shellcheck disable=SC2086
     cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
-        --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. $library cli || status=1
+        --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -DCST_INTERNAL $library cli || status=1
 }
 
 "check_$1"

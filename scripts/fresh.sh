@@ -98,7 +98,7 @@ install_and_use() {
         step "$example, shared" inside sh -c "$cc examples/$example.c \$(pkg-config --cflags --libs costate) && /tmp/program &&
             readelf -d /tmp/program | grep -q 'NEEDED.*libcostate'"
         step "$example, static" inside sh -c "$cc examples/$example.c \$(pkg-config --cflags --static --libs costate |
-            sed 's/-lcostate/-l:libcostate.a/') && /tmp/program && ! readelf -d /tmp/program | grep -q 'NEEDED.*libcostate'"
+            sed -E 's/-l(costate\S*)/-l:lib\1.a/') && /tmp/program && ! readelf -d /tmp/program | grep -q 'NEEDED.*libcostate'"
     done
 }
 for name in "${steps[@]}"; do

@@ -1,0 +1,3 @@
+#include "core/real.h"
+
+const char CST_PRECISION = 1;
