@@ -27,24 +27,25 @@ size_t cst_field_integrals(const cst_module *field); /* M of a field that has be
 void cst_field_plan(const cst_module *field, size_t n, int threads, cst_plan *plan);
 
 /* dz (N, D) = f, and unless it is NULL dq (M, N) = g. */
-CST_MUST_CHECK cst_status cst_field_forward(const cst_module *field, const cst_call *c, const real *z, real *dz,
-                                            real *dq, real *cache);
+CST_MUST_CHECK cst_status cst_field_forward(const cst_module *field, const cst_call *c, const cst_real *z, cst_real *dz,
+                                            cst_real *dq, cst_real *cache);
 
 /* The same where the cache need not last. */
-CST_MUST_CHECK cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const real *z, real *dz,
-                                             real *dq, real *cache);
+CST_MUST_CHECK cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const cst_real *z,
+                                             cst_real *dz, cst_real *dq, cst_real *cache);
 
 /* At a point where forward left dz and cache: the VJP with cotangents a_z (N, D), a_q (M, N). */
-CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real *z, const real *dz,
-                                        const real *cache, const real *a_z, const real *a_q, const cst_grads *g);
+CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
+                                        const cst_real *dz, const cst_real *cache, const cst_real *a_z,
+                                        const cst_real *a_q, const cst_grads *g);
 
 /* Both, as cst_module_forward_vjp; the cache need not last. */
-CST_MUST_CHECK cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const real *z, real *dz,
-                                                real *dq, real *cache, const real *a_z, const real *a_q,
-                                                const cst_grads *g);
+CST_MUST_CHECK cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
+                                                cst_real *dz, cst_real *dq, cst_real *cache, const cst_real *a_z,
+                                                const cst_real *a_q, const cst_grads *g);
 
 /* The value in rows [f | g] (N, D + M), as of the last of these passes with dz and that cache. */
-const real *cst_field_value(const cst_module *field, const real *dz, const real *cache);
+const cst_real *cst_field_value(const cst_module *field, const cst_real *dz, const cst_real *cache);
 
 #ifdef __cplusplus
 }

@@ -24,12 +24,12 @@ typedef struct cst_gradient_problem {
     bool fresh_solves;            /* one solve per interval: torchdiffeq's */
     const double *times;
     size_t n_times;
-    const real *z;                    /* the forward pass's states at those times, each [z (N, D) | q (M, N)] */
+    const cst_real *z;                /* the forward pass's states at those times, each [z (N, D) | q (M, N)] */
     const cst_integral *integrals;    /* (M): their names */
     const cst_trajectory *trajectory; /* the forward pass's steps, kept as the method's table says */
     double first_step;                /* for the first solve, where options have none; 0: chosen by the solver */
     /* dL/d[z | q](t_i) of row r is at gy + i * gy_time + r * gy_row (D + M); i from first_observed on, zero before. */
-    const real *gy;
+    const cst_real *gy;
     size_t first_observed, gy_time, gy_row;
     bool want_theta, want_times;
     size_t n_context; /* reals of the context's gradient; 0: not wanted */
@@ -38,8 +38,8 @@ typedef struct cst_gradient_problem {
 /* Results: gz0 (N, D), NULL if not needed, overwritten. gtheta (P) and gcontext added to with a scale each; gtimes
  * (T) overwritten. */
 typedef struct cst_gradient_result {
-    real scale, context_scale;
-    real *gz0, *gtheta, *gcontext;
+    cst_real scale, context_scale;
+    cst_real *gz0, *gtheta, *gcontext;
     double *gtimes;
 } cst_gradient_result;
 
@@ -71,14 +71,14 @@ const cst_gradient_ops *cst_gradient_find(const char *name); /* NULL if unknown 
 /* ---- for methods --------------------------------------------------------------------------------------------- */
 
 /* The state at time i: z, and where its integrals begin. */
-const real *cst_gradient_state(const cst_gradient_problem *p, size_t i);
-const real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i);
+const cst_real *cst_gradient_state(const cst_gradient_problem *p, size_t i);
+const cst_real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i);
 
 /* a_z (N, D) += scale dL/dz(t_i), a_q (M, N) += scale dL/dq(t_i) */
-void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real scale, real *a_z, real *a_q);
+void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, cst_real scale, cst_real *a_z, cst_real *a_q);
 
 /* sum over rows of dL/d[z | q](t_i) . f, f (N, D + M): the gradient of t_i where f = [z' | q'](t_i). */
-double cst_gradient_along(const cst_gradient_problem *p, size_t i, const real *f);
+double cst_gradient_along(const cst_gradient_problem *p, size_t i, const cst_real *f);
 
 #ifdef __cplusplus
 }

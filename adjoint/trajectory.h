@@ -37,7 +37,7 @@ typedef struct cst_trajectory {
     size_t size;                              /* reals of memory in all; SIZE_MAX: too large */
     const struct cst_trajectory_state *state; /* NULL, and so are the others, where there is no memory yet */
     const cst_step_record *records;
-    const real *slots;
+    const cst_real *slots;
 } cst_trajectory;
 
 /* The forward pass's view of the same memory. */
@@ -45,21 +45,21 @@ typedef struct cst_recording {
     const cst_trajectory *trajectory;
     struct cst_trajectory_state *state;
     cst_step_record *records;
-    real *slots;
+    cst_real *slots;
 } cst_recording;
 
 /* A view of `memory`, which may be NULL for the trajectory's size alone. Under CST_KEEP_NOTHING the last step's size is kept all
  * the same. `field` and `options` must outlive the trajectory. */
 cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
-                                 cst_keep keep, size_t n_slots, const real *memory);
+                                 cst_keep keep, size_t n_slots, const cst_real *memory);
 
 /* ---- forward ------------------------------------------------------------------------------------------------- */
 
 /* Empty the trajectory and begin to record into it. `memory` is that of the trajectory, which must outlive the recording. */
-cst_recording cst_recording_begin(const cst_trajectory *trajectory, real *memory);
+cst_recording cst_recording_begin(const cst_trajectory *trajectory, cst_real *memory);
 
 /* The place for the field's cache while stage `stage` of the step under way is evaluated (CST_KEEP_CACHES). */
-real *cst_recording_cache(const cst_recording *recording, size_t stage);
+cst_real *cst_recording_cache(const cst_recording *recording, size_t stage);
 
 /* Record the step that the solver has just accepted. CST_EMAXSTEPS where the record is full. */
 CST_MUST_CHECK cst_status cst_recording_accept(const cst_recording *recording, const cst_solver *solver,
@@ -79,9 +79,9 @@ double cst_trajectory_stage_time(const cst_trajectory *trajectory, size_t step, 
 /* Kept steps are 0, stride, 2 stride ...; their state, and what else is kept (NULL: is not). A cache at the last stage of a
  * method that is FSAL is not: it is the next step's first. */
 size_t cst_trajectory_stride(const cst_trajectory *trajectory);
-const real *cst_trajectory_state_at(const cst_trajectory *trajectory, size_t kept);
-const real *cst_trajectory_stage_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
-const real *cst_trajectory_cache_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
+const cst_real *cst_trajectory_state_at(const cst_trajectory *trajectory, size_t kept);
+const cst_real *cst_trajectory_stage_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
+const cst_real *cst_trajectory_cache_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
 
 #ifdef __cplusplus
 }

@@ -58,8 +58,8 @@ typedef struct cst_call {
     cst_rng rng;                  /* the same in forward and vjp */
     const void *context;          /* per-solve inputs of a field (control path, noise); NULL if none */
     const cst_span *span;         /* times of the ODE block that is called; NULL: its own */
-    const real *theta;            /* this module's parameters */
-    real *work;                   /* scratch, dead on return */
+    const cst_real *theta;        /* this module's parameters */
+    cst_real *work;               /* scratch, dead on return */
     const cst_observer *observer; /* NULL if nobody listens */
     cst_error *error;             /* NULL if nobody asks why */
 } cst_call;
@@ -74,34 +74,34 @@ typedef struct cst_plan {
 
 /* A point at which forward was evaluated, with the same call. */
 typedef struct cst_point {
-    const real *x, *y, *cache;
+    const cst_real *x, *y, *cache;
 } cst_point;
 
 /* Tangents number first .. first + count - 1 of `capacity`. xdot and ydot are theirs alone (count, N, ...); the cache
  * is that of all, planned with K = capacity. */
 typedef struct cst_tangents {
     size_t capacity, first, count;
-    const real *xdot;
-    real *ydot;
-    real *cache;
+    const cst_real *xdot;
+    cst_real *ydot;
+    cst_real *cache;
 } cst_tangents;
 
 /* The first `count` of `capacity` tangents, at which jvp has filled the cache. */
 typedef struct cst_tangent_point {
     size_t capacity, count;
-    const real *xdot, *cache;
+    const cst_real *xdot, *cache;
 } cst_tangent_point;
 
 /* What a reverse pass is to produce: NULL for what is not needed. */
 typedef struct cst_grads {
-    real scale;
-    real *gx;     /* (N, in), overwritten */
-    real *gxdot;  /* (count, N, in), overwritten; jvp_vjp only */
-    real *gtheta; /* (P), added to with `scale` */
-    double *gt;   /* added to with `scale` */
-    real
+    cst_real scale;
+    cst_real *gx;     /* (N, in), overwritten */
+    cst_real *gxdot;  /* (count, N, in), overwritten; jvp_vjp only */
+    cst_real *gtheta; /* (P), added to with `scale` */
+    double *gt;       /* added to with `scale` */
+    cst_real
         *gcontext; /* of the call's context, as the field that has one says; all rows', added to with `context_scale` */
-    real context_scale;
+    cst_real context_scale;
 } cst_grads;
 
 /* One table a module type. forward and vjp are required. */
@@ -109,14 +109,15 @@ typedef struct cst_module_ops {
     const char *name; /* the type's name in configs */
     /* *plan arrives zeroed. NULL: no pass needs more than x, y and theta. */
     void (*plan)(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan);
-    cst_status (*forward)(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache);
-    cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy, const cst_grads *g);
+    cst_status (*forward)(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y, cst_real *cache);
+    cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_real *gy,
+                      const cst_grads *g);
     /* NULL: not supported (a composite that has them still needs its children to). gy or gydot NULL: zero. */
     cst_status (*jvp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d);
     cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
-                          const real *gy, const real *gydot, const cst_grads *g);
+                          const cst_real *gy, const cst_real *gydot, const cst_grads *g);
     /* NULL: own tensors start at zero. Fills the module's own tensors only. */
-    void (*init)(const cst_module *m, cst_rng rng, real *theta);
+    void (*init)(const cst_module *m, cst_rng rng, cst_real *theta);
     /* NULL: nothing but the struct and the children to free. Must not free these. */
     void (*destroy)(cst_module *m);
 } cst_module_ops;
@@ -162,17 +163,17 @@ CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank
                                                  cst_error *error);
 
 /* The call for child i: its theta and random stream; `work` is where its scratch begins. */
-cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, real *work);
+cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, cst_real *work);
 
 /* The same in one thread, as tangent passes have to be. */
-cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, real *work);
+cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, cst_real *work);
 
 /* ---- for callers --------------------------------------------------------------------------------------------- */
 
 void cst_module_free(cst_module *m); /* with its children; NULL is fine */
 
 /* theta (P) from the type's initial distribution. */
-void cst_module_init(const cst_module *m, cst_rng rng, real *theta);
+void cst_module_init(const cst_module *m, cst_rng rng, cst_real *theta);
 
 /* CST_EUNSUPPORTED unless m and all its children have jvp (and jvp_vjp): "group_norm has no jvp_vjp: not usable in a
  * cnf field", with `purpose` "a cnf field". */
@@ -186,24 +187,24 @@ CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passe
  * tangents and threads (a field made of derivatives) is a module of its own and cut as a whole. */
 void cst_module_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan);
 
-CST_MUST_CHECK cst_status cst_module_forward(const cst_module *m, const cst_call *c, const real *x, real *y,
-                                             real *cache);
-CST_MUST_CHECK cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
+CST_MUST_CHECK cst_status cst_module_forward(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y,
+                                             cst_real *cache);
+CST_MUST_CHECK cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_real *gy,
                                          const cst_grads *g);
 CST_MUST_CHECK cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p,
                                          const cst_tangents *d);
 CST_MUST_CHECK cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
-                                             const cst_tangent_point *d, const real *gy, const real *gydot,
+                                             const cst_tangent_point *d, const cst_real *gy, const cst_real *gydot,
                                              const cst_grads *g);
 
 /* forward, then vjp, at one point, rows by rows: what an adjoint evaluates. `cache` as planned, scratch afterwards; g may
  * ask for nothing, then only y is made. */
-CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const real *x, real *y,
-                                                 real *cache, const real *gy, const cst_grads *g);
+CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y,
+                                                 cst_real *cache, const cst_real *gy, const cst_grads *g);
 
 /* y alone: `cache` as planned, scratch afterwards. */
-CST_MUST_CHECK cst_status cst_module_evaluate(const cst_module *m, const cst_call *c, const real *x, real *y,
-                                              real *cache);
+CST_MUST_CHECK cst_status cst_module_evaluate(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y,
+                                              cst_real *cache);
 
 /* ---- parameters by name -------------------------------------------------------------------------------------- */
 

@@ -19,7 +19,9 @@ typedef float cst_real;
 #define CST_PRECISION cst_precision_is_float
 #endif
 
+#ifdef CST_INTERNAL
 typedef cst_real real; /* the project's own short name */
+#endif
 
 #ifdef __cplusplus
 extern "C" {

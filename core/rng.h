@@ -39,8 +39,8 @@ double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard nor
 uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n); /* in 0 .. n-1, without bias beyond 2^-64 n */
 
 /* x[i] uniform in [low, high), or normal with the given deviation, from draws 0 .. n-1. */
-void cst_rng_fill_uniform(cst_rng rng, real *x, size_t n, double low, double high);
-void cst_rng_fill_normal(cst_rng rng, real *x, size_t n, double deviation);
+void cst_rng_fill_uniform(cst_rng rng, cst_real *x, size_t n, double low, double high);
+void cst_rng_fill_normal(cst_rng rng, cst_real *x, size_t n, double deviation);
 
 /* A random permutation of 0 .. n-1 (Fisher-Yates). */
 void cst_rng_permutation(cst_rng rng, size_t *order, size_t n);

@@ -24,12 +24,12 @@ extern "C" {
 /* One part. Exactly one of bytes and values is set, unless n is 0. */
 typedef struct cst_split {
     size_t n;
-    uint8_t *bytes;  /* (n, x) */
-    real *values;    /* (n, x) */
-    int32_t *labels; /* (n), or (n, steps), or NULL; -1: none at this step */
-    real *targets;   /* (n, y), or NULL; NaN: none at this step */
+    uint8_t *bytes;    /* (n, x) */
+    cst_real *values;  /* (n, x) */
+    int32_t *labels;   /* (n), or (n, steps), or NULL; -1: none at this step */
+    cst_real *targets; /* (n, y), or NULL; NaN: none at this step */
     /* Where rows are windows of trajectories, all of these: (n_trajectories, n_points, x). Otherwise NULL. */
-    real *trajectories;
+    cst_real *trajectories;
     size_t n_trajectories, n_points;
 } cst_split;
 
@@ -65,8 +65,8 @@ void cst_dataset_clear(cst_dataset *data);
 
 /* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n), or (n, steps), or targets (n, y), whichever
  * it has; NULL for either is "not needed". */
-void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, real *x,
-                        int32_t *labels, real *targets);
+void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, cst_real *x,
+                        int32_t *labels, cst_real *targets);
 
 /* ---- for loaders --------------------------------------------------------------------------------------------- */
 

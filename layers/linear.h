@@ -26,12 +26,12 @@ CST_MUST_CHECK cst_status cst_linear_new(const cst_shape *x, const cst_linear_op
 
 /* gb (width) += scale times the sum of the rows of gy (rows, width): the gradient of a bias. The sum is complete
  * before it is scaled and added, because gb may be much larger than one row's share and would round it. */
-void cst_add_rows(size_t rows, size_t width, real scale, const real *gy, real *gb);
+void cst_add_rows(size_t rows, size_t width, cst_real scale, const cst_real *gy, cst_real *gb);
 
 /* For cst_module_ops.init: fills each own tensor of m in theta uniformly in +-1/sqrt(fan in), where fan in is the
  * number of entries of weight[0] and `weight` the first tensor. PyTorch's distribution for linear layers and
  * convolutions. */
-void cst_linear_init(const cst_module *m, cst_rng rng, real *theta);
+void cst_linear_init(const cst_module *m, cst_rng rng, cst_real *theta);
 
 /* Keys of a section that is read into cst_linear_options. */
 extern const cst_key cst_linear_keys[];

@@ -38,7 +38,7 @@ typedef struct cst_norm {
     const cst_norm_ops *ops; /* one of those below, or the caller's own; NULL for cst_norm_max_rms */
     size_t slice;            /* n of cst_norm_slices, at least 1 */
     /* For cst_norm_callback: returns the norm of the scaled errors v of all blocks, one block after the other. */
-    double (*callback)(void *context, const real *v, const cst_block *blocks, size_t n_blocks);
+    double (*callback)(void *context, const cst_real *v, const cst_block *blocks, size_t n_blocks);
     void *context; /* the callback's */
 } cst_norm;
 
@@ -49,9 +49,9 @@ typedef struct cst_scaled {
     size_t n_blocks;
     double rtol, atol;
     const cst_combination *sum; /* the error */
-    const real *y0, *y1;
-    real *values;    /* memory for v if the norm needs_values; as long as the state and none of the inputs */
-    double *partial; /* memory for cst_scaled_partials doubles */
+    const cst_real *y0, *y1;
+    cst_real *values; /* memory for v if the norm needs_values; as long as the state and none of the inputs */
+    double *partial;  /* memory for cst_scaled_partials doubles */
     int threads;
 } cst_scaled;
 
@@ -94,7 +94,7 @@ struct cst_norm_ops {
     /* Optional, both or none: a number computed from the n scaled errors of one chunk, such as their largest magnitude, and
      * how the numbers of two chunks are joined; join(0, x) is x. Not called for a chunk with errors that are not finite, whose
      * number is its sum of squares, infinite or NaN. NULL: cst_norm_span.measure is 0. */
-    double (*measure)(const real *v, size_t n);
+    double (*measure)(const cst_real *v, size_t n);
     double (*join)(double a, double b);
 
     /* Optional: where the span ends that begins at `first`, above `first` and at most block_end. NULL: at block_end. */

@@ -24,7 +24,8 @@ extern "C" {
 
 /* dy = f(t, y), overwritten; and, unless q is NULL, q += scale g(t, y). Both are derivatives with respect to t whatever
  * the direction. CST_ERECOVERABLE asks for a shorter step; any other failure ends the solve, filling *error. */
-typedef cst_status (*cst_rhs)(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error);
+typedef cst_status (*cst_rhs)(void *context, double t, const cst_real *y, cst_real *dy, cst_real scale, cst_real *q,
+                              cst_error *error);
 
 typedef struct cst_solver cst_solver;
 
@@ -106,9 +107,10 @@ struct cst_solver {
     cst_first_stage first_stage;    /* where the next step's k[0] comes from */
     size_t grid_index;              /* steps taken on a fixed grid */
     cst_stops steps, jumps;
-    double *partial;                             /* of norms */
-    real *y, *y_new, *stage, *k[CST_MAX_STAGES]; /* after a step y_new has the state before it; k[0] = f(t, y) */
-    real *q, *q_step, *q_first, *q_next; /* sums; this attempt's; unscaled products of the first and the last stage */
+    double *partial;                                 /* of norms */
+    cst_real *y, *y_new, *stage, *k[CST_MAX_STAGES]; /* after a step y_new has the state before it; k[0] = f(t, y) */
+    cst_real *q, *q_step, *q_first,
+        *q_next; /* sums; this attempt's; unscaled products of the first and the last stage */
 };
 
 /* Sort times into increasing order, each once, as step_t and jump_t are; returns how many are left. */
@@ -120,24 +122,24 @@ size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *opti
 /* Begin at (t, y) towards t_end: evaluates f there, and once more where the first step is chosen. `stats` is added to;
  * `work` is as planned; `q` (n_quadratures) is added to, and valid when the end, or a time landed on, is reached. */
 CST_MUST_CHECK cst_status cst_solver_start(cst_solver *solver, const cst_problem *problem,
-                                           const cst_solve_options *options, double t, double t_end, const real *y,
-                                           real *q, real *work, cst_solve_stats *stats, cst_error *error);
+                                           const cst_solve_options *options, double t, double t_end, const cst_real *y,
+                                           cst_real *q, cst_real *work, cst_solve_stats *stats, cst_error *error);
 
 /* Go on to t_out, between where it stands and t_end, and write the state there. With `land` a step ends on t_out;
  * otherwise the solver steps past it and interpolates, and what was stepped over already costs nothing.
  * On failure y_out has the state at the last accepted step. */
-CST_MUST_CHECK cst_status cst_solver_advance(cst_solver *solver, double t_out, bool land, real *y_out);
+CST_MUST_CHECK cst_status cst_solver_advance(cst_solver *solver, double t_out, bool land, cst_real *y_out);
 
 /* The state at a time within the last step, from its dense output (a quartic; a line for methods without one). */
-void cst_solver_interpolate(const cst_solver *solver, double t, real *y_out);
+void cst_solver_interpolate(const cst_solver *solver, double t, cst_real *y_out);
 
 /* Replace the state where the solver landed: evaluates f once, and goes on with the step size it had. */
-CST_MUST_CHECK cst_status cst_solver_restate(cst_solver *solver, const real *y);
+CST_MUST_CHECK cst_status cst_solver_restate(cst_solver *solver, const cst_real *y);
 
 /* Solve from times[0] over all times, strictly monotone, y_out (n_times, n) with y_out[0] = y. For methods with a fixed
  * step too. Times inside come from the dense output; q is that at the last time. */
 CST_MUST_CHECK cst_status cst_solve(const cst_problem *problem, const cst_solve_options *options, const double *times,
-                                    size_t n_times, const real *y, real *y_out, real *q, real *work,
+                                    size_t n_times, const cst_real *y, cst_real *y_out, cst_real *q, cst_real *work,
                                     cst_solve_stats *stats, cst_error *error);
 
 #ifdef __cplusplus

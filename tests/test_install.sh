@@ -64,6 +64,7 @@ done
 cat >"$folder/program.cpp" <<'END'
 #include <costate.h>
 #include <cstdio>
+class real; // users' names are free
 int main()
 {
     cst_solve_options options;

@@ -40,8 +40,8 @@ typedef struct cst_learner {
     int threads;
     size_t max_rows;
     uint64_t updates; /* optimizer steps done */
-    real *theta, *grad, *slot[CST_OPTIMIZER_SLOTS];
-    real *y, *gy, *targets, *cache, *work;
+    cst_real *theta, *grad, *slot[CST_OPTIMIZER_SLOTS];
+    cst_real *y, *gy, *targets, *cache, *work;
     cst_arena arena;
     cst_tally tally;                  /* of training steps */
     cst_tally evaluation;             /* totals alone */
@@ -53,7 +53,7 @@ typedef struct cst_learner {
  * row's steps, y (steps, D), targets (N, steps) or (N, steps, D): to the loss these are N steps rows. */
 typedef struct cst_batch {
     size_t n, steps; /* steps 0: one thing a row */
-    const real *x;
+    const cst_real *x;
     cst_targets targets;
     cst_rng rng; /* of dropout and noise */
 } cst_batch;

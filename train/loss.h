@@ -29,8 +29,8 @@ extern "C" {
 #endif
 
 typedef struct cst_targets {
-    const int32_t *labels; /* (N), or NULL */
-    const real *values;    /* (N, D), or NULL */
+    const int32_t *labels;  /* (N), or NULL */
+    const cst_real *values; /* (N, D), or NULL */
 } cst_targets;
 
 /* What is there of them: terms of the loss, and rows that have one at least, which are those that can be correct. */
@@ -42,9 +42,9 @@ typedef struct cst_loss {
     const char *name;
     bool labels; /* wants labels; values otherwise */
     /* *value = the mean loss; gx (N, D), unless NULL, its gradient. */
-    void (*evaluate)(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx);
+    void (*evaluate)(size_t n, size_t d, const cst_real *x, cst_targets targets, double *value, cst_real *gx);
     /* Rows that the scores get right (largest score is the label's; sign of the logit); NULL: no accuracy. */
-    size_t (*count_correct)(size_t n, size_t d, const real *x, cst_targets targets);
+    size_t (*count_correct)(size_t n, size_t d, const cst_real *x, cst_targets targets);
     const char *summary;   /* one line for `costate list` */
     bool needs_no_targets; /* wants no targets at all */
 } cst_loss;

@@ -31,9 +31,9 @@ typedef struct cst_update {
     double lr;
     uint64_t step; /* k, from 1 */
     size_t n;      /* P */
-    const real *grad;
-    real *theta;
-    real *slot[CST_OPTIMIZER_SLOTS];
+    const cst_real *grad;
+    cst_real *theta;
+    cst_real *slot[CST_OPTIMIZER_SLOTS];
 } cst_update;
 
 typedef struct cst_optimizer_type {
@@ -64,10 +64,10 @@ size_t cst_optimizer_slots(const cst_optimizer *o);
 void cst_optimizer_step(const cst_optimizer *o, const cst_update *u);
 
 /* The gradient's 2-norm, summed in double. */
-double cst_grad_norm(size_t n, const real *grad);
+double cst_grad_norm(size_t n, const cst_real *grad);
 
 /* Scale the gradient by min(1, max_norm / (norm + 1e-6)) and return the norm that it had. */
-double cst_clip_grad_norm(size_t n, real *grad, double max_norm);
+double cst_clip_grad_norm(size_t n, cst_real *grad, double max_norm);
 
 #ifdef __cplusplus
 }

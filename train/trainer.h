@@ -69,12 +69,12 @@ struct cst_trainer {
     cst_trainer_events events;
     cst_learner learner;
     cst_training training;
-    real *best; /* parameters of the best epoch, if the experiment keeps them */
+    cst_real *best; /* parameters of the best epoch, if the experiment keeps them */
     double session_start;
     uint64_t session_iterations; /* done since then */
     /* Buffers for a batch. */
     size_t *order;
-    real *x, *targets;
+    cst_real *x, *targets;
     int32_t *labels;
 };
 
