@@ -225,6 +225,22 @@ static void a_state_is_replaced_behind_a_jump(void **state)
     }
 }
 
+/* Nothing is evaluated behind a jump at which the solve ends. */
+static void a_jump_at_the_end_costs_nothing(void **state)
+{
+    (void)state;
+    static const double times[2] = {0, 2};
+    solve_rig r;
+    solve_rig_set_up(&r, CST_PROFILE_COSTATE, "dopri5", solve_rig_rotation, NULL, 2);
+    assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
+    const size_t without = r.stats.nfe;
+    r.options.jump_t = &times[1];
+    r.options.n_jump_t = 1;
+    assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
+    assert_int_equal(r.stats.nfe, without);
+    solve_rig_tear_down(&r);
+}
+
 static void nothing_is_evaluated_beyond_the_end(void **state)
 {
     (void)state;
@@ -362,9 +378,9 @@ int main(void)
         cmocka_unit_test(fixed_steps_follow_their_grid),      cmocka_unit_test(fixed_steps_land),
         cmocka_unit_test(steps_end_where_they_are_told_to),   cmocka_unit_test(jumps_are_taken_in_stride),
         cmocka_unit_test(a_state_is_replaced_behind_a_jump),  cmocka_unit_test(nothing_is_evaluated_beyond_the_end),
-        cmocka_unit_test(limits_on_steps_are_kept),           cmocka_unit_test(rejections_are_remembered),
-        cmocka_unit_test(landing_keeps_the_step_size),        cmocka_unit_test(threads_do_not_change_bits),
-        cmocka_unit_test(quadratures_are_integrals),
+        cmocka_unit_test(a_jump_at_the_end_costs_nothing),    cmocka_unit_test(limits_on_steps_are_kept),
+        cmocka_unit_test(rejections_are_remembered),          cmocka_unit_test(landing_keeps_the_step_size),
+        cmocka_unit_test(threads_do_not_change_bits),         cmocka_unit_test(quadratures_are_integrals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
