@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* The mean of the k x k bytes at b, whose rows are w apart: their sum fits, as k is at most 1024. */
+/* The mean of the k x k bytes at b in an image with rows of w bytes. The sum fits into 32 bits, because k is at most 1024. */
 static uint8_t mean_of(const uint8_t *b, size_t k, size_t w)
 {
     uint32_t sum = 0;
@@ -12,7 +12,8 @@ static uint8_t mean_of(const uint8_t *b, size_t k, size_t w)
     return (uint8_t)((sum + count / 2) / count);
 }
 
-/* In place: a mean is written no later than where its patch begins, behind which alone is what is still to be read. */
+/* Works in place: the mean of a patch is written at or before the patch's first byte, and only later bytes are still to be
+ * read. */
 static void downsample_split(cst_split *split, size_t planes, size_t h, size_t w, size_t k)
 {
     uint8_t *to = split->bytes;
@@ -22,8 +23,9 @@ static void downsample_split(cst_split *split, size_t planes, size_t h, size_t w
         for (size_t i = 0; i < h; i += k)
             for (size_t j = 0; j < w; j += k) *to++ = mean_of(plane + i * w + j, k, w);
     }
-    uint8_t *less = bytes > 0 ? realloc(split->bytes, bytes) : NULL;
-    if (less) split->bytes = less;
+    /* Free the rest; if that fails the block keeps its size. */
+    uint8_t *smaller = bytes > 0 ? realloc(split->bytes, bytes) : NULL;
+    if (smaller) split->bytes = smaller;
 }
 
 cst_status cst_dataset_downsample(cst_config section, size_t k, cst_dataset *data, cst_error *error)
