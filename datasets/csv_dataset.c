@@ -103,6 +103,7 @@ static cst_status load(const cst_dataset_type *type, cst_config section, uint64_
     /* Find the files, then read them. */
     char *train = NULL, *test = NULL;
     CST_TRY(cst_locate(&(cst_data_location){.path = o.train}, &train, error));
+    /* The test file is optional. */
     cst_status status = CST_OK;
     if (o.test) status = cst_locate(&(cst_data_location){.path = o.test}, &test, error);
     if (status == CST_OK) status = read_files(section, &o, train, test, seed, data, error);

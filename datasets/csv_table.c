@@ -62,10 +62,12 @@ static cst_status check_names(const cst_table *t, const cst_csv *csv, cst_error 
     char **sorted = malloc(t->n_columns * sizeof *sorted);
     if (!sorted) return no_memory(csv->path, error);
     memcpy(sorted, t->names, t->n_columns * sizeof *sorted);
+    /* Sort pointers; the names keep their order. */
     qsort(sorted, t->n_columns, sizeof *sorted, by_name);
     cst_status status = CST_OK;
     for (size_t i = 1; status == CST_OK && i < t->n_columns; i++) {
         if (strcmp(sorted[i], sorted[i - 1]) != 0) continue;
+        /* Two neighbours are equal. */
         cst_text text = {0};
         cst_text_excerpt(&text, sorted[i]);
         status = cst_fail(error, CST_EFORMAT, "%s: line %zu: expected a name for each column, found %s twice",
@@ -227,6 +229,7 @@ cst_status cst_table_label(cst_table *t, const cst_csv *csv, int32_t *label, cst
     const char *name = cst_csv_field(csv, column);
     size_t place = 0;
     if (!*name) return cst_table_fail(t, csv, column, "the name of a class", error);
+    /* A new class is added while the training file is read. */
     if (!find_class(t, name, &place)) {
         if (t->ordered) return cst_table_fail(t, csv, column, "a class that the training file has", error);
         CST_TRY(add_class(t, csv, column, place, error));
@@ -260,6 +263,7 @@ cst_status cst_table_number(const cst_table *t, const cst_csv *csv, size_t colum
 {
     double number;
     if (!cst_csv_number(cst_csv_field(csv, column), &number)) return cst_table_fail(t, csv, column, "a number", error);
+    /* A double that no real can hold becomes infinite. */
     *value = (real)number;
     if (isfinite(*value)) return CST_OK;
     return cst_table_fail(t, csv, column, "a number in the range of a " CST_REAL_NAME, error);

@@ -130,6 +130,7 @@ static cst_status cut_split(cst_config section, const char *key, size_t size, ui
     if (split->n == 0) return CST_OK;
     CST_TRY(check_size(section, key, size, split->n, "there are", error));
     if (size == 0 || size == split->n) return CST_OK;
+    /* Mark the rows that stay, and drop the others. */
     CST_TRY(draw(seed, stream, split->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
     cst_split_keep(data, split, pick, TRAIN);
     return CST_OK;
@@ -171,6 +172,7 @@ static void byte_moments(const cst_split *split, size_t row, size_t first, size_
             squares += (uint32_t)b[j] * b[j];
         }
     }
+    /* Moments of b, then of b / 255. */
     const double count = (double)split->n * (double)length, m = (double)sum / count;
     const double variance = (double)squares / count - m * m;
     *mean = m / 255;
@@ -254,6 +256,7 @@ cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *e
         data->std[c] = 1;
     }
     if (!normalize || data->train.n == 0) return CST_OK;
+    /* Moments of the training split. A constant channel gets std 1. */
     if (data->train.values) CST_TRY(value_moments(data, error));
     for (size_t c = 0; c < n; c++) {
         if (data->train.bytes)
@@ -283,10 +286,12 @@ static void scale_row(const cst_dataset *data, const cst_split *split, size_t ro
 {
     const size_t size = cst_shape_size(&data->x), n = data->n_channels > 0 ? data->n_channels : 1, length = size / n;
     const double unit = split->bytes ? 255 : 1;
+    /* Without channels bytes are only divided by unit. */
     for (size_t c = 0; c < n; c++) {
         const bool scaled = data->n_channels > 0;
         const real scale = (real)(1 / (scaled ? unit * data->std[c] : unit));
         const real shift = scaled ? (real)(-data->mean[c] / data->std[c]) : 0;
+        /* The values of a channel are strided in series and consecutive otherwise. */
         if (data->channels_last) {
             for (size_t i = c; i < size; i += n) x[i] = scale * split->values[row * size + i] + shift;
         } else if (split->bytes) {
@@ -303,6 +308,7 @@ void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const s
     const size_t size = cst_shape_size(&data->x), n_labels = cst_dataset_labels(data), y = data->n_targets;
     for (size_t i = 0; i < n; i++) {
         scale_row(data, split, rows[i], x + i * size);
+        /* Labels and targets are copied as they are. */
         if (labels && split->labels)
             memcpy(labels + i * n_labels, split->labels + rows[i] * n_labels, n_labels * sizeof *labels);
         if (targets && split->targets) memcpy(targets + i * y, split->targets + rows[i] * y, y * sizeof *targets);

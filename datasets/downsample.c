@@ -9,6 +9,7 @@ static uint8_t mean_of(const uint8_t *b, size_t k, size_t w)
     const uint32_t count = (uint32_t)(k * k);
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < k; j++) sum += b[i * w + j];
+    /* Adding half of the divisor rounds halves up. */
     return (uint8_t)((sum + count / 2) / count);
 }
 
@@ -34,10 +35,12 @@ cst_status cst_dataset_downsample(cst_config section, size_t k, cst_dataset *dat
     char text[CST_SHAPE_TEXT];
     const size_t *d = data->x.dim;
     if (k <= 1) return CST_OK;
+    /* Patches must cover the images. */
     if (data->x.rank != 3 || d[1] % k != 0 || d[2] % k != 0)
         return cst_config_fail(cst_config_get(section, "downsample"), error,
                                "expected rows (C, H, W) whose sides are multiples of %zu, got %s", k,
                                cst_shape_text(&data->x, text));
+    /* All splits get smaller; then so does the shape of a row. */
     for (size_t i = 0; i < 3; i++)
         if (splits[i]->n > 0) downsample_split(splits[i], d[0], d[1], d[2], k);
     data->x = cst_shape_3d(d[0], d[1] / k, d[2] / k);

@@ -148,6 +148,7 @@ cst_status cst_idx_read(const char *path, cst_idx *idx, cst_error *error)
  * be the same. */
 static cst_status image_shape(const char *path, const cst_idx *images, cst_shape *x, cst_error *error)
 {
+    /* The first dimension counts the rows. */
     const size_t *d = images->dim;
     cst_shape shape = {0};
     if (images->rank == 2) shape = cst_shape_1d(d[1]);
@@ -157,6 +158,7 @@ static cst_status image_shape(const char *path, const cst_idx *images, cst_shape
         return cst_fail(error, CST_EFORMAT, "%s: expected images or vectors, found an array of one dimension", path);
     char found[CST_SHAPE_TEXT], expected[CST_SHAPE_TEXT];
     cst_shape_text(&shape, found);
+    /* There must be rows, and rows must not be empty. */
     if (d[0] == 0 || cst_shape_size(&shape) == 0) {
         return cst_fail(error, CST_EFORMAT, "%s: expected data, found %zu rows of shape %s", path, d[0], found);
     }
@@ -180,6 +182,7 @@ static cst_status read_labels(const char *path, size_t n, size_t n_classes, int3
     } else if (idx.dim[0] != n) {
         status = cst_fail(error, CST_EFORMAT, "%s: expected %zu labels, one per image, found %zu", path, n, idx.dim[0]);
     }
+    /* Convert the bytes and check their range. */
     for (size_t i = 0; status == CST_OK && i < n; i++) {
         labels[i] = idx.bytes[i];
         if (n_classes == 0 || idx.bytes[i] < n_classes) continue;
@@ -274,6 +277,7 @@ static cst_status load_known(const cst_dataset_type *type, cst_config section, u
     const cst_data_location *known = type->context;
     cst_data_location where = *known;
     idx_options o = {0};
+    /* The names of the files are fixed; the folder is found by the path or by its known places. */
     for (size_t i = 0; i < N_FILES; i++) o.file[i] = official[i];
     CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
     where.path = o.path;

@@ -91,6 +91,7 @@ cst_status cst_locate_files(const char *folder, const char *const *names, size_t
     char *place = NULL;
     if (folder) CST_TRY(cst_locate(&(cst_data_location){.path = folder}, &place, error));
     cst_status status = CST_OK;
+    /* Without a folder each name is a path, which is looked for below the roots, too. */
     for (size_t i = 0; status == CST_OK && i < n; i++) {
         if (!names[i]) continue;
         status = place ? cst_locate_in(place, names[i], false, &found[i], error)

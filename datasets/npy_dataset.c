@@ -86,6 +86,7 @@ static cst_status read_targets(const char *path, cst_npy *array, size_t *n_targe
     if (*n_targets > 0 && k != *n_targets)
         return cst_fail(error, CST_EFORMAT, "%s: expected %zu targets per row as in the training split, found %zu",
                         path, *n_targets, k);
+    /* The training split determines k. */
     *n_targets = k;
     return to_reals(path, array, k, &split->targets, error);
 }
@@ -97,6 +98,7 @@ static cst_status read_y(const char *path, const char *x_path, size_t n_classes,
     cst_npy array;
     CST_TRY(cst_npy_read(path, &array, error));
     cst_status status = CST_OK;
+    /* One entry per row of x; floats are targets, all other types labels. */
     if (array.shape.rank == 0 || array.shape.dim[0] != split->n) {
         char found[CST_SHAPE_TEXT];
         status = cst_fail(error, CST_EFORMAT, "%s: expected %zu rows, as many as %s has, found an array of shape %s",
@@ -178,6 +180,7 @@ static cst_status load(const cst_dataset_type *type, cst_config section, uint64_
     npy_options o = {0};
     char *path[CST_NPY_FILES] = {0};
     CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    /* Find the files, then read them. */
     cst_status status = cst_npy_files_locate(section, &o.files, path, error);
     if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
     for (size_t i = 0; i < CST_NPY_FILES; i++) free(path[i]);

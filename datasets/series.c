@@ -118,6 +118,7 @@ static double find_origin(const cst_series splits[3])
 static cst_status measure(layout *l, cst_config section, const cst_series splits[3], cst_error *error)
 {
     const cst_series *train = &splits[0];
+    /* All splits are alike, no series is empty, and T is the longest after `stride`. */
     for (size_t p = 0; p < 3; p++) {
         if (splits[p].n > 0) CST_TRY(check_alike(&splits[p], train, error));
         for (size_t i = 0; i < splits[p].n; i++) {
@@ -135,6 +136,7 @@ static cst_status measure(layout *l, cst_config section, const cst_series splits
     l->time = l->o->time == CST_SERIES_TIME_NONE ? 0 : 1;
     l->from_file = l->time > 0 && train->timed && l->o->time != CST_SERIES_TIME_INDEX;
     if (l->from_file) l->origin = find_origin(splits);
+    /* The layout of a row: [time | values | intensity]. */
     l->values = train->channels;
     l->channels = cst_size_add(l->time, cst_size_mul(l->values, l->o->intensity ? 2 : 1));
     return CST_OK;
@@ -162,11 +164,13 @@ static cst_status check_times(const layout *l, const cst_series *s)
 {
     for (size_t i = 0, place = 0; i < s->n; i++) {
         for (size_t k = 0; k < s->lengths[i]; k++, place++) {
+            /* A number that is too large for a real is infinite. */
             if (!isfinite(time_of(l, s, place)))
                 return cst_fail(l->error, CST_EFORMAT,
                                 "%s: series %zu, time %zu: expected a finite number in the range of a " CST_REAL_NAME
                                 ", found %g",
                                 s->path, i, k, s->times[place]);
+            /* Two different time stamps may be the same real. */
             if (k > 0 && !(time_of(l, s, place) > time_of(l, s, place - 1)))
                 return cst_fail(l->error, CST_EFORMAT,
                                 "%s: series %zu, time %zu: expected times that increase, found %.15g after %.15g "
@@ -183,6 +187,7 @@ static cst_status put_step(const layout *l, const cst_series *s, size_t series, 
                            real *x)
 {
     real *values = x + l->time, *counts = values + l->values;
+    /* Channel 0 is the time. */
     if (l->time > 0) *x = l->from_file ? time_of(l, s, place) : (real)at;
     for (size_t c = 0; c < l->values; c++) {
         const real value = s->values[place * l->values + c];
@@ -191,6 +196,7 @@ static cst_status put_step(const layout *l, const cst_series *s, size_t series, 
                             "%s: series %zu, time %zu, channel %zu: expected a number in the range of a " CST_REAL_NAME
                             ", found %g",
                             s->path, series, at, c, (double)value);
+        /* A removed value is not counted either. */
         values[c] = dropped ? (real)NAN : value;
         if (l->o->intensity) counts[c] = (at > 0 ? *(counts + c - l->channels) : 0) + (isnan(values[c]) ? 0 : 1);
     }
@@ -235,6 +241,7 @@ static cst_status allocate(const layout *l, const cst_series *s, cst_split *spli
     if (s->stepwise && s->n_targets > 0) split->targets = cst_array_new(targets, sizeof *split->targets);
     if (!split->values || (s->stepwise && ((s->labelled && !split->labels) || (s->n_targets > 0 && !split->targets))))
         return cst_fail(l->error, CST_ENOMEM, "%s: out of memory for %zu series of %zu times", s->path, s->n, l->steps);
+    /* -1 and NaN mean "missing". */
     fill(split->values, size);
     if (split->targets) fill(split->targets, targets);
     for (size_t i = 0; split->labels && i < steps; i++) split->labels[i] = -1;
@@ -263,6 +270,7 @@ static cst_status make_split(const layout *l, cst_series *s, cst_split *split)
 static cst_status make_splits(layout *l, uint64_t seed, cst_series series[3], cst_dataset *data)
 {
     cst_split *const splits[] = {&data->train, &data->validation, &data->test};
+    /* Scratch memory for choose_dropped. */
     l->order = cst_array_new(l->steps, sizeof *l->order);
     l->dropped = cst_array_new(l->steps, sizeof *l->dropped);
     cst_status status = CST_OK;

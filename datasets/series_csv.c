@@ -83,6 +83,7 @@ static cst_status check_beginnings(reader *r)
     qsort(r->begun, r->s->n, sizeof *r->begun, by_name);
     for (size_t i = 1; i < r->s->n; i++) {
         if (strcmp(r->begun[i].name, r->begun[i - 1].name) != 0) continue;
+        /* The same name begins at two lines: name both. */
         cst_text name = {0};
         cst_text_excerpt(&name, r->begun[i].name);
         const cst_status status =
@@ -124,6 +125,7 @@ static cst_status read_class(reader *r, bool first)
     int32_t label = -1;
     const bool none = s->stepwise && !*field(r, r->t->targets[0]);
     if (!none) CST_TRY(cst_table_label(r->t, &r->csv, &label, r->error));
+    /* The class of a series must be the same on each line. */
     if (!s->stepwise && !first && label != s->labels[s->n - 1])
         return cst_table_fail(r->t, &r->csv, r->t->targets[0], "the class on the series' previous lines", r->error);
     s->labels[s->stepwise ? r->total : s->n - 1] = label;
@@ -138,11 +140,13 @@ static cst_status read_targets(reader *r, bool first)
     for (size_t i = 0; i < s->n_targets; i++) {
         const size_t column = r->t->targets[i];
         real value;
+        /* A target per time may be missing. */
         if (s->stepwise) {
             CST_TRY(read_number(r, column, &to[i]));
             continue;
         }
         CST_TRY(cst_table_number(r->t, &r->csv, column, &value, r->error));
+        /* A target per series must be the same on each line. */
         if (!first && value != to[i])
             return cst_table_fail(r->t, &r->csv, column, "the number on the series' previous lines", r->error);
         to[i] = value;

@@ -48,10 +48,12 @@ static cst_status check_x(pair *p, bool timed, cst_series *s)
     const cst_shape *shape = &p->x.shape;
     if ((shape->rank != 2 && shape->rank != 3) || cst_shape_size(shape) == 0)
         return fail_shape(p, p->x_path, &p->x, "series (n, T, C) or (n, T)");
+    /* (n, T) is one channel. */
     p->n = shape->dim[0];
     p->steps = shape->dim[1];
     p->width = shape->rank == 3 ? shape->dim[2] : 1;
     if (timed && p->width == 1) return fail_shape(p, p->x_path, &p->x, "another channel beside the time");
+    /* The time is no value channel. */
     s->path = p->x_path;
     s->timed = timed;
     s->channels = p->width - (timed ? 1 : 0);
@@ -75,6 +77,7 @@ static cst_status check_y(pair *p, cst_series *s)
     if (rank > (s->labelled ? 2 : 3) || p->k == 0)
         return fail_shape(p, p->y_path, &p->y,
                           s->labelled ? "labels (n) or (n, T)" : "targets (n), (n, k) or (n, T, k)");
+    /* Labels or targets per time are for the same times as x. */
     if (s->stepwise && shape->dim[1] != p->steps)
         return cst_fail(p->error, CST_EFORMAT, "%s: expected %zu times as in %s, found an array of shape %s", p->y_path,
                         p->steps, p->x_path, cst_shape_text(shape, found));
@@ -111,6 +114,7 @@ static cst_status put_label(const pair *p, size_t n_classes, size_t from, int32_
 {
     const double value = cst_npy_get(&p->y, from), least = stepwise ? -1 : 0;
     const double largest = n_classes > 0 && n_classes < INT32_MAX ? (double)n_classes - 1 : INT32_MAX - 1;
+    /* The range depends on the number of classes if the config has one. */
     if (value >= least && value <= largest) {
         *label = (int32_t)value;
         return CST_OK;
@@ -206,6 +210,7 @@ static cst_status read_files(cst_config section, const options *o, char *const p
         cst_npy_clear(&p.x);
         cst_npy_clear(&p.y);
         CST_TRY(status);
+        /* The largest label of all splits determines the number of classes. */
         const size_t classes = splits[i].labelled ? count_classes(&splits[i]) : 0;
         if (classes > data->n_classes) data->n_classes = classes;
     }

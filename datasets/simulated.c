@@ -27,6 +27,7 @@ static cst_status evaluate(void *context, double t, const real *y, real *dy, rea
 {
     const motion *m = context;
     (void)t, (void)scale, (void)q, (void)error;
+    /* The system is autonomous and has no integrals. */
     m->system->slope(m->constants, y, m->u, dy);
     return CST_OK;
 }
@@ -85,6 +86,7 @@ static cst_status simulate(const group *g, cst_rng rng, real *points, bool *stay
     const cst_simulation *o = g->options;
     real y[CST_SYSTEM_STATE];
     for (size_t i = 0; i < system->n_state; i++) y[i] = (real)(system->start[i] * (2 * cst_rng_uniform(rng, i) - 1));
+    /* Advance from point to point until the end or a violated limit. */
     *stays = true;
     for (size_t k = 0; k < o->points && *stays; k++) {
         CST_TRY(cst_system_advance(system, o->constants, o->dt, g->u, y, error));
@@ -120,12 +122,14 @@ static cst_status read_input(cst_config input, size_t n, real *u, cst_error *err
 {
     const bool list = n > 1;
     bool good = !list || (cst_config_is_list(input) && cst_config_length(input) == n);
+    /* Numbers must be finite as reals. */
     for (size_t i = 0; good && i < n; i++) {
         double value;
         good = cst_config_number(list ? cst_config_item(input, i) : input, &value) && isfinite((real)value);
         if (good) u[i] = (real)value;
     }
     if (good) return CST_OK;
+    /* Say what one entry of the list must be. */
     char what[80];
     if (list)
         snprintf(what, sizeof what, "a list of %zu numbers in the range of %s", n, CST_REAL_NAME);

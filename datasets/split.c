@@ -42,6 +42,7 @@ static void pack(const void *from, void *to, const uint8_t *pick, uint8_t value,
     size_t next = 0;
     for (size_t i = 0; i < n; i++) {
         if (pick[i] != value) continue;
+        /* In place a row moves to the place of an earlier row, so the two do not overlap. */
         if (from != to || next != i) memcpy((char *)to + next * size, (const char *)from + i * size, size);
         next++;
     }

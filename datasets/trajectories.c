@@ -110,6 +110,7 @@ static cst_status check_finite(const char *path, const cst_npy *array, cst_error
 {
     const size_t *dim = array->shape.dim, i = cst_npy_first_nonfinite(array), point = i / dim[2];
     if (i == cst_shape_size(&array->shape)) return CST_OK;
+    /* Name the trajectory, the point and the entry. */
     const double value = cst_npy_get(array, i);
     return cst_fail(
         error, CST_EFORMAT, "%s: trajectory %zu, point %zu, entry %zu: expected a finite number%s, found %g", path,
@@ -127,6 +128,7 @@ static cst_status check_array(const char *path, const char *train, const cst_npy
         return cst_fail(error, CST_EFORMAT,
                         "%s: expected trajectories, floats of shape (R, T, D), found %s of shape %s", path,
                         cst_npy_type_name(array->type), found);
+    /* At least one window must fit, and points must be those of the training file. */
     if (shape->dim[1] < window)
         return cst_fail(error, CST_EFORMAT, "%s: expected trajectories of at least %zu points, a window, found %zu",
                         path, window, shape->dim[1]);
@@ -201,6 +203,7 @@ static cst_status load(const cst_dataset_type *type, cst_config section, uint64_
     trajectories_options o = {0};
     char *path[N_SPLITS] = {0};
     CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    /* Find the files, then read them. */
     cst_status status = cst_locate_files(o.path, o.file, N_SPLITS, path, error);
     if (status == CST_OK) status = load_files(section, &o, path, seed, data, error);
     for (size_t p = 0; p < N_SPLITS; p++) free(path[p]);

@@ -34,12 +34,12 @@ static cst_status count_dimensions(cst_ts_reader *r, const char *line)
         if (*c == ')') inside = false;
         n += *c == ':' && !inside;
     }
+    /* The first series decides if the header does not. */
     if (r->dimensions == 0) r->dimensions = n;
     if (n > 0 && n == r->dimensions) return CST_OK;
     return cst_fail(r->error, CST_EFORMAT,
-                    "%s: line %zu: expected %zu dimensions, each followed by a colon, found %zu "
-                    "colons",
-                    r->path, r->line, r->dimensions, n);
+                    "%s: line %zu: expected %zu dimensions, each followed by a colon, found %zu colons", r->path,
+                    r->line, r->dimensions, n);
 }
 
 /* Read the dimensions of a line into the reader's current series; *label becomes the text after them. */
@@ -138,6 +138,7 @@ cst_status cst_ts_read(const char *path, cst_ts_classes *classes, cst_series *s,
     char *text;
     size_t size;
     CST_TRY(cst_file_read(path, PTRDIFF_MAX - 1, &text, &size, error));
+    /* The reader cuts the text in place, so the text lives as long as the reader. */
     cst_ts_reader r = {.path = path, .next = text, .end = text + size, .error = error};
     s->path = path;
     const cst_status status = read_text(&r, classes, s);

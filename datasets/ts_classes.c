@@ -16,8 +16,7 @@ static cst_status take_classes(const cst_ts_reader *r, cst_ts_classes *classes)
         memcpy(to, s, n);
         to[n] = '\0';
         to += n + 1;
-        s += n;
-        s += strspn(s, " \t\r");
+        s += n + strspn(s + n, " \t\r");
     }
     return CST_OK;
 }
@@ -32,6 +31,7 @@ static cst_status sort_classes(cst_ts_reader *r, const cst_ts_classes *classes)
 {
     r->by_name = malloc(cst_size_mul(classes->n, sizeof *r->by_name));
     if (!r->by_name) return cst_ts_no_memory(r);
+    /* The numbers are those of the order in the header. */
     const char *name = classes->names;
     for (size_t i = 0; i < classes->n; i++, name += strlen(name) + 1) r->by_name[i] = (cst_ts_class){name, (int32_t)i};
     cst_ts_class *c = r->by_name, *last = c + classes->n - 1;

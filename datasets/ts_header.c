@@ -44,6 +44,7 @@ static bool is_blank(char c)
 char *cst_ts_trim(char *s)
 {
     while (is_blank(*s)) s++;
+    /* Drop the blanks at the end. */
     size_t n = strlen(s);
     while (n > 0 && is_blank(s[n - 1])) n--;
     s[n] = '\0';
@@ -126,6 +127,7 @@ static cst_status read_key(cst_ts_reader *r, char *line)
 {
     char *value;
     bool univariate;
+    /* Keys are compared in any case; @dimension is accepted for @dimensions. */
     if ((value = value_of(line, "@timestamps"))) return read_bool(r, "@timeStamps", value, &r->timed);
     if ((value = value_of(line, "@targetlabel"))) return read_bool(r, "@targetLabel", value, &r->target);
     if ((value = value_of(line, "@classlabel"))) return read_classes(r, value);
@@ -153,7 +155,6 @@ cst_status cst_ts_read_header(cst_ts_reader *r)
     /* Exactly one of classes and targets. */
     if (!r->classes != !r->target) return CST_OK;
     return cst_fail(r->error, CST_EFORMAT,
-                    "%s: line %zu: expected one of @classLabel true and @targetLabel true "
-                    "before @data, found %s",
+                    "%s: line %zu: expected one of @classLabel true and @targetLabel true before @data, found %s",
                     r->path, r->line, r->target ? "both" : "neither");
 }

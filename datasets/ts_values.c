@@ -93,6 +93,7 @@ static cst_status read_time(cst_ts_reader *r, size_t d, const char *field, doubl
     const cst_ts_times found = cst_csv_number(field, time) ? CST_TS_NUMBERS
                                : read_date(field, time)    ? CST_TS_DATES
                                                            : CST_TS_UNKNOWN;
+    /* The first time stamp determines the format of all others. */
     if (r->time_format == CST_TS_UNKNOWN) r->time_format = found;
     if (found == CST_TS_UNKNOWN || found != r->time_format)
         return fail_value(r, d,
@@ -100,6 +101,7 @@ static cst_status read_time(cst_ts_reader *r, size_t d, const char *field, doubl
                           : r->time_format == CST_TS_NUMBERS ? "a number for its time"
                                                              : "a number or a date YYYY-MM-DD HH:MM:SS for its time",
                           field);
+    /* Times increase within a dimension. */
     if (r->n == r->starts[d] || *time > r->times[r->n - 1]) return CST_OK;
     return fail_value(r, d, "a time later than the one before", field);
 }

@@ -76,6 +76,7 @@ static cst_status read_classes(cst_config list, cst_names *classes, cst_error *e
         const cst_config item = cst_config_item(list, i);
         const char *name = cst_config_string(item);
         if (!name || !*name || strchr(name, '/')) return cst_config_expected(item, "the name of a folder", error);
+        /* Each class occurs once. */
         for (size_t k = 0; k < i; k++) {
             if (strcmp(classes->name[k], name) == 0)
                 return cst_config_expected(item, "another class than before", error);
@@ -156,6 +157,7 @@ static cst_status load_folders(cst_config section, const wav_options *o, const c
     cst_class_folders folders;
     const cst_class_kind kind = {"WAV files", ".wav", classes->n > 0 ? classes : NULL};
     CST_TRY(cst_class_folders_read(folder[0], folder[1], &kind, &folders, error));
+    /* There is never a validation folder. */
     cst_series splits[3] = {{0}};
     cst_status status = read_series(o, path, folder, &folders, splits, error);
     if (status == CST_EARG) status = cst_config_place(section, error); /* options that contradict each other */

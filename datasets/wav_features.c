@@ -79,6 +79,7 @@ static cst_status read_clip(const job *j, size_t i, cst_error *error)
     *c = (clip){0};
     CST_TRY(cst_wav_read(path, &wav, error));
     cst_status status = CST_OK;
+    /* All clips have the sample rate of the first one. A clip of another length stays empty. */
     if (wav.rate != j->rate)
         status = cst_fail(error, CST_EFORMAT, "%s: expected %zu samples per second like %s, found %zu", path, j->rate,
                           j->paths->name[0], wav.rate);
@@ -209,9 +210,11 @@ static bool accept(const job *j, const cst_npy *array, cst_wav_features *f)
         const real *values = (const real *)array->data + i * f->steps * f->channels;
         if (!count_frames(values, f->steps, f->channels, &f->frames[i])) return false;
         if (f->frames[i] > most) most = f->frames[i];
+        /* A clip has the frames of `samples` samples, or none if it is left out; without `samples` none is left out. */
         if (f->frames[i] > 0 ? j->samples > 0 && f->frames[i] != cst_mfcc_frames(j->mfcc, j->samples) : j->samples == 0)
             return false;
     }
+    /* T is the number of frames of the longest clip. */
     return most > 0 && most == f->steps;
 }
 
@@ -284,6 +287,7 @@ static cst_status read_or_compute(job *j, cst_wav_features *features, cst_error 
     CST_TRY(name_cache(j, name, error));
     char *path = cst_path_join(j->cache, name);
     if (!path) return no_memory(j->cache, error);
+    /* Write the cache only after computing. */
     cst_status status = read_cache(j, path, features, &found, error);
     if (status == CST_OK && !found) {
         status = compute_all(j, features, error);
@@ -310,6 +314,7 @@ cst_status cst_wav_features_read(const char *root, const cst_names *paths, const
     job j = {.root = root, .cache = cache, .paths = paths, .o = options, .samples = samples};
     *features = (cst_wav_features){0};
     if (paths->n == 0) return CST_OK;
+    /* The filters depend on the sample rate, so it is read first. */
     CST_TRY(read_rate(paths->name[0], &j.rate, error));
     CST_TRY(cst_mfcc_new(options, j.rate, &j.mfcc, error));
     const cst_status status = read_or_compute(&j, features, error);
