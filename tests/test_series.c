@@ -383,13 +383,13 @@ static void test_series_that_are_wrong(void **state)
                  TEST_WORDS("x.ts: series 0, time 1, channel 0: expected a number in the range of a " CST_REAL_NAME
                             ", found inf"));
     finish_fails(JSON({"time": "file"}), one(1, false, 3, t, v), nothing, CST_ECONFIG,
-                 TEST_WORDS("test.json: time: expected a file with times, but x.ts has none"));
+                 TEST_WORDS("test.json: time: expected a file with time stamps, but x.ts has none"));
     finish_fails("{}", one(1, false, 3, t, v), one(2, false, 3, t, v), CST_EFORMAT,
                  TEST_WORDS("x.ts: expected 1 channels as in x.ts, found 2"));
     finish_fails("{}", one(1, true, 2, t, v), one(1, false, 2, t, v), CST_EFORMAT,
-                 TEST_WORDS("x.ts: expected series with times as in x.ts"));
+                 TEST_WORDS("x.ts: expected series with time stamps as in x.ts"));
     finish_fails("{}", one(1, false, 2, t, v), stepwise_labels(), CST_EFORMAT,
-                 TEST_WORDS("d.ts: expected a label of each series as in x.ts"));
+                 TEST_WORDS("d.ts: expected a label per series as in x.ts"));
     finish_fails("{}", nothing, nothing, CST_EFORMAT, TEST_WORDS("no training rows"));
     finish_fails(JSON({"missing_rate": 1}), one(1, false, 2, t, v), nothing, CST_ECONFIG,
                  TEST_WORDS("missing_rate", "[0, 1)"));
