@@ -32,6 +32,7 @@ typedef struct name_list {
     char text[256];
 } name_list;
 
+/* Append a name. */
 static void list_name(name_list *list, const char *name)
 {
     const size_t used = strlen(list->text);
@@ -48,6 +49,7 @@ static cst_status unknown_name(const char *name, cst_error *error)
 
 cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_error *error)
 {
+    /* Find the row, and copy it. */
     const cst_named_norm *named = cst_adjoint_norms;
     while (named->name && strcmp(name, named->name) != 0) named++;
     if (!named->name) return unknown_name(name, error);
@@ -68,6 +70,7 @@ typedef struct reading {
 /* Returns the weight of the block with this name, or NULL if no block has it. */
 static double *find_weight(const reading *r, const char *name)
 {
+    /* The four blocks, then those of the integrals. */
     for (size_t i = 0; i < CST_N_BLOCKS; i++)
         if (strcmp(name, cst_adjoint_block_names[i]) == 0) return &r->norm->weight[i];
     for (size_t i = 0; i < r->n; i++) {
@@ -96,6 +99,8 @@ static cst_status read_weights(cst_config section, const char *except, const rea
         const cst_config member = cst_config_item(section, i);
         const char *name = cst_config_key(member);
         if (except && strcmp(name, except) == 0) continue;
+
+        /* Its name must be a block's, and its value a weight. */
         double *weight = find_weight(r, name);
         if (!weight) return unknown_block(member, r, error);
         if (!cst_config_number(member, weight) || !(*weight >= 0) || !isfinite(*weight))

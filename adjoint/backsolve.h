@@ -1,8 +1,8 @@
 /* The gradient methods "backsolve" and "interpolating": solve the adjoint system backwards in time. This is the paper's
  * subject (Kidger, Chen, Lyons, eq. 2 and 3; Pontryagin; Chen et al. 2018).
  *
- * Let z' = f(t, z; theta), and let the loss L read z at times t_0 .. t_{T-1} (the paper's tau .. T). The adjoint system
- * is
+ * Let z' = f(t, z; theta), and let the loss L read z at times t_0 .. t_{T-1} (the paper's tau .. T). The adjoint
+ * system:
  *
  *     z'       = f(t, z; theta)                                                             (eq. 3)
  *     a_z'     = -(df/dz)^T a_z,       a_z = dL/dz(t)                                       (eq. 2)

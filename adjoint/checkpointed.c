@@ -214,7 +214,7 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
         cst_combination_add(&sum, 1, s->v[i]);
     }
 
-    /* dL/dy_0 = a + sum_i v_i, plus what observations inside the step add. v_0 is the last term of the sum. */
+    /* dL/dy_0 = a + sum_i v_i, plus what observations inside the step add: that is added to v_0, a term of the sum. */
     const bool observed = s->observation < end;
     for (size_t j = 0; observed && j < s->nz; j++) s->v[0][j] += s->start[j];
     for (size_t j = 0; observed && j < s->nq; j++) s->a_q[j] += s->start_q[j];

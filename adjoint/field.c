@@ -47,6 +47,7 @@ void cst_field_plan(const cst_module *field, size_t n, int threads, cst_plan *pl
     plan->work = cst_size_add(plan->work, rows_size(field, n));
 }
 
+/* With integrals the rows [f | g] are in the cache; without, f itself is in dz. */
 const real *cst_field_value(const cst_module *field, const real *dz, const real *cache)
 {
     return cst_field_integrals(field) > 0 ? cache : dz;
@@ -84,6 +85,8 @@ cst_status cst_field_forward(const cst_module *field, const cst_call *c, const r
 {
     const cst_call call = call_module(field, c);
     if (cst_field_integrals(field) == 0) return cst_module_forward(field, &call, z, dz, cache);
+
+    /* The module writes rows into the first part of the cache; its own cache is the rest. */
     CST_TRY(cst_module_forward(field, &call, z, cache, cache + rows_size(field, c->n)));
     split(field, c->n, cache, dz, dq);
     return CST_OK;
@@ -106,6 +109,8 @@ cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real 
     const cst_call call = call_module(field, c);
     const cst_point point = {z, cst_field_value(field, dz, cache), cache + rows_size(field, c->n)};
     if (cst_field_integrals(field) == 0) return cst_module_vjp(field, &call, &point, a_z, g);
+
+    /* Cotangent rows go to the first part of work. */
     join(field, c->n, a_z, a_q, c->work);
     return cst_module_vjp(field, &call, &point, c->work, g);
 }
@@ -115,6 +120,8 @@ cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, con
 {
     const cst_call call = call_module(field, c);
     if (cst_field_integrals(field) == 0) return cst_module_forward_vjp(field, &call, z, dz, cache, a_z, g);
+
+    /* Cotangent rows in, value rows out. */
     join(field, c->n, a_z, a_q, c->work);
     CST_TRY(cst_module_forward_vjp(field, &call, z, cache, cache + rows_size(field, c->n), c->work, g));
     split(field, c->n, cache, dz, dq);

@@ -206,7 +206,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const ode_block *block = (const ode_block *)m;
     const size_t width = cst_shape_size(&field_of(m)->y), n_times = block->o.n_times; /* D + M */
     const bool all = block->o.output_all;
-    if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* no gradient of t: a block does not use it */
+    if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* the block does not use t */
     const scratch s = cut_work(block, c->work);
     const double *times = NULL;
     CST_TRY(get_times(block, c, s.times, &times));

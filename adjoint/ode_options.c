@@ -55,7 +55,7 @@ static cst_status check_integrals(const cst_module *field, const cst_ode_options
         /* A quadrature has no dense output, so it has no value at times between. */
         if (weight == 0 && o->n_times > 2)
             return cst_fail(error, CST_EUNSUPPORTED,
-                            "integral %s with weight 0 is known at the last time alone: expected two times, got %zu",
+                            "integral %s with weight 0 is known only at the last time: expected two times, got %zu",
                             o->integrals[i].name, o->n_times);
     }
     return CST_OK;
@@ -64,9 +64,11 @@ static cst_status check_integrals(const cst_module *field, const cst_ode_options
 /* What the gradient method says, for one row. */
 static cst_status check_gradient(const cst_module *field, const cst_ode_options *o, cst_error *error)
 {
+    /* A table entry, and enough slots to drop every second one. */
     if (!o->gradient) return cst_fail(error, CST_EARG, "expected a gradient method, got NULL");
     if (o->kept_steps < 2 || o->kept_steps > CST_MAX_SLOTS)
         return cst_fail(error, CST_EARG, "expected kept_steps from 2 to %d, got %zu", CST_MAX_SLOTS, o->kept_steps);
+
     const cst_call row = {.n = 1, .threads = 1};
     const cst_trajectory trajectory = cst_ode_trajectory(o, field, &row, NULL);
     const cst_gradient_problem problem = cst_ode_gradient_problem(o, field, &row, &trajectory);

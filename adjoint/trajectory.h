@@ -22,7 +22,7 @@ extern "C" {
  * are not used cost no memory. */
 enum { CST_MAX_RECORDED = 65536, CST_MAX_SLOTS = 4096 };
 
-/* What is stored. Each value includes those before it. */
+/* What is stored. Each value includes those above it. */
 typedef enum cst_keep {
     CST_KEEP_NOTHING, /* only the last step size */
     CST_KEEP_STATES,  /* the times of all steps, and the state at the start of kept ones */
@@ -33,8 +33,8 @@ typedef enum cst_keep {
 /* The times of one step, as the solver used them. */
 typedef struct cst_step_record {
     double t, h, t1; /* start, signed size, and end: t + h, or exactly the time that the step had to end on */
-    double first_t,
-        end_t; /* evaluation times of the first stage and of stages with c = 1: t and t1, or an ulp beside them */
+    /* Evaluation times of the first stage and of stages with c = 1: t and t1, or an ulp beside them. */
+    double first_t, end_t;
 } cst_step_record;
 
 /* A read-only view of the memory, for the backward pass. */
@@ -42,8 +42,9 @@ typedef struct cst_trajectory {
     const cst_module *field;
     const cst_solve_options *options;
     cst_keep keep;
-    size_t n_slots, nz, field_cache; /* number of slots; sizes in reals of a state (N D) and of the field's cache */
-    size_t slot_size, stages_at, caches_at;   /* size of a slot, and offsets in it */
+    size_t n_slots;                           /* number of slots */
+    size_t nz, field_cache;                   /* reals of a state (N D) and of a cache of the field */
+    size_t slot_size, stages_at, caches_at;   /* reals of a slot, and offsets in it */
     size_t size;                              /* reals of memory in all; SIZE_MAX: too large */
     const struct cst_trajectory_state *state; /* NULL, like records and slots, for a trajectory without memory */
     const cst_step_record *records;

@@ -56,7 +56,7 @@ void cst_solver_pass_stops(const cst_solver *s, cst_stops *stops)
 static attempt propose(const cst_solver *s, double t_out, bool land)
 {
     const cst_solve_options *o = s->options;
-    /* Clamp the proposed size. It is not finite after a ratio of NaN under torchdiffeq's controller. */
+    /* Clamp the proposed size. It is not finite, for example, after a ratio of NaN under torchdiffeq's controller. */
     double h = fabs(s->h);
     if (!isfinite(h)) h = o->min_step;
     h = h < o->min_step ? o->min_step : h > o->max_step ? o->max_step : h;

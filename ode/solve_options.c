@@ -9,6 +9,7 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
 {
     const bool costate = profile == CST_PROFILE_COSTATE;
     *options = (cst_solve_options){
+        /* torchdiffeq's defaults, for both profiles */
         .method = cst_tableaus[0],
         .rtol = 1e-7,
         .atol = 1e-9,
@@ -18,6 +19,7 @@ void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
         .dfactor = 0.2,
         .max_num_steps = INT32_MAX,
         .threads = 1,
+        /* what the profiles differ in */
         .pi_controller = costate,
         .classic_error = costate,
         .clip_end = costate,
