@@ -19,7 +19,7 @@ typedef struct solve_rig {
 extern const bool solve_rig_exact; /* in double precision: tolerances of 1e-9 instead of 1e-5 */
 extern const cst_profile solve_rig_profiles[2];
 
-/* n components under the given method; its attempts are traced. */
+/* n components under the named method, whose attempts are traced. Fails if no method has the name. */
 void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst_rhs f, void *context, size_t n);
 void solve_rig_tear_down(solve_rig *r);
 
@@ -31,7 +31,8 @@ cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, co
 cst_status solve_rig_rotation(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error);
 extern const real solve_rig_start[2]; /* (0, 1) */
 
-void solve_rig_assert_close(double got, double expected, double tolerance);
+/* Fails unless |got - expected| <= tolerance. The message begins with the name of the method. */
+void solve_rig_assert_close(const solve_rig *r, double got, double expected, double tolerance);
 
 /* That the solve failed so, for a reason with this text in it, and that the statistics have it. */
 void solve_rig_assert_failure(const solve_rig *r, cst_status status, cst_status expected, const char *text);
