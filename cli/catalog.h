@@ -23,10 +23,10 @@ typedef enum cst_form {
     CST_FORM_NAME     /* the string NAME */
 } cst_form;
 
+/* `holds` is the name by which cst_key.holds refers to any entry of the group; NULL if no key does. */
 typedef struct cst_catalog_group {
     const char *title; /* "data sets" */
-    const char
-        *holds; /* the name by which cst_key.holds refers to any entry of this group, "data"; NULL: there is none */
+    const char *holds; /* "data" */
     cst_form form;
 } cst_catalog_group;
 

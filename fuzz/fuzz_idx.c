@@ -1,4 +1,4 @@
-/* idx files, plain and gzipped. */
+/* Fuzz target: idx files, plain and gzipped (datasets/idx.h). */
 #include "fuzz/fuzz.h"
 
 #include "datasets/idx.h"
@@ -13,7 +13,9 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     cst_split split;
     CST_TRY(cst_idx_read(path, &idx, error));
     free(idx.bytes);
-    CST_TRY(cst_idx_read_split(path, path, 10, &x, &split, error)); /* labels are one-dimensional, images are not */
+    /* The same file as images and as labels: labels must be one-dimensional and images must not, so one of them is
+     * refused. */
+    CST_TRY(cst_idx_read_split(path, path, 10, &x, &split, error));
     cst_split_clear(&split);
     return CST_OK;
 }

@@ -1,4 +1,4 @@
-/* NumPy's arrays. */
+/* Fuzz target: NumPy arrays (formats/npy.h). */
 #include "fuzz/fuzz.h"
 
 #include "formats/npy.h"
@@ -7,7 +7,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 {
     cst_npy array;
     CST_TRY(cst_npy_read(path, &array, error));
-    volatile double sum = 0; /* so that it is made */
+    volatile double sum = 0; /* volatile: the compiler must not drop the reads */
     for (size_t i = 0; i < cst_shape_size(&array.shape); i++) sum = sum + cst_npy_get(&array, i);
     cst_npy_clear(&array);
     return CST_OK;

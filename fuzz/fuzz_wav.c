@@ -1,4 +1,4 @@
-/* Sound in WAV files. */
+/* Fuzz target: WAV files (formats/wav.h). */
 #include "fuzz/fuzz.h"
 
 #include "formats/wav.h"
@@ -7,7 +7,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 {
     cst_wav wav;
     CST_TRY(cst_wav_read(path, &wav, error));
-    volatile double sum = 0; /* so that it is made */
+    volatile double sum = 0; /* volatile: the compiler must not drop the reads */
     for (size_t i = 0; i < wav.n; i++) sum = sum + wav.samples[i];
     cst_wav_clear(&wav);
     return CST_OK;
