@@ -50,7 +50,7 @@ static void *allocate(size_t bytes)
     return memory;
 }
 
-/* ---- batches ---------------------------------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------------------------------------- */
 
 static cst_document *parse(const char *name, const char *json)
 {
@@ -189,7 +189,7 @@ static void make_spirals(cst_batch *batch)
     *batch = (cst_batch){.n = N, .x = x, .targets = {.values = y}};
 }
 
-/* ---- measuring -------------------------------------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------------------------------------------- */
 
 typedef struct result {
     double iteration, forward, backward; /* medians in milliseconds */
@@ -240,7 +240,7 @@ static void measure(cst_learner *l, const cst_batch *batch, result *r)
     free(theta);
 }
 
-/* ---- export of weights and batch -------------------------------------------------------------------------------- */
+/* ---- export of weights and batch ----------------------------------------------------------------------------- */
 
 /* The tensors to save, with the names that PyTorch gives them. */
 typedef struct exporter {
@@ -296,7 +296,7 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     free(noise);
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------------- */
 
 /* Build the model, make the batch, export both if `folder` is not NULL, and measure. */
 static result run(const item *it, int threads, const char *folder)

@@ -127,7 +127,7 @@ static real *numbers(size_t n)
     return x;
 }
 
-/* ---- what is timed ---------------------------------------------------------------------------------------------- */
+/* ---- what is timed ------------------------------------------------------------------------------------------- */
 
 static void forward(bench *b)
 {
@@ -194,7 +194,7 @@ static void reference_both(bench *b)
     for (int i = 0; i < 3; i++) cst_parallel(b->threads, (size_t)b->threads, copy_task, b);
 }
 
-/* ---- timing ----------------------------------------------------------------------------------------------------- */
+/* ---- timing -------------------------------------------------------------------------------------------------- */
 
 /* The best times of both in milliseconds. They run in turns, so that changes in the machine's speed affect both. */
 static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), double best[2])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# compare_torch.sh [threads [rounds [NAME]]]: the workloads of bench_iterations with costate and with torchdiffeq, in turns on
-# this machine, from the same weights and batch. Only workloads whose name begins with NAME are measured.
-# It needs Python with torch and torchdiffeq; PYTHON is the interpreter (default: python3).
+# compare_torch.sh [threads [rounds [NAME]]]: the workloads of bench_iterations with costate and with torchdiffeq, in
+# turns on this machine, from the same weights and batch. Only workloads whose name begins with NAME are measured. It
+# needs Python with torch and torchdiffeq; PYTHON is the interpreter (default: python3).
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3} threads=${1:-$(nproc)} rounds=${2:-3} name=${3-}

@@ -6,7 +6,7 @@
 #include "core/config.h"
 #include "train/learner.h"
 
-/* ---- configs: W1 to W5 with the members that an item adds to the sections "solver" and "gradient" --------------- */
+/* ---- configs: W1 to W5 with the members that an item adds to the sections "solver" and "gradient" ------------ */
 
 #define HIDDEN(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"softplus\"}, "
 #define NET(hidden, out)                                                                                               \
@@ -51,7 +51,7 @@
 #define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
 #define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
 
-/* ---- workloads -------------------------------------------------------------------------------------------------- */
+/* ---- workloads ----------------------------------------------------------------------------------------------- */
 
 /* Each makes the batch of one workload, always the same. Its arrays are never freed. */
 static void make_windows(cst_batch *batch);
@@ -77,7 +77,7 @@ static const workload w4a = {"W4a", "nll", {1, {2}}, {0, {0}}, make_points};
 static const workload w4b = {"W4b", "nll", {3, {1, 28, 28}}, {0, {0}}, make_logits};
 static const workload w5 = {"W5", "l1", {1, {2}}, {2, {10, 2}}, make_spirals};
 
-/* ---- items: workloads under several solver profiles and gradient methods ---------------------------------------- */
+/* ---- items: workloads under several solver profiles and gradient methods ------------------------------------- */
 
 typedef struct item {
     const char *name; /* begins with the name of the workload */

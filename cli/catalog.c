@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- groups ----------------------------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------------------------- */
 
 enum { SECTIONS, MODULES, DATA, LOSSES, OPTIMIZERS, SCHEDULES, METHODS, GRADIENTS, NORMS, BLOCKS, N_GROUPS };
 const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
@@ -30,7 +30,7 @@ const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [BLOCKS] = {"blocks of adjoint norms", "block", CST_FORM_NAME},
 };
 
-/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------------------------------------------- */
 
 /* The schemas refer to each other and to the groups by their `holds`. */
 const cst_catalog_shape cst_catalog_shapes[] = {
@@ -97,7 +97,7 @@ const cst_catalog_shape *cst_catalog_find_shape(const char *holds)
     return NULL;
 }
 
-/* ---- entries ---------------------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------------------------- */
 
 /* The blocks of an adjoint system that a norm weights, and the integrals of a cnf, which may be blocks too. */
 static const char *const blocks[CST_N_BLOCKS] = {
@@ -208,7 +208,7 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
     }
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 /* The key of this name in a table, which may be NULL; NULL if there is none. */
 static const cst_key *find_key(const cst_key *keys, const char *name)

@@ -17,7 +17,7 @@
  * written. */
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* ---- commands and the command line ------------------------------------------------------------------------------ */
+/* ---- commands and the command line --------------------------------------------------------------------------- */
 
 typedef struct cli_option {
     const char *name;  /* with its dashes: "--out" */
@@ -63,7 +63,7 @@ const char *cli_next(const cli_line *line, const char *name, size_t *i);
  * given. On any other value it prints an error and returns false. */
 bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, size_t fallback, size_t *number);
 
-/* ---- output: implemented in output.c, which alone writes to stdout and stderr ----------------------------------- */
+/* ---- output: implemented in output.c, which alone writes to stdout and stderr -------------------------------- */
 
 /* Print to stdout. Newlines are kept; other control characters and malformed UTF-8 are escaped (\x1b; see
  * cst_text_visible), so that text from foreign files cannot send commands to a terminal. The same holds for the next
@@ -74,7 +74,7 @@ void cli_show_line(const char *text);
 /* On a terminal only: erase the current line. */
 void cli_clear_line(void);
 
-/* ---- errors ----------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 /* Print "costate: MESSAGE" to stderr as one line: newlines in the message are escaped too. */
 void cli_error(const char *format, ...) CST_PRINTF(1, 2);
@@ -84,7 +84,7 @@ int cli_refuse(const cst_error *error);
 /* Print the message of an error that occurred during the work. Returns CLI_FAILED. */
 int cli_fail(const cst_error *error);
 
-/* ---- configs and runs ------------------------------------------------------------------------------------------- */
+/* ---- configs and runs ---------------------------------------------------------------------------------------- */
 
 /* Load the config at `path` and apply --set and --threads. The caller frees the document with cst_document_free().
  * On failure it prints the error, sets *code to the exit code and returns NULL. */
@@ -102,14 +102,14 @@ int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_documen
         "--threads", "N", "number of threads, instead of the config's"                                                 \
     }
 
-/* ---- pictures --------------------------------------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------------------------------------ */
 
 /* Draw a plot as STEM.png and STEM.svg and print their names. If the runs have traces, draw the solver's steps as
  * STEM-steps.png and .svg as well. Errors: those of cst_plot_draw; CST_ENOMEM. */
 struct cst_plot;
 cst_status cli_draw(const struct cst_plot *plot, const char *stem, cst_error *error);
 
-/* ---- progress --------------------------------------------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------------------------------------------ */
 
 /* Shows progress on stdout: one line that is updated in place on a terminal, otherwise a new line every few seconds,
  * and nothing if `quiet`. It also catches SIGINT (Ctrl-C) and SIGTERM: after the first one, training ends with the

@@ -16,7 +16,7 @@ static const cli_option options[] = {
     {0},
 };
 
-/* ---- the config ------------------------------------------------------------------------------------------------- */
+/* ---- the config ---------------------------------------------------------------------------------------------- */
 
 /* One line per module, indented by its depth: name and type, shape of the output, number of parameters with its
  * children's. */
@@ -81,7 +81,7 @@ static int print_all(const cst_experiment *e, cst_document *document)
     return CLI_DONE;
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 static int print_gradients(const cst_experiment *e)
 {
@@ -117,7 +117,7 @@ static int print_gradients(const cst_experiment *e)
     return CLI_DONE;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------------------------- */
 
 static int check(const cli_line *line)
 {

@@ -21,7 +21,7 @@ static const cli_option options[] = {
     {0},
 };
 
-/* ---- callbacks during the comparison ---------------------------------------------------------------------------- */
+/* ---- callbacks during the comparison ------------------------------------------------------------------------- */
 
 static void print_begin(void *context, size_t number, size_t total, const char *label, const char *folder)
 {
@@ -44,7 +44,7 @@ static void print_failed(void *context, const char *label, const cst_error *erro
     cli_error("%s: %s", label, error->message);
 }
 
-/* ---- the comparison --------------------------------------------------------------------------------------------- */
+/* ---- the comparison ------------------------------------------------------------------------------------------ */
 
 /* Draw all runs of the comparison in `folder` as FOLDER/comparison.png and .svg. */
 static cst_status draw(const char *folder, cst_error *error)
@@ -86,7 +86,7 @@ static int run_comparison(cst_comparison *c, const cli_line *line)
     return status == CST_OK ? CLI_DONE : CLI_FAILED;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------------------------- */
 
 /* Parse every --vary into varied[0 .. *n). The caller clears these also after an error. */
 static cst_status read_varied(const cli_line *line, cst_varied varied[MAX_VARIED], size_t *n, cst_error *error)

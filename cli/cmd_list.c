@@ -16,7 +16,7 @@ static const cli_option options[] = {
     {0},
 };
 
-/* ---- all names -------------------------------------------------------------------------------------------------- */
+/* ---- all names ----------------------------------------------------------------------------------------------- */
 
 /* Callback per entry: print a title when a new group begins. The context points to the group of the entry before. */
 static void print_name(void *context, const cst_catalog_entry *entry)
@@ -27,7 +27,7 @@ static void print_name(void *context, const cst_catalog_entry *entry)
     cli_print("  %-22s %s\n", entry->name, entry->summary);
 }
 
-/* ---- one name --------------------------------------------------------------------------------------------------- */
+/* ---- one name ------------------------------------------------------------------------------------------------ */
 
 typedef struct search {
     const char *name; /* what is looked for */
@@ -57,7 +57,7 @@ static void print_entry(void *context, const cst_catalog_entry *entry)
     for (; key; key = cst_catalog_next_key(entry, key)) print_key(key);
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------------------------- */
 
 /* Print and free the text; NULL means that memory ran out. */
 static int print_and_free(char *text)

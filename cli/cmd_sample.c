@@ -19,7 +19,7 @@ static const cli_option options[] = {
     {0},
 };
 
-/* ---- callbacks: their context is the cli_progress --------------------------------------------------------------- */
+/* ---- callbacks: their context is the cli_progress ------------------------------------------------------------ */
 
 static void print_file(void *context, const char *path)
 {
@@ -32,7 +32,7 @@ static bool print_progress(void *context, const char *what, size_t done, size_t 
     return cli_progress_count(context, what, done, total);
 }
 
-/* ---- the split -------------------------------------------------------------------------------------------------- */
+/* ---- the split ----------------------------------------------------------------------------------------------- */
 
 /* The split that is drawn beside the samples, and whose log-likelihood is written. */
 typedef struct chosen_split {
@@ -57,7 +57,7 @@ static bool choose(const cst_dataset *data, const char *wanted, chosen_split *ch
     return false;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------------------------- */
 
 /* Write FOLDER/SPLIT_logp.npy (n), the log-likelihood of each row in nats, and print the mean. */
 static cst_status write_likelihood(const cst_sampler *s, const chosen_split *chosen, const char *folder,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------------------------- */
 
 bool cli_flag(const cli_line *line, const char *name)
 {
@@ -46,7 +46,7 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
     return false;
 }
 
-/* ---- errors ----------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 int cli_refuse(const cst_error *error)
 {
@@ -60,7 +60,7 @@ int cli_fail(const cst_error *error)
     return CLI_FAILED;
 }
 
-/* ---- configs and runs ------------------------------------------------------------------------------------------- */
+/* ---- configs and runs ---------------------------------------------------------------------------------------- */
 
 /* Apply --set and --threads to a config. */
 static cst_status apply_options(const cli_line *line, cst_document *document, cst_error *error)

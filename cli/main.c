@@ -13,7 +13,7 @@
 static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_check,  &cli_eval,    &cli_list, &cli_plot,
                                               &cli_data,  &cli_control, &cli_sample, &cli_version, NULL};
 
-/* ---- help ------------------------------------------------------------------------------------------------------- */
+/* ---- help ---------------------------------------------------------------------------------------------------- */
 
 static void print_help(void)
 {
@@ -37,7 +37,7 @@ static void print_command(const cli_command *command)
     cli_print("\nExample: %s\n", command->example);
 }
 
-/* ---- names of commands and options ------------------------------------------------------------------------------ */
+/* ---- names of commands and options --------------------------------------------------------------------------- */
 
 /* NULL, after an error that suggests the nearest name, if no command has this name. */
 static const cli_command *find_command(const char *name)
@@ -68,7 +68,7 @@ static const cli_option *find_option(const cli_command *command, const char *nam
     return NULL;
 }
 
-/* ---- parsing ---------------------------------------------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------------------------------------------- */
 
 /* Parse the option at argv[*i]. Its value follows '=' or is the next word; *i is then moved to that word. */
 static bool take_option(cli_line *line, int argc, char **argv, int *i)

@@ -24,7 +24,7 @@ static const char introduction[] =
     "`build/costate list --schema >costate.schema.json` writes the schema. In VS Code, for example, the setting\n"
     "`\"json.schemas\": [{\"fileMatch\": [\"configs/*.json\"], \"url\": \"./costate.schema.json\"}]` applies it.\n";
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 /* The anchor of a heading in a link: lower case, with dashes for blanks. */
 static void put_anchor(cst_text *text, const char *title)
@@ -93,7 +93,7 @@ static void put_key(cst_text *text, const cst_key *key)
     cst_text_puts(text, " |\n");
 }
 
-/* ---- entries ---------------------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------------------------- */
 
 /* The text so far, and the group of the entry before. */
 typedef struct page {

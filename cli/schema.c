@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- JSON text, written from left to right ---------------------------------------------------------------------- */
+/* ---- JSON text, written from left to right ------------------------------------------------------------------- */
 
 /* A comma, unless the next value is the first of its object or list, or follows the name of a member: the text so
  * far tells. */
@@ -55,7 +55,7 @@ static void number_member(cst_text *text, const char *name, double value)
     cst_text_number(text, value);
 }
 
-/* ---- one key ---------------------------------------------------------------------------------------------------- */
+/* ---- one key ------------------------------------------------------------------------------------------------- */
 
 /* The bounds of a number. */
 static void put_range(cst_text *text, const cst_key *key)
@@ -155,7 +155,7 @@ static void put_key(cst_text *text, const cst_key *key)
     cst_text_puts(text, "}");
 }
 
-/* ---- sections --------------------------------------------------------------------------------------------------- */
+/* ---- sections ------------------------------------------------------------------------------------------------ */
 
 /* The object with an entry's keys. `typed`: it also has the key "type" with the entry's name. No other key is
  * allowed. */
@@ -253,7 +253,7 @@ static void put_group(cst_text *text, const cst_catalog_group *group)
     cst_text_puts(text, "]}");
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------- */
 
 char *cst_schema_print(void)
 {

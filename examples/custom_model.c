@@ -11,7 +11,7 @@
 
 enum { TRAIN = 1000, TEST = 500, BATCH = 50, EPOCHS = 20 };
 
-/* ---- the layer: x (N, D), y (N, D), theta = [w (D)], initialized to zero ---------------------------------------- */
+/* ---- the layer: x (N, D), y (N, D), theta = [w (D)], initialized to zero ------------------------------------- */
 
 /* The forward pass. The layer needs no cache: its backward pass has x. */
 static cst_status forward(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y, cst_real *cache)
@@ -55,7 +55,7 @@ static const cst_module_type sine = {.name = "sine", .summary = "y = sin((1 + w)
 static const cst_module_type *const types[] = {&sine};
 static const cst_registry registry = {.n_types = 1, .types = types, .base = &cst_all_modules};
 
-/* ---- the model and its training --------------------------------------------------------------------------------- */
+/* ---- the model and its training ------------------------------------------------------------------------------ */
 
 static const char adam[] = CST_JSON({"type": "adam", "lr": 0.01});
 static const char network[] = CST_JSON({

@@ -19,14 +19,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- what a target defines -------------------------------------------------------------------------------------- */
+/* ---- what a target defines ----------------------------------------------------------------------------------- */
 
 /* Read the file with everything in it, and free what was read. CST_OK, or an error with its message. */
 static cst_status fuzz_read(const char *path, cst_error *error);
 /* Write valid files as seeds: by fuzz_seed, or to a path from fuzz_seed_path. */
 static void fuzz_seeds(void);
 
-/* ---- the harness ------------------------------------------------------------------------------------------------ */
+/* ---- the harness --------------------------------------------------------------------------------------------- */
 
 /* The file of the current input, the corpus folder ("": there is none), and the path of the last seed. */
 enum { FUZZ_PATH = 512 };
