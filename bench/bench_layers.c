@@ -129,6 +129,7 @@ static real *numbers(size_t n)
 
 /* ---- what is timed ------------------------------------------------------------------------------------------- */
 
+/* What is measured: one forward pass; a forward pass with the reverse pass (VJP). */
 static void forward(bench *b)
 {
     if (cst_module_forward(b->m, &b->call, b->x, b->y, b->cache) != CST_OK) exit(EXIT_FAILURE);
@@ -179,6 +180,7 @@ static void copy_task(void *context, size_t i)
     memcpy(b->y + first, b->x + first, n * sizeof(real));
 }
 
+/* The limits on all threads. */
 static void reference_forward(bench *b)
 {
     cst_parallel(b->threads, (size_t)b->threads, b->item->gemm[0].count ? gemm_forward_task : copy_task, b);
@@ -211,6 +213,7 @@ static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), 
         }
 }
 
+/* Allocate and fill all arrays of the measurement, and initialize the parameters. */
 static void allocate(bench *b)
 {
     const size_t n = b->item->n, in = n * cst_shape_size(&b->m->x), out = n * cst_shape_size(&b->m->y);
@@ -233,6 +236,7 @@ static void allocate(bench *b)
     b->gtheta = numbers(b->m->n_params > weights ? b->m->n_params : weights);
     b->cache = numbers(plan.cache);
     b->a = numbers(most.m * most.k), b->b = numbers(most.count), b->c = numbers(most.n);
+
     real *theta = numbers(b->m->n_params);
     cst_module_init(b->m, cst_rng_new(1, CST_RNG_INIT), theta);
     b->call = (cst_call){.t = 0.5, .n = n, .threads = b->threads, .theta = theta, .work = numbers(plan.work)};
@@ -260,6 +264,8 @@ static int run(const item *it, int threads, FILE *json)
         fprintf(stderr, "%s\n", error.message);
         return EXIT_FAILURE;
     }
+
+    /* Measure, then print. */
     allocate(&b);
     double one[2], both[2];
     race(&b, forward, reference_forward, one);

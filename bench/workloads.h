@@ -6,11 +6,14 @@
 #include "core/config.h"
 #include "train/learner.h"
 
-/* ---- configs: W1 to W5 with the members that an item adds to the sections "solver" and "gradient" ------------ */
+/* ---- configs of the models ----------------------------------------------------------------------------------- */
 
+/* A layer and its softplus; a whole network of such layers. */
 #define HIDDEN(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"softplus\"}, "
 #define NET(hidden, out)                                                                                               \
     "{\"type\": \"sequential\", \"layers\": [" hidden "{\"type\": \"linear\", \"out_features\": " #out "}]}"
+/* The model of a workload, where `solver` and `gradient` are the members that an item adds to these sections: text that
+ * begins with a comma for the solver, and the whole content for the gradient. */
 #define W1(solver, gradient)                                                                                           \
     "{\"type\": \"ode\", \"t\": [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35], \"output\": \"all\", \"field\": "          \
     "{\"type\": "                                                                                                      \
@@ -48,6 +51,7 @@
     "}, \"gradient\": {" gradient "}}]}"
 #define W4A(solver, gradient) W4("\"time\": \"concat_squash\"", solver, gradient)
 #define W4B(solver, gradient) W4("\"activation\": {\"type\": \"softplus\"}", solver, gradient)
+/* What items add. */
 #define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
 #define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
 

@@ -17,6 +17,7 @@
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
 enum { SECTIONS, MODULES, DATA, LOSSES, OPTIMIZERS, SCHEDULES, METHODS, GRADIENTS, NORMS, BLOCKS, N_GROUPS };
+/* The order is that of the output. */
 const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [SECTIONS] = {"sections", NULL, CST_FORM_SECTION},
     [MODULES] = {"modules", "module", CST_FORM_TYPED},
@@ -120,6 +121,7 @@ typedef struct walk {
     int group;
 } walk;
 
+/* Pass one entry of the current group to the visitor. `summary`, `keys` and `more` may be NULL. */
 static void show(const walk *w, const char *name, const char *summary, const cst_key *keys, const cst_key *more)
 {
     const cst_catalog_entry entry = {&cst_catalog_groups[w->group], name, summary ? summary : "", keys, more};
@@ -180,6 +182,7 @@ static void show_methods(const walk *w)
     }
 }
 
+/* The blocks of every adjoint system, then the integrals of a cnf, each with its adjoint. */
 static void show_blocks(const walk *w)
 {
     for (size_t i = 0; i < CST_N_BLOCKS; i++) show(w, cst_adjoint_block_names[i], blocks[i], NULL, NULL);
@@ -197,6 +200,7 @@ void cst_catalog_visit(cst_catalog_visitor visit, void *context)
     for (w.group = 0; w.group < N_GROUPS; w.group++) {
         if (w.group == SECTIONS) show_sections(&w);
         show_types(&w); /* nothing, unless the group has types */
+        /* Groups whose entries are only names. */
         for (size_t i = 0; w.group == LOSSES && cst_losses[i]; i++)
             show(&w, cst_losses[i]->name, cst_losses[i]->summary, NULL, NULL);
         if (w.group == METHODS) show_methods(&w);

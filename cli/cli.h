@@ -13,9 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The exit codes of the program: success; the run failed; the command line or the config is wrong, and nothing was
- * written. */
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* The exit codes of the program. */
+enum {
+    CLI_DONE = 0,   /* success */
+    CLI_FAILED = 1, /* the work failed or was interrupted */
+    CLI_USAGE = 2   /* the command line, the config or the data are wrong; no work was done, and nothing was written */
+};
 
 /* ---- commands and the command line --------------------------------------------------------------------------- */
 
@@ -65,18 +68,19 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
 
 /* ---- output: implemented in output.c, which alone writes to stdout and stderr -------------------------------- */
 
-/* Print to stdout. Newlines are kept; other control characters and malformed UTF-8 are escaped (\x1b; see
- * cst_text_visible), so that text from foreign files cannot send commands to a terminal. The same holds for the next
- * two functions. */
+/* All output is escaped: control characters and malformed UTF-8 are printed as \x1b and the like (cst_text_visible), so
+ * that text from foreign files cannot send commands to a terminal. */
+
+/* Print to stdout. Newlines are kept. */
 void cli_print(const char *format, ...) CST_PRINTF(1, 2);
-/* On a terminal only: replace the current line by `text`, without a newline. */
+/* Replace the current line by `text`, without a newline at its end. To be called only if stdout is a terminal. */
 void cli_show_line(const char *text);
-/* On a terminal only: erase the current line. */
+/* Erase the current line. To be called only if stdout is a terminal. */
 void cli_clear_line(void);
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
-/* Print "costate: MESSAGE" to stderr as one line: newlines in the message are escaped too. */
+/* Print "costate: MESSAGE" to stderr as one line; newlines in the message are escaped as well. */
 void cli_error(const char *format, ...) CST_PRINTF(1, 2);
 /* Print the message of an error that was found before any work was done. Returns the exit code: CLI_USAGE, but
  * CLI_FAILED if memory ran out or another process is at work in the folder. */
@@ -90,12 +94,12 @@ int cli_fail(const cst_error *error);
  * On failure it prints the error, sets *code to the exit code and returns NULL. */
 cst_document *cli_load(const cli_line *line, const char *path, int *code);
 
-/* Open the run in `folder` with its resulting weights, after applying --set and --threads to its config. If CLI_DONE
- * is returned, the caller clears the run first and frees the document, which must outlive the run, afterwards.
- * Otherwise the error has been printed, the value is the exit code, and nothing has to be released. */
+/* Open the run in `folder` with its resulting weights, after applying --set and --threads to its config. Returns
+ * CLI_DONE, or the exit code after printing the error; then nothing has to be released. The document must outlive the
+ * run: the caller first clears the run with cst_run_clear(), then frees the document with cst_document_free(). */
 int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_document **document);
 
-/* The rows of a table of options that cli_load and cli_open need. */
+/* The options that cli_load and cli_open apply, for a command's table of options. */
 #define CLI_CONFIG_OPTIONS                                                                                             \
     {"--set", "PATH=VALUE", "change a value of the config; may be given several times"},                               \
     {                                                                                                                  \

@@ -41,6 +41,7 @@ static int evaluate_splits(cst_run *run, const char *wanted)
     for (size_t i = 0; code == CLI_DONE && i < sizeof splits / sizeof splits[0]; i++) {
         const bool asked = wanted && strcmp(wanted, splits[i].name) == 0;
         if (wanted && !asked) continue;
+        /* A split without rows is skipped silently, unless it was asked for. */
         if (splits[i].split->n > 0)
             code = evaluate(run, splits[i].name, splits[i].split);
         else if (asked) {
@@ -53,11 +54,13 @@ static int evaluate_splits(cst_run *run, const char *wanted)
 
 static int eval(const cli_line *line)
 {
+    /* Check the option before the data are loaded. */
     const char *folder = line->arguments[0], *split = cli_value(line, "--split");
     if (split && strcmp(split, "train") != 0 && strcmp(split, "validation") != 0 && strcmp(split, "test") != 0) {
         cli_error("--split: expected train, validation or test, got \"%s\"", split);
         return CLI_USAGE;
     }
+
     cst_run run;
     cst_document *document;
     int code = cli_open(line, folder, &run, &document);

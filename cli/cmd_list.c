@@ -95,7 +95,7 @@ static int list(const cli_line *line)
 
 const cli_command cli_list = {
     .name = "list",
-    .arguments = "[NAME]",
+    .arguments = "[NAME | OPTION]",
     .summary = "list all names that a config can use, or the keys of one",
     .example = "costate list conv2d",
     .most = 1,

@@ -13,6 +13,7 @@ static const cli_option options[] = {
 
 cst_status cli_draw(const cst_plot *plot, const char *stem, cst_error *error)
 {
+    /* The curves, then the steps; `drawn` stays false if no run has a trace. */
     bool drawn = false;
     cst_text steps = {0};
     cst_text_printf(&steps, "%s-steps", stem);
@@ -41,6 +42,8 @@ static int plot_runs(const cli_line *line)
     cst_status status = stem.failed ? cst_fail(&error, CST_ENOMEM, "out of memory") : CST_OK;
     for (size_t i = 0; status == CST_OK && i < line->n_arguments; i++)
         status = cst_plot_add(&plot, line->arguments[i], &error);
+
+    /* Until here a mistake is one of the command line; drawing fails at run time. */
     int code = status == CST_OK ? CLI_DONE : cli_refuse(&error);
     if (code == CLI_DONE && cli_draw(&plot, stem.data, &error) != CST_OK) code = cli_fail(&error);
     cst_plot_clear(&plot);
@@ -50,7 +53,7 @@ static int plot_runs(const cli_line *line)
 
 const cli_command cli_plot = {
     .name = "plot",
-    .arguments = "RUN...",
+    .arguments = "RUN... [OPTIONS]",
     .summary = "draw loss, accuracy and NFE of runs over epochs",
     .example = "costate plot runs/a runs/b --out runs/a-and-b",
     .least = 1,

@@ -32,12 +32,16 @@ static int train_in(const cli_line *line, cst_document *document, const char *fo
     cst_summary summary;
     cli_progress_init(&progress, cli_flag(line, "--quiet"));
     const cst_run_events events = cli_progress_events(&progress);
+
+    /* Check everything and load the data; nothing is written yet. */
     const cst_run_mode mode = cli_flag(line, "--resume") ? CST_RUN_RESUME : CST_RUN_NEW;
     if (cst_run_init(&run, document, folder, mode, &events, &error) != CST_OK) return cli_refuse(&error);
 
+    /* Train, and evaluate the resulting weights. */
     const cst_status status = cst_run_train(&run, &summary, &error);
     cst_run_clear(&run);
     cli_progress_clear_line(&progress);
+
     if (status == CST_OK) {
         if (!progress.quiet) cli_print("the run is in %s\n", folder);
         return CLI_DONE;

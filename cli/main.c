@@ -15,6 +15,7 @@ static const cli_command *const commands[] = {&cli_train, &cli_compare, &cli_che
 
 /* ---- help ---------------------------------------------------------------------------------------------------- */
 
+/* The list of commands. */
 static void print_help(void)
 {
     cli_print("costate %s (%s): trains networks with neural ODE layers from JSON configs\n\n", CST_VERSION,
@@ -26,6 +27,7 @@ static void print_help(void)
               "Exit codes: 0 success, 1 the run failed, 2 the command line or the config is wrong.\n");
 }
 
+/* The help of one command: usage, summary, options, example. */
 static void print_command(const cli_command *command)
 {
     cli_print("costate %s %s\n    %s\n", command->name, command->arguments, command->summary);
@@ -119,6 +121,7 @@ static bool parse(cli_line *line, int argc, char **argv)
     return false;
 }
 
+/* Parse the command line and run the command. Returns the exit code. */
 static int run_command(const cli_command *command, int argc, char **argv)
 {
     /* No more than argc words can be arguments or options. */

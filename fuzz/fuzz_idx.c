@@ -20,6 +20,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return CST_OK;
 }
 
+/* Images of two rows of 1 x 3, their labels, and images with a dimension of channels. */
 static void fuzz_seeds(void)
 {
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};

@@ -40,6 +40,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return status;
 }
 
+/* A file of parameters with metadata, and one with a number and an empty tensor. */
 static void fuzz_seeds(void)
 {
     const real theta[N_PARAMS] = {1, 2, 3};

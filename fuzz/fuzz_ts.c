@@ -23,6 +23,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return status;
 }
 
+/* Series with classes and gaps, with pairs of time and value and a target, and with dates as times. */
 static void fuzz_seeds(void)
 {
     static const char labels[] = "# a comment\n@timeStamps false\n@dimensions 2\n@classLabel true a b\n@data\n"

@@ -13,6 +13,8 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return CST_OK;
 }
 
+/* One file per kind of header: 16-bit integers, 64-bit floats after another chunk, the extensible format with 24
+ * bits, and a stream of 8 bits without a length. */
 static void fuzz_seeds(void)
 {
     static const char pcm16[] = "RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\x8\0\0\0"
