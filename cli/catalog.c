@@ -16,8 +16,8 @@
 
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
+/* The groups, in the order of the output. */
 enum { SECTIONS, MODULES, DATA, LOSSES, OPTIMIZERS, SCHEDULES, METHODS, GRADIENTS, NORMS, BLOCKS, N_GROUPS };
-/* The order is that of the output. */
 const cst_catalog_group cst_catalog_groups[N_GROUPS + 1] = {
     [SECTIONS] = {"sections", NULL, CST_FORM_SECTION},
     [MODULES] = {"modules", "module", CST_FORM_TYPED},
@@ -62,9 +62,8 @@ const cst_catalog_shape cst_catalog_shapes[] = {
      })},
     {"norm",
      "the name of one of the [adjoint norms](#adjoint-norms); such a norm with other weights, `{\"norm\": \"default\", "
-     "\"a_theta\": 0.1}`; a [weighted_norm](#weighted_norm); or `{\"slices\": n}`: the larger of the RMS of the first "
-     "n "
-     "numbers of [z, a_z, a_theta] and that of the next n, where `\"8z\"` for n means 8 times the size of z",
+     "\"a_theta\": 0.1}`; a [weighted_norm](#weighted_norm); or `{\"slices\": n}`: the larger of the RMS of the "
+     "first n numbers of [z, a_z, a_theta] and that of the next n, where `\"8z\"` for n means 8 times the size of z",
      CST_JSON({
          "anyOf": [
              {"$ref": "#/$defs/norm_name"}, {"$ref": "#/$defs/weighted_norm"}, {

@@ -24,7 +24,7 @@ static bool read_start(const char *text, double start[2])
     errno = 0;
     start[0] = strtod(text, &end);
     const bool comma = end != text && *end == ',';
-    /* Without a comma, parse on from the end of the first number, so that `end` is set; the result is refused below. */
+    /* If the comma is missing, this second call only sets `end`; the condition below refuses the text. */
     const char *second = comma ? end + 1 : end;
     start[1] = strtod(second, &end);
     if (comma && end != second && !*end && errno == 0 && isfinite(start[0]) && isfinite(start[1])) return true;
@@ -60,7 +60,7 @@ static int control_in(const cst_run *run, const cst_control_options *o, const ch
         return CLI_FAILED;
     }
 
-    /* A course that does not end upright is written and drawn as well. */
+    /* A motion that does not end upright is written and drawn as well. */
     cst_status status = cst_folder_create(folder, &error);
     if (status == CST_OK) status = cst_control_write(&control, folder, &error);
     if (status == CST_OK) cli_print("written: %s/control.csv\n", folder);
