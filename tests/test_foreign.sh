@@ -158,7 +158,7 @@ for text in "$esc|\\x1b[31m" "$c1|\\u009b31m" "$broken|\\xff" $'\r\b|\\r\\x08' $
     bad "unknown command \"x$shown\"" "x$raw"
     bad "unknown option --x$shown" train config.json "--x$raw"
     bad "got \"x$shown\"" eval run --split "x$raw"
-    bad "nothing is called \"x$shown\"" list "x$raw"
+    bad "unknown name \"x$shown\"" list "x$raw"
     bad "x$shown" train config.json --set "x$raw"
     bad 'config.json: ' train config.json --set "x$raw=1"
     bad "x$shown" compare config.json --vary "x$raw"
