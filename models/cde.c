@@ -47,7 +47,8 @@ static cache_layout lay_out_cache(const cst_module *m, size_t n, int threads)
     return k;
 }
 
-/* work of vjp = [cotangent of z(t_0) (N, H) | of X(t_0) (N, C) | of the path's knots | the path's VJP's own | the children's] */
+/* work of vjp = [cotangent of z(t_0) (N, H) | of X(t_0) (N, C) | of the path's knots | the path's VJP's own | the
+ * children's] */
 typedef struct work_layout {
     real *gz0, *gx0, *gknots, *path, *children;
     size_t size;
@@ -92,7 +93,8 @@ typedef struct ode_call {
     cst_call call;
 } ode_call;
 
-/* The ODE block integrates over the path's times and stops where X' jumps. Its field reads the path from the call's context. */
+/* The ODE block integrates over the path's times and stops where X' jumps. Its field reads the path from the call's
+ * context. */
 static void set_call(const cst_module *m, const cst_call *c, const real *path_cache, real *work, ode_call *o)
 {
     o->path.first = c->row;
@@ -120,8 +122,8 @@ static cst_status cde_forward(const cst_module *m, const cst_call *c, const real
     return cst_module_forward(child(m, ODE), &o.call, z0, y, cache + k.ode);
 }
 
-/* forward: z(t_0) = initial(X(t_0)), z' = F(z) X'(t), and X follows from x. So the cotangent of z(t_0) goes back through
- * `initial`, and x's is that of the path's knots, where X(t_0) is the first knot. */
+/* forward: z(t_0) = initial(X(t_0)), z' = F(z) X'(t), and X follows from x. So the cotangent of z(t_0) goes back
+ * through `initial`, and x's is that of the path's knots, where X(t_0) is the first knot. */
 static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                           const cst_grads *g)
 {

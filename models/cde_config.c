@@ -93,6 +93,7 @@ static cst_status cde_make(const cst_registry *registry, cst_config section, con
     *m = NULL;
     CST_TRY(cst_config_read(section, cde_keys, true, &s, error));
     CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    /* Indices of choices become options. */
     o.rectilinear = s.path == RECTILINEAR;
     o.path = o.rectilinear ? CST_PATH_LINEAR : (cst_path_kind)s.path;
     o.channel_times = s.times == 1;

@@ -78,8 +78,8 @@ static void cde_field_plan(const cst_module *m, size_t n, size_t k, int threads,
 
 /* ---- the product with X' ---------------------------------------------------------------------------------------- */
 
-/* A row's X', padded with zeros to `width` numbers. For the first `whole` of the H lines of F(z), reading or writing `width`
- * numbers instead of C stays inside the matrix: what is beyond the line belongs to the next ones. */
+/* A row's X', padded with zeros to `width` numbers. For the first `whole` of the H lines of F(z), reading or writing
+ * `width` numbers instead of C stays inside the matrix: what is beyond the line belongs to the next ones. */
 typedef struct slope_row {
     const real *at;
     size_t width, whole;
@@ -110,8 +110,8 @@ static void multiply_row(const cde_field *m, const real *restrict f, const slope
     }
 }
 
-/* forward: y = F s. So gf (H, C) = gy (H) s (C)^T, times the derivative 1 - f^2 of tanh unless f is NULL. The lines are written
- * in the order of h: each overwrites what the line before it wrote beyond its end. */
+/* forward: y = F s. So gf (H, C) = gy (H) s (C)^T, times the derivative 1 - f^2 of tanh unless f is NULL. The lines are
+ * written in the order of h: each overwrites what the line before it wrote beyond its end. */
 static void spread_row(const cde_field *m, const real *restrict gy, const slope_row *s, const real *restrict f,
                        real *restrict gf)
 {
@@ -205,8 +205,8 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     return CST_OK;
 }
 
-/* forward: y = F X', F = tanh(network). So gF = gy X'^T, the network's cotangent is gF times 1 - F^2, and gX' = F^T gy, which
- * the path adds to gcontext. */
+/* forward: y = F X', F = tanh(network). So gF = gy X'^T, the network's cotangent is gF times 1 - F^2, and gX' = F^T gy,
+ * which the path adds to gcontext. */
 static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                 const cst_grads *g)
 {

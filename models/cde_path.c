@@ -7,8 +7,9 @@
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
 
-/* Whether series may have times of their own. With times 0, 1, ... a linear path needs none: the values after a series' end are
- * filled with the last one, and X is constant there. A cubic through such values would swing, so it ends with the series. */
+/* Whether series may have times of their own. With times 0, 1, ... a linear path needs none: the values after a series'
+ * end are filled with the last one, and X is constant there. A cubic through such values would swing, so it ends with
+ * the series. */
 static bool may_differ(const cst_cde_series *s)
 {
     return s->channel_times || s->kind != CST_PATH_LINEAR;
@@ -113,8 +114,8 @@ static cst_knots path_knots(const cst_cde_series *s, const cst_knots *observed, 
 
 /* ---- jumps ------------------------------------------------------------------------------------------------------- */
 
-/* Keep those of the times t (n) that lie strictly inside the path, sort them in place and remove duplicates. Returns how many
- * remain. */
+/* Keep those of the times t (n) that lie strictly inside the path, sort them in place and remove duplicates. Returns
+ * how many remain. */
 static size_t sort_inside(const cst_path *path, double *t, size_t n)
 {
     size_t inside = 0;
@@ -123,8 +124,8 @@ static size_t sort_inside(const cst_path *path, double *t, size_t n)
     return cst_sort_times(t, inside);
 }
 
-/* If series have their own times, collect where X' jumps: for linear paths at all knots, for cubics where a series begins or
- * ends while others run. */
+/* If series have their own times, collect where X' jumps: for linear paths at all knots, for cubics where a series
+ * begins or ends while others run. */
 static void find_jumps(const cst_path *path, double *jumps, double *n_jumps)
 {
     const cst_knots *s = &path->series;

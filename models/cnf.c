@@ -50,14 +50,17 @@ static void cnf_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
     plan->cache = cst_size_add(noise_size(m, n), plan->cache);
 }
 
-/* Noise e (n, D) of the call's rows. Number i of the whole batch depends on i alone. A sign is one bit: 64 signs per draw. */
+/* Noise e (n, D) of the call's rows. Number i of the whole batch depends on i alone. A sign is one bit: 64 signs per
+ * draw. */
 static void draw(const cst_module *m, const cst_call *c, real *e)
 {
     const uint64_t d = cst_shape_size(&m->x), first = (uint64_t)c->row * d, end = first + c->n * d;
+    /* Normal numbers: one draw each. */
     if (cnf_of(m)->noise == CST_NOISE_NORMAL) {
         for (uint64_t i = first; i < end; i++) *e++ = (real)cst_rng_normal(c->rng, i);
         return;
     }
+    /* Signs: bit i % 64 of draw i / 64, whatever the first row is. */
     uint64_t bits = cst_rng_bits(c->rng, first / 64);
     for (uint64_t i = first; i < end; i++) {
         if (i % 64 == 0) bits = cst_rng_bits(c->rng, i / 64);
@@ -161,6 +164,7 @@ static cst_status make_block(cst_module *network, const cst_cnf_options *o, bool
     cst_module *field = NULL;
     cst_ode_options ode = o->ode;
     cst_cnf_integral list[CST_N_CNF_INTEGRALS];
+    /* The integrals, as blocks of the forward solve's norm. */
     ode.n_integrals = cst_cnf_list_integrals(o, list);
     for (size_t i = 0; i < ode.n_integrals; i++) {
         ode.integrals[i] = cst_cnf_integrals[list[i]];
@@ -168,6 +172,7 @@ static cst_status make_block(cst_module *network, const cst_cnf_options *o, bool
     }
     ode.output_all = false;
     if (evaluation && o->evaluation) ode.forward = *o->evaluation;
+    /* The field has the mode's divergence and the integrals that have a weight. */
     const cst_cnf_field_options f = {.divergence = evaluation ? o->evaluation_divergence : o->divergence,
                                      .kinetic = o->kinetic > 0,
                                      .jacobian = o->jacobian > 0};
@@ -184,6 +189,7 @@ static cst_status make_blocks(cst_module *network, cst_module *twin, const cst_c
     if (o->ode.n_times != 2 || o->ode.learn_t)
         status = cst_fail(error, CST_EARG, "expected two times that are not learned, got %zu%s", o->ode.n_times,
                           o->ode.learn_t ? " that are" : "");
+    /* Once a block has failed, the remaining networks are freed here. */
     cst_module *const networks[2] = {network, twin};
     for (size_t i = 0; i < 2; i++) {
         if (status == CST_OK && networks[i])

@@ -130,8 +130,8 @@ const cst_key cst_cnf_evaluation_keys[] = {
     {.name = NULL},
 };
 
-/* All options of the section. With a section `evaluation`, *evaluation is filled and o refers to it; its arrays belong to
- * o->ode. On failure nothing has to be freed. */
+/* All options of the section. With a section `evaluation`, *evaluation is filled and o refers to it; its arrays belong
+ * to o->ode. On failure nothing has to be freed. */
 static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_solve_options *evaluation,
                                cst_error *error)
 {

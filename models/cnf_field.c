@@ -32,7 +32,8 @@ static size_t directions(const cnf_field *f)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* Offsets in the cache. If all tangents fit at once, the cache keeps their JVPs for the VJP; otherwise the VJP recomputes them. */
+/* Offsets in the cache. If all tangents fit at once, the cache keeps their JVPs for the VJP; otherwise the VJP
+ * recomputes them. */
 typedef struct cache_layout {
     size_t f;       /* (N, D): the network's value */
     size_t network; /* the network's own cache */
@@ -150,6 +151,7 @@ static const real *directions_from(const pass *p, size_t first, size_t count)
     const size_t n = p->network.n, d = p->f->width;
     real *unit = p->s.unit;
     if (p->noise) return p->noise;
+    /* Row i of the batch belongs to direction i / n. */
     memset(unit, 0, count * n * d * sizeof *unit);
     for (size_t i = 0; i < count * n; i++) unit[i * d + first + i / n] = 1;
     return unit;
@@ -172,7 +174,8 @@ static void add_products(const pass *p, size_t count, const real *directions, co
     }
 }
 
-/* The batch of directions from `first` on, as arguments of jvp. Its results go to the cache, or to work if cache is NULL. */
+/* The batch of directions from `first` on, as arguments of jvp. Its results go to the cache, or to work if cache is
+ * NULL. */
 static cst_tangents jvp_tangents(const pass *p, size_t first, real *cache)
 {
     const size_t count = count_from(p, first);
@@ -214,7 +217,8 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
     return CST_OK;
 }
 
-/* The batch of tangents from `first` on and their slopes (df/dz) e: as forward has left them in the cache, or recomputed. */
+/* The batch of tangents from `first` on and their slopes (df/dz) e: as forward has left them in the cache, or
+ * recomputed. */
 static cst_status get_tangents(const pass *p, size_t first, const real *cache, cst_tangent_point *t,
                                const real **slopes)
 {
@@ -230,8 +234,8 @@ static cst_status get_tangents(const pass *p, size_t first, const real *cache, c
     return cst_module_jvp(network_of(p->m), &p->network, &p->point, &made);
 }
 
-/* forward: y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e. With cotangent [a | c | c_kinetic | c_jacobian], gf = a + 2
- * c_kinetic f. */
+/* forward: y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e. With cotangent [a | c | c_kinetic | c_jacobian], gf = a
+ * + 2 c_kinetic f. */
 static void network_cotangent(const pass *p, const real *gy)
 {
     const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
@@ -258,8 +262,8 @@ static void slope_cotangent(const pass *p, const real *gy, size_t count, const r
     }
 }
 
-/* forward: y depends on f and on the slopes s_k. The network's jvp_vjp takes the cotangents of both; gf enters once, with the
- * first batch, and gx is the sum over batches. */
+/* forward: y depends on f and on the slopes s_k. The network's jvp_vjp takes the cotangents of both; gf enters once,
+ * with the first batch, and gx is the sum over batches. */
 static cst_status cnf_field_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
                                 const cst_grads *g)
 {
@@ -296,7 +300,8 @@ static cst_status check(const cst_module *network, cst_error *error)
     return cst_module_require(network, CST_PASS_JVP | CST_PASS_JVP_VJP, "a cnf field", error);
 }
 
-/* As many tangents as fit per row. The number does not depend on the batch, so that larger batches never need less memory. */
+/* As many tangents as fit per row. The number does not depend on the batch, so that larger batches never need less
+ * memory. */
 static size_t tangents_at_a_time(const cst_module *network, size_t directions)
 {
     cst_plan one;

@@ -32,7 +32,8 @@ static size_t width_before(const cst_module *m, size_t i)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* Offsets of what a layer leaves in the cache: its own cache, its y, and z, the part of y that passes to the next layer. */
+/* Offsets of what a layer leaves in the cache: its own cache, its y, and z, the part of y that passes to the next
+ * layer. */
 typedef struct cache_layout {
     size_t layer, y, z;
 } cache_layout;
@@ -114,8 +115,8 @@ static void put(size_t n, size_t to_width, size_t first, size_t width, const rea
 
 /* ---- x to z ------------------------------------------------------------------------------------------------------ */
 
-/* sum (N) += log |det| of layer i's Jacobian; in training, penalty (N) += its regularizers times their weights. A cnf's rows
- * have the change of the log-density, which is minus the log-determinant. */
+/* sum (N) += log |det| of layer i's Jacobian; in training, penalty (N) += its regularizers times their weights. A cnf's
+ * rows have the change of the log-density, which is minus the log-determinant. */
 static void add_layer(const cst_module *m, size_t i, const cst_call *c, const real *x, const real *y, double *sum,
                       real *penalty)
 {
@@ -136,6 +137,7 @@ static void add_layer(const cst_module *m, size_t i, const cst_call *c, const re
     }
 }
 
+/* |z|^2 of n numbers, summed in double precision. */
 static double square_sum(const real *z, size_t n)
 {
     double sum = 0;
@@ -150,7 +152,8 @@ static void begin_base(size_t n, size_t d, double *sum)
     for (size_t i = 0; i < n; i++) sum[i] = -half_log_two_pi * (double)d;
 }
 
-/* sum (N) -= |z|^2 / 2, z the columns first .. first + width - 1 of rows (N, all): the rest of the base's log-density. */
+/* sum (N) -= |z|^2 / 2, the rest of the base's log-density. z is the columns first .. first + width - 1 of rows (N,
+ * all). */
 static void add_base(size_t n, size_t all, size_t first, size_t width, const real *rows, double *sum)
 {
     for (size_t i = 0; width > 0 && i < n; i++) sum[i] -= square_sum(rows + i * all + first, width) / 2;
@@ -162,24 +165,27 @@ static cst_status flow_forward(const cst_module *m, const cst_call *c, const rea
     const work_layout s = cut_work(m, c->n, c->threads, c->work, false);
     cache_layout k[MAX_LAYERS];
     lay_out_cache(m, c->n, c->threads, k);
+    /* s.sum collects log p(x), s.row the penalty. */
     memset(s.row, 0, c->n * sizeof *s.row);
     begin_base(c->n, cst_shape_size(&m->x), s.sum);
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_module *layer = cst_flow_layer(m, i);
         const cst_call call = cst_call_child(m, c, i, s.layer);
-        const size_t width = cst_shape_size(&layer->y), on = width_before(m, i + 1);
+        const size_t width = cst_shape_size(&layer->y), passed = width_before(m, i + 1);
         real *rows = cache + k[i].y, *z = cache + k[i].z;
         CST_TRY(cst_module_forward(layer, &call, x, rows, cache + k[i].layer));
-        /* The layer's log-determinant, and the base's density of the columns from `on` on, which are factored out. */
+        /* The layer's log-determinant, and the base's density of the columns after the first `passed`, which are
+         * factored out. */
         add_layer(m, i, c, x, rows, s.sum, s.row);
-        add_base(c->n, width, on, cst_flow_step_at(m, i)->out, rows, s.sum);
-        /* The first `on` columns pass to the next layer. */
-        if (has_own_z(cst_flow_step_at(m, i))) take(c->n, width, 0, on, rows, z);
+        add_base(c->n, width, passed, cst_flow_step_at(m, i)->out, rows, s.sum);
+        /* The first `passed` columns are the next layer's x. */
+        if (has_own_z(cst_flow_step_at(m, i))) take(c->n, width, 0, passed, rows, z);
         x = z;
     }
     /* What is left after the last layer belongs to z, too. */
     const size_t left = width_before(m, m->n_children), outputs = m->y.dim[0];
     add_base(c->n, left, 0, left, x, s.sum);
+    /* y = log p(x), and the penalty if there is one. */
     for (size_t i = 0; i < c->n; i++) {
         y[i * outputs] = (real)s.sum[i];
         if (flow_of(m)->penalized) y[i * outputs + 1] = s.row[i];
@@ -197,34 +203,38 @@ void cst_flow_latent(const cst_module *m, size_t n, int threads, const real *x, 
     for (size_t i = 0; i <= last; i++) {
         const bool layer = i < last;
         const size_t width = layer ? cst_flow_step_at(m, i)->out : width_before(m, last),
-                     on = layer ? width_before(m, i + 1) : 0;
+                     passed = layer ? width_before(m, i + 1) : 0;
         const real *rows = layer ? cache + k[i].y : last > 0 ? cache + k[last - 1].z : x;
         const size_t row = layer ? cst_shape_size(&cst_flow_layer(m, i)->y) : width;
-        for (size_t j = 0; width > 0 && j < n; j++) memcpy(z + j * all + at, rows + j * row + on, width * sizeof *z);
+        for (size_t j = 0; width > 0 && j < n; j++)
+            memcpy(z + j * all + at, rows + j * row + passed, width * sizeof *z);
         at += width;
     }
 }
 
 /* ---- the reverse pass -------------------------------------------------------------------------------------------- */
 
-/* forward: log p = ... - |z|^2 / 2 over what is factored out - the cnf's change of the log-density. With glogp (N), the
- * cotangent of log p(x), the cotangent of layer i's y is
+/* forward: log p(x) contains -|z|^2 / 2 of what is factored out after layer i, and minus a cnf's change of the
+ * log-density; the penalty contains a cnf's other integrals times their weights. With w->row (N) = glogp the cotangent
+ * of log p(x), and gz (N, passed) that of the next layer's x, the cotangent of layer i's y, in w->rows, is
  *
- *   gz                              for what passes to the next layer
- *   -glogp z                        for z that is factored out
- *   -glogp, weight times gpenalty   for a cnf's integrals. */
-static void layer_cotangent(const cst_module *m, size_t i, const cst_call *c, const real *gy, const real *glogp,
-                            const real *y, const real *gz, real *to)
+ *   gz                               for the columns that pass to the next layer
+ *   -glogp z                         for the columns that are factored out
+ *   -glogp and weight * gpenalty     for a cnf's integrals. */
+static void layer_cotangent(const cst_module *m, size_t i, const cst_call *c, const real *gy, const real *y,
+                            const real *gz, const work_layout *w)
 {
     const cst_module *layer = cst_flow_layer(m, i);
     const cst_flow_step *s = cst_flow_step_at(m, i);
-    const size_t on = width_before(m, i + 1), d = cst_shape_size(&s->z), width = cst_shape_size(&layer->y);
+    const size_t passed = width_before(m, i + 1), d = cst_shape_size(&s->z), width = cst_shape_size(&layer->y);
     const size_t outputs = m->y.dim[0];
     double weights[CST_N_CNF_INTEGRALS];
     const size_t n_integrals = s->bijection ? 0 : cst_cnf_penalties(layer, weights);
-    put(c->n, width, 0, on, gz, to);
+    const real *glogp = w->row;
+    real *to = w->rows;
+    put(c->n, width, 0, passed, gz, to);
     for (size_t row = 0; row < c->n; row++, y += width, to += width) {
-        for (size_t j = on; j < d; j++) to[j] = -glogp[row] * y[j];
+        for (size_t j = passed; j < d; j++) to[j] = -glogp[row] * y[j];
         if (n_integrals > 0) to[d] = -glogp[row];
         for (size_t j = 1; j < n_integrals; j++) to[d + j] = c->train ? (real)weights[j] * gy[row * outputs + 1] : 0;
     }
@@ -238,8 +248,8 @@ static size_t first_needed(const cst_module *m, const cst_grads *g)
     return i;
 }
 
-/* forward: log p(x) = log N(z; 0, I) + sum of log-determinants. So with w the cotangent of log p(x), z gets -w z, and each
- * log-determinant gets w. */
+/* forward: log p(x) = log N(z; 0, I) + sum of log-determinants. So with w the cotangent of log p(x), z gets -w z, and
+ * each log-determinant gets w. */
 static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                            const cst_grads *g)
 {
@@ -252,6 +262,7 @@ static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_poi
     /* s.row = w, gz = -w z for what is left after the last layer. */
     take(c->n, outputs, 0, 1, gy, s.row);
     for (size_t i = 0; gz && i < c->n * left; i++) gz[i] = -s.row[i / left] * z[i];
+    /* From the last layer to the first that is needed; gz is the cotangent of what passes between layers. */
     for (size_t i = last; i-- > stop;) {
         const cst_module *layer = cst_flow_layer(m, i);
         const cst_bijection *bijection = cst_flow_step_at(m, i)->bijection;
@@ -260,7 +271,7 @@ static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_poi
         cst_grads grads = {.scale = g->scale, .gx = i == 0 ? g->gx : i > stop ? s.z[i % 2] : NULL};
         if (g->gtheta && layer->n_params > 0) grads.gtheta = g->gtheta + m->children[i].offset;
         /* From the cotangent of the layer's y to that of its x. A bijection's log-determinant adds its own part. */
-        layer_cotangent(m, i, c, gy, s.row, point.y, gz, s.rows);
+        layer_cotangent(m, i, c, gy, point.y, gz, &s);
         CST_TRY(cst_module_vjp(layer, &call, &point, s.rows, &grads));
         gz = grads.gx;
         if (gz && bijection && bijection->logdet_vjp) bijection->logdet_vjp(layer, c->n, point.x, s.row, gz);
@@ -283,14 +294,16 @@ static cst_status invert_layer(const cst_module *m, size_t i, const cst_call *c,
     const cst_bijection *bijection = cst_flow_step_at(m, i)->bijection;
     const cst_call call = cst_call_child(m, c, i, s->layer);
     const size_t d = cst_shape_size(&layer->x), width = cst_shape_size(&layer->y);
+    /* A bijection has its inverse in closed form. */
     if (bijection) {
         bijection->inverse(layer, c->n, z, x);
         if (bijection->logdet) bijection->logdet(layer, c->n, x, s->sum);
         return CST_OK;
     }
+    /* A cnf integrates from t_1 back to t_0; its rows are [x | log p(x) - log p(z) | ...]. */
     CST_TRY(cst_cnf_inverse(layer, &call, z, s->rows, s->cache));
     take(c->n, width, 0, d, s->rows, x);
-    for (size_t row = 0; row < c->n; row++) s->sum[row] += (double)s->rows[row * width + d]; /* log p(x) - log p(z) */
+    for (size_t row = 0; row < c->n; row++) s->sum[row] += (double)s->rows[row * width + d];
     return CST_OK;
 }
 
@@ -305,6 +318,7 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
 {
     const work_layout s = cut_work(m, c->n, c->threads, c->work, true);
     const size_t all = cst_shape_size(&m->x), last = m->n_children, left = width_before(m, last);
+    /* Without log p(x), the cnfs need no divergence. */
     const cst_cnf_noise none = {.no_derivatives = true};
     cst_call call = *c;
     if (!logp) call.context = &none;
@@ -316,13 +330,13 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
     real *here = s.z[0], *next = s.z[1];
     take(c->n, all, at, left, z, here);
     for (size_t i = last; i-- > 0;) {
-        const size_t on = width_before(m, i + 1), out = cst_flow_step_at(m, i)->out;
+        const size_t passed = width_before(m, i + 1), out = cst_flow_step_at(m, i)->out;
         /* Put back what was factored out after this layer: rows [here | part of z]. */
         if (out > 0) {
             at -= out;
-            put(c->n, on + out, 0, on, here, next);
+            put(c->n, passed + out, 0, passed, here, next);
             for (size_t row = 0; row < c->n; row++)
-                memcpy(next + row * (on + out) + on, z + row * all + at, out * sizeof *next);
+                memcpy(next + row * (passed + out) + passed, z + row * all + at, out * sizeof *next);
             swap(&here, &next);
         }
         CST_TRY(invert_layer(m, i, &call, &s, here, next));

@@ -38,8 +38,8 @@ static bool is(const cst_module *layer, const cst_bijection *bijection)
     return layer->ops == bijection->ops;
 }
 
-/* dequantize expects pixels, so only squeezes may precede it. logit expects numbers from 0 to 1, so only squeezes and dequantize
- * may precede it. */
+/* dequantize expects pixels, so only squeezes may precede it. logit expects numbers from 0 to 1, so only squeezes and
+ * dequantize may precede it. */
 static cst_status check_domain(const cst_module *m, const cst_module *layer, cst_error *error)
 {
     const bool pixels = is(layer, &cst_dequantize_bijection);

@@ -72,6 +72,7 @@ static cst_status add_scale(const builder *b, cst_config counts, cst_config cnf)
     if (cst_config_length(counts) == 0 || !cst_config_is_list(counts))
         return cst_config_expected(counts, "a list of numbers of cnfs, one or more", b->error);
     for (size_t i = 0; i < cst_config_length(counts); i++) {
+        /* The number, a squeeze before it unless it is the first, and that many cnfs. */
         const cst_config item = cst_config_item(counts, i);
         double n = 0;
         if (!cst_config_number(item, &n) || !(n >= 0 && n <= MOST) || n != floor(n))
@@ -89,6 +90,7 @@ static cst_status add_blocks(const builder *b, const flow_section *s)
     const char *type = cst_config_string(cst_config_get(s->cnf, "type"));
     if (!type || strcmp(type, cst_cnf_type.name) != 0)
         return cst_config_fail(s->cnf, b->error, "expected a section of type cnf, which `blocks` counts");
+    /* Half of the channels are factored out after each scale but the last. */
     for (size_t i = 0; i < scales; i++) {
         const cst_config counts = cst_config_item(s->blocks, i);
         CST_TRY(add_scale(b, counts, s->cnf));

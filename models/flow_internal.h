@@ -1,4 +1,5 @@
-/* What the files of models/flow.h share: how a flow is stored. flow.c has the passes, flow_build.c puts a flow together. */
+/* What the files of models/flow.h share: how a flow is stored. flow.c has the passes, flow_build.c puts a flow
+ * together. */
 #ifndef CST_MODELS_FLOW_INTERNAL_H
 #define CST_MODELS_FLOW_INTERNAL_H
 
@@ -9,6 +10,7 @@
 extern "C" {
 #endif
 
+/* Layouts of all layers stand on the stack. */
 enum { CST_FLOW_MAX_LAYERS = 128 };
 
 /* What the flow knows about one of its layers. */
@@ -18,15 +20,17 @@ typedef struct cst_flow_step {
     size_t out;                     /* entries factored out after the layer, the last ones of a row */
 } cst_flow_step;
 
+/* The struct behind a flow's cst_module *. */
 typedef struct cst_flow {
     cst_module base;
     cst_flow_step *steps; /* one per child; owned */
     bool penalized;       /* a layer has regularizers: y has a second column */
 } cst_flow;
 
+/* The passes: a module with this table is a cst_flow. */
 extern const cst_module_ops cst_flow_ops;
 
-/* Step i of a flow, and the layer itself. */
+/* What the flow m knows about layer i < m->n_children, and the layer itself. Both belong to the flow. */
 const cst_flow_step *cst_flow_step_at(const cst_module *m, size_t i);
 const cst_module *cst_flow_layer(const cst_module *m, size_t i);
 

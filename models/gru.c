@@ -17,7 +17,8 @@ static const cst_steps *steps_of(const cst_module *m)
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
 
-/* The cache is that of the run (models/gru_steps.h). work = [the run's | cotangents of two successive states (N, H) each] */
+/* The cache is that of the run (models/gru_steps.h). work = [the run's | cotangents of two successive states (N, H)
+ * each] */
 typedef struct work_layout {
     cst_gru_work run;
     real *gh[2];

@@ -61,15 +61,15 @@ void cst_gru_cell_input(const cst_gru_cell *g, size_t rows, const real *x, real 
     multiply(rows, g->in, 3 * g->hidden, x, g->weight_ih, g->bias_ih, gates);
 }
 
-/* forward: gates = x W_ih^T + b_ih, so gx = ggates W_ih. The leading dimension of W_ih stays `in` if fewer columns are asked
- * for. */
+/* forward: gates = x W_ih^T + b_ih, so gx = ggates W_ih. The leading dimension of W_ih stays `in` if fewer columns are
+ * asked for. */
 void cst_gru_cell_input_back(const cst_gru_cell *g, size_t rows, size_t width, const real *ggates, real *gx)
 {
     cst_gemm(false, false, rows, width, 3 * g->hidden, 1, ggates, 3 * g->hidden, g->weight_ih, g->in, 0, gx, width);
 }
 
-/* forward: a = x W_ih^T + b_ih and b = h W_hh^T + b_hh. With cotangents ga and gb, the weights get ga^T x and gb^T h, and the
- * biases get the sums of ga and gb over rows. */
+/* forward: a = x W_ih^T + b_ih and b = h W_hh^T + b_hh. With cotangents ga and gb, the weights get ga^T x and gb^T h,
+ * and the biases get the sums of ga and gb over rows. */
 void cst_gru_cell_add_gradient(const cst_module *m, size_t rows, const real *x, const real *h, const real *ggates,
                                const real *gpre, const cst_grads *g)
 {

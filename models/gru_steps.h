@@ -1,8 +1,9 @@
-/* A GRU's cell (models/gru_cell.h) over all steps of time series (models/series_steps.h): what the models gru and ode_rnn share.
+/* A GRU's cell (models/gru_cell.h) over all steps of time series (models/series_steps.h): what the models gru and
+ * ode_rnn share.
  *
- * A model's forward pass calls cst_gru_begin, then cst_gru_step for each step, then cst_steps_write. Its VJP calls, from the
- * last step to the first, cst_steps_write_back and cst_gru_step_back, and at the end cst_gru_finish_vjp. Between the steps a model
- * may do as it likes with the state: gru does nothing, ode_rnn lets it follow an ODE.
+ * A model's forward pass calls cst_gru_begin, then cst_gru_step for each step, then cst_steps_write. Its VJP calls,
+ * from the last step to the first, cst_steps_write_back and cst_gru_step_back, and at the end cst_gru_finish_vjp.
+ * Between the steps a model may do as it likes with the state: gru does nothing, ode_rnn lets it follow an ODE.
  * Letters: T steps, N rows, H numbers of the state. Inside a model the step comes first and the row second. */
 #ifndef CST_MODELS_GRU_STEPS_H
 #define CST_MODELS_GRU_STEPS_H
@@ -50,7 +51,8 @@ cst_gru_work cst_gru_cut(const cst_steps *s, size_t n, real *work, size_t *size)
 /* A run over rows x (N, T, C); `least`, `at` and `work` remain for the model to set. */
 cst_gru_run cst_gru_run_of(const cst_module *m, const cst_steps *s, const cst_call *c, const real *x);
 
-/* Fill the cache with the input, what is observed, the input's part of all gates, and the zero state before the first step. */
+/* Fill the cache with the input, what is observed, the input's part of all gates, and the zero state before the first
+ * step. */
 void cst_gru_begin(const cst_gru_run *r, const real *x, real *cache);
 
 /* Step i from the state `before` (N, H) to h_{i+1} in the cache. */
@@ -61,8 +63,8 @@ void cst_gru_step(const cst_gru_run *r, size_t i, const real *before, real *cach
 void cst_gru_step_back(const cst_gru_run *r, size_t i, const real *before, const real *cache, const real *gy,
                        real *gbefore);
 
-/* After all steps: the gradients of parameters and of x (N, T, C), as far as g asks for them. `before` (T, N, H) is the state
- * from which each step began. */
+/* After all steps: the gradients of parameters and of x (N, T, C), as far as g asks for them. `before` (T, N, H) is the
+ * state from which each step began. */
 void cst_gru_finish_vjp(const cst_gru_run *r, const cst_point *p, const real *before, const cst_grads *g);
 
 #ifdef __cplusplus

@@ -158,8 +158,8 @@ static void add_damping_gradient(const cst_module *m, const cst_call *c, const r
     }
 }
 
-/* forward: q' = dH/dp, p' = -dH/dq - d * dH/dp. With cotangents (a, b) of (q', p'), that of dH/d(q, p) is psi = (-b, a - d b),
- * and x gets the VJP of each network's gradient with its part of psi. */
+/* forward: q' = dH/dp, p' = -dH/dq - d * dH/dp. With cotangents (a, b) of (q', p'), that of dH/d(q, p) is psi = (-b, a
+ * - d b), and x gets the VJP of each network's gradient with its part of psi. */
 static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
                                   const cst_grads *g)
 {
@@ -222,6 +222,7 @@ static cst_status make(cst_module *const *net, const char *const *name, size_t n
                      name[n - 1], cst_shape_text(&net[n - 1]->x, got));
     /* The networks must have second derivatives before anything is made of them. */
     for (size_t i = 0; i < n && status == CST_OK; i++) status = cst_energy_check(net[i], name[i], error);
+    /* The field on rows of all networks' numbers, with its own tensor before any child. */
     if (status == CST_OK) {
         const cst_shape row = cst_shape_1d(n * x->dim[0]);
         status = cst_module_new(sizeof(hamiltonian), &hamiltonian_ops, &row, &made, error);
@@ -230,6 +231,7 @@ static cst_status make(cst_module *const *net, const char *const *name, size_t n
         ((hamiltonian *)(void *)made)->damped = with_damping;
         if (with_damping) cst_module_add_tensor(made, "damping", cst_shape_1d(degrees(made)));
     }
+    /* add_child takes ownership, even if it fails. */
     for (size_t i = 0; i < n; i++) {
         if (status == CST_OK)
             status = cst_module_add_child(made, name[i], net[i], error);

@@ -91,6 +91,7 @@ static cst_status share_time(const cst_module *m, const cst_call *c, const real 
     size_t first = c->n; /* the first row that has not ended; N: none so far */
     for (size_t row = 0; row < c->n; row++) {
         if (observed[i * c->n + row] <= (real)CST_OBSERVED_ENDED) continue;
+        /* Every row that has not ended must have a time here. */
         const double own = (double)x[(row * s->length + i) * s->channels];
         if (!isfinite(own))
             return cst_fail(c->error, CST_EARG, "expected a finite time in channel 0, got %g at step %zu of row %zu",
@@ -186,8 +187,8 @@ static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
-/* forward (keep_ended): the state of a row that has ended is the one before the interval. So its cotangent bypasses the cell and
- * the ODE: it moves from gh to gended. */
+/* forward (keep_ended): the state of a row that has ended is the one before the interval. So its cotangent bypasses the
+ * cell and the ODE: it moves from gh to gended. */
 static void take_ended(size_t n, size_t hidden, const real *observed, real *gh, real *gended)
 {
     memset(gended, 0, n * hidden * sizeof *gended);
@@ -198,8 +199,8 @@ static void take_ended(size_t n, size_t hidden, const real *observed, real *gh, 
     }
 }
 
-/* forward: h'_i = h(t_i) from h_{i-1}, h_i = cell(x_i, h'_i). work.gh holds the cotangent of h_i before, and that of h_{i-1}
- * after. */
+/* forward: h'_i = h(t_i) from h_{i-1}, h_i = cell(x_i, h'_i). work.gh holds the cotangent of h_i before, and that of
+ * h_{i-1} after. */
 static cst_status step_back(const pass *p, const real *cache, size_t i, const cst_grads *g)
 {
     const size_t n = p->run.n, hidden = p->run.steps->hidden, state = n * hidden;

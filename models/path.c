@@ -46,7 +46,7 @@ static cst_status check_times(const cst_knots *s, cst_error *error)
     return CST_OK;
 }
 
-/* ---- making a path ------------------------------------------------------------------------------------------------------ */
+/* ---- making a path ---------------------------------------------------------------------------------------------- */
 
 /* A path's memory = [values without gaps (N, T, C) | slopes (N, T, C), but for linear | scratch of one channel] */
 typedef struct memory_layout {
@@ -114,6 +114,7 @@ cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, c
     if (path->series.x == s->x) return CST_OK; /* nothing to fill in */
     memory_layout l = cut_memory(kind, s, memory);
     real *x = memory + l.x, *slopes = kind != CST_PATH_LINEAR ? memory + l.slopes : NULL;
+    /* Each channel of each series by itself. */
     for (size_t row = 0; row < s->n; row++) {
         const size_t knots = count_knots(s, row), at = row * s->length * s->channels;
         for (size_t c = at; c < at + s->channels; c++) {
@@ -126,14 +127,14 @@ cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, c
 
 /* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
-/* The piece of a series that holds a time: its first knot, the distance to its last knot (1, or 0 for a series of one knot),
- * and the weights of values and slopes there. */
+/* The piece of a series that holds a time: its first knot, the distance to its last knot (1, or 0 for a series of one
+ * knot), and the weights of values and slopes there. */
 typedef struct piece {
     size_t knot, next;
     cst_piece_weights w;
 } piece;
 
-/* The piece of series i that holds t. *hint is SIZE_MAX at first; series that share their times then share the search. */
+/* The piece of series i that holds t. *hint is SIZE_MAX at first; series with shared times share the search. */
 static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t *hint)
 {
     const cst_knots *s = &p->series;
@@ -186,8 +187,8 @@ size_t cst_path_knot_reals(cst_path_kind kind, const cst_knots *s)
     return cst_size_mul(kind == CST_PATH_LINEAR ? 1 : 2, cst_size_mul(s->length, s->channels));
 }
 
-/* forward (evaluate): X' = w_a x_a + w_b x_b + w_slope_a s_a + w_slope_b s_b per channel. So each term gets its weight times
- * the cotangent g of X'. */
+/* forward (evaluate): X' = w_a x_a + w_b x_b + w_slope_a s_a + w_slope_b s_b per channel. So each term gets its weight
+ * times the cotangent g of X'. */
 void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real scale, const real *g, real *gknots)
 {
     const cst_knots *s = &p->series;
@@ -245,8 +246,8 @@ void cst_path_rectify(const cst_knots *s, size_t time, double *t, real *x)
     }
 }
 
-/* forward: a knot's value is the last observed one of its channel, where the channel `time` looks half a step ahead. So an
- * observed value gets the sum of the cotangents of all knots that repeat it. */
+/* forward: a knot's value is the last observed one of its channel, where the channel `time` looks half a step ahead. So
+ * an observed value gets the sum of the cotangents of all knots that repeat it. */
 void cst_path_rectify_vjp(const cst_knots *s, size_t time, const real *g, real *gx)
 {
     const size_t channels = s->channels;

@@ -35,8 +35,8 @@ static double curve_at(const cst_curve *k, bool cubic, bool slope, double at)
 
 /* ---- slopes at the knots ----------------------------------------------------------------------------------------- */
 
-/* The natural cubic spline has continuous X'', and X'' = 0 at both ends. With h_i the length of piece i and d_i the slope of
- * its line, this is the tridiagonal system
+/* The natural cubic spline has continuous X'', and X'' = 0 at both ends. With h_i the length of piece i and d_i the
+ * slope of its line, this is the tridiagonal system
  *
  *   s_{i-1} / h_{i-1} + 2 (1 / h_{i-1} + 1 / h_i) s_i + s_{i+1} / h_i = 3 (d_{i-1} / h_{i-1} + d_i / h_i)
  *
@@ -54,7 +54,8 @@ static double inverse_step(const cst_curve *k, size_t i)
     return 1 / (k->t[i + 1] - k->t[i]);
 }
 
-/* Solve the system in place for a right-hand side in k->slope, by elimination without pivoting: its diagonal dominates. */
+/* Solve the system in place for a right-hand side in k->slope, by elimination. The diagonal dominates, so there is no
+ * pivoting. */
 static void solve_spline(const cst_curve *k)
 {
     const size_t last = k->n - 1;
@@ -82,8 +83,8 @@ static void set_spline_slopes(const cst_curve *k)
     solve_spline(k);
 }
 
-/* forward: A s = B x, where A is symmetric and B x has 3 (x_{i+1} - x_i) / h_i^2 in rows i and i + 1. With cotangent gs of s
- * in k->slope, k->x += B^T A^-1 gs. */
+/* forward: A s = B x, where A is symmetric and B x has 3 (x_{i+1} - x_i) / h_i^2 in rows i and i + 1. With cotangent gs
+ * of s in k->slope, k->x += B^T A^-1 gs. */
 static void set_spline_slopes_vjp(const cst_curve *k)
 {
     solve_spline(k);
@@ -102,8 +103,8 @@ static void set_backward_slopes(const cst_curve *k)
 
 /* ---- gaps -------------------------------------------------------------------------------------------------------- */
 
-/* Collect the observed knots of a channel in k. Its first and last knot are always there: if they are not observed, they have
- * the first and the last observed value. False if nothing is observed. */
+/* Collect the observed knots of a channel in k. Its first and last knot are always there: if they are not observed,
+ * they have the first and the last observed value. False if nothing is observed. */
 static bool gather(const cst_channel *c, cst_curve *k)
 {
     k->n = 0;
@@ -147,8 +148,8 @@ void cst_channel_fill(const cst_channel *c, real *x, real *slope, cst_curve *k)
     for (size_t i = 0; i < length; i++) slope[i * step] = (real)k->slope[i];
 }
 
-/* The cotangent of x_i: gx_i and, for hermite, what the slopes give it. forward: slope_i = (x_i - x_{i-1}) / h, where the
- * first slope is that of the second knot. */
+/* The cotangent of x_i: gx_i and, for hermite, what the slopes give it. forward: slope_i = (x_i - x_{i-1}) / h, where
+ * the first slope is that of the second knot. */
 static double value_cotangent(const cst_channel *c, const real *gx, const real *gslope, size_t i)
 {
     const double *t = c->t;
@@ -161,8 +162,8 @@ static double value_cotangent(const cst_channel *c, const real *gx, const real *
     return g;
 }
 
-/* forward (gather): k->x holds the observed values, and copies of the first and last one at unobserved ends. So each observed
- * value gets the cotangent of its knot, and the copies' cotangents as well. */
+/* forward (gather): k->x holds the observed values, and copies of the first and last one at unobserved ends. So each
+ * observed value gets the cotangent of its knot, and the copies' cotangents as well. */
 static void gather_vjp(const cst_channel *c, const cst_curve *k, real *gobserved)
 {
     size_t knot = 0, last = 0;
@@ -183,8 +184,8 @@ void cst_channel_fill_vjp(const cst_channel *c, const real *gx, const real *gslo
     /* Constants have no gradient; the single value of a series of one knot has gx's. */
     for (size_t i = 0; i < length; i++) gobserved[i * step] = length == 1 && any ? gx[0] : 0;
     if (!any || length == 1) return;
-    /* forward: x_i and slope_i are linear in the values and slopes at both ends of the piece that holds knot i. From here on
-     * k->x and k->slope are the cotangents of those. */
+    /* forward: x_i and slope_i are linear in the values and slopes at both ends of the piece that holds knot i. From
+     * here on k->x and k->slope are the cotangents of those. */
     for (size_t i = 0; i < k->n; i++) k->x[i] = k->slope[i] = 0;
     for (size_t i = 0; i < length; i++) {
         const double g = value_cotangent(c, gx, gslope, i), gs = cubic ? (double)gslope[i * step] : 0;

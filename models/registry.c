@@ -27,7 +27,7 @@
 /* What the list of activations contributes: one type per activation. */
 #define ACTIVATION_TYPE(name, enumerator, flops, keys, summary) &cst_##name##_type,
 
-/* One type per line, in the order of `costate list` and docs/config.md; clang-format would join lines after the macro. */
+/* One type per line, in the order of `costate list` and docs/config.md; clang-format would join some. */
 /* clang-format off */
 static const cst_module_type *const types[] = {
     &cst_linear_type,

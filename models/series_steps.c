@@ -50,8 +50,8 @@ size_t cst_steps_count(const cst_steps *s, size_t n, const real *x)
     return most;
 }
 
-/* Input of one step of a row. `before` is the input of the step before it, NULL for the first step. Returns whether a value is
- * observed. */
+/* Input of one step of a row. `before` is the input of the step before it, NULL for the first step. Returns whether a
+ * value is observed. */
 static bool read_step(const cst_steps *s, const real *x, const real *before, real *input)
 {
     const size_t values = cst_steps_values(s);
@@ -80,8 +80,8 @@ void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, r
     }
 }
 
-/* forward: an observed value is the input of its own step and of all later ones up to the next observation. So its gradient is
- * the sum over those steps, which a sweep from the last step to the first collects. */
+/* forward: an observed value is the input of its own step and of all later ones up to the next observation. So its
+ * gradient is the sum over those steps, which a sweep from the last step to the first collects. */
 void cst_steps_read_back(const cst_steps *s, size_t n, size_t count, const real *x, const real *ginput, real *gx)
 {
     const size_t values = cst_steps_values(s), row = s->length * s->channels;
@@ -112,8 +112,8 @@ void cst_steps_write(const cst_steps *s, size_t n, size_t count, const real *h, 
     }
 }
 
-/* forward: with `all`, y_t = h_{t+1} for t < count and y_t = h_count after that; otherwise y = h_count. So the last state gets
- * the cotangents of all steps from its own to T. */
+/* forward: with `all`, y_t = h_{t+1} for t < count and y_t = h_count after that; otherwise y = h_count. So the last
+ * state gets the cotangents of all steps from its own to T. */
 void cst_steps_write_back(const cst_steps *s, size_t n, size_t count, size_t i, const real *gy, real *gh)
 {
     const bool last = i + 1 == count;

@@ -1,13 +1,13 @@
-/* Time series as the steps of a recurrent model: rows x (T, C), channels last, become inputs of each step, and the model's states
- * (H) become y. NaN means "not observed".
+/* Time series as the steps of a recurrent model: rows x (T, C), channels last, become inputs of each step, and the
+ * model's states (H) become y. NaN means "not observed".
  *
- * The input of a step is the row's values there. A missing value repeats the last observed value of its channel, 0 if there is
- * none; the gradient of an observed value is therefore the sum over all steps that took it. A mask may follow the values: 1
- * where a value was observed, 0 elsewhere. A row ends where all its channels are NaN up to T: its state stays from there on. A
- * batch has as many steps as its longest row.
+ * The input of a step is the row's values there. A missing value repeats the last observed value of its channel, 0 if
+ * there is none; the gradient of an observed value is therefore the sum over all steps that took it. A mask may follow
+ * the values: 1 where a value was observed, 0 elsewhere. A row ends where all its channels are NaN up to T: its state
+ * stays from there on. A batch has as many steps as its longest row.
  *
- * Letters: n rows of a batch, count <= T steps. Inside a model the step comes first and the row second: input (count, n,
- * inputs). */
+ * Letters: n rows of a batch, count <= T steps. Inside a model the step comes first and the row second: input (count,
+ * n, inputs). */
 #ifndef CST_MODELS_SERIES_STEPS_H
 #define CST_MODELS_SERIES_STEPS_H
 
@@ -34,8 +34,8 @@ typedef enum cst_observed {
     CST_OBSERVED_VALUES   /* at least one value is observed */
 } cst_observed;
 
-/* The keys hidden, output and mask of a config section that is read into a struct `type`. Its members must be a cst_steps called
- * `steps` and an int called `output`, which is the index of the choice: 1 stands for "all". */
+/* The keys hidden, output and mask of a config section that is read into a struct `type`. Its members must be a
+ * cst_steps called `steps` and an int called `output`, which is the index of the choice: 1 stands for "all". */
 #define CST_STEPS_KEYS(type)                                                                                           \
     CST_INIT({.name = "hidden",                                                                                        \
               .kind = CST_KEY_SIZE,                                                                                    \
@@ -70,8 +70,8 @@ size_t cst_steps_inputs(const cst_steps *s);
 /* Steps of the longest of n rows x (n, T, C); at most T. */
 size_t cst_steps_count(const cst_steps *s, size_t n, const real *x);
 
-/* The first `count` steps of x (n, T, C): input (count, n, inputs) and observed (count, n), whose numbers are cst_observed, are
- * overwritten. */
+/* The first `count` steps of x (n, T, C): input (count, n, inputs) and observed (count, n), whose numbers are
+ * cst_observed, are overwritten. */
 void cst_steps_read(const cst_steps *s, size_t n, size_t count, const real *x, real *input, real *observed);
 
 /* The VJP of cst_steps_read with cotangent ginput (count, n, values) of the values: gx (n, T, C) is overwritten. */
@@ -80,7 +80,8 @@ void cst_steps_read_back(const cst_steps *s, size_t n, size_t count, const real 
 /* y (n, ...) is overwritten from the states h (count + 1, n, H), the first of which is the state before any step. */
 void cst_steps_write(const cst_steps *s, size_t n, size_t count, const real *h, real *y);
 
-/* The VJP of cst_steps_write for the state after step i < count: gh (n, H) += its part of the cotangent gy (n, ...) of y. */
+/* The VJP of cst_steps_write for the state after step i < count: gh (n, H) += its part of the cotangent gy (n, ...) of
+ * y. */
 void cst_steps_write_back(const cst_steps *s, size_t n, size_t count, size_t i, const real *gy, real *gh);
 
 #ifdef __cplusplus

@@ -23,7 +23,7 @@ static const cst_module *net_of(const cst_module *m, int i)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* The mass network has two tangents in the reverse pass, along c' and psi; the potential's gradient is differentiated. */
+/* The mass network has two tangents in the reverse pass, along c' and psi. The potential's gradient has a VJP. */
 static void plan_nets(const cst_module *m, size_t rows, cst_plan net[N_NETS])
 {
     cst_module_plan(net_of(m, MASS), rows, 2, 1, &net[MASS]);
@@ -175,8 +175,8 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
     return CST_OK;
 }
 
-/* forward: L = mass(c), its derivatives along c' and psi, dV/dc and g = input(c). Step 5 of docs/symoden.md, "Its VJP": gtheta is
- * added to, and if gx is wanted, s->gc_sum (N, 2n) and s->gxdot become the cotangents of c and of (c', psi). */
+/* forward: L = mass(c), its derivatives along c' and psi, dV/dc and g = input(c). Step 5 of docs/symoden.md, "Its VJP":
+ * gtheta is added to. If gx is wanted, s->gc_sum (N, 2n) and s->gxdot become the cotangents of c and of (c', psi). */
 static cst_status reverse_nets(const cst_module *m, const cst_call *c, const real *cache, const work_layout *s,
                                const cst_grads *g)
 {
@@ -206,8 +206,8 @@ static cst_status reverse_nets(const cst_module *m, const cst_call *c, const rea
     return CST_OK;
 }
 
-/* forward: q'' = M^-1 p' + (M^-1)' p, p' = sin q * dH/dcos - cos q * dH/dsin + g u, c' = (-sin q * q', cos q * q'). The steps of
- * docs/symoden.md, "Its VJP". */
+/* forward: q'' = M^-1 p' + (M^-1)' p, p' = sin q * dH/dcos - cos q * dH/dsin + g u, c' = (-sin q * q', cos q * q'). The
+ * steps of docs/symoden.md, "Its VJP". */
 static cst_status symoden_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                               const cst_grads *g)
 {

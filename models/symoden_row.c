@@ -114,8 +114,8 @@ void cst_symoden_value(const cst_symoden_row *r, const real *cdot, real *y)
 
 /* ---- the reverse pass -------------------------------------------------------------------------------------------- */
 
-/* forward: q'' = M^-1 p' + ..., p' = sin q * dH/dcos - cos q * dH/dsin + g u. So gp' = M^-1 a, psi = (sin q * gp', -cos q * gp')
- * and gg = gp' u^T. */
+/* forward: q'' = M^-1 p' + ..., p' = sin q * dH/dcos - cos q * dH/dsin + g u. So gp' = M^-1 a, psi = (sin q * gp', -cos
+ * q * gp') and gg = gp' u^T. */
 void cst_symoden_start_reverse(const cst_symoden_row *r, const real *a, real *gdp, real *psi, real *ggain)
 {
     inverse_mass_times(r->n, r->l, a, gdp);
@@ -130,8 +130,8 @@ void cst_symoden_start_reverse(const cst_symoden_row *r, const real *a, real *gd
  *
  *   f = a^T L L^T p' + a^T (L' L^T + L L'^T) p + p^T L_psi L^T p,   p = (L L^T + 0.1 I)^-1 q'
  *
- * gp = (L' L^T + L L'^T) a + (L_psi L^T + L L_psi^T) p, and nu = M gp is the cotangent of q'. The cotangent of M^-1 through p is
- * -nu p^T, so that L gets -nu (L^T p)^T - p (L^T nu)^T. docs/symoden.md has each term. */
+ * gp = (L' L^T + L L'^T) a + (L_psi L^T + L L_psi^T) p, and nu = M gp is the cotangent of q'. The cotangent of M^-1
+ * through p is -nu p^T, so that L gets -nu (L^T p)^T - p (L^T nu)^T. docs/symoden.md has each term. */
 void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const real *lpsi, real *gl, real *gldot,
                               real *glpsi, real *gq)
 {
@@ -172,8 +172,8 @@ void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const rea
     add_outer(n, 1, r->p, ltp, glpsi);
 }
 
-/* forward: c' = (-sin q * q', cos q * q') and p' = sin q * dH/dcos - cos q * dH/dsin + g u, where cos q and sin q also enter through
- * the networks (gc) and q' through p (gq). u gets g^T gp'. */
+/* forward: c' = (-sin q * q', cos q * q') and p' = sin q * dH/dcos - cos q * dH/dsin + g u, where cos q and sin q also
+ * enter through the networks (gc) and q' through p (gq). u gets g^T gp'. */
 void cst_symoden_finish_reverse(const cst_symoden_row *r, const real *gc, const real *gcdot, const real *gdp,
                                 const real *gq, real *gx)
 {
