@@ -45,6 +45,7 @@ static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 /* Reals per vector. Products with X' run over whole vectors: the channels are padded with zeros. */
 enum { LANES = 64 / sizeof(real) };
 
+/* The next multiple of LANES. */
 static size_t padded(size_t channels)
 {
     return (channels + LANES - 1) / LANES * LANES;
@@ -85,6 +86,7 @@ typedef struct slope_row {
     size_t width, whole;
 } slope_row;
 
+/* Copy a row's X' to `row` and pad it. */
 static slope_row pad_slope(const cde_field *f, const real *slope, real *row)
 {
     const size_t width = padded(f->channels), all = f->hidden * f->channels;
@@ -99,10 +101,12 @@ static void multiply_row(const cde_field *m, const real *restrict f, const slope
     const real *restrict at = s->at;
     for (size_t h = 0; h < m->hidden; h++, f += m->channels) {
         real sum[LANES] = {0}, total = 0;
+        /* Whole vectors: LANES partial sums. */
         for (size_t c = 0; h < s->whole && c < s->width; c += LANES) {
 #pragma omp simd
             for (size_t i = 0; i < LANES; i++) sum[i] += f[c + i] * at[c + i];
         }
+        /* The last lines, where whole vectors would read beyond the matrix. */
         for (size_t c = 0; h >= s->whole && c < m->channels; c++) total += f[c] * at[c];
 #pragma omp simd reduction(+ : total)
         for (size_t i = 0; i < LANES; i++) total += sum[i];
@@ -194,6 +198,7 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     real *values = cache + k.value, *slope = cache + k.slope;
     const work_layout s = cut_work(m, c->n, c->work);
     const cst_call call = call_network(m, c, &s);
+    /* X'(t) of all rows, and the network's value for all rows. */
     cst_path_slope(c->context, c->row, c->n, c->t, slope);
     CST_TRY(cst_module_forward(network_of(m), &call, x, values, cache + k.network));
     /* y = F X', F = tanh(network): each row while it is in the cache. */
@@ -214,11 +219,13 @@ static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cs
     const cache_layout k = lay_out_cache(m, c->n);
     const real *value = p->cache + k.value;
     const work_layout s = cut_work(m, c->n, c->work);
+    /* The path: X' is linear in its knots. */
     if (g->gcontext) {
         slope_vjp(f, c->n, value, gy, s.gslope);
         cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->context_scale, s.gslope, g->gcontext);
     }
     if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
+    /* The network: its value is F, or the argument of tanh, whose derivative `spread` multiplies in. */
     const cst_call call = call_network(m, c, &s);
     const cst_point point = {p->x, value, p->cache + k.network};
     cst_grads grads = *g;
@@ -240,6 +247,7 @@ cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **
     if (network->x.rank != 1 || channels == 0 || cst_shape_size(&network->y) != cst_size_mul(hidden, channels))
         status = cst_fail(error, CST_ESHAPE, "expected a network from (%zu) to %zu x %zu numbers, got one to rows %s",
                           hidden, hidden, channels, cst_shape_text(&network->y, got));
+    /* A tanh at the end is removed from the network and computed here. */
     const bool tanh = status == CST_OK && cst_sequential_drop_last(network, "linear", "tanh");
     if (status == CST_OK) status = cst_module_new(sizeof(cde_field), &cde_field_ops, &network->x, &made, error);
     if (status != CST_OK) {

@@ -24,7 +24,7 @@ typedef struct cst_cde_series {
 /* The knots of n series through which the path goes, without times and values. */
 cst_knots cst_cde_knots(const cst_cde_series *s, size_t n);
 
-/* Reals of the cache for the path of n rows. */
+/* Reals that the path of n rows takes in the cache; saturates at SIZE_MAX. */
 size_t cst_cde_path_size(const cst_cde_series *s, size_t n);
 
 /* The path of the call's rows x (N, T, C) in `cache`, which must outlive it, as must x. Errors: CST_EARG for times that

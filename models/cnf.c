@@ -84,6 +84,7 @@ static cst_status integrate(const cst_module *m, const cst_call *c, const cst_sp
     cst_cnf_noise noise;
     cst_call call = call_ode(m, c, cache, &noise);
     if (call.context == &noise) draw(m, c, cache);
+    /* The noise stays in the cache for the VJP. */
     call.span = span;
     return cst_module_forward(ode_of(m, c->train), &call, x, y, cache + noise_size(m, c->n));
 }

@@ -269,6 +269,7 @@ static cst_status cnf_field_vjp(const cst_module *m, const cst_call *c, const cs
 {
     pass p;
     CST_TRY(begin(m, c, point->x, point->cache, &p));
+    /* gf, for the first batch of tangents; the other batches have gf = 0. */
     const size_t nd = c->n * p.f->width;
     network_cotangent(&p, gy);
     for (size_t first = 0; first < directions(p.f); first += p.f->k) {
@@ -325,6 +326,7 @@ cst_status cst_cnf_field_new(cst_module *network, const cst_cnf_field_options *o
     f->o = *options;
     f->width = cst_shape_size(&network->x);
     f->k = tangents_at_a_time(network, directions(f));
+    /* y = [f | -div f | regularizers]; the cost is that of one JVP per direction. */
     made->y = cst_shape_1d(f->width + 1 + options->kinetic + options->jacobian);
     made->cost = (double)directions(f) * network->cost;
     status = cst_module_add_child(made, "network", network, error);

@@ -102,13 +102,13 @@ static void flow_plan(const cst_module *m, size_t n, size_t k, int threads, cst_
 }
 
 /* to (n, width): columns first .. first + width - 1 of rows (n, from). */
-static void take(size_t n, size_t from, size_t first, size_t width, const real *rows, real *to)
+static void take_columns(size_t n, size_t from, size_t first, size_t width, const real *rows, real *to)
 {
     for (size_t i = 0; i < n; i++) memcpy(to + i * width, rows + i * from + first, width * sizeof *to);
 }
 
 /* The reverse: columns first .. first + width - 1 of rows (n, to_width) become `from` (n, width). */
-static void put(size_t n, size_t to_width, size_t first, size_t width, const real *from, real *rows)
+static void put_columns(size_t n, size_t to_width, size_t first, size_t width, const real *from, real *rows)
 {
     for (size_t i = 0; i < n; i++) memcpy(rows + i * to_width + first, from + i * width, width * sizeof *rows);
 }
@@ -179,7 +179,7 @@ static cst_status flow_forward(const cst_module *m, const cst_call *c, const rea
         add_layer(m, i, c, x, rows, s.sum, s.row);
         add_base(c->n, width, passed, cst_flow_step_at(m, i)->out, rows, s.sum);
         /* The first `passed` columns are the next layer's x. */
-        if (has_own_z(cst_flow_step_at(m, i))) take(c->n, width, 0, passed, rows, z);
+        if (has_own_z(cst_flow_step_at(m, i))) take_columns(c->n, width, 0, passed, rows, z);
         x = z;
     }
     /* What is left after the last layer belongs to z, too. */
@@ -232,7 +232,7 @@ static void layer_cotangent(const cst_module *m, size_t i, const cst_call *c, co
     const size_t n_integrals = s->bijection ? 0 : cst_cnf_penalties(layer, weights);
     const real *glogp = w->row;
     real *to = w->rows;
-    put(c->n, width, 0, passed, gz, to);
+    put_columns(c->n, width, 0, passed, gz, to);
     for (size_t row = 0; row < c->n; row++, y += width, to += width) {
         for (size_t j = passed; j < d; j++) to[j] = -glogp[row] * y[j];
         if (n_integrals > 0) to[d] = -glogp[row];
@@ -260,7 +260,7 @@ static cst_status flow_vjp(const cst_module *m, const cst_call *c, const cst_poi
     const real *z = last > 0 ? p->cache + k[last - 1].z : p->x;
     real *gz = last > 0 ? s.z[last % 2] : g->gx;
     /* s.row = w, gz = -w z for what is left after the last layer. */
-    take(c->n, outputs, 0, 1, gy, s.row);
+    take_columns(c->n, outputs, 0, 1, gy, s.row);
     for (size_t i = 0; gz && i < c->n * left; i++) gz[i] = -s.row[i / left] * z[i];
     /* From the last layer to the first that is needed; gz is the cotangent of what passes between layers. */
     for (size_t i = last; i-- > stop;) {
@@ -302,7 +302,7 @@ static cst_status invert_layer(const cst_module *m, size_t i, const cst_call *c,
     }
     /* A cnf integrates from t_1 back to t_0; its rows are [x | log p(x) - log p(z) | ...]. */
     CST_TRY(cst_cnf_inverse(layer, &call, z, s->rows, s->cache));
-    take(c->n, width, 0, d, s->rows, x);
+    take_columns(c->n, width, 0, d, s->rows, x);
     for (size_t row = 0; row < c->n; row++) s->sum[row] += (double)s->rows[row * width + d];
     return CST_OK;
 }
@@ -328,13 +328,13 @@ cst_status cst_flow_inverse(const cst_module *m, const cst_call *c, const real *
     /* `here` is the state on its way to x; at first it is the part of z that was left, the last one. */
     size_t at = all - left;
     real *here = s.z[0], *next = s.z[1];
-    take(c->n, all, at, left, z, here);
+    take_columns(c->n, all, at, left, z, here);
     for (size_t i = last; i-- > 0;) {
         const size_t passed = width_before(m, i + 1), out = cst_flow_step_at(m, i)->out;
         /* Put back what was factored out after this layer: rows [here | part of z]. */
         if (out > 0) {
             at -= out;
-            put(c->n, passed + out, 0, passed, here, next);
+            put_columns(c->n, passed + out, 0, passed, here, next);
             for (size_t row = 0; row < c->n; row++)
                 memcpy(next + row * (passed + out) + passed, z + row * all + at, out * sizeof *next);
             swap(&here, &next);

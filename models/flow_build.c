@@ -27,13 +27,14 @@ cst_shape cst_flow_shape(const cst_module *m)
 {
     if (m->n_children == 0) return m->x;
     const cst_flow_step *s = cst_flow_step_at(m, m->n_children - 1);
+    /* Half of the channels, the first dimension, if the other half is factored out. */
     cst_shape z = s->z;
     if (s->out > 0) z.dim[0] /= 2;
     return z;
 }
 
 /* Whether a layer is of that bijection's type. */
-static bool is(const cst_module *layer, const cst_bijection *bijection)
+static bool has_type(const cst_module *layer, const cst_bijection *bijection)
 {
     return layer->ops == bijection->ops;
 }
@@ -42,11 +43,12 @@ static bool is(const cst_module *layer, const cst_bijection *bijection)
  * dequantize may precede it. */
 static cst_status check_domain(const cst_module *m, const cst_module *layer, cst_error *error)
 {
-    const bool pixels = is(layer, &cst_dequantize_bijection);
-    if (!pixels && !is(layer, &cst_logit_bijection)) return CST_OK;
+    const bool pixels = has_type(layer, &cst_dequantize_bijection);
+    if (!pixels && !has_type(layer, &cst_logit_bijection)) return CST_OK;
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_module *before = cst_flow_layer(m, i);
-        if (is(before, &cst_squeeze_bijection) || (!pixels && is(before, &cst_dequantize_bijection))) continue;
+        if (has_type(before, &cst_squeeze_bijection) || (!pixels && has_type(before, &cst_dequantize_bijection)))
+            continue;
         return cst_fail(error, CST_EUNSUPPORTED, "%s expects numbers from 0 to 1, but the %s before it gives others",
                         layer->ops->name, before->ops->name);
     }
@@ -75,6 +77,7 @@ cst_status cst_flow_add(cst_module *m, cst_module *layer, cst_error *error)
 {
     cst_flow *f = (cst_flow *)(void *)m;
     cst_flow_step s = {0};
+    /* A bijection has the shape of its y; a cnf's rows have integrals after z, whose shape is that of x. */
     for (size_t i = 0; bijections[i]; i++)
         if (bijections[i]->ops == layer->ops) s.bijection = bijections[i];
     s.z = s.bijection ? layer->y : layer->x;
@@ -119,18 +122,18 @@ bool cst_is_flow(const cst_module *m)
 static const cst_module *first_layer(const cst_module *m)
 {
     size_t i = 0;
-    while (i < m->n_children && is(cst_flow_layer(m, i), &cst_squeeze_bijection)) i++;
+    while (i < m->n_children && has_type(cst_flow_layer(m, i), &cst_squeeze_bijection)) i++;
     return i < m->n_children ? cst_flow_layer(m, i) : NULL;
 }
 
 bool cst_flow_wants_unit_interval(const cst_module *m)
 {
     const cst_module *first = cst_is_flow(m) ? first_layer(m) : NULL;
-    return first && (is(first, &cst_logit_bijection) || is(first, &cst_dequantize_bijection));
+    return first && (has_type(first, &cst_logit_bijection) || has_type(first, &cst_dequantize_bijection));
 }
 
 size_t cst_flow_levels(const cst_module *m)
 {
     const cst_module *first = cst_is_flow(m) ? first_layer(m) : NULL;
-    return first && is(first, &cst_dequantize_bijection) ? cst_dequantize_levels(first) : 0;
+    return first && has_type(first, &cst_dequantize_bijection) ? cst_dequantize_levels(first) : 0;
 }

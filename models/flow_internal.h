@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* Layouts of all layers stand on the stack. */
+/* The most layers: each pass has an array of one layout per layer on the stack. */
 enum { CST_FLOW_MAX_LAYERS = 128 };
 
 /* What the flow knows about one of its layers. */

@@ -3,7 +3,7 @@
  *
  * A model's forward pass calls cst_gru_begin, then cst_gru_step for each step, then cst_steps_write. Its VJP calls,
  * from the last step to the first, cst_steps_write_back and cst_gru_step_back, and at the end cst_gru_finish_vjp.
- * Between the steps a model may do as it likes with the state: gru does nothing, ode_rnn lets it follow an ODE.
+ * Between the steps a model may change the state: gru does not, ode_rnn lets it follow an ODE.
  * Letters: T steps, N rows, H numbers of the state. Inside a model the step comes first and the row second. */
 #ifndef CST_MODELS_GRU_STEPS_H
 #define CST_MODELS_GRU_STEPS_H
@@ -36,7 +36,7 @@ typedef struct cst_gru_run {
     const cst_module *m; /* the model, whose own tensors are the cell's */
     const cst_steps *steps;
     cst_gru_cell cell;
-    cst_observed least; /* a step in which less is observed leaves a row's state as it is */
+    cst_observed least; /* a row keeps its state in a step where less is observed */
     size_t n, count;    /* N, and the steps of the longest row: at most T */
     cst_gru_cache at;
     cst_gru_work work;
@@ -45,10 +45,10 @@ typedef struct cst_gru_run {
 /* Place the cache's arrays after the first *size reals, and add to *size what they take. */
 cst_gru_cache cst_gru_place(const cst_steps *s, size_t n, size_t *size);
 
-/* The same for work; NULL pointers if work is NULL, which asks for the size alone. */
+/* The same for arrays in work. If work is NULL, the pointers are NULL and only *size is of use. */
 cst_gru_work cst_gru_cut(const cst_steps *s, size_t n, real *work, size_t *size);
 
-/* A run over rows x (N, T, C); `least`, `at` and `work` remain for the model to set. */
+/* A run over the rows x (N, T, C) of a call. The model must set `least`, `at` and `work` itself. */
 cst_gru_run cst_gru_run_of(const cst_module *m, const cst_steps *s, const cst_call *c, const real *x);
 
 /* Fill the cache with the input, what is observed, the input's part of all gates, and the zero state before the first

@@ -22,6 +22,7 @@ static bool damped(const cst_module *m)
     return ((const hamiltonian *)(const void *)m)->damped;
 }
 
+/* n: rows are (q, p) of n numbers each. */
 static size_t degrees(const cst_module *m)
 {
     return m->x.dim[0] / 2;
@@ -100,13 +101,13 @@ static void hamiltonian_plan(const cst_module *m, size_t n, size_t k, int thread
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 /* to (n, width): the part's columns of rows `from` (n, all). */
-static void take(size_t n, size_t all, const part *p, const real *from, real *to)
+static void take_columns(size_t n, size_t all, const part *p, const real *from, real *to)
 {
     for (size_t i = 0; i < n; i++) memcpy(to + i * p->width, from + i * all + p->first, p->width * sizeof *to);
 }
 
 /* The reverse: `from` (n, width) becomes the part's columns of rows `to` (n, all). */
-static void put(size_t n, size_t all, const part *p, const real *from, real *to)
+static void put_columns(size_t n, size_t all, const part *p, const real *from, real *to)
 {
     for (size_t i = 0; i < n; i++) memcpy(to + i * all + p->first, from + i * p->width, p->width * sizeof *to);
 }
@@ -129,9 +130,9 @@ static cst_status hamiltonian_forward(const cst_module *m, const cst_call *c, co
     for (size_t i = 0; i < m->n_children; i++) {
         const part p = part_of(m, i);
         const cst_call call = cst_call_child_alone(m, c, i, s.net);
-        take(c->n, 2 * n, &p, x, cache + k.x[i]);
+        take_columns(c->n, 2 * n, &p, x, cache + k.x[i]);
         CST_TRY(cst_energy_gradient(p.net, &call, cache + k.x[i], s.direction, cache + k.net[i]));
-        put(c->n, 2 * n, &p, s.direction, cache + k.slope);
+        put_columns(c->n, 2 * n, &p, s.direction, cache + k.slope);
     }
     /* The field itself, row by row. */
     set_damping(m, c, &s);
@@ -182,10 +183,10 @@ static cst_status hamiltonian_vjp(const cst_module *m, const cst_call *c, const 
         const cst_call call = cst_call_child_alone(m, c, i, s.net);
         cst_grads grads = {.scale = g->scale, .gx = g->gx ? s.gx : NULL, .gt = g->gt};
         if (g->gtheta) grads.gtheta = g->gtheta + m->children[i].offset;
-        take(c->n, 2 * n, &p, s.psi, s.direction);
+        take_columns(c->n, 2 * n, &p, s.psi, s.direction);
         CST_TRY(
             cst_energy_gradient_vjp(p.net, &call, point->cache + k.x[i], point->cache + k.net[i], s.direction, &grads));
-        if (g->gx) put(c->n, 2 * n, &p, s.gx, g->gx);
+        if (g->gx) put_columns(c->n, 2 * n, &p, s.gx, g->gx);
     }
     if (damped(m) && g->gtheta) add_damping_gradient(m, c, point->cache + k.slope, &s, gy, g);
     return CST_OK;
@@ -211,6 +212,7 @@ static const char *const names[3] = {"energy", "potential", "kinetic"};
 static cst_status make(cst_module *const *net, const char *const *name, size_t n, bool with_damping, cst_module **m,
                        cst_error *error)
 {
+    /* One network needs rows of an even number of entries, two networks need equal rows. */
     const cst_shape *x = &net[0]->x;
     char got[CST_SHAPE_TEXT];
     cst_module *made = NULL;

@@ -25,7 +25,7 @@ static const cst_module *block_of(const cst_module *m)
 
 /* ---- where things are -------------------------------------------------------------------------------------------- */
 
-/* Offsets in the cache. */
+/* Offsets in the cache. The run's array of states has the zero state at index 0 and h_i at index i + 1. */
 typedef struct cache_layout {
     cst_gru_cache run;
     size_t t;       /* (T) doubles: times of the steps */
@@ -189,7 +189,7 @@ static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const 
 
 /* forward (keep_ended): the state of a row that has ended is the one before the interval. So its cotangent bypasses the
  * cell and the ODE: it moves from gh to gended. */
-static void take_ended(size_t n, size_t hidden, const real *observed, real *gh, real *gended)
+static void move_ended(size_t n, size_t hidden, const real *observed, real *gh, real *gended)
 {
     memset(gended, 0, n * hidden * sizeof *gended);
     for (size_t row = 0; row < n; row++, gh += hidden, gended += hidden) {
@@ -207,7 +207,7 @@ static cst_status step_back(const pass *p, const real *cache, size_t i, const cs
     const work_layout *w = &p->work;
     const real *evolved = cache + p->at.evolved + i * state;
     /* Through the cell, to the cotangent of h'_i. */
-    take_ended(n, hidden, cache + p->at.run.observed + i * n, w->gh, w->gended);
+    move_ended(n, hidden, cache + p->at.run.observed + i * n, w->gh, w->gended);
     cst_gru_step_back(&p->run, i, evolved, cache, w->gh, w->gevolved);
     if (i == 0) return CST_OK; /* h'_0 is a constant */
     /* Through the ODE, to the cotangent of h_{i-1}. */
@@ -343,6 +343,7 @@ static cst_status ode_rnn_make(const cst_registry *registry, cst_config section,
     o.steps = s.steps;
     o.steps.all = s.output == 1;
     o.channel_times = s.times == 1;
+    /* The field keeps rows of `hidden` numbers; cst_ode_rnn_new takes ownership of it. */
     CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o.ode, error));
     const cst_shape state = cst_shape_1d(s.steps.hidden);
     cst_status status = cst_module_from_config(registry, s.field, &state, &field, error);

@@ -11,6 +11,7 @@ enum { MASS, POTENTIAL, INPUT, N_NETS };
 
 static const char *const net_names[N_NETS] = {"mass", "potential", "input"};
 
+/* n: rows have 4 n numbers. */
 static size_t degrees(const cst_module *m)
 {
     return m->x.dim[0] / 4;
@@ -149,6 +150,7 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
                    potential = cst_call_child_alone(m, c, POTENTIAL, s.net);
     const cst_call input = cst_call_child_alone(m, c, INPUT, s.net);
     real *angles = cache + k.c, *xdot = cache + k.xdot, *dh = cache + k.slope;
+    /* c = (cos q, sin q), the first half of each row. */
     for (size_t i = 0; i < c->n; i++) memcpy(angles + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
 
     /* 1. L = mass(c), p = M q', c'. */
