@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The children, in the order of theta. */
 enum { INITIAL, ODE };
 
 typedef struct cde {
@@ -73,6 +74,7 @@ static work_layout cut_work(const cst_module *m, size_t n, real *work)
     return w;
 }
 
+/* The children run one after the other, so they share the rest of work. */
 static void cde_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     cst_plan initial, ode;
@@ -131,6 +133,7 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
     const cde *d = cde_of(m);
     const cache_layout k = lay_out_cache(m, c->n, c->threads);
     const real *x0 = p->cache + k.x0, *z0 = p->cache + k.z0, *path = p->cache + k.path;
+    /* The path and the calls of forward. */
     const work_layout w = cut_work(m, c->n, c->work);
     const size_t width = knot_reals(d), channels = d->series.channels;
     const cst_call initial = cst_call_child(m, c, INITIAL, w.children);
@@ -149,6 +152,7 @@ static cst_status cde_vjp(const cst_module *m, const cst_call *c, const cst_poin
         ode.context_scale = 1; /* gx is not scaled */
         first.gx = w.gx0;
     }
+    /* From y to z(t_0) and to the path's knots, then from z(t_0) to X(t_0). */
     CST_TRY(cst_module_vjp(child(m, ODE), &o.call, &(cst_point){z0, p->y, p->cache + k.ode}, gy, &ode));
     CST_TRY(cst_module_vjp(child(m, INITIAL), &initial, &(cst_point){x0, z0, p->cache + k.initial}, w.gz0, &first));
     if (!g->gx) return CST_OK;
@@ -172,10 +176,12 @@ static cst_status check_shapes(const cst_shape *x, const cst_module *initial, co
     if (x->dim[0] < 2 || x->dim[1] < 1)
         return cst_fail(error, CST_ESHAPE, "expected rows (T, C) with at least 2 times and 1 channel, got %s",
                         cst_shape_text(x, got));
+    /* The options: jumps come from the path, and only a linear path can be rectilinear. */
     if (o->ode.forward.n_jump_t > 0 || o->ode.backward.n_jump_t > 0)
         return cst_fail(error, CST_EARG, "expected a solver without jump_t: a cde takes its jumps from the path");
     if (o->rectilinear && o->path != CST_PATH_LINEAR)
         return cst_fail(error, CST_EARG, "expected a linear path where rectilinear is set, got a cubic one");
+    /* The initial module: (C) -> (H). */
     if (initial->x.rank != 1 || initial->x.dim[0] != x->dim[1] || initial->y.rank != 1)
         return cst_fail(error, CST_ESHAPE,
                         "expected an initial module from rows (%zu) to a vector, got one from %s to %s", x->dim[1],
@@ -190,11 +196,13 @@ static cst_status make_ode(const cde *d, cst_module *network, const cst_ode_opti
     cst_module *field = NULL;
     *m = NULL;
     CST_TRY(cst_cde_field_new(network, d->series.channels, &field, error));
+    /* What the options must not decide, the module does. */
     cst_ode_options o = *options;
     o.n_times = d->series.output_all ? d->series.length : 2;
     o.output_all = d->series.output_all;
     o.learn_t = false;
     o.context_row = knot_reals(d);
+    /* cst_ode_new copies the times. */
     double *times = malloc(o.n_times * sizeof *times);
     if (!times) {
         cst_module_free(field);
@@ -242,6 +250,7 @@ cst_status cst_cde_new(const cst_shape *x, cst_module *initial, cst_module *netw
         cst_module_free(made);
         return status;
     }
+    /* (H), or (T, H) with output_all, as the ODE block says. */
     made->y = ode->y;
     made->rows_independent = false; /* rows share step sizes */
     *m = made;

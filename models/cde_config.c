@@ -3,6 +3,7 @@
 #include "layers/linear.h"
 #include "models/cde.h"
 
+/* What the keys are read into. path, times and output are indices of their choices. */
 typedef struct cde_section {
     size_t hidden;
     int path, times, output;
@@ -74,8 +75,10 @@ static cst_status make_initial(const cst_registry *registry, const cde_section *
                                cst_error *error)
 {
     const cst_shape channels = cst_shape_1d(x->dim[1]);
+    /* Without a section, a linear layer. */
     if (!cst_config_present(s->initial))
         return cst_linear_new(&channels, &(cst_linear_options){.out_features = s->hidden, .bias = true}, m, error);
+    /* With one, a module whose output is (H). */
     CST_TRY(cst_module_from_config(registry, s->initial, &channels, m, error));
     if ((*m)->y.rank == 1 && (*m)->y.dim[0] == s->hidden) return CST_OK;
     char got[CST_SHAPE_TEXT];
@@ -85,6 +88,7 @@ static cst_status make_initial(const cst_registry *registry, const cde_section *
     return status;
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status cde_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {

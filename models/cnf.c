@@ -73,6 +73,7 @@ static cst_call call_ode(const cst_module *m, const cst_call *c, const real *e, 
 {
     cst_call call = cst_call_child(m, c, 0, c->work);
     *noise = (cst_cnf_noise){.e = e, .row = c->row};
+    /* The caller's context, if it has one, replaces the noise. */
     if (!c->context && cnf_of(m)->draws[c->train]) call.context = noise;
     return call;
 }
@@ -192,6 +193,7 @@ static cst_status make_blocks(cst_module *network, cst_module *twin, const cst_c
                           o->ode.learn_t ? " that are" : "");
     /* Once a block has failed, the remaining networks are freed here. */
     cst_module *const networks[2] = {network, twin};
+    /* Block 0 is that of training, block 1 that of evaluation. */
     for (size_t i = 0; i < 2; i++) {
         if (status == CST_OK && networks[i])
             status = make_block(networks[i], o, i == 1, &block[i], error);
@@ -220,10 +222,12 @@ cst_status cst_cnf_new(cst_module *network, cst_module *twin, const cst_cnf_opti
     f->draws[true] = o->divergence == CST_DIVERGENCE_HUTCHINSON;
     f->draws[false] = (block[1] ? o->evaluation_divergence : o->divergence) == CST_DIVERGENCE_HUTCHINSON;
     f->times[0] = o->ode.times[1], f->times[1] = o->ode.times[0];
+    /* The weight of each integral of y in a flow's penalty; the log-density has none. */
     cst_cnf_integral list[CST_N_CNF_INTEGRALS];
     const double penalties[CST_N_CNF_INTEGRALS] = {0, o->kinetic, o->jacobian};
     f->n_integrals = cst_cnf_list_integrals(o, list);
     for (size_t i = 0; i < f->n_integrals; i++) f->penalty[i] = penalties[list[i]];
+    /* The child frees block 0 with the module; cnf_destroy frees block 1. */
     made->y = block[0]->y;
     status = cst_module_add_child(made, "ode", block[0], error);
     if (status == CST_OK)

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+/* What the keys of a cnf are read into. */
 typedef struct cnf_section {
     cst_config t, field, solver, gradient, integrals, evaluation;
     int divergence, noise;
@@ -80,6 +81,7 @@ static const cst_key cnf_keys[] = {
     {.name = NULL},
 };
 
+/* The section `integrals` is read directly into the options' weights. */
 #define WEIGHT(i) offsetof(cst_cnf_options, weights) + (i) * sizeof(double)
 const cst_key cst_cnf_integral_keys[] = {
     {.name = "logp",
@@ -103,6 +105,7 @@ const cst_key cst_cnf_integral_keys[] = {
     {.name = NULL},
 };
 
+/* What the keys of the section `evaluation` are read into; the defaults are the training options'. */
 typedef struct evaluation_section {
     double rtol, atol;
     int divergence;
@@ -142,9 +145,11 @@ static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_sol
     o->noise = (cst_noise)s->noise;
     o->kinetic = s->kinetic;
     o->jacobian = s->jacobian;
+    /* The weights of the integrals, then which integrals there are. */
     CST_TRY(cst_config_read(s->integrals, cst_cnf_integral_keys, false, o, error));
     const size_t n = cst_cnf_list_integrals(o, list);
     for (size_t i = 0; i < n; i++) integrals[i] = cst_cnf_integrals[list[i]];
+    /* The solver and the adjoint, whose norm may name these integrals. */
     CST_TRY(cst_ode_options_read_integrals(s->solver, s->gradient, integrals, n, &o->ode, error));
     if (!cst_config_present(s->evaluation)) return CST_OK;
     /* Evaluation mode: the training options but for tolerances and divergence. */
@@ -172,6 +177,7 @@ static cst_status read_times(cst_config list, double times[2], cst_error *error)
     return n == 2 ? CST_OK : cst_config_fail(list, error, "expected two times, got %zu", n);
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status cnf_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {

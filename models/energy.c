@@ -29,6 +29,7 @@ static real *ones(const cst_call *call)
 cst_status cst_energy_gradient(const cst_module *h, const cst_call *call, const real *x, real *grad, real *cache)
 {
     const real *one = ones(call);
+    /* The network's call, with work after the ones and dH. */
     cst_call net = *call;
     net.work += 2 * cst_size_align(call->n);
     const cst_point point = {x, cache, cache + cst_size_align(call->n)};
@@ -41,6 +42,7 @@ cst_status cst_energy_gradient(const cst_module *h, const cst_call *call, const 
 cst_status cst_energy_gradient_vjp(const cst_module *h, const cst_call *call, const real *x, const real *cache,
                                    const real *d, const cst_grads *g)
 {
+    /* The pieces of work and cache, as planned. */
     const size_t line = cst_size_align(call->n);
     const real *one = ones(call);
     cst_plan plan;

@@ -6,8 +6,10 @@
 
 #include <math.h>
 
+/* The choices of `time`. */
 typedef enum with_time { TIME_CONCAT, TIME_CONCAT_SQUASH, TIME_NONE } with_time;
 
+/* What the keys are read into. */
 typedef struct field_net_section {
     cst_config hidden, activation;
     int time;
@@ -50,6 +52,7 @@ static cst_status make_layer(const cst_shape *x, const field_net_section *s, siz
                              cst_error *error)
 {
     const bool squash = s->time == TIME_CONCAT_SQUASH;
+    /* Rows of numbers: a linear layer. */
     if (x->rank == 1) {
         const cst_linear_options o = {.out_features = out, .bias = true};
         return (squash ? cst_concat_squash_linear_new : cst_linear_new)(x, &o, m, error);
@@ -92,9 +95,11 @@ static cst_status add_layers(const cst_registry *registry, const field_net_secti
         CST_TRY(cst_module_from_config(registry, s->activation, &net->y, &activation, error));
         CST_TRY(cst_sequential_add(net, activation, error));
     }
+    /* The last layer restores the features or channels of the rows, without an activation. */
     return add_layer(net, s, net->x.dim[0], error);
 }
 
+/* The sequential of a section, for rows of shape x. */
 static cst_status field_net_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                  cst_error *error)
 {
@@ -103,6 +108,7 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
     cst_module *net = NULL;
     *m = NULL;
     CST_TRY(cst_config_read(section, field_net_keys, true, &s, error));
+    /* Rows of numbers or images; an odd kernel can keep an image's sides. */
     if (x->rank != 1 && x->rank != 3)
         return cst_fail(error, CST_ESHAPE, "expected rows (D) or (C, H, W), got %s", cst_shape_text(x, got));
     if (s.kernel % 2 == 0)
@@ -116,6 +122,7 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
     return status;
 }
 
+/* Configs for the conformance tests: all ways to see t, numbers and images. */
 static const cst_module_example field_net_examples[] = {
     {CST_JSON({"type": "field_net", "hidden": [4, 3], "time": "concat_squash"}), {1, {2}}},
     {CST_JSON({"type": "field_net", "hidden": [3], "activation": {"type": "softplus"}}), {3, {2, 3, 4}}},

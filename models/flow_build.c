@@ -68,6 +68,7 @@ static cst_status check_layer(const cst_module *m, const cst_module *layer, cons
     if (m->n_children == CST_FLOW_MAX_LAYERS)
         return cst_fail(error, CST_EUNSUPPORTED, "expected at most %d layers in a flow, got more", CST_FLOW_MAX_LAYERS);
     CST_TRY(check_domain(m, layer, error));
+    /* The layer's rows must be what the flow gives so far. */
     if (cst_shape_equal(&layer->x, &z)) return CST_OK;
     return cst_fail(error, CST_ESHAPE, "layer %zu of a flow: expected one for rows %s, got one for %s", m->n_children,
                     cst_shape_text(&z, got), cst_shape_text(&layer->x, made));
@@ -126,6 +127,7 @@ static const cst_module *first_layer(const cst_module *m)
     return i < m->n_children ? cst_flow_layer(m, i) : NULL;
 }
 
+/* Squeezes only rearrange entries, so the first layer after them decides. */
 bool cst_flow_wants_unit_interval(const cst_module *m)
 {
     const cst_module *first = cst_is_flow(m) ? first_layer(m) : NULL;

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+/* What the keys are read into. */
 typedef struct flow_section {
     cst_config layers, blocks, cnf;
 } flow_section;
@@ -57,6 +58,7 @@ static cst_status add(const builder *b, cst_config section)
     return placed(b, section, cst_flow_add(b->flow, layer, b->error));
 }
 
+/* Append a squeeze; `place` is the number in `blocks` that asks for it. */
 static cst_status add_squeeze(const builder *b, cst_config place)
 {
     cst_module *layer = NULL;
@@ -87,6 +89,7 @@ static cst_status add_scale(const builder *b, cst_config counts, cst_config cnf)
 static cst_status add_blocks(const builder *b, const flow_section *s)
 {
     const size_t scales = cst_config_length(s->blocks);
+    /* Each block is a copy of `cnf`, whose type must be that. */
     const char *type = cst_config_string(cst_config_get(s->cnf, "type"));
     if (!type || strcmp(type, cst_cnf_type.name) != 0)
         return cst_config_fail(s->cnf, b->error, "expected a section of type cnf, which `blocks` counts");
@@ -106,10 +109,12 @@ static cst_status add_all(const builder *b, cst_config section, const flow_secti
         return cst_config_fail(section, b->error, "expected both \"blocks\" and \"cnf\", or neither");
     for (size_t i = 0; i < cst_config_length(s->layers); i++) CST_TRY(add(b, cst_config_item(s->layers, i)));
     if (cst_config_present(s->blocks)) CST_TRY(add_blocks(b, s));
+    /* A flow without layers would be a normal distribution, surely by mistake. */
     if (b->flow->n_children > 0) return CST_OK;
     return cst_config_fail(section, b->error, "expected at least one layer in \"layers\" or \"blocks\", got none");
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status flow_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                             cst_error *error)
 {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* The cell's sizes follow from the steps. */
 typedef struct gru {
     cst_module base;
     cst_steps steps;
@@ -93,6 +94,7 @@ static const cst_module_ops gru_ops = {
 
 cst_status cst_gru_new(const cst_shape *x, const cst_steps *options, cst_module **m, cst_error *error)
 {
+    /* A GRU has no times: all channels are input. */
     cst_steps s = *options;
     *m = NULL;
     s.skipped = 0;
@@ -100,12 +102,14 @@ cst_status cst_gru_new(const cst_shape *x, const cst_steps *options, cst_module 
     if (s.hidden == 0) return cst_fail(error, CST_EARG, "expected a state of at least 1 number, got 0");
     CST_TRY(cst_module_new(sizeof(gru), &gru_ops, x, m, error));
     ((gru *)(void *)*m)->steps = s;
+    /* T steps of the cell, whose tensors are the module's own. */
     (*m)->y = cst_steps_output(&s);
     (*m)->cost = (double)s.length * cst_gru_cell_cost(cst_steps_inputs(&s), s.hidden);
     cst_gru_cell_add_tensors(*m, cst_steps_inputs(&s), s.hidden);
     return CST_OK;
 }
 
+/* What the keys are read into (CST_STEPS_KEYS). */
 typedef struct gru_section {
     cst_steps steps;
     int output;
@@ -124,6 +128,7 @@ static cst_status gru_make(const cst_registry *registry, cst_config section, con
     return cst_gru_new(x, &s.steps, m, error);
 }
 
+/* Configs for the conformance tests. */
 static const cst_module_example gru_examples[] = {
     {CST_JSON({"type": "gru", "hidden": 4}), {2, {5, 3}}},
     {CST_JSON({"type": "gru", "hidden": 3, "output": "all", "mask": true}), {2, {4, 2}}},

@@ -74,6 +74,7 @@ void cst_gru_step_back(const cst_gru_run *r, size_t i, const real *before, const
 
 void cst_gru_finish_vjp(const cst_gru_run *r, const cst_point *p, const real *before, const cst_grads *g)
 {
+    /* All steps at once: one product per tensor. */
     const cst_gru_work *w = &r->work;
     const size_t rows = r->count * r->n;
     if (g->gtheta) cst_gru_cell_add_gradient(r->m, rows, p->cache + r->at.input, before, w->ggates, w->gpre, g);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+/* The most networks of a field: a potential and a kinetic energy. */
 enum { MAX_PARTS = 2 };
 
 /* The initial parameter: its softplus, the initial damping, is 0.13. */
@@ -75,6 +76,7 @@ static cache_layout lay_out_cache(const cst_module *m, size_t rows)
 static work_layout cut_work(const cst_module *m, size_t rows, real *work)
 {
     const size_t n = degrees(m), row = cst_size_mul(rows, 2 * n);
+    /* The networks run one after the other, so they share their work. */
     size_t most = 0;
     for (size_t i = 0; i < m->n_children; i++) {
         cst_plan plan;
@@ -206,6 +208,7 @@ static const cst_module_ops hamiltonian_ops = {.name = "hamiltonian",
 
 /* ---- construction ------------------------------------------------------------------------------------------------ */
 
+/* The names of the networks, as children and in configs. */
 static const char *const names[3] = {"energy", "potential", "kinetic"};
 
 /* The field of n networks, named `name`. Takes ownership of them: a network that is not added as a child is freed. */
@@ -240,6 +243,7 @@ static cst_status make(cst_module *const *net, const char *const *name, size_t n
         else
             cst_module_free(net[i]);
     }
+    /* On success the field owns everything; on failure it is freed with the children that it has. */
     if (status == CST_OK) {
         *m = made;
         made->cost *= 2; /* each network runs forward and backward */
@@ -261,6 +265,7 @@ cst_status cst_separable_hamiltonian_new(cst_module *potential, cst_module *kine
     return make(net, names + 1, 2, with_damping, m, error);
 }
 
+/* What the keys are read into: the networks in the order of `names`. */
 typedef struct hamiltonian_section {
     cst_config net[3];
     bool damping;
@@ -304,6 +309,7 @@ static cst_status make_net(const cst_registry *registry, cst_config section, siz
     return cst_config_place(section, error);
 }
 
+/* The field of a section, for rows of shape x. */
 static cst_status hamiltonian_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                    cst_error *error)
 {
@@ -314,6 +320,7 @@ static cst_status hamiltonian_make(const cst_registry *registry, cst_config sect
     CST_TRY(cst_module_expect_rank(x, 1, "(q, p)", error));
     if (x->dim[0] == 0 || x->dim[0] % 2 != 0)
         return cst_fail(error, CST_ESHAPE, "expected rows (q, p) of 2 n numbers, got %zu", x->dim[0]);
+    /* Either energy alone, or both of the others. */
     const bool whole = cst_config_present(s.net[0]);
     if (whole == cst_config_present(s.net[1]) || whole == cst_config_present(s.net[2]))
         return cst_config_fail(section, error, "expected either \"energy\", or both \"potential\" and \"kinetic\"");

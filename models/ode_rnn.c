@@ -103,6 +103,7 @@ static cst_status share_time(const cst_module *m, const cst_call *c, const real 
                             "expected rows that share their times, got %g in row %zu and %g in row %zu at step %zu",
                             t[i], c->row + first, own, c->row + row, i);
     }
+    /* The step must come after the one before. */
     if (i > 0 && !(t[i] > t[i - 1]))
         return cst_fail(c->error, CST_EARG, "expected times that increase, got %g after %g at step %zu", t[i], t[i - 1],
                         i);
@@ -183,6 +184,7 @@ static cst_status ode_rnn_forward(const cst_module *m, const cst_call *c, const 
         cst_gru_step(&p.run, i, evolved, cache);
         keep_ended(n, s->hidden, observed, h, h + state);
     }
+    /* y: the last state, or all. */
     cst_steps_write(s, n, p.run.count, states, y);
     return CST_OK;
 }
@@ -258,6 +260,7 @@ static cst_status check(cst_steps *s, const cst_shape *x, const cst_module *fiel
 {
     char got[CST_SHAPE_TEXT];
     CST_TRY(cst_steps_fit(s, x, error));
+    /* The state must have numbers, and the field must keep rows of them. */
     if (s->hidden == 0) return cst_fail(error, CST_EARG, "expected a state of at least 1 number, got 0");
     if (field->x.rank == 1 && field->x.dim[0] == s->hidden) return CST_OK;
     return cst_fail(error, CST_ESHAPE, "expected a field for rows (%zu), got one for %s", s->hidden,
@@ -283,6 +286,7 @@ cst_status cst_ode_rnn_new(const cst_shape *x, cst_module *field, const cst_ode_
     r->channel_times = options->channel_times;
     made->y = cst_steps_output(&s);
     cst_gru_cell_add_tensors(made, cst_steps_inputs(&s), s.hidden);
+    /* make_block and add_child take ownership of the field and the block, even if they fail. */
     status = make_block(field, &options->ode, &block, error);
     if (status == CST_OK) status = cst_module_add_child(made, "ode", block, error);
     if (status != CST_OK) {
@@ -295,6 +299,7 @@ cst_status cst_ode_rnn_new(const cst_shape *x, cst_module *field, const cst_ode_
     return CST_OK;
 }
 
+/* What the keys are read into. */
 typedef struct ode_rnn_section {
     cst_steps steps;
     int output, times;
@@ -332,6 +337,7 @@ static const cst_key ode_rnn_keys[] = {
     {.name = NULL},
 };
 
+/* The module of a section, for rows of shape x. */
 static cst_status ode_rnn_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                cst_error *error)
 {
@@ -352,6 +358,7 @@ static cst_status ode_rnn_make(const cst_registry *registry, cst_config section,
     return status;
 }
 
+/* Configs for the conformance tests: fixed and adaptive steps, all gradient methods. */
 #define FIELD                                                                                                          \
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_time\"}, {\"type\": \"linear\", "          \
     "\"out_features\": 4}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": 3}]}"

@@ -149,6 +149,7 @@ static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t 
         if (over || early)
             return (piece){*hint, 1, slope ? (cst_piece_weights){0} : (cst_piece_weights){.a = early, .b = over}};
     }
+    /* A line or a cubic, at the share u = (t - t_i) / h of the piece. */
     const double h = times[*hint + 1] - times[*hint];
     return (piece){*hint, 1, cst_piece_weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
 }

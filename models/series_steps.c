@@ -9,6 +9,7 @@ cst_status cst_steps_fit(cst_steps *s, const cst_shape *x, cst_error *error)
 {
     char got[CST_SHAPE_TEXT];
     CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    /* At least one step, and one channel that is input. */
     if (x->dim[0] == 0 || x->dim[1] <= s->skipped)
         return cst_fail(error, CST_ESHAPE, "expected rows (T, C) with at least 1 step and %zu channel%s, got %s",
                         s->skipped + 1, s->skipped == 0 ? "" : "s", cst_shape_text(x, got));
@@ -35,6 +36,7 @@ size_t cst_steps_inputs(const cst_steps *s)
 /* Steps of one row: up to the last that has a value in any channel. */
 static size_t count_steps(const cst_steps *s, const real *x)
 {
+    /* Skip the NaN at the end, then round up to whole steps. */
     size_t n = s->length * s->channels;
     while (n > 0 && isnan(x[n - 1])) n--;
     return (n + s->channels - 1) / s->channels;
@@ -118,6 +120,7 @@ void cst_steps_write_back(const cst_steps *s, size_t n, size_t count, size_t i, 
 {
     const bool last = i + 1 == count;
     if (!s->all && !last) return;
+    /* The steps of y that are copies of this state: first .. end - 1. */
     const size_t row = (s->all ? s->length : 1) * s->hidden;
     const size_t first = s->all ? i : 0, end = s->all && last ? s->length : first + 1;
     for (size_t r = 0; r < n; r++) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The networks, in the order of theta. */
 enum { MASS, POTENTIAL, INPUT, N_NETS };
 
 static const char *const net_names[N_NETS] = {"mass", "potential", "input"};
@@ -147,8 +148,8 @@ static cst_status symoden_forward(const cst_module *m, const cst_call *c, const 
     const cache_layout k = lay_out_cache(m, c->n);
     const work_layout s = cut_work(m, c->n, c->work);
     const cst_call mass = cst_call_child_alone(m, c, MASS, s.net),
-                   potential = cst_call_child_alone(m, c, POTENTIAL, s.net);
-    const cst_call input = cst_call_child_alone(m, c, INPUT, s.net);
+                   potential = cst_call_child_alone(m, c, POTENTIAL, s.net),
+                   input = cst_call_child_alone(m, c, INPUT, s.net);
     real *angles = cache + k.c, *xdot = cache + k.xdot, *dh = cache + k.slope;
     /* c = (cos q, sin q), the first half of each row. */
     for (size_t i = 0; i < c->n; i++) memcpy(angles + i * 2 * n, x + i * 4 * n, 2 * n * sizeof *x);
@@ -321,9 +322,9 @@ cst_status cst_symoden_new(cst_module *mass, cst_module *potential, cst_module *
         else
             cst_module_free(net[i]);
     }
+    /* Cost in passes. mass: forward, jvp and vjp; potential: forward and vjp; input: forward. */
     if (status == CST_OK) {
         *m = made;
-        /* mass: forward, jvp and vjp; potential: forward and vjp; input: forward */
         made->cost = 3 * mass->cost + 2 * potential->cost + input->cost;
     } else {
         cst_module_free(made);
