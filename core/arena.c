@@ -10,8 +10,8 @@ enum { LINE = 64 }; /* bytes of a cache line */
 cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error)
 {
     *arena = (cst_arena){0};
-    /* One cache line more than needed, for alignment: calloc aligns to less than a line. It knows which memory from the operating system
-     * is zero already, and does not touch it. */
+    /* One cache line more than needed, for alignment: calloc aligns to less than a line. It knows which memory from
+     * the operating system is zero already, and does not touch it. */
     const size_t size = cst_size_align(n ? n : 1), bytes = cst_size_mul(size, sizeof(real));
     void *block = bytes <= PTRDIFF_MAX - LINE ? calloc(1, bytes + LINE) : NULL;
     if (!block) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu numbers of %zu bytes", n, sizeof(real));

@@ -1,5 +1,5 @@
-/* One block of memory per purpose: a plan computes its size, it is cut into arrays once, and then it is used without another
- * heap call. Every array starts on a 64-byte boundary, which is a cache line and the widest vector register.
+/* One block of memory per purpose: a plan computes its size, it is cut into arrays once, and then it is used without
+ * another heap call. Every array starts on a 64-byte boundary, which is a cache line and the widest vector register.
  *
  * A layout is planned and used by the same function, so that the two cannot disagree:
  *     static size_t lay_out(real *base, size_t n, arrays *a)
@@ -28,22 +28,22 @@ typedef struct cst_arena {
     void *block;       /* as allocated, for free() */
 } cst_arena;
 
-/* Allocate zeroed memory for `n` reals. The operating system provides the pages of a large block when they are first used.
- * Errors: CST_ENOMEM; then the arena is empty and may be cleared. */
+/* Allocate zeroed memory for `n` reals. The operating system provides the pages of a large block when they are first
+ * used. Errors: CST_ENOMEM; then the arena is empty and may be cleared. */
 CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error);
 
-/* The next n reals of the arena, on a 64-byte boundary. They belong to the arena. Each array takes cst_size_align(n) reals of
- * the capacity. Returns NULL if the capacity that is left is too small. */
+/* The next n reals of the arena, on a 64-byte boundary. They belong to the arena. Each array takes cst_size_align(n)
+ * reals of the capacity. Returns NULL if the capacity that is left is too small. */
 cst_real *cst_arena_take(cst_arena *arena, size_t n);
 
-/* Append an array of n reals or n doubles to a layout and return its offset in reals. *size is the size of the layout in reals;
- * it grows by the array, rounded up to 64 bytes, and saturates at SIZE_MAX. Offsets serve where one pass writes the memory and
- * another one only reads it. */
+/* Append an array of n reals or n doubles to a layout and return its offset in reals. *size is the size of the
+ * layout in reals; it grows by the array, rounded up to 64 bytes, and saturates at SIZE_MAX. Offsets serve where one
+ * pass writes the memory and another one only reads it. */
 size_t cst_place(size_t *size, size_t n);
 size_t cst_place_doubles(size_t *size, size_t n);
 
-/* The same, and return the address of the array in the memory at `base`. If base is NULL, only the size is computed, and the
- * result is NULL. */
+/* The same, and return the address of the array in the memory at `base`. If base is NULL, only the size is computed,
+ * and the result is NULL. */
 cst_real *cst_cut(cst_real *base, size_t *size, size_t n);
 double *cst_cut_doubles(cst_real *base, size_t *size, size_t n);
 

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- one thread in OpenBLAS ----------------------------------------------------------------------------------------- */
+/* ---- one thread in OpenBLAS ---------------------------------------------------------------------------------- */
 
-/* OpenBLAS has one number of threads for the whole process. While products run, it must be 1; afterwards it is restored. `lock`
- * protects the two counts. It is held for a few instructions only, so that spinning is cheaper than a system call.
+/* OpenBLAS has one number of threads for the whole process. While products run, it must be 1; afterwards it is
+ * restored. `lock` protects the two counts. It is held for a few instructions only, so that spinning is cheaper than
+ * a system call.
  *
- * An OpenBLAS that was built with OpenMP reads OpenMP's number, which each thread has for itself. Setting OpenBLAS's own number
- * while another thread is in a product gives wrong results there (seen with 0.3.21), so that only OpenMP's number is set. */
+ * An OpenBLAS that was built with OpenMP reads OpenMP's number, which each thread has for itself. Setting OpenBLAS's
+ * own number while another thread is in a product gives wrong results there (seen with 0.3.21), so that only
+ * OpenMP's number is set. */
 static struct {
     atomic_flag lock;
     int n_running; /* products in OpenBLAS at the moment */
@@ -70,10 +72,10 @@ static void end_product(int previous)
     unlock_guard();
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------------ */
+/* ---- products ------------------------------------------------------------------------------------------------ */
 
-/* Products above CST_SMALL_PRODUCT are faster in OpenBLAS; `make bench` measures both. The limit is also above 10^6, below which
- * OpenBLAS uses kernels for small matrices that call malloc and do not check its result. */
+/* Products above CST_SMALL_PRODUCT are faster in OpenBLAS; `make bench` measures both. The limit is also above 10^6,
+ * below which OpenBLAS uses kernels for small matrices that call malloc and do not check its result. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
@@ -94,12 +96,12 @@ void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, 
     end_product(previous);
 }
 
-/* ---- programs that own OpenBLAS ------------------------------------------------------------------------------------------ */
+/* ---- programs that own OpenBLAS ------------------------------------------------------------------------------ */
 
 #if defined(__x86_64__) && defined(__GNUC__)
-/* OpenBLAS before 0.3.24 does not recognize processors that are newer than itself, such as AMD's Zen 4 and 5, and uses its AVX2
- * kernels there. Its AVX-512 kernels are almost twice as fast. These two functions of its shared library choose the kernels
- * again. They are NULL where the library does not export them. */
+/* OpenBLAS before 0.3.24 does not recognize processors that are newer than itself, such as AMD's Zen 4 and 5, and
+ * uses its AVX2 kernels there. Its AVX-512 kernels are almost twice as fast. These two functions of its shared
+ * library choose the kernels again. They are NULL where the library does not export them. */
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 

@@ -21,24 +21,24 @@ extern "C" {
 typedef struct cst_module cst_module;           /* core/module_type.h */
 typedef struct cst_solve_stats cst_solve_stats; /* ode/stats.h */
 
-/* A callback that is called once per solve of every ODE block, with what the solver did. It is called for failed solves, too.
- * `stats` is valid until `solved` returns. */
+/* A callback that is called once per solve of every ODE block, with what the solver did. It is called for failed
+ * solves, too. `stats` is valid until `solved` returns. */
 typedef struct cst_observer {
     void *context; /* passed to `solved` unchanged; may be NULL */
     bool trace;    /* whether the stats record every attempted step */
     void (*solved)(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
 } cst_observer;
 
-/* Times for the ODE block that is called, for modules that learn them only at the call. They replace the block's own times and
- * jumps. Both arrays are strictly monotone, and jumps increase. */
+/* Times for the ODE block that is called, for modules that learn them only at the call. They replace the block's own
+ * times and jumps. Both arrays are strictly monotone, and jumps increase. */
 typedef struct cst_span {
     const double *times;  /* (n_times): the interval of integration, and the observations in it */
     const double *jump_t; /* (n_jump_t): where the field is discontinuous; NULL: as in the block's options */
     size_t n_times, n_jump_t;
 } cst_span;
 
-/* Where and how a pass is evaluated. A composite module copies its call for each child, with the child's theta, work and
- * random stream: see cst_call_child in core/module_type.h. */
+/* Where and how a pass is evaluated. A composite module copies its call for each child, with the child's theta, work
+ * and random stream: see cst_call_child in core/module_type.h. */
 typedef struct cst_call {
     double t;                     /* time; layers that do not depend on time ignore it */
     size_t n;                     /* N */
@@ -54,8 +54,8 @@ typedef struct cst_call {
     cst_error *error;             /* where the reason of a failure goes; may be NULL */
 } cst_call;
 
-/* Memory in reals that passes on N rows, K tangents and a number of threads need. SIZE_MAX means "too large". A larger N never
- * needs less. */
+/* Memory in reals that passes on N rows, K tangents and a number of threads need. SIZE_MAX means "too large". A
+ * larger N never needs less. */
 typedef struct cst_plan {
     size_t cache;   /* written by forward, read by vjp */
     size_t tangent; /* written by jvp, read by jvp_vjp; for all K tangents */
@@ -67,8 +67,8 @@ typedef struct cst_point {
     const cst_real *x, *y, *cache;
 } cst_point;
 
-/* Input and output of a jvp, which may process the tangents in several portions: this one is first .. first + count - 1 of
- * `capacity`. */
+/* Input and output of a jvp, which may process the tangents in several portions. This portion has `count` tangents
+ * from number `first` on, of `capacity` in total. */
 typedef struct cst_tangents {
     size_t capacity, first, count;
     const cst_real *xdot; /* (count, N, in): tangents of x, of this portion only */

@@ -39,7 +39,8 @@ static cJSON *first_child(const cJSON *node)
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
 
-/* Append the path from the node `from` down to `node`. Returns false and appends nothing if `node` is not below `from`. */
+/* Append the path from the node `from` down to `node`. Returns false and appends nothing if `node` is not below
+ * `from`. */
 static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
 {
     if (from == node) return true;
@@ -63,8 +64,8 @@ static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
     return false;
 }
 
-/* Write the last `capacity` bytes of a name to `out`, which has room for a NUL as well. Dots stand for what is left out, and
- * control characters are escaped. Returns the number of bytes without the NUL. */
+/* Write the last `capacity` bytes of a name to `out`, which has room for a NUL as well. Dots stand for what is left
+ * out, and control characters are escaped. Returns the number of bytes without the NUL. */
 static size_t put_tail(char *out, const char *name, size_t capacity)
 {
     cst_text visible = {0};
@@ -164,8 +165,8 @@ static flaw find_duplicate(const cJSON *object, size_t *position)
     return NO_FLAW;
 }
 
-/* Find the first flaw in a tree. *count is incremented for each value in the order of the text, so that it ends as the index of
- * the value at fault, as cst_json_locate counts. */
+/* Find the first flaw in a tree. *count is incremented for each value in the order of the text, so that it ends as
+ * the index of the value at fault, as cst_json_locate counts. */
 static flaw find_flaw(const cJSON *node, size_t *count)
 {
     if (cJSON_IsNumber(node) && !isfinite(node->valuedouble)) return TOO_LARGE;

@@ -1,9 +1,9 @@
-/* Configs: JSON documents that are read strictly. Every error names the file, the path in the document, what was expected and what
- * was found.
+/* Configs: JSON documents that are read strictly. Every error names the file, the path in the document, what was
+ * expected and what was found.
  *
- * The keys of a section are a table (core/key.h). cst_config_read checks a section against its table, stores the values in a
- * struct, and writes the defaults of absent keys back into the document, so that the printed document is the resolved config.
- * Only core/config*.c use cJSON. */
+ * The keys of a section are a table (core/key.h). cst_config_read checks a section against its table, stores the
+ * values in a struct, and writes the defaults of absent keys back into the document, so that the printed document is
+ * the resolved config. Only core/config*.c use cJSON. */
 #ifndef CST_CORE_CONFIG_H
 #define CST_CORE_CONFIG_H
 
@@ -20,8 +20,8 @@ extern "C" {
 struct cJSON;
 typedef struct cst_document cst_document;
 
-/* A reference to a value in a document, or to an absent one (node NULL). It is valid until the document is freed or the value is
- * replaced. Reading may write defaults, so that only one thread may use a document at a time. */
+/* A reference to a value in a document, or to an absent one (node NULL). It is valid until the document is freed or
+ * the value is replaced. Reading may write defaults, so that only one thread may use a document at a time. */
 typedef struct cst_config {
     cst_document *document;
     struct cJSON *node;
@@ -29,9 +29,10 @@ typedef struct cst_config {
 
 /* ---- documents ----------------------------------------------------------------------------------------------- */
 
-/* Parse a file, or `size` bytes of text that messages call `name`. The caller frees the document with cst_document_free. Errors:
- * CST_EIO; CST_ENOMEM; CST_ECONFIG with line and column for malformed text, NaN or infinite numbers, duplicate keys, text after
- * the root, NUL bytes, nesting deeper than 64, or a root that is not an object. *document is unchanged on failure. */
+/* Parse a file, or `size` bytes of text that messages call `name`. The caller frees the document with
+ * cst_document_free. Errors: CST_EIO; CST_ENOMEM; CST_ECONFIG with line and column for malformed text, NaN or
+ * infinite numbers, duplicate keys, text after the root, NUL bytes, nesting deeper than 64, or a root that is not an
+ * object. *document is unchanged on failure. */
 CST_MUST_CHECK cst_status cst_document_load(const char *path, cst_document **document, cst_error *error);
 CST_MUST_CHECK cst_status cst_document_parse(const char *name, const char *text, size_t size, cst_document **document,
                                              cst_error *error);
@@ -42,36 +43,37 @@ cst_config cst_document_root(cst_document *document);
 /* The name or path by which messages call the document. The string belongs to the document. */
 const char *cst_document_name(const cst_document *document);
 
-/* Set the value at a path such as "model.layers[2].out_channels", as the option --set does. The last key may be new in an
- * existing object; an index must exist. `value` is taken as JSON if it parses, and otherwise as a string. "model...norm" sets
- * every existing "norm" below model at any depth. Errors: CST_ECONFIG, which names the path and the part of it that is malformed
- * or does not exist; CST_ENOMEM. */
+/* Set the value at a path such as "model.layers[2].out_channels", as the option --set does. The last key may be new
+ * in an existing object; an index must exist. `value` is taken as JSON if it parses, and otherwise as a string.
+ * "model...norm" sets every existing "norm" below model at any depth. Errors: CST_ECONFIG, which names the path and
+ * the part of it that is malformed or does not exist; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_document_set(cst_document *document, const char *path, const char *value,
                                            cst_error *error);
 
-/* JSON text, to be freed with free(); NULL if memory is exhausted. Numbers are read back as the same doubles. The document and
- * print_lines are indented and end with a newline; print is compact, on one line. */
+/* JSON text, to be freed with free(); NULL if memory is exhausted. Numbers are read back as the same doubles. The
+ * document and print_lines are indented and end with a newline; print is compact, on one line. */
 char *cst_document_print(const cst_document *document);
 char *cst_config_print(cst_config config);
 char *cst_config_print_lines(cst_config config);
 
-/* Set a key of an object to JSON text, whether or not the key exists. Errors: CST_EARG if `json` is not JSON; CST_ECONFIG if
- * `object` is not an object; CST_ENOMEM. */
+/* Set a key of an object to JSON text, whether or not the key exists. Errors: CST_EARG if `json` is not JSON;
+ * CST_ECONFIG if `object` is not an object; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_put(cst_config object, const char *key, const char *json, cst_error *error);
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
 
-/* Read a section by its table of keys into the struct `target`, to which the keys' offsets refer. If `typed`, the key "type" is
- * accepted as well. An explicit null counts as absent where the fallback is "" or "null": then the member keeps its value (a
- * cst_config becomes one that is not present). Defaults are appended to the section in the table's order.
+/* Read a section by its table of keys into the struct `target`, to which the keys' offsets refer. If `typed`, the
+ * key "type" is accepted as well. An explicit null counts as absent where the fallback is "" or "null": then the
+ * member keeps its value (a cst_config becomes one that is not present). Defaults are appended to the section in the
+ * table's order.
  *
- * Errors: CST_ECONFIG for an unknown key (the message has its new name, or the nearest known key), a missing key, a wrong type or
- * a number out of range; CST_ENOMEM. */
+ * Errors: CST_ECONFIG for an unknown key (the message has its new name, or the nearest known key), a missing key, a
+ * wrong type or a number out of range; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
                                           cst_error *error);
 
-/* Find the section's "type" among `names`, a list ended by NULL, and write its index. `what` is the kind of section in messages:
- * "module", "optimizer". Errors: CST_ECONFIG with the nearest name. */
+/* Find the section's "type" among `names`, a list ended by NULL, and write its index. `what` is the kind of section
+ * in messages: "module", "optimizer". Errors: CST_ECONFIG with the nearest name. */
 CST_MUST_CHECK cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,
                                           cst_error *error);
 
@@ -82,9 +84,9 @@ bool cst_config_present(cst_config config);
 bool cst_config_is_object(cst_config config);
 bool cst_config_is_list(cst_config config);
 
-/* Elements of a list or members of an object, in the order of the text. `length` is 0 for other values. `item` and `next` return
- * node NULL after the last one. `get` is case-sensitive and returns node NULL if the key is absent. `key` is a member's key, and
- * NULL for an element of a list; the string belongs to the document. */
+/* Elements of a list or members of an object, in the order of the text. `length` is 0 for other values. `item` and
+ * `next` return node NULL after the last one. `get` is case-sensitive and returns node NULL if the key is absent.
+ * `key` is a member's key, and NULL for an element of a list; the string belongs to the document. */
 size_t cst_config_length(cst_config list_or_object);
 cst_config cst_config_item(cst_config list_or_object, size_t i);
 cst_config cst_config_next(cst_config item);
@@ -97,8 +99,8 @@ const char *cst_config_string(cst_config config);
 bool cst_config_number(cst_config config, double *value);
 bool cst_config_bool(cst_config config, bool *value);
 
-/* The numbers of a list, as an array that the caller frees with free(). A single number counts as a list of one. Errors:
- * CST_ECONFIG, CST_ENOMEM. */
+/* The numbers of a list, as an array that the caller frees with free(). A single number counts as a list of one.
+ * Errors: CST_ECONFIG, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_reals(cst_config list, double **values, size_t *n, cst_error *error);
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
-/* The part of core/config.h and core/key.h that reads sections by tables of keys. It uses no cJSON, only the functions of
- * core/config.h. */
+/* The part of core/config.h and core/key.h that reads sections by tables of keys. It uses no cJSON, only the
+ * functions of core/config.h. */
 #include "core/config.h"
 #include "core/renames.h"
 #include "core/text.h"
@@ -37,7 +37,8 @@ static bool in_range(cst_range r, double x)
     return above && below;
 }
 
-/* What a number key expects, in words: "a positive integer", "a number in [0, 1)". `value` is the number found, or 0. */
+/* What a number key expects, in words: "a positive integer", "a number in [0, 1)". `value` is the number found, or
+ * 0. */
 static void expect_number(const cst_key *key, double value, char text[EXPECTED])
 {
     const bool whole = key->kind == CST_KEY_SIZE;

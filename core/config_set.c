@@ -156,8 +156,8 @@ static cst_status set_from(walk *w, cJSON *from, const char *value, cst_error *e
     return fill_slot(&w->slot, node, error);
 }
 
-/* Set the path relative to every node in the subtree of `from` where it exists. *n counts the matches. Children come before their
- * parent, so that a replaced value is not visited again. */
+/* Set the path relative to every node in the subtree of `from` where it exists. *n counts the matches. Children come
+ * before their parent, so that a replaced value is not visited again. */
 static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, cst_error *error)
 {
     const bool nested = cJSON_IsObject(from) || cJSON_IsArray(from);
@@ -171,8 +171,8 @@ static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, 
     return set_from(w, from, value, error);
 }
 
-/* Set a path such as "model...norm": follow the part before the dots from the root, then set the part after them wherever it exists
- * below. */
+/* Set a path such as "model...norm": follow the part before the dots from the root, then set the part after them
+ * wherever it exists below. */
 static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const char *value, cst_error *error)
 {
     /* Follow the part before the dots, if there is any. */

@@ -20,8 +20,8 @@ cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* O_NONBLOCK: opening a pipe does not wait for a writer. It is cleared afterwards, so that reading waits for the data of writers.
- * Reading a folder fails by itself with a good message. */
+/* O_NONBLOCK: opening a pipe does not wait for a writer. It is cleared afterwards, so that reading waits for the
+ * data of writers. Reading a folder fails by itself with a good message. */
 cst_status cst_file_open(const char *path, int *handle, cst_error *error)
 {
     struct stat about;
@@ -89,7 +89,8 @@ static void clear_new_file(cst_new_file *file)
     *file = (cst_new_file){0};
 }
 
-/* Create PATH.tmpPID-0, or the first of PATH.tmpPID-1, -2 ... that does not exist. Returns a descriptor, or -1 with errno. */
+/* Create PATH.tmpPID-0, or the first of PATH.tmpPID-1, -2 ... that does not exist. Returns a descriptor, or -1 with
+ * errno. */
 static int create_temporary(const char *path, char **temporary)
 {
     enum { ATTEMPTS = 1000 };
@@ -132,9 +133,9 @@ cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *
     return cst_fail_io(error, path, "cannot write", number);
 }
 
-/* Flush the folder of `path`: a rename is on disk only when its folder is. Returns 0 or an errno; a file system that cannot flush
- * folders is no failure. It allocates nothing, because running out of memory after the rename could not be undone: instead, `path` is
- * cut at its last slash for the duration of the call. */
+/* Flush the folder of `path`: a rename is on disk only when its folder is. Returns 0 or an errno; a file system that
+ * cannot flush folders is no failure. It allocates nothing, because running out of memory after the rename could not
+ * be undone: instead, `path` is cut at its last slash for the duration of the call. */
 static int flush_folder(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -200,7 +201,8 @@ bool cst_file_is_leftover(const char *name, const char *const *names)
 {
     long writer = 0;
     for (size_t i = 0; names[i] && writer == 0; i++) writer = writer_of(name, names[i]);
-    /* Called before this process writes: a temporary file with our pid was left by an earlier process with the same pid. */
+    /* Called before this process writes: a temporary file with our pid was left by an earlier process with the same
+     * pid. */
     return writer > 0 && (writer == (long)getpid() || (kill((pid_t)writer, 0) != 0 && errno == ESRCH));
 }
 
@@ -245,7 +247,7 @@ cst_status cst_file_append(const char *path, FILE **stream, cst_error *error)
                  : cst_fail(error, CST_EIO, "%s: is not a regular file; refusing to write to it", path);
 }
 
-/* ---- paths and folders --------------------------------------------------------------------------------------------------- */
+/* ---- paths and folders --------------------------------------------------------------------------------------- */
 
 bool cst_path_exists(const char *path)
 {

@@ -1,5 +1,6 @@
-/* Files and folders. Files are read as a whole. A file is replaced as a whole: it is written under a temporary name in the same
- * folder, flushed to disk and renamed, so that a reader sees either the old or the new file, even after a crash. */
+/* Files and folders. Files are read as a whole. A file is replaced as a whole: it is written under a temporary name
+ * in the same folder, flushed to disk and renamed, so that a reader sees either the old or the new file, even after
+ * a crash. */
 #ifndef CST_CORE_FILE_H
 #define CST_CORE_FILE_H
 
@@ -18,14 +19,15 @@ cst_status cst_fail_io(cst_error *error, const char *path, const char *what, int
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Open a regular file, a folder or a named pipe for reading, as a descriptor or as a stream. The caller closes it. Opening never
- * blocks: a pipe without a writer is read as an empty file. On failure the result is -1 or NULL. Errors: CST_EIO, also for
- * devices; CST_ENOMEM. */
+/* Open a regular file, a folder or a named pipe for reading, as a descriptor or as a stream. The caller closes it.
+ * Opening never blocks: a pipe without a writer is read as an empty file. On failure the result is -1 or NULL.
+ * Errors: CST_EIO, also for devices; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_file_open(const char *path, int *handle, cst_error *error);
 CST_MUST_CHECK cst_status cst_file_open_stream(const char *path, FILE **stream, cst_error *error);
 
-/* Read a whole file into memory that the caller frees with free(). A NUL follows the bytes; size does not count it. Errors: CST_EIO
- * if the file cannot be read or has more than `limit` bytes; CST_ENOMEM. Then *bytes and *size are unchanged. */
+/* Read a whole file into memory that the caller frees with free(). A NUL follows the bytes; size does not count it.
+ * Errors: CST_EIO if the file cannot be read or has more than `limit` bytes; CST_ENOMEM. Then *bytes and *size are
+ * unchanged. */
 CST_MUST_CHECK cst_status cst_file_read(const char *path, size_t limit, char **bytes, size_t *size, cst_error *error);
 
 /* ---- writing ------------------------------------------------------------------------------------------------- */
@@ -41,15 +43,15 @@ typedef struct cst_new_file {
 CST_MUST_CHECK cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *error);
 /* Write n bytes. A failure is remembered and reported by commit. */
 void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n);
-/* Flush the new file to disk and rename it to its path. Afterwards the struct is empty, whatever the result. Errors: CST_EIO if
- * a write, the flush or the rename failed, and then the old file is unchanged and the new one is removed; CST_EIO also if only
- * the folder could not be flushed after the rename. */
+/* Flush the new file to disk and rename it to its path. Afterwards the struct is empty, whatever the result. Errors:
+ * CST_EIO if a write, the flush or the rename failed, and then the old file is unchanged and the new one is removed;
+ * CST_EIO also if only the folder could not be flushed after the rename. */
 CST_MUST_CHECK cst_status cst_new_file_commit(cst_new_file *file, cst_error *error);
 /* Remove the new file and leave the old one unchanged. It is a no-op after commit. */
 void cst_new_file_discard(cst_new_file *file);
 
-/* Whether `name` is the temporary name of a replacement for one of `names` (a list ended by NULL) whose process died before it
- * committed. Call it before this process writes to the folder. */
+/* Whether `name` is the temporary name of a replacement for one of `names` (a list ended by NULL) whose process died
+ * before it committed. Call it before this process writes to the folder. */
 bool cst_file_is_leftover(const char *name, const char *const *names);
 /* Remove all such files from a folder. Failures are ignored. */
 void cst_folder_tidy(const char *folder, const char *const *names);
@@ -57,15 +59,15 @@ void cst_folder_tidy(const char *folder, const char *const *names);
 /* Replace a file by n bytes: create, write and commit in one call. Errors: as theirs. */
 CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error);
 
-/* Open a file for appending and reading; it is created if it does not exist. The caller closes the stream, which is NULL on failure.
- * Errors: CST_EIO, also for symbolic links and anything but a regular file, because a link could lead to a file of another user;
- * CST_ENOMEM. */
+/* Open a file for appending and reading; it is created if it does not exist. The caller closes the stream, which is
+ * NULL on failure. Errors: CST_EIO, also for symbolic links and anything but a regular file, because a link could
+ * lead to a file of another user; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_file_append(const char *path, FILE **stream, cst_error *error);
 
 /* ---- paths and folders --------------------------------------------------------------------------------------- */
 
-/* Whether the path exists; whether it is a folder; whether it is a symbolic link, even one that leads nowhere. The first two
- * follow links. */
+/* Whether the path exists; whether it is a folder; whether it is a symbolic link, even one that leads nowhere. The
+ * first two follow links. */
 bool cst_path_exists(const char *path);
 bool cst_path_is_folder(const char *path);
 bool cst_path_is_link(const char *path);
@@ -76,16 +78,16 @@ char *cst_path_join(const char *folder, const char *name);
 /* Create a folder and all its parents that do not exist. Errors: CST_EIO, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_folder_create(const char *path, cst_error *error);
 
-/* Lock a folder against other processes that lock it, until cst_folder_unlock or the end of the process. *lock is -1 on failure.
- * Errors: CST_EBUSY if another process holds the lock; CST_EIO. */
+/* Lock a folder against other processes that lock it, until cst_folder_unlock or the end of the process. *lock is -1
+ * on failure. Errors: CST_EBUSY if another process holds the lock; CST_EIO. */
 CST_MUST_CHECK cst_status cst_folder_lock(const char *path, int *lock, cst_error *error);
 /* Release the lock and set *lock to -1. It is a no-op if *lock is -1. */
 void cst_folder_unlock(int *lock);
 
 /* Names from untrusted sources, such as a file that somebody else wrote. */
 
-/* Whether a name is safe as the name of a folder, or as a part of it: 1 to CST_LONGEST_NAME bytes, no slash, no control character,
- * and neither '.' nor '-' at the beginning. CST_NAME_RULE says so in a message. */
+/* Whether a name is safe as the name of a folder, or as a part of it: 1 to CST_LONGEST_NAME bytes, no slash, no
+ * control character, and neither '.' nor '-' at the beginning. CST_NAME_RULE says so in a message. */
 enum { CST_LONGEST_NAME = 200 }; /* file systems allow 255 bytes, and "-compare" and the like are appended */
 #define CST_NAME_RULE                                                                                                  \
     "a name for a folder (1 to 200 bytes without '/' or control characters, not beginning with '.' or '-')"

@@ -8,8 +8,8 @@
 
 enum { LONGEST_NUMBER = 63 };
 
-/* A text being checked. Every function below returns true and moves `at` past what it accepts, or returns false and fills
- * `problem`. */
+/* A text being checked. Every function below returns true and moves `at` past what it accepts, or returns false and
+ * fills `problem`. */
 typedef struct scanner {
     const char *text;
     size_t size, at;
@@ -51,7 +51,8 @@ static bool problem_at(scanner *s, size_t offset, const char *text)
     return false;
 }
 
-/* Set the problem to "expected X, got Y" at the current position, and return false. Y is a whole word, or one character. */
+/* Set the problem to "expected X, got Y" at the current position, and return false. Y is a whole word, or one
+ * character. */
 static bool expected(scanner *s, const char *what)
 {
     s->problem.offset = s->at;

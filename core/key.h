@@ -1,9 +1,9 @@
-/* Tables of keys: what a section of a config may contain. cst_config_read (core/config.h) reads a section by such a table, and
- * `costate list` and docs/config.md are made from the same tables.
+/* Tables of keys: what a section of a config may contain. cst_config_read (core/config.h) reads a section by such a
+ * table, and `costate list` and docs/config.md are made from the same tables.
  *
  *     static const cst_key keys[] = {
- *         {.name = "rtol", .kind = CST_KEY_REAL, .offset = offsetof(options, rtol), .fallback = "1e-6", .range = CST_POSITIVE,
- *          .help = "relative tolerance"},
+ *         {.name = "rtol", .kind = CST_KEY_REAL, .offset = offsetof(options, rtol), .fallback = "1e-6",
+ *          .range = CST_POSITIVE, .help = "relative tolerance"},
  *         {0}}; */
 #ifndef CST_CORE_KEY_H
 #define CST_CORE_KEY_H
@@ -46,8 +46,8 @@ typedef struct cst_range {
 #define CST_INSIDE(low, high) CST_INIT({low, high, CST_EXCLUDED, CST_EXCLUDED})  /* low < x < high */
 #define CST_BELOW(high) CST_INIT({0, high, CST_INCLUDED, CST_EXCLUDED})          /* 0 <= x < high */
 
-/* JSON text without escaped quotes: CST_JSON({"type": "tanh"}) is "{\"type\": \"tanh\"}". The argument is a sequence of C
- * tokens; white space between them becomes at most one space, and macros inside are not expanded. */
+/* JSON text without escaped quotes: CST_JSON({"type": "tanh"}) is "{\"type\": \"tanh\"}". The argument is a sequence
+ * of C tokens; white space between them becomes at most one space, and macros inside are not expanded. */
 #define CST_JSON(...) #__VA_ARGS__
 
 /* One key of a section. All strings and tables are static. A table of keys ends with an entry whose name is NULL. */
@@ -64,11 +64,12 @@ typedef struct cst_key {
                                    cli/catalog.h knows: "module", "numbers"; NULL: the reader alone knows */
 } cst_key;
 
-/* The key's range. A size without a table's bounds has the range of whole numbers from 0, and its bounds are included ones. */
+/* The key's range. A size without a table's bounds has the range of whole numbers from 0, and its bounds are
+ * included ones. */
 cst_range cst_key_range(const cst_key *key);
 
-/* Write what the key expects in words into `text`, and return it: "an integer from 0 to 64". A list is just "a list", whatever
- * it consists of. */
+/* Write what the key expects in words into `text`, and return it: "an integer from 0 to 64". A list is just "a
+ * list", whatever it consists of. */
 enum { CST_KEY_TEXT = 320 };
 const char *cst_key_text(const cst_key *key, char text[CST_KEY_TEXT]);
 

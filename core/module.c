@@ -1,4 +1,5 @@
-/* Constructors, the tree of children, and parameters by name: all of core/module_type.h, and of core/module.h what is no pass. */
+/* Constructors, the tree of children, and parameters by name: all of core/module_type.h, and of core/module.h what
+ * is no pass. */
 #include "core/module.h"
 
 #include <stdio.h>
@@ -102,7 +103,8 @@ cst_status cst_module_require(const cst_module *m, unsigned passes, const char *
     return CST_OK;
 }
 
-/* Visit the tensors of m, whose theta begins at `offset`. The first `used` characters of `name` are the dotted prefix. */
+/* Visit the tensors of m, whose theta begins at `offset`. The first `used` characters of `name` are the dotted
+ * prefix. */
 static cst_status visit(const cst_module *m, char name[CST_TENSOR_NAME], size_t used, size_t offset,
                         cst_tensor_visitor visitor, void *context)
 {

@@ -5,13 +5,14 @@
  *   jvp       ydot = (df/dx) xdot for some of K tangents, and fills their part of the tangent cache
  *   jvp_vjp   the VJP of (forward, jvp) with cotangents (gy, gydot): overwrites gx and gxdot, adds to gtheta and gt
  *
- * Overwriting gx is a GEMM with beta = 0, adding to gtheta one with beta = 1, and scale is its alpha: a quadrature adds h b_i
- * times a product without another pass over memory.
+ * Overwriting gx is a GEMM with beta = 0, adding to gtheta one with beta = 1, and scale is its alpha: a quadrature
+ * adds h b_i times a product without another pass over memory.
  *
- * A module is made for rows of one shape and is constant afterwards. It may be evaluated at any number of points, and by any
- * number of threads at once. The caller owns parameters, caches, scratch and gradients and passes them in a cst_call
- * (core/call.h), in the sizes that cst_module_plan reports. No pass allocates. No two arguments of a pass may overlap, and a
- * pass writes only what is documented as its output. Types of modules are written with core/module_type.h. */
+ * A module is made for rows of one shape and is constant afterwards. It may be evaluated at any number of points,
+ * and by any number of threads at once. The caller owns parameters, caches, scratch and gradients and passes them in
+ * a cst_call (core/call.h), in the sizes that cst_module_plan reports. No pass allocates. No two arguments of a pass
+ * may overlap, and a pass writes only what is documented as its output. Types of modules are written with
+ * core/module_type.h. */
 #ifndef CST_CORE_MODULE_H
 #define CST_CORE_MODULE_H
 
@@ -45,12 +46,13 @@ CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passe
 
 /* The memory that the passes below need for n rows, k tangents and a number of threads. *plan is overwritten.
  *
- * Where rows are independent and the work is worth it, forward and vjp cut the batch into shards, one per thread. Each shard
- * has its own part of cache, work and gtheta. The shards' gradients are summed in a fixed order, so that results are
- * reproducible. A vjp must have the same n and the same number of threads as the forward pass at its point.
+ * Where rows are independent and the work is worth it, forward and vjp cut the batch into shards, one per thread.
+ * Each shard has its own part of cache, work and gtheta. The shards' gradients are summed in a fixed order, so that
+ * results are reproducible. A vjp must have the same n and the same number of threads as the forward pass at its
+ * point.
  *
- * Passes with tangents run in the calling thread: every call at such a point has threads = 1. A module that has both tangents
- * and threads (a field made of derivatives) is a type of its own, and is cut as a whole. */
+ * Passes with tangents run in the calling thread: every call at such a point has threads = 1. A module that has both
+ * tangents and threads (a field made of derivatives) is a type of its own, and is cut as a whole. */
 void cst_module_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan);
 
 /* Compute y (N, out) from x (N, in) and fill the cache for a vjp at this point. Errors: those of the module's type, for
@@ -58,25 +60,25 @@ void cst_module_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
 CST_MUST_CHECK cst_status cst_module_forward(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y,
                                              cst_real *cache);
 
-/* Compute the gradients that g asks for from the cotangent gy (N, out). Does nothing if all pointers of g are NULL. On failure
- * the outputs are undefined. */
+/* Compute the gradients that g asks for from the cotangent gy (N, out). Does nothing if all pointers of g are NULL.
+ * On failure the outputs are undefined. */
 CST_MUST_CHECK cst_status cst_module_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const cst_real *gy,
                                          const cst_grads *g);
 
-/* Compute the tangents ydot of d from its xdot. Errors: CST_EUNSUPPORTED if the type has no jvp; CST_EARG if the call has more
- * than one thread. */
+/* Compute the tangents ydot of d from its xdot. Errors: CST_EUNSUPPORTED if the type has no jvp; CST_EARG if the
+ * call has more than one thread. */
 CST_MUST_CHECK cst_status cst_module_jvp(const cst_module *m, const cst_call *c, const cst_point *p,
                                          const cst_tangents *d);
 
-/* Compute the gradients that g asks for from cotangents gy (N, out) of y and gydot (count, N, out) of ydot. Either may be NULL,
- * which means zero. Errors: as cst_module_jvp. */
+/* Compute the gradients that g asks for from cotangents gy (N, out) of y and gydot (count, N, out) of ydot. Either
+ * may be NULL, which means zero. Errors: as cst_module_jvp. */
 CST_MUST_CHECK cst_status cst_module_jvp_vjp(const cst_module *m, const cst_call *c, const cst_point *p,
                                              const cst_tangent_point *d, const cst_real *gy, const cst_real *gydot,
                                              const cst_grads *g);
 
-/* forward, then vjp, at one point: what the right-hand side of an adjoint ODE evaluates. Blocks of rows run one after the other
- * where that keeps the cache small. `cache` has the planned size, and its contents are undefined afterwards. If all pointers
- * of g are NULL, only y is computed, and gy may be NULL. */
+/* forward, then vjp, at one point: what the right-hand side of an adjoint ODE evaluates. Blocks of rows run one
+ * after the other where that keeps the cache small. `cache` has the planned size, and its contents are undefined
+ * afterwards. If all pointers of g are NULL, only y is computed, and gy may be NULL. */
 CST_MUST_CHECK cst_status cst_module_forward_vjp(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y,
                                                  cst_real *cache, const cst_real *gy, const cst_grads *g);
 
@@ -86,12 +88,12 @@ CST_MUST_CHECK cst_status cst_module_evaluate(const cst_module *m, const cst_cal
 
 enum { CST_TENSOR_NAME = 160 }; /* bytes of a dotted name with its NUL; longer names are cut */
 
-/* Called with a tensor's dotted name ("field.0.weight"), its shape, and its offset in theta in reals. The name is valid until
- * the visitor returns. */
+/* Called with a tensor's dotted name ("field.0.weight"), its shape, and its offset in theta in reals. The name is
+ * valid until the visitor returns. */
 typedef cst_status (*cst_tensor_visitor)(void *context, const char *name, const cst_shape *shape, size_t offset);
 
-/* Call `visit` for every tensor of m and its children, in the order of theta. Stops at the first status other than CST_OK and
- * returns it. */
+/* Call `visit` for every tensor of m and its children, in the order of theta. Stops at the first status other than
+ * CST_OK and returns it. */
 CST_MUST_CHECK cst_status cst_module_visit_tensors(const cst_module *m, cst_tensor_visitor visit, void *context);
 
 #ifdef __cplusplus

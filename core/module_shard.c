@@ -1,12 +1,13 @@
 /* The passes of core/module.h. Where it is worth it, a pass cuts the batch into shards of rows, runs each shard with
- * single-threaded kernels and memory of its own, and sums the gradients in a fixed order. A module whose rows depend on each other
- * gets the whole batch; its children may be cut when it calls their passes. */
+ * single-threaded kernels and memory of its own, and sums the gradients in a fixed order. A module whose rows depend
+ * on each other gets the whole batch; its children may be cut when it calls their passes. */
 #include "core/module.h"
 #include "core/parallel.h"
 
 #include <string.h>
 
-/* A smaller shard costs less than waking a thread for it (measured: 2 to 5 us to wake it, 10 GFLOP/s in small layers). */
+/* A smaller shard costs less than waking a thread for it (measured: 2 to 5 us to wake it, 10 GFLOP/s in small
+ * layers). */
 static const double min_shard_flops = 1e5;
 
 /* The result of one shard: its status, its part of the time gradient, and its error. */
@@ -119,7 +120,8 @@ static void run_shard(void *context, size_t shard)
     }
 }
 
-/* Add the other shards' gradients in the order of the shards, so that the sum does not depend on which one finished first. */
+/* Add the other shards' gradients in the order of the shards, so that the sum does not depend on which one finished
+ * first. */
 static void add_gradients(const pass *p)
 {
     for (size_t shard = 1; p->g->gtheta && shard < p->n_shards; shard++) {

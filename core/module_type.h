@@ -1,8 +1,9 @@
-/* What a module is made of, for those who write a type of module: the table of its passes, the struct, and the functions that
- * a constructor calls. Callers of modules need core/module.h, where the equations of the passes are.
+/* What a module is made of, for those who write a type of module: the table of its passes, the struct, and the
+ * functions that a constructor calls. Callers of modules need core/module.h, where the equations of the passes are.
  *
- * A type is a `static const cst_module_ops` and a struct that begins with a cst_module. Its constructor calls cst_module_new,
- * sets the output shape, adds tensors and then children, and sets the cost. Nothing in the struct changes after that. */
+ * A type is a `static const cst_module_ops` and a struct that begins with a cst_module. Its constructor calls
+ * cst_module_new, sets the output shape, adds tensors and then children, and sets the cost. Nothing in the struct
+ * changes after that. */
 #ifndef CST_CORE_MODULE_TYPE_H
 #define CST_CORE_MODULE_TYPE_H
 
@@ -13,8 +14,8 @@
 extern "C" {
 #endif
 
-/* One table per module type. The contract of each pass is in core/module.h. forward and vjp are required; all other functions
- * may be NULL. A pass allocates nothing and writes only to its outputs, its cache and the call's work. */
+/* One table per module type. The contract of each pass is in core/module.h. forward and vjp are required; all other
+ * functions may be NULL. A pass allocates nothing and writes only to its outputs, its cache and the call's work. */
 typedef struct cst_module_ops {
     const char *name; /* the type's name in configs */
     /* Report the memory that the passes need. *plan is zeroed before the call. NULL: the passes need no memory. */
@@ -30,7 +31,8 @@ typedef struct cst_module_ops {
     /* Draw the initial values of the module's own tensors, which are zero before the call. Children are initialized by
      * cst_module_init. NULL: the own tensors stay zero. */
     void (*init)(const cst_module *m, cst_rng rng, cst_real *theta);
-    /* Free what the type allocated itself. The struct and the children are freed by cst_module_free. NULL: nothing to free. */
+    /* Free what the type allocated itself. The struct and the children are freed by cst_module_free. NULL: nothing
+     * to free. */
     void (*destroy)(cst_module *m);
 } cst_module_ops;
 
@@ -66,17 +68,17 @@ struct cst_module {
     cst_child *children;                 /* owned array; the children's parameters follow the own tensors, in order */
 };
 
-/* Allocate a zeroed struct of `size` bytes that begins with a cst_module. x is the shape of a row; y is set to the same shape.
- * The module has independent rows and no parameters yet. *m is NULL on failure. Errors: CST_ESHAPE if a row is too large for
- * memory; CST_ENOMEM. */
+/* Allocate a zeroed struct of `size` bytes that begins with a cst_module. x is the shape of a row; y is set to the
+ * same shape. The module has independent rows and no parameters yet. *m is NULL on failure. Errors: CST_ESHAPE if a
+ * row is too large for memory; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_module_new(size_t size, const cst_module_ops *ops, const cst_shape *x, cst_module **m,
                                          cst_error *error);
 
 /* Append an own tensor to theta. Call it at most CST_MAX_TENSORS times, and before any child is added. */
 void cst_module_add_tensor(cst_module *m, const char *name, cst_shape shape);
 
-/* Append a child, which m then owns: it is freed with m, and at once if this function fails. Adds the child's cost to m's; m
- * has independent rows only if all its children have. Errors: CST_ENOMEM. */
+/* Append a child, which m then owns: it is freed with m, and at once if this function fails. Adds the child's cost
+ * to m's; m has independent rows only if all its children have. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_module_add_child(cst_module *m, const char *name, cst_module *child, cst_error *error);
 
 /* Check the rank of a row shape. `letters` names the dimensions in the message: "(C, H, W)" gives "expected rows of 3
@@ -84,8 +86,8 @@ CST_MUST_CHECK cst_status cst_module_add_child(cst_module *m, const char *name, 
 CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank, const char *letters,
                                                  cst_error *error);
 
-/* The call for child i: a copy of c with the child's part of theta and a random stream of its own. `work` is the child's
- * scratch memory, as large as the child's plan says. */
+/* The call for child i: a copy of c with the child's part of theta and a random stream of its own. `work` is the
+ * child's scratch memory, as large as the child's plan says. */
 cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, cst_real *work);
 
 /* The same with threads = 1, as passes with tangents require. */

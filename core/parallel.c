@@ -14,18 +14,21 @@
 
 /* A pool of threads (workers) that sleep until there is a job.
  *
- * Why not OpenMP: its threads wait for each other by spinning. On a machine whose processors have other work as well, a pass of a
- * few microseconds can then take a time slice of the scheduler. Here the other threads run the tasks of a worker that is late,
- * and a thread that waits for longer than spin_nanoseconds goes to sleep. ThreadSanitizer also understands this code.
+ * Why not OpenMP: its threads wait for each other by spinning. On a machine whose processors have other work as
+ * well, a pass of a few microseconds can then take a time slice of the scheduler. Here the other threads run the
+ * tasks of a worker that is late, and a thread that waits for longer than spin_nanoseconds goes to sleep.
+ * ThreadSanitizer also understands this code.
  *
- * The process has one pool. A caller that finds it in use runs its tasks alone: another thread, or a task that has tasks itself. */
+ * The process has one pool. A caller that finds it in use runs its tasks alone: another thread, or a task that has
+ * tasks itself. */
 
-/* How long a thread spins before it sleeps. The gaps between the passes of an adjoint are shorter than this, and waking a thread
- * takes about as long. */
+/* How long a thread spins before it sleeps. The gaps between the passes of an adjoint are shorter than this, and
+ * waking a thread takes about as long. */
 static const long spin_nanoseconds = 100000;
 
-/* The current job. Its number is in the ticket, and claiming a task is a compare-and-swap of the ticket. A worker that is late may
- * read fields of the next job while they are written. It does no harm: its compare-and-swap fails, because the number changed. */
+/* The current job. Its number is in the ticket, and claiming a task is a compare-and-swap of the ticket. A worker
+ * that is late may read fields of the next job while they are written. It does no harm: its compare-and-swap fails,
+ * because the number changed. */
 typedef struct job {
     _Atomic(void (*)(void *, size_t)) task;
     _Atomic(void *) context;
@@ -185,8 +188,8 @@ static void reset_pool(void)
     pool.n_workers = 0;
 }
 
-/* Start workers until the pool has `wanted` of them. If the system refuses one, the pool stays smaller: the threads that exist run
- * all tasks. All signals are blocked in workers, so that the program's own threads receive them. */
+/* Start workers until the pool has `wanted` of them. If the system refuses one, the pool stays smaller: the threads
+ * that exist run all tasks. All signals are blocked in workers, so that the program's own threads receive them. */
 static void start_workers(size_t wanted)
 {
     if (pool.n_workers >= wanted) return;

@@ -5,8 +5,8 @@
 
 #include <float.h>
 
-/* EPSILON: the distance from 1 to the next larger number. MAX: the largest finite number. NAME: as messages print the type.
- * CST_PRECISION: the symbol that only the library of this precision defines, see below. */
+/* EPSILON: the distance from 1 to the next larger number. MAX: the largest finite number. NAME: as messages print
+ * the type. CST_PRECISION: the symbol that only the library of this precision defines, see below. */
 #ifdef CST_DOUBLE
 typedef double cst_real;
 #define CST_REAL_EPSILON DBL_EPSILON
@@ -29,8 +29,9 @@ typedef cst_real real; /* the short name is for the project's own sources only *
 extern "C" {
 #endif
 
-/* A program compiled for one precision must not link with the library of the other one. The library of each precision defines a
- * symbol of its own, and every object that includes this header refers to the symbol of its precision. */
+/* A program compiled for one precision must not link with the library of the other one. The library of each
+ * precision defines a symbol of its own, and every object that includes this header refers to the symbol of its
+ * precision. */
 extern const char CST_PRECISION;
 #ifndef CST_INTERNAL
 #if __has_attribute(retain) /* keeps the reference even if the linker drops unused sections */

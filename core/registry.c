@@ -21,7 +21,8 @@ cst_status cst_module_from_config(const cst_registry *registry, cst_config secti
     /* Find the type by name and let it build the module. */
     CST_TRY(cst_config_type(section, "module", names, &index, error));
     const cst_status status = types[index]->make(registry, section, x, m, error);
-    /* Constructors do not know places in a config: add it. An error of a nested section has its place already (CST_ECONFIG). */
+    /* Constructors do not know places in a config: add it. An error of a nested section has its place already
+     * (CST_ECONFIG). */
     if (status == CST_ESHAPE || status == CST_EARG || status == CST_EUNSUPPORTED)
         return cst_config_place(section, error);
     return status;

@@ -1,6 +1,6 @@
-/* Registries: tables of module types by name, from which configs build modules. A registry is constant and is passed to every
- * function that builds modules. models/registry.c has the registry of all types; a program may extend it with types of its own
- * through `base`. */
+/* Registries: tables of module types by name, from which configs build modules. A registry is constant and is passed
+ * to every function that builds modules. models/registry.c has the registry of all types; a program may extend it
+ * with types of its own through `base`. */
 #ifndef CST_CORE_REGISTRY_H
 #define CST_CORE_REGISTRY_H
 
@@ -26,8 +26,8 @@ typedef struct cst_module_type {
     const char *name;    /* the value of "type" in its section: "conv2d" */
     const char *summary; /* one line for `costate list` */
     const cst_key *keys; /* the keys of its section except "type", ended by an entry with name NULL */
-    /* Build a module for rows of shape x. Nested modules are built from `registry`. *m is NULL on failure. Errors about shapes
-     * are CST_ESHAPE with a message that names no place: the registry adds the place in the config. */
+    /* Build a module for rows of shape x. Nested modules are built from `registry`. *m is NULL on failure. Errors
+     * about shapes are CST_ESHAPE with a message that names no place: the registry adds the place in the config. */
     cst_status (*make)(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                        cst_error *error);
     size_t n_examples; /* at least 1 */
@@ -41,9 +41,9 @@ struct cst_registry {
     const cst_registry *base; /* a registry whose types are known as well; may be NULL */
 };
 
-/* Build the module that a section describes by its "type" and the type's keys, for rows of shape x. The caller frees it with
- * cst_module_free. *m is NULL on failure. Errors: CST_ECONFIG with the place in the config; CST_ENOMEM; CST_EARG if the registry
- * and its bases have more than 256 types. */
+/* Build the module that a section describes by its "type" and the type's keys, for rows of shape x. The caller frees
+ * it with cst_module_free. *m is NULL on failure. Errors: CST_ECONFIG with the place in the config; CST_ENOMEM;
+ * CST_EARG if the registry and its bases have more than 256 types. */
 CST_MUST_CHECK cst_status cst_module_from_config(const cst_registry *registry, cst_config section, const cst_shape *x,
                                                  cst_module **m, cst_error *error);
 /* The same from the section's JSON text. Messages call the text "model". */

@@ -9,9 +9,9 @@
 extern "C" {
 #endif
 
-/* Iterate over the new names of `old`: start with *i = 0 and call again until the result is NULL. An old name may have several
- * new ones, because the same word was renamed differently in different sections. The caller picks the one that exists in its
- * section. The strings are static. */
+/* Iterate over the new names of `old`: start with *i = 0 and call again until the result is NULL. An old name may
+ * have several new ones, because the same word was renamed differently in different sections. The caller picks the
+ * one that exists in its section. The strings are static. */
 const char *cst_new_name(const char *old, size_t *i);
 
 /* The first new name of `old` that is in `names`, a list ended by NULL. Returns NULL if none is. */

@@ -7,7 +7,8 @@ static void philox(uint64_t key, uint64_t index, uint32_t word, uint32_t out[4])
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = word, c3 = 0;
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    /* A round multiplies two words by constants and mixes the halves of the products with the others and the round key. */
+    /* A round multiplies two words by constants and mixes the halves of the products with the others and the round
+     * key. */
     for (int round = 0; round < 10; round++) {
         const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
@@ -67,8 +68,8 @@ double cst_rng_normal(cst_rng rng, uint64_t index)
 
 uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n)
 {
-    /* The upper 64 bits of the 128-bit product bits * n (Lemire, "Fast random integer generation in an interval", 2019), from
-     * products of 32-bit halves. Without Lemire's rejection step the bias is at most n 2^-64. */
+    /* The upper 64 bits of the 128-bit product bits * n (Lemire, "Fast random integer generation in an interval",
+     * 2019), from products of 32-bit halves. Without Lemire's rejection step the bias is at most n 2^-64. */
     const uint64_t bits = cst_rng_bits(rng, index);
     const uint64_t low = (bits & 0xffffffffu) * (n & 0xffffffffu), mid1 = (bits >> 32) * (n & 0xffffffffu),
                    mid2 = (bits & 0xffffffffu) * (n >> 32);

@@ -1,9 +1,10 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
- * 2011).
+/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1,
+ * 2, 3", SC 2011).
  *
- * A draw is a pure function of a key and an index. There is no state, so that neither the number of threads nor the order of work
- * changes a draw, and a run can be resumed from its position alone. A key is made from a seed and a purpose. It is split as often
- * as needed: per epoch, per module, per row. All functions may be called by several threads at once. */
+ * A draw is a pure function of a key and an index. There is no state, so that neither the number of threads nor the
+ * order of work changes a draw, and a run can be resumed from its position alone. A key is made from a seed and a
+ * purpose. It is split as often as needed: per epoch, per module, per row. All functions may be called by several
+ * threads at once. */
 #ifndef CST_CORE_RNG_H
 #define CST_CORE_RNG_H
 
@@ -19,8 +20,8 @@ extern "C" {
 /* A key, which selects one stream of 2^64 draws. */
 typedef uint64_t cst_rng;
 
-/* What a stream is used for. Streams of different purposes are independent, so that for example a change of the data does not
- * change the initial parameters. The order is part of the streams: add new purposes at the end. */
+/* What a stream is used for. Streams of different purposes are independent, so that for example a change of the data
+ * does not change the initial parameters. The order is part of the streams: add new purposes at the end. */
 typedef enum cst_purpose {
     CST_RNG_INIT,
     CST_RNG_SHUFFLE,
@@ -37,8 +38,8 @@ cst_rng cst_rng_new(uint64_t seed, cst_purpose purpose);
 /* A stream derived from another one, independent of it and of those for other indices. */
 cst_rng cst_rng_split(cst_rng rng, uint64_t index);
 
-/* Draw number `index` of a stream. All four functions use the same 64 random bits for the same index (the normal uses 64 more),
- * so that draws of different kinds need different indices or streams. */
+/* Draw number `index` of a stream. All four functions use the same 64 random bits for the same index (the normal
+ * uses 64 more), so that draws of different kinds need different indices or streams. */
 uint64_t cst_rng_bits(cst_rng rng, uint64_t index);              /* 64 random bits */
 double cst_rng_uniform(cst_rng rng, uint64_t index);             /* uniform in [0, 1), with 53 random bits */
 double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard normal, by the Box-Muller transform */

@@ -1,8 +1,8 @@
 /* Shapes, and arithmetic of sizes that cannot overflow unnoticed.
  *
- * A cst_shape is usually the shape of one row of a batch: (in) for vectors, (C, H, W) for images. The batch size N is passed
- * separately. Size arithmetic saturates at SIZE_MAX, so that a plan adds and multiplies freely, and the allocation at its end
- * fails if the sum is too large. */
+ * A cst_shape is usually the shape of one row of a batch: (in) for vectors, (C, H, W) for images. The batch size N
+ * is passed separately. Size arithmetic saturates at SIZE_MAX, so that a plan adds and multiplies freely, and the
+ * allocation at its end fails if the sum is too large. */
 #ifndef CST_CORE_SHAPE_H
 #define CST_CORE_SHAPE_H
 

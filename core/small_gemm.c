@@ -1,4 +1,5 @@
-/* Matrix products in the widest vector registers of the processor, by GCC's and Clang's vector types. The textbook loop is
+/* Matrix products in the widest vector registers of the processor, by GCC's and Clang's vector types. The textbook
+ * loop is
  *
  *     for (i = 0; i < m; i++)
  *         for (j = 0; j < n; j++) {
@@ -9,13 +10,14 @@
  *
  * There are three methods:
  *
- *   panels   C is computed in tiles of up to ROWS rows and VECTORS vectors, which stay in registers while p runs. A panel is all
- *            tiles with the same columns. Rows of op(B) are read in place where they are contiguous; otherwise KC rows of a panel
- *            are packed first. The last vector of a row ends at the end of the row: where the width is not a multiple of a
- *            vector, it overlaps the vector before it.
- *   columns  C^T = op(B)^T op(A)^T by panels, if C is narrower than a vector but has many rows, and op(A)^T has contiguous rows.
- *   dots     Each entry is the scalar product of two contiguous rows, if C has at most DOTS rows or columns. Packing would cost
- *            more than the product there. */
+ *   panels   C is computed in tiles of up to ROWS rows and VECTORS vectors, which stay in registers while p runs. A panel
+ *            is all tiles with the same columns. Rows of op(B) are read in place where they are contiguous; otherwise KC
+ *            rows of a panel are packed first. The last vector of a row ends at the end of the row: where the width is not
+ *            a multiple of a vector, it overlaps the vector before it.
+ *   columns  C^T = op(B)^T op(A)^T by panels, if C is narrower than a vector but has many rows, and op(A)^T has
+ *            contiguous rows.
+ *   dots     Each entry is the scalar product of two contiguous rows, if C has at most DOTS rows or columns. Packing
+ *            would cost more than the product there. */
 #include "core/small_gemm.h"
 
 #include <stdint.h>
@@ -29,8 +31,8 @@
 #else
 #define BYTES 16
 #endif
-/* The size of a tile. With a row of B and an entry of A it takes 28 of 32 vector registers, or 15 of 16. MOST_VECTORS is the limit
- * for tiles of one or two rows, and SUMS the number of sums of the method dots. */
+/* The size of a tile. With a row of B and an entry of A it takes 28 of 32 vector registers, or 15 of 16.
+ * MOST_VECTORS is the limit for tiles of one or two rows, and SUMS the number of sums of the method dots. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define MANY_REGISTERS
 enum { ROWS = 8, VECTORS = 3, MOST_VECTORS = 6, SUMS = 16 };
@@ -46,14 +48,14 @@ enum { ROWS = 6, VECTORS = 2, MOST_VECTORS = 4, SUMS = 8 };
 #define QUAD 4
 #endif
 enum {
-    KC = 256, /* the most rows of a packed panel, so that it stays in the cache */
+    KC = 256, /* the most rows of a packed panel, which is on the stack */
     DOTS = 4  /* the largest number of rows or columns for the method dots */
 };
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Before loops over vectors that must stay in registers. The compiler keeps an array in registers only if all its indices are
- * constants, so that these loops must be unrolled completely. */
+/* Before loops over vectors that must stay in registers. The compiler keeps an array in registers only if all its
+ * indices are constants, so that these loops must be unrolled completely. */
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -79,17 +81,18 @@ INLINE void write_entry(const result *r, real *c, real sum)
     *c = r->beta != 0 ? r->alpha * sum + r->beta * *c : r->alpha * sum;
 }
 
-/* ---- panels ---------------------------------------------------------------------------------------------------- */
+/* ---- panels -------------------------------------------------------------------------------------------------- */
 
-/* The current panel: `width` columns of C in as few vectors as hold them. The last vector begins at `last` in a row of B. */
+/* The current panel: `width` columns of C in as few vectors as hold them. The last vector begins at `last` in a row
+ * of B. */
 typedef struct tile {
     size_t k, width, last;
     operand a, b;
     result c;
 } tile;
 
-/* Write a tile of C entry by entry, where its columns are not contiguous or are fewer than a vector. Entries that the last vector
- * shares with the one before it are written once. */
+/* Write a tile of C entry by entry, where its columns are not contiguous or are fewer than a vector. Entries that
+ * the last vector shares with the one before it are written once. */
 static void write_entries(size_t rows, size_t stride, size_t lanes, const tile *t, real *c, const real *entries)
 {
     /* before: entries in all vectors but the last. shift: entries that the last vector repeats. */
@@ -187,7 +190,7 @@ static void multiply_by_panels(size_t m, size_t n, tile *t)
         multiply_panels_wide(m, n, t, packed);
 }
 
-/* ---- dots ------------------------------------------------------------------------------------------------------ */
+/* ---- dots ---------------------------------------------------------------------------------------------------- */
 
 /* Indices of the even and the odd lanes of two vectors in a row. */
 #if LANES == 16
@@ -292,8 +295,8 @@ DOTS_OF(4)
 static void (*const dots[DOTS][2])(size_t k, const real *x, size_t ldx, const real *y, size_t ldy, real *out) = {
     {dot_by_1, dots_by_1}, {dot_by_2, dots_by_2}, {dot_by_3, dots_by_3}, {dot_by_4, dots_by_4}};
 
-/* C (m, n) from the m rows of x and the n rows of y, in blocks of SUMS / n rows, or row by row if there are fewer. If the
- * rows do not fill the last block, it begins earlier and overlaps the block before it. */
+/* C (m, n) from the m rows of x and the n rows of y, in blocks of SUMS / n rows, or row by row if there are fewer.
+ * If the rows do not fill the last block, it begins earlier and overlaps the block before it. */
 static void multiply_blocks(size_t m, size_t n, size_t k, const real *x, size_t ldx, const real *y, size_t ldy,
                             const result *c)
 {
@@ -317,7 +320,8 @@ static void multiply_blocks(size_t m, size_t n, size_t k, const real *x, size_t 
     }
 }
 
-/* The method dots: C (m, n) with n <= DOTS, where rows of op(A) are contiguous. Columns of op(B) are copied if they are not. */
+/* The method dots: C (m, n) with n <= DOTS, where rows of op(A) are contiguous. Columns of op(B) are copied if they
+ * are not. */
 static void multiply_by_dots(size_t m, size_t n, tile *t)
 {
     real copy[DOTS * KC];

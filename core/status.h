@@ -1,7 +1,8 @@
 /* Status codes and errors.
  *
- * Every function that can fail returns a cst_status, of which CST_OK is 0. It writes a sentence about what went wrong, and where,
- * into the cst_error that the caller passed. The caller may pass NULL. The library never prints and never exits. */
+ * Every function that can fail returns a cst_status, of which CST_OK is 0. It writes a sentence about what went
+ * wrong, and where, into the cst_error that the caller passed. The caller may pass NULL. The library never prints
+ * and never exits. */
 #ifndef CST_CORE_STATUS_H
 #define CST_CORE_STATUS_H
 

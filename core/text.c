@@ -67,8 +67,8 @@ void cst_text_cut(cst_text *text, size_t size)
     text->data[size] = '\0';
 }
 
-/* Whether the character at s is one of U+0080 .. U+009F. These are control characters, too: U+009B begins an escape sequence, as ESC [
- * does. */
+/* Whether the character at s is one of U+0080 .. U+009F. These are control characters, too: U+009B begins an escape
+ * sequence, as ESC [ does. */
 static bool is_c1(const char *s)
 {
     return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0;
@@ -201,7 +201,8 @@ size_t cst_text_distance(const char *a, const char *b)
     enum { LONGEST = 63 };
     const size_t na = strnlen(a, LONGEST), nb = strnlen(b, LONGEST);
     /* d[i][j] is the distance between the first i bytes of a and the first j bytes of b (optimal string alignment):
-     *     d[i][j] = min(d[i-1][j-1] + [a_i != b_j], d[i-1][j] + 1, d[i][j-1] + 1, d[i-2][j-2] + 1 if the last two are swapped). */
+     *     d[i][j] = min(d[i-1][j-1] + [a_i != b_j], d[i-1][j] + 1, d[i][j-1] + 1,
+     *                   d[i-2][j-2] + 1 if the last two are swapped). */
     unsigned char d[LONGEST + 1][LONGEST + 1];
     for (size_t i = 0; i <= na; i++) d[i][0] = (unsigned char)i;
     for (size_t j = 0; j <= nb; j++) d[0][j] = (unsigned char)j;

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest prime factor with a pass of its own. A pass of radix r takes about r / 4 multiplications per number, so that beyond this
- * a convolution is faster. */
+/* The largest prime factor with a pass of its own. A pass of radix r takes about r / 4 multiplications per number,
+ * so that passes of large factors would be slow. */
 enum { MAX_RADIX = 13, MAX_HALF = MAX_RADIX / 2, MAX_FACTORS = 32 };
 enum { MAX_LENGTH = 1 << 28 };
 
 static const double pi = 3.14159265358979323846;
 
-/* A complex transform of length n = radix[0] radix[1] ... All complex arrays are planar: n real parts, then n imaginary parts. */
+/* A complex transform of length n = radix[0] radix[1] ... All complex arrays are planar: n real parts, then n
+ * imaginary parts. */
 typedef struct fft {
     size_t n, n_factors, radix[MAX_FACTORS];
     double *roots; /* e^(-2 pi i k / n) */
@@ -55,8 +56,8 @@ static bool fft_factor(fft *c, size_t n)
 
 /* ---- passes -------------------------------------------------------------------------------------------------- */
 
-/* A pass of radix r cuts x, which holds s interleaved sequences of length n / s each, into r s sequences that are r times
- * as short. With m = n / (s r) and w = e^(-2 pi i s / n), for p = 0 .. m - 1, q = 0 .. s - 1, j = 0 .. r - 1:
+/* A pass of radix r cuts x, which holds s interleaved sequences of length n / s each, into r s sequences that are r
+ * times as short. With m = n / (s r) and w = e^(-2 pi i s / n), for p = 0 .. m - 1, q = 0 .. s - 1, j = 0 .. r - 1:
  *     y[q + s (r p + j)] = w^(p j) sum_k x[q + s (p + m k)] e^(-2 pi i j k / r).
  * After the last pass, where s r = n, y is the transform in its natural order. */
 
@@ -106,8 +107,9 @@ static void pass4(const fft *c, size_t s, const double *restrict x, double *rest
     }
 }
 
-/* One butterfly of an odd radix r. Its inputs are at distance d from each other, its outputs at distance s, and its roots of unity at
- * distance w. Since k and r - k have conjugate roots, with sums u_k = x_k + x_{r-k}, differences v_k = x_k - x_{r-k} and t = 2 pi j k / r,
+/* One butterfly of an odd radix r. Its inputs are at distance d from each other, its outputs at distance s, and its
+ * roots of unity at distance w. Since k and r - k have conjugate roots, with sums u_k = x_k + x_{r-k}, differences
+ * v_k = x_k - x_{r-k} and t = 2 pi j k / r,
  *     y_j, y_{r-j} = (x_0 + sum_k cos(t) u_k) -+ i sum_k sin(t) v_k,   k = 1 .. (r - 1) / 2. */
 static inline void butterfly(const fft *c, size_t r, const double *x, size_t d, double *y, size_t s, size_t w)
 {
@@ -214,9 +216,10 @@ static void multiply(size_t n, const double *restrict w, double *restrict x, dou
     }
 }
 
-/* Like fft_run, for a transform of length `half` of x, which is 0 from there on. The filter f is the transform of b / length. b is
- * even, so that conj(b) / length has the transform conj(f). If a has the transform A_k, then conj(a) has conj(A_{-k}). The two
- * conjugations on the way therefore leave A_{-k} conj(f_k) = A_{-k} conj(f_{-k}), whose transform is the convolution. */
+/* Like fft_run, for a transform of length `half` of x, which is 0 from there on. The filter f is the transform of
+ * b / length. b is even, so that conj(b) / length has the transform conj(f). If a has the transform A_k, then conj(a)
+ * has conj(A_{-k}). The two conjugations on the way therefore leave A_{-k} conj(f_k) = A_{-k} conj(f_{-k}), whose
+ * transform is the convolution. */
 static double *chirp_run(const cst_fourier *f, double *x, double *y)
 {
     const size_t length = f->fft.n;
@@ -230,7 +233,8 @@ static double *chirp_run(const cst_fourier *f, double *x, double *y)
 
 /* ---- real numbers -------------------------------------------------------------------------------------------- */
 
-/* Make the tables. A length with a large prime factor is computed by a convolution, with transforms of a power of two. */
+/* Make the tables. A length with a large prime factor is computed by a convolution, with transforms of a power of
+ * two. */
 static bool set_tables(cst_fourier *f)
 {
     const bool smooth = fft_factor(&f->fft, f->half);
@@ -278,7 +282,8 @@ size_t cst_fourier_work(const cst_fourier *f)
     return 4 * f->fft.n;
 }
 
-/* Z is the complex transform of the n / 2 numbers z_j = x_{2j} + i x_{2j+1}. The transforms of the even and of the odd x are
+/* Z is the complex transform of the n / 2 numbers z_j = x_{2j} + i x_{2j+1}. The transforms of the even and of the
+ * odd x are
  *     E_k = (Z_k + conj(Z_{half-k})) / 2,   O_k = (Z_k - conj(Z_{half-k})) / 2i,   and X_k = E_k + e^(-2 pi i k / n) O_k. */
 void cst_fourier_power(const cst_fourier *f, const double *x, double *work, double *power)
 {

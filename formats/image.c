@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether an allocation has failed since the decoding of this thread's current image began. stb's own reason of a failure, which is
- * per thread as well, does not always say so. */
+/* Whether an allocation has failed since the decoding of this thread's current image began. stb's own reason of a
+ * failure, which is per thread as well, does not always say so. */
 static _Thread_local bool no_memory;
 
 /* Remember a failed allocation. */
@@ -18,8 +18,8 @@ static void *check_block(void *block)
     return block;
 }
 
-/* Memory is zeroed, because stb 2.27 reads Huffman tables that a damaged JPEG does not define, and does not write pixels that the file
- * lacks. */
+/* Memory is zeroed, because stb 2.27 reads Huffman tables that a damaged JPEG does not define, and does not write
+ * pixels that the file lacks. */
 #define STBI_MALLOC(size) check_block(calloc(1, size))
 #define STBI_REALLOC(block, size) check_block(realloc(block, size))
 #define STBI_FREE(block) free(block)
@@ -33,7 +33,7 @@ static void *check_block(void *block)
 #define STBI_MAX_DIMENSIONS 16384
 #include <stb_image.h>
 
-/* ---- checks that stb lacks -------------------------------------------------------------------------------------- */
+/* ---- checks that stb lacks ----------------------------------------------------------------------------------- */
 
 /* A JPEG file being read in the same way as stb reads it: after the end of the file, bytes are zero. */
 typedef struct jpeg {
@@ -53,7 +53,8 @@ static int next_length(jpeg *j)
     return (int)(high << 8 | next_byte(j));
 }
 
-/* Skip to the next marker and return it. Returns 0 at the end of the file, and for a byte 0xff within compressed data. */
+/* Skip to the next marker and return it. Returns 0 at the end of the file, and for a byte 0xff within compressed
+ * data. */
 static unsigned next_marker(jpeg *j)
 {
     const uint8_t *found = j->at < j->size ? memchr(j->bytes + j->at, 0xff, j->size - j->at) : NULL;
@@ -62,9 +63,9 @@ static unsigned next_marker(jpeg *j)
     return next_byte(j);
 }
 
-/* Check a segment of Huffman tables. A table is one byte, 16 counts of codes per length, and the symbols. stb 2.27 has memory for 256
- * codes and writes beyond it if there are more (2.28 refuses them). It also looks up codes of up to 9 bits by their number in
- * a byte, in which 255 means "none". */
+/* Check a segment of Huffman tables. A table is one byte, 16 counts of codes per length, and the symbols. stb 2.27
+ * has memory for 256 codes and writes beyond it if there are more (2.28 refuses them). It also looks up codes of up
+ * to 9 bits by their number in a byte, in which 255 means "none". */
 static bool tables_fit(jpeg *j)
 {
     for (int left = next_length(j) - 2; left > 0;) {
@@ -83,8 +84,8 @@ static bool tables_fit(jpeg *j)
     return true;
 }
 
-/* Whether all Huffman tables of a JPEG that stb would read fit into its memory. Like stb, skip segments by their lengths and
- * compressed data up to the next marker. Where stb would stop with an error, the result does not matter. */
+/* Whether all Huffman tables of a JPEG that stb would read fit into its memory. Like stb, skip segments by their
+ * lengths and compressed data up to the next marker. Where stb would stop with an error, the result does not matter. */
 static bool has_sane_tables(const uint8_t *bytes, size_t size)
 {
     enum { DHT = 0xc4, RST0 = 0xd0, SOI = 0xd8, EOI = 0xd9 };
@@ -104,7 +105,8 @@ static bool has_sane_tables(const uint8_t *bytes, size_t size)
     return true;
 }
 
-/* Whether each chunk of a PNG lies within the file. stb allocates memory for a chunk before it reads it: 2 GB if its length says so. */
+/* Whether each chunk of a PNG lies within the file. stb allocates memory for a chunk before it reads it: 2 GB if its
+ * length says so. */
 static bool has_its_chunks(const uint8_t *bytes, size_t size)
 {
     enum { SIGNATURE = 8, HEAD = 8, CHECKSUM = 4 }; /* a chunk: length and type, data, checksum */
@@ -127,7 +129,7 @@ static const char *find_flaw(const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-/* ---- decoding -------------------------------------------------------------------------------------------------- */
+/* ---- decoding ------------------------------------------------------------------------------------------------ */
 
 /* Convert interleaved channels to planes: planes[c][i] = pixels[i][c]. */
 static void separate(const uint8_t *restrict pixels, uint8_t *restrict planes, size_t n, size_t channels)
@@ -170,7 +172,8 @@ cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size,
     return status;
 }
 
-/* The decoder itself comes last. Warnings about unused functions are issued at the end of a file, and must be off for those of stb. */
+/* The decoder itself comes last. Warnings about unused functions are issued at the end of a file, and must be off
+ * for those of stb. */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #if defined(__clang__)
 #pragma GCC diagnostic ignored "-Weverything"

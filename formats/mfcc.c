@@ -79,7 +79,8 @@ static void set_window(cst_mfcc *m)
     for (size_t j = 0; j < m->o.n_fft; j++) m->window[j] = (1 - cos(2 * pi * (double)j / (double)m->o.n_fft)) / 2;
 }
 
-/* Corners of the triangles: equidistant in mel from 0 to mel(rate / 2), then converted to Hz by the inverse of mel(f). */
+/* Corners of the triangles: equidistant in mel from 0 to mel(rate / 2), then converted to Hz by the inverse of
+ * mel(f). */
 static void set_corners(cst_mfcc *m)
 {
     const double top = 2595 * log10(1 + (double)(m->rate / 2) / 700), gaps = (double)(m->o.n_mels + 1);
@@ -95,7 +96,8 @@ static double triangle(const double corners[3], double frequency)
     return weight > 0 ? weight : 0;
 }
 
-/* Find the frequencies inside each filter, and write their weights unless `weights` is NULL. Returns the number of weights. */
+/* Find the frequencies inside each filter, and write their weights unless `weights` is NULL. Returns the number of
+ * weights. */
 static size_t set_filters(cst_mfcc *m, double *weights)
 {
     size_t total = 0, first = 0;

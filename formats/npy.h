@@ -1,10 +1,12 @@
-/* NumPy's .npy files, each of which holds one array (NEP 1, https://numpy.org/neps/nep-0001-npy-format.html; versions 1.0, 2.0, 3.0).
+/* NumPy's .npy files, each of which holds one array (NEP 1, https://numpy.org/neps/nep-0001-npy-format.html;
+ * versions 1.0, 2.0, 3.0).
  *
- * A file consists of 0x93 "NUMPY", two bytes of version, the header's length (little-endian; 2 bytes in version 1.0, 4 bytes in
- * later ones), the header, and the elements. The header is a Python dict, padded with blanks and ended by a newline:
+ * A file consists of 0x93 "NUMPY", two bytes of version, the header's length (little-endian; 2 bytes in version 1.0,
+ * 4 bytes in later ones), the header, and the elements. The header is a Python dict, padded with blanks and ended by
+ * a newline:
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
- * Little-endian arrays of the types below and of at most CST_MAX_RANK dimensions are read. Arrays in Fortran order are transposed
- * to C order. Files of version 1.0 are written. */
+ * Little-endian arrays of the types below and of at most CST_MAX_RANK dimensions are read. Arrays in Fortran order
+ * are transposed to C order. Files of version 1.0 are written. */
 #ifndef CST_FORMATS_NPY_H
 #define CST_FORMATS_NPY_H
 
@@ -52,12 +54,13 @@ typedef struct cst_npy {
     void *data;      /* the elements in C order, of the C type for `type` */
 } cst_npy;
 
-/* Read a file; the caller clears the array with cst_npy_clear. A header that promises more data than exist does not make the
- * reader allocate much: memory is bounded by the size of the file, and for a pipe it grows with what was read.
+/* Read a file; the caller clears the array with cst_npy_clear. A header that promises more data than exist does not
+ * make the reader allocate much: memory is bounded by the size of the file, and for a pipe it grows with what was
+ * read.
  *
- * Errors, each with the path: CST_EIO if the file cannot be read; CST_EFORMAT if it is not an npy file, has an element type or a
- * number of dimensions that is not supported, holds fewer or more bytes than its header says, or holds a bool other than 0 and 1;
- * CST_ENOMEM. The array is then empty. */
+ * Errors, each with the path: CST_EIO if the file cannot be read; CST_EFORMAT if it is not an npy file, has an
+ * element type or a number of dimensions that is not supported, holds fewer or more bytes than its header says, or
+ * holds a bool other than 0 and 1; CST_ENOMEM. The array is then empty. */
 CST_MUST_CHECK cst_status cst_npy_read(const char *path, cst_npy *array, cst_error *error);
 /* Free the data. The array is empty afterwards. */
 void cst_npy_clear(cst_npy *array);
@@ -65,11 +68,13 @@ void cst_npy_clear(cst_npy *array);
 /* Element i in C order as a double. 64-bit integers are rounded to the nearest one. */
 double cst_npy_get(const cst_npy *array, size_t i);
 
-/* The index in C order of the first element that is not finite after conversion to real; the number of elements if all are. */
+/* The index in C order of the first element that is not finite after conversion to real; the number of elements if
+ * all are. */
 size_t cst_npy_first_nonfinite(const cst_npy *array);
 
-/* Convert the elements to reals, in an array that the caller frees with free(). If they are reals already, the array's own data
- * are handed over, and the array is empty afterwards. `path` stands in messages. Errors: CST_ENOMEM. */
+/* Convert the elements to reals, in an array that the caller frees with free(). If they are reals already, the
+ * array's own data are handed over, and the array is empty afterwards. `path` stands in messages. Errors:
+ * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_npy_take_reals(const char *path, cst_npy *array, real **reals, cst_error *error);
 
 /* Whether the type is f4 or f8. */
@@ -79,8 +84,8 @@ const char *cst_npy_type_name(cst_npy_type type);
 /* The size of an element in bytes. */
 size_t cst_npy_type_size(cst_npy_type type);
 
-/* Write an array with its data in C order, and replace the file at `path` (core/file.h). Errors: CST_EIO, CST_ENOMEM; then an old
- * file is unchanged. */
+/* Write an array with its data in C order, and replace the file at `path` (core/file.h). Errors: CST_EIO,
+ * CST_ENOMEM; then an old file is unchanged. */
 CST_MUST_CHECK cst_status cst_npy_write(const char *path, cst_npy_type type, const cst_shape *shape, const void *data,
                                         cst_error *error);
 

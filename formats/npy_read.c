@@ -69,7 +69,8 @@ static cst_status read_start(reader *r, size_t *length)
 
 /* ---- the header ---------------------------------------------------------------------------------------------- */
 
-/* Fail with "expected WHAT at byte N of the header, found ...". The excerpt shows unprintable bytes as question marks. */
+/* Fail with "expected WHAT at byte N of the header, found ...". The excerpt shows unprintable bytes as question
+ * marks. */
 static cst_status unexpected(const reader *r, const char *what)
 {
     char found[EXCERPT + 1];
@@ -108,7 +109,8 @@ static bool take_word(reader *r, const char *word)
     return true;
 }
 
-/* Consume a Python string without escapes if it is next. *string points into the header. On false the position is unchanged. */
+/* Consume a Python string without escapes if it is next. *string points into the header. On false the position is
+ * unchanged. */
 static bool take_string(reader *r, const char **string, size_t *length)
 {
     const size_t start = r->i;
@@ -302,7 +304,8 @@ static cst_status check_bools(const reader *r, const cst_npy *array)
     return CST_OK;
 }
 
-/* Reorder the elements from Fortran order, where the first index varies fastest, to C order, where the last one does. */
+/* Reorder the elements from Fortran order, where the first index varies fastest, to C order, where the last one
+ * does. */
 static cst_status transpose(const reader *r, cst_npy *array)
 {
     const cst_shape *shape = &array->shape;
@@ -310,7 +313,8 @@ static cst_status transpose(const reader *r, cst_npy *array)
     if (!r->fortran || shape->rank < 2 || n == 0) return CST_OK;
     char *to = malloc(n * size);
     if (!to) return cst_fail(r->error, CST_ENOMEM, "%s: out of memory for %zu bytes", r->path, n * size);
-    /* stride[k]: the distance of neighbours along dimension k in Fortran order. at: the position of `index` in that order. */
+    /* stride[k]: the distance of neighbours along dimension k in Fortran order. at: the position of `index` in that
+     * order. */
     size_t stride[CST_MAX_RANK] = {1}, index[CST_MAX_RANK] = {0}, at = 0;
     for (size_t k = 1; k < shape->rank; k++) stride[k] = stride[k - 1] * shape->dim[k - 1];
     for (size_t i = 0; i < n; i++) {

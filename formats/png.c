@@ -75,7 +75,8 @@ static cst_status write_pixels(const char *path, const uint8_t *pixels, size_t c
     return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
 }
 
-/* Copy a picture (channels, h, w), magnified, to pixel `at` of an image with interleaved channels that is `width` pixels wide. */
+/* Copy a picture (channels, h, w), magnified, to pixel `at` of an image with interleaved channels that is `width`
+ * pixels wide. */
 static void place(const uint8_t *picture, size_t channels, size_t h, size_t w, size_t zoom, uint8_t *at, size_t width)
 {
     for (size_t y = 0; y < h * zoom; y++)

@@ -79,7 +79,8 @@ static cst_status read_bytes(const cst_safetensors *file, size_t offset, void *b
     return CST_OK;
 }
 
-/* Read a whole number of the header. Doubles represent whole numbers exactly up to 2^53. Returns false for anything else. */
+/* Read a whole number of the header. Doubles represent whole numbers exactly up to 2^53. Returns false for anything
+ * else. */
 static bool whole_number(cst_config config, size_t *value)
 {
     double number;

@@ -19,7 +19,8 @@ typedef struct cst_dtype_info {
     size_t bits;
 } cst_dtype_info;
 
-/* All types of the format. Those of cst_dtype come first and have its values as indices; the others are only recognized. */
+/* All types of the format. Those of cst_dtype come first and have its values as indices; the others are only
+ * recognized. */
 extern const cst_dtype_info cst_dtypes[CST_N_DTYPES];
 
 #endif

@@ -87,7 +87,8 @@ static cst_status compare_name(void *context, const char *name, const cst_shape 
     return strcmp(l->wanted, name) == 0 ? CST_EINTERRUPTED : CST_OK;
 }
 
-/* Check that the file has no tensors with the prefix that the module lacks. All tensors of the module are known to exist. */
+/* Check that the file has no tensors with the prefix that the module lacks. All tensors of the module are known to
+ * exist. */
 static cst_status check_rest(loader *l, const cst_module *m)
 {
     const size_t prefix = strlen(l->prefix), n = cst_safetensors_count(l->file);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The pass, 0 or 1, in which a tensor is written. Tensors with elements of 8 bytes come first, and the header is padded to 8
- * bytes, so that every tensor in the file is aligned to its elements. */
+/* The pass, 0 or 1, in which a tensor is written. Tensors with elements of 8 bytes come first, and the header is
+ * padded to 8 bytes, so that every tensor in the file is aligned to its elements. */
 static int write_pass(const cst_save_tensor *tensor)
 {
     return cst_dtypes[tensor->dtype].bits == 64 ? 0 : 1;

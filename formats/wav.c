@@ -79,8 +79,8 @@ static const char *encoding_name(size_t encoding)
     return "";
 }
 
-/* Read the encoding of an extensible format, whose chunk begins at byte `at`. If fewer bits than a sample has are valid, they are the
- * upper ones, so that the value of the sample is the same. */
+/* Read the encoding of an extensible format, whose chunk begins at byte `at`. If fewer bits than a sample has are
+ * valid, they are the upper ones, so that the value of the sample is the same. */
 static cst_status read_extension(reader *r, size_t at, size_t size)
 {
     static const uint8_t guid[14] = {0, 0, 0,    0, 0x10, 0,    0x80,
@@ -111,7 +111,8 @@ static cst_status check_encoding(const reader *r, size_t at, bool extensible)
                       encoding_name(r->encoding));
 }
 
-/* Read the chunk "fmt ", which begins at byte `at`: encoding (0), channels (2), rate (4), bytes per frame (12), bits (14). */
+/* Read the chunk "fmt ", which begins at byte `at`: encoding (0), channels (2), rate (4), bytes per frame (12), bits
+ * (14). */
 static cst_status read_format(reader *r, size_t at, size_t size)
 {
     if (size < PCM_BYTES) return unexpected(r, at - 4, "a format of at least %d bytes, found %zu", PCM_BYTES, size);
@@ -147,8 +148,8 @@ static double double_of(uint64_t bits)
     return value;
 }
 
-/* The sample at b as a double. Integers of n bits are divided by 2^(n-1): they are read as the upper bits of a 32-bit integer and divided
- * by 2^31. PCM in 8 bits is unsigned, with 0x80 for silence. */
+/* The sample at b as a double. Integers of n bits are divided by 2^(n-1): they are read as the upper bits of a
+ * 32-bit integer and divided by 2^31. PCM in 8 bits is unsigned, with 0x80 for silence. */
 static double sample_at(const reader *r, const uint8_t *b)
 {
     if (r->encoding == IEEE_FLOAT) return r->bits == 32 ? float_of(u32(b)) : double_of(u64(b));
