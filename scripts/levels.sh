@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# levels.sh OBJECT SOURCE COMPILER FLAGS...: compiles a source once per instruction-set level of x86-64 and links the
-# results into one object. When the program is loaded, each exported function is bound to the version of the best level
-# that the processor supports (GNU indirect functions). Called by make.
+# levels.sh OBJECT SOURCE COMPILER FLAGS...: compiles a source once per instruction set of x86-64 ("level") and links the results
+# into one object. When the program is loaded, the loader chooses one version of each exported function (GNU indirect
+# functions). Called by make.
 #
-# Such a source must export only functions: of exported data there would be one copy per level.
+# Such a source may export functions only, because exported data would exist once per level.
 set -eu
 object=$1 source=$2 stem=${1%.o}
 shift 2
@@ -23,7 +23,7 @@ for level in baseline avx2 avx512; do
     objcopy --redefine-syms="$stem-$level.names" "$stem-$level.o"
 done
 
-supports() { # level: the C condition that the processor has all features of its flags
+supports() { # a C condition: the processor has all instructions that the flags of a level allow
     sed -E 's/-m(tune|prefer)[^ ]*//g; s/ *-m([a-z0-9]+) */__builtin_cpu_supports("\1") \&\& /g; s/ && $//' <<<"${flags[$1]}"
 }
 # Generate and compile the functions that choose.
@@ -41,10 +41,10 @@ supports() { # level: the C condition that the processor has all features of its
         echo "void $name(void) __attribute__((ifunc(\"choose_$name\")));"
     done <"$stem-baseline.names"
 } >"$stem-choose.c"
-# The choice runs before the program is relocated, so it must be compiled without the sanitizers and profilers in FLAGS.
+# Compile the choice without the sanitizers and profilers in FLAGS, because it runs before the program is relocated.
 while [[ $1 != -* ]]; do compiler+=("$1") && shift; done
 "${compiler[@]}" -O2 -fPIC -c "$stem-choose.c" -o "$stem-choose.o"
-# The object gets its name only when it is complete: make would take a partial file for the result.
+# Rename the object when it is complete: make would take an incomplete one for finished.
 ld -r -o "$stem-levels.o" "$stem"-{choose,baseline,avx2,avx512}.o
 objcopy --wildcard --localize-symbol='level_*' "$stem-levels.o"
 mv "$stem-levels.o" "$object"

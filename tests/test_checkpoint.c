@@ -237,7 +237,7 @@ static void test_other_experiments(void **state)
          "tensor \"model.0.weight\": expected shape (4, 2), got (3, 2)"},
         {small, CONFIG(SIZES, LAYERS(LINEAR), MOMENTUM), "has no tensor \"model.0.weight\""},
         {small, CONFIG(SIZES, JSON({"type": "linear", "out_features": 2, "bias": false}), MOMENTUM),
-         "tensor \"model.bias\" has no place in the model"},
+         "tensor \"model.bias\" does not exist in the model"},
         {CONFIG(SIZES, LAYERS(LINEAR), ""), CONFIG(SIZES, LAYERS(LINEAR ", {'type': 'identity'}"), ""),
          "tensor \"blocks\": expected shape (3, 2, 6), got (2, 2, 6)"},
         {CONFIG(SIZES, LINEAR, ", 'optimizer': {'type': 'sgd'}"), small, "has no tensor \"optimizer.0\""},

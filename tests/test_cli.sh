@@ -143,7 +143,7 @@ refuse 'bad.json' train bad.json --out bad
 refuse 'missing.json: cannot open' train missing.json
 refuse 'cannot set "model.layerz.x": model has no "layerz"; the nearest key is "layers"' train config.json --set model.layerz.x=1
 refuse '--set: expected PATH=VALUE' train config.json --set model
-refuse 'there is no "normal" anywhere' train config.json --set ...normal=1
+refuse '"normal" does not exist anywhere' train config.json --set ...normal=1
 refuse '--threads: expected a number' train config.json --threads many
 refuse 'threads: expected an integer from 0 to 64, got 65' train config.json --threads 65
 refuse 'config.json: data: no data found: tried nowhere' train config.json --set 'data={"type": "images", "path": "nowhere"}' --out bad
@@ -435,7 +435,7 @@ for i in $(seq 15); do
 done
 ok "no run is lost between two processes" [ "$lost" -eq 0 ]
 flock whole "$costate" train "${long[@]}" --out whole --resume >out 2>err
-ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is at work' err)" -eq 1 ]
+ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is using' err)" -eq 1 ]
 
 for config in "$root"/configs/*.json "$root"/configs/paper/*.json; do
     run check "$config"

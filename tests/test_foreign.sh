@@ -234,7 +234,7 @@ for file in config.json metrics.csv summary.json model.safetensors checkpoint.sa
     case $file in
     log.txt | trace.csv)
         ok "$file as a link is refused" [ "$code" -eq 1 ]
-        ok "... which is said" says "linked/$file: is a symbolic link; not written through" err
+        ok "... which is said" says "linked/$file: is a symbolic link; refusing to write through it" err
         ok "... and leaves the run as it was" grep -q '"epochs": 1' linked/config.json
         ;;
     *) ok "$file as a link is replaced" [ "$code" -eq 0 -a ! -L "linked/$file" ] ;;
