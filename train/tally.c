@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The number of modules in the tree of m, itself included. */
 static size_t count_modules(const cst_module *m)
 {
     size_t n = 1;
@@ -13,7 +14,7 @@ static size_t count_modules(const cst_module *m)
     return n;
 }
 
-/* m and what is below it become the next entries. Names end where a tensor's would. */
+/* Append entries for m and then for its descendants. A name is PARENT.NAME, cut at the length of a tensor's name. */
 static void add_modules(cst_tally *tally, const cst_module *m, const char *parent, const char *name)
 {
     cst_block_counts *block = &tally->blocks[tally->n_blocks++];
@@ -49,6 +50,7 @@ void cst_tally_reset(cst_tally *tally)
     }
 }
 
+/* to += from. */
 static void add(cst_counts *to, const cst_counts *from)
 {
     to->nfe += from->nfe;
@@ -59,6 +61,7 @@ static void add(cst_counts *to, const cst_counts *from)
     to->failed += from->failed;
 }
 
+/* The observer's callback: add one solve to the totals and to its block, and pass it to the listener. */
 static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
 {
     cst_tally *tally = context;
@@ -66,6 +69,7 @@ static void solved(void *context, const cst_module *block, bool backward, const 
                                stats->accepted, stats->rejected,       stats->failure != CST_OK};
     const int direction = backward ? CST_BACKWARD : CST_FORWARD;
     add(&tally->total[direction], &counts);
+    /* Find the block by its module. */
     for (size_t i = 0; i < tally->n_blocks; i++) {
         if (tally->blocks[i].module != block) continue;
         add(&tally->blocks[i].counts[direction], &counts);
