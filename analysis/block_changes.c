@@ -54,10 +54,12 @@ static cst_status replay_steps(cst_config solver, const cst_solve_stats *stats, 
 {
     static const char *const options[][2] = {
         {"rtol", "1e12"}, {"first_step", "1e12"}, {"max_step", "1e12"}, {"pi_controller", "true"}};
+    /* Stop at each recorded time. */
     cst_text list = {0};
     put_step_times(&list, cst_config_get(solver, "jump_t"), stats);
     cst_status status = list.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
     if (status == CST_OK) status = cst_config_put(solver, "step_t", list.data, error);
+    /* Accept everything, and propose steps that are too long. */
     for (size_t i = 0; status == CST_OK && i < sizeof options / sizeof options[0]; i++)
         status = cst_config_put(solver, options[i][0], options[i][1], error);
     free(list.data);
@@ -71,6 +73,7 @@ static cst_status change_gradient(cst_config block, const cst_block_change *c, c
 {
     char value[40];
     if (!cst_config_present(cst_config_get(block, "gradient"))) CST_TRY(cst_config_put(block, "gradient", "{}", error));
+    /* Both values are words of the program's own, which need no escapes. */
     const cst_config gradient = cst_config_get(block, "gradient");
     snprintf(value, sizeof value, "\"%s\"", c->method);
     CST_TRY(cst_config_put(gradient, "method", value, error));
@@ -85,6 +88,7 @@ static cst_status tighten(cst_config solver, cst_error *error)
     static const char *const keys[] = {"rtol", "atol"};
     const char *method = cst_config_string(cst_config_get(solver, "method"));
     const cst_tableau *tableau = method ? cst_tableau_find(method) : NULL;
+    /* Only adaptive methods have tolerances. */
     char text[40];
     if (!tableau || !tableau->adaptive)
         return cst_fail(error, CST_EUNSUPPORTED, "expected a solver that follows tolerances, got fixed steps");
@@ -120,6 +124,7 @@ static cst_status visit(cst_config at, const cst_block_change *c, size_t *n, cst
         if (c) CST_TRY(change_block(at, *n, c, error));
         (*n)++;
     }
+    /* Depth first, in the order of the text: modules solve in the same order. */
     for (cst_config child = cst_config_item(at, 0); child.node; child = cst_config_next(child))
         CST_TRY(visit(child, c, n, error));
     return CST_OK;

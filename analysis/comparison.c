@@ -16,7 +16,7 @@ static const char *value_in(const cst_comparison *c, size_t i, size_t k)
     return c->varied[k].values[i % c->varied[k].n];
 }
 
-/* "model...gradient.norm" -> "norm" */
+/* The last key of a path: "model...gradient.norm" -> "norm". */
 static const char *last_key(const char *path)
 {
     const char *dot = strrchr(path, '.');
@@ -86,6 +86,7 @@ static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v
     return CST_OK;
 }
 
+/* Name a variant and allocate the results of its repeats. */
 static cst_status make_variant(cst_comparison *c, size_t i, cst_error *error)
 {
     cst_variant *v = &c->variants[i];
@@ -117,11 +118,13 @@ static cst_status resolve(cst_comparison *c, cst_error *error)
     const cst_status status = make_config(c, 0, &document, error);
     if (status == CST_OK) cst_document_free(document);
     if (status != CST_ECONFIG) return status;
+    /* Reading an experiment writes its defaults into the document. */
     CST_TRY(cst_experiment_new(c->document, &e, error));
     cst_experiment_clear(&e);
     return CST_OK;
 }
 
+/* Make all variants and check their configs. */
 static cst_status make_variants(cst_comparison *c, cst_error *error)
 {
     /* The seed belongs to the repeats. */
@@ -145,6 +148,7 @@ static cst_status make_variants(cst_comparison *c, cst_error *error)
             return status;
         }
     }
+    /* A mistake shows before anything is trained. */
     for (size_t i = 0; i < n; i++) CST_TRY(check_variant(c, i, error));
     return CST_OK;
 }
@@ -191,6 +195,7 @@ static cst_status train(cst_comparison *c, const turn *now, cst_document *docume
     cst_variant *v = &c->variants[now->variant];
     cst_run run;
     CST_TRY(cst_run_init(&run, document, now->folder, CST_RUN_RESUME, &events->run, error));
+    /* Runs are numbered in the order in which they are trained. */
     if (events->begin)
         events->begin(events->run.context, now->repeat * c->n_variants + now->variant + 1, c->repeats * c->n_variants,
                       v->label, now->folder);
@@ -226,6 +231,7 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     const unsigned long long seed = c->seed + repeat;
     cst_document *document;
     cst_text folder = {0};
+    /* The config with the repeat's seed, in VARIANT/seed-N. */
     char number[32];
     snprintf(number, sizeof number, "%llu", seed);
     CST_TRY(make_config(c, i, &document, error));
@@ -269,6 +275,7 @@ static cst_status write_index(const cst_comparison *c, cst_error *error)
         cst_text_puts(&text, "]}");
     }
     cst_text_puts(&text, "\n]}\n");
+    /* Replace the file. */
     char *path = cst_path_join(c->folder, "comparison.json");
     const cst_status status = text.failed || !path ? cst_fail(error, CST_ENOMEM, "out of memory")
                                                    : cst_file_replace(path, text.data, text.size, error);
@@ -330,6 +337,7 @@ cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *ev
     CST_TRY(write_index(c, error));
     const cst_status status = run_and_wait(c, events, error);
     if (status == CST_EINTERRUPTED) return status;
+    /* Tables are written even if runs have failed. */
     CST_TRY(write_table(c, "comparison.csv", CST_TABLE_CSV, error));
     CST_TRY(write_table(c, "comparison.md", CST_TABLE_MARKDOWN, error));
     c->written = true;

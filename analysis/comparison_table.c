@@ -15,6 +15,7 @@ static double per_iteration(const cst_summary *s, double total)
     return s->iterations > 0 ? total / (s->iterations + s->skipped) : (double)NAN;
 }
 
+/* The values of the columns for one run. */
 static double test_accuracy(const cst_summary *s)
 {
     return 100 * s->test_accuracy;
@@ -84,6 +85,7 @@ typedef struct moments {
 /* Over a variant's finished runs. The mean is NaN without any, and the deviation with fewer than two. */
 static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t column)
 {
+    /* Two passes: the mean, then the squared distances from it. */
     moments m = {0};
     double sum = 0, squares = 0;
     for (size_t r = 0; r < c->repeats; r++) {
@@ -153,6 +155,7 @@ static void put_label(const cst_comparison *c, const cst_variant *v, bool markdo
         cst_text_add(cell, s, 1);
     }
     free(label.data);
+    /* Runs that failed. */
     for (size_t r = 0; r < c->repeats; r++) failed += !v->done[r];
     if (failed > 0) cst_text_printf(cell, " (%zu of %zu failed)", failed, c->repeats);
 }
@@ -182,6 +185,7 @@ static void put_row(const cst_comparison *c, size_t row, bool markdown, const si
         if (column > 0 && !shown(c, column - 1)) continue;
         set_cell(c, row, column, markdown, cell);
         const int padding = (int)(width[column] - width_of(cell));
+        /* Separator, then the cell with its padding. */
         cst_text_puts(text, column > 0 ? (markdown ? " | " : "   ") : (markdown ? "| " : ""));
         if (column > 0) cst_text_printf(text, "%*s", padding, "");
         cst_text_add(text, cell->data, cell->size);
@@ -241,6 +245,7 @@ static void put_csv(const cst_comparison *c, cst_text *text)
     for (size_t i = 0; i < N_COLUMNS; i++) cst_text_printf(text, ",%s_mean,%s_std", columns[i].name, columns[i].name);
     cst_text_puts(text, "\n");
     for (size_t i = 0; i < c->n_variants; i++) {
+        /* A row: label, finished and failed runs, then all columns. */
         const size_t n = moments_of(c, &c->variants[i], 0).n;
         put_field(text, c->variants[i].label);
         cst_text_printf(text, ",%zu,%zu", n, c->repeats - n);

@@ -38,6 +38,7 @@ static char *copy(const char *text, size_t n)
 /* Append a copy of a value. */
 static cst_status add_value(cst_varied *v, const char *text, size_t n, cst_error *error)
 {
+    /* The array keeps its old size if the copy cannot be allocated. */
     char **values = realloc(v->values, (v->n + 1) * sizeof *values);
     if (values) v->values = values;
     char *value = values ? copy(text, n) : NULL;
@@ -56,6 +57,7 @@ cst_status cst_varied_parse(const char *text, cst_varied *v, cst_error *error)
     v->path = copy(text, (size_t)(equals - text));
     cst_status status = v->path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
     for (const char *value = equals + 1; status == CST_OK;) {
+        /* An empty value is a mistake, as in "lr=0.1,,0.2". */
         const char *end = end_of_value(value);
         if (end == value) status = cst_fail(error, CST_EARG, "expected a value before \"%s\" in \"%s\"", end, text);
         if (status == CST_OK) status = add_value(v, value, (size_t)(end - value), error);

@@ -112,6 +112,7 @@ static void simulate(const controller *c, const cst_control_options *o, cst_cont
         if (!choose(c, y, p->u, control->why)) return;
         control->n++;
         if (i == o->steps || cst_double_pendulum_advance(o->dt, p->u, y, &error) == CST_OK) continue;
+        /* Torques without bound may throw the pendulum out of the simulator's range. */
         snprintf(control->why, sizeof control->why, "the simulation of the pendulum failed: %.150s", error.message);
         return;
     }
@@ -155,6 +156,7 @@ cst_status cst_control_write(const cst_control *control, const char *folder, cst
         for (size_t j = 0; j < 4; j++) cst_text_printf(&text, ",%.9g", (double)p->y[j]);
         cst_text_printf(&text, ",%.9g,%.9g,%.6g\n", (double)p->u[0], (double)p->u[1], from_upright(p->y));
     }
+    /* Replace the file. */
     char *path = cst_path_join(folder, "control.csv");
     const cst_status status = text.failed || !path ? cst_fail(error, CST_ENOMEM, "out of memory")
                                                    : cst_file_replace(path, text.data, text.size, error);

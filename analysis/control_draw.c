@@ -35,6 +35,7 @@ static cst_status draw_curves(const cst_control *control, const char *stem, cst_
 {
     static const char *const titles[3] = {"angles", "rates", "torques"};
     static const char *const names[3] = {"q", "q'", "u"};
+    /* Columns 2 to 7 of $c are three pairs. */
     cst_text data = {0}, panels = {0};
     put_curves(&data, control);
     for (int i = 0; i < 3; i++)
@@ -106,6 +107,7 @@ static cst_status animate(const cst_control *control, const char *stem, cst_erro
 
 cst_status cst_control_draw(const cst_control *control, const char *folder, cst_error *error)
 {
+    /* Draw each picture under its name in the folder. */
     static cst_status (*const draw[3])(const cst_control *, const char *, cst_error *) = {draw_curves, draw_frames,
                                                                                           animate};
     static const char *const names[3] = {"control", "control-frames", "control-animation"};

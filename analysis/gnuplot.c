@@ -92,6 +92,7 @@ static void put_head(cst_text *text, const cst_text *data)
 /* The panels as a grid, once for PNG and once for SVG. */
 static void put_panels(cst_text *text, const char *stem, const cst_text *panels, cst_gnuplot_grid grid)
 {
+    /* Terminal and output file, then the same panels. */
     for (int svg = 0; svg < 2; svg++) {
         cst_text_printf(
             text, "\nset terminal %s noenhanced size %d,%d font \"%s\" background rgb \"white\"\nset output ",
@@ -112,6 +113,7 @@ static cst_status remove_links(const char *stem, const char *const *ends, cst_er
         struct stat about;
         cst_text path = {0};
         cst_text_printf(&path, "%s.%s", stem, ends[i]);
+        /* lstat does not follow a symbolic link; a hard link shows in the number of names. */
         if (path.failed)
             status = cst_fail(error, CST_ENOMEM, "out of memory");
         else if (lstat(path.data, &about) == 0 && !(S_ISREG(about.st_mode) && about.st_nlink == 1) &&
@@ -158,6 +160,7 @@ static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 static cst_status finish(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
                          const char *const *ends, cst_error *error)
 {
+    /* Write the script. */
     cst_text path = {0};
     cst_text_printf(&path, "%s.gp", stem);
     cst_status status = data->failed || panels->failed || script->failed || path.failed

@@ -26,12 +26,14 @@ typedef struct bench {
 /* Build the experiment's model with changes to its ODE blocks. They are made in a copy of the config. */
 static cst_status make_model(const bench *b, const cst_block_change *c, cst_module **m, cst_error *error)
 {
+    /* Copy the section by way of its text. */
     char *text = cst_config_print(cst_config_get(b->e->config, "model"));
     cst_document *document = NULL;
     if (!text) return cst_fail(error, CST_ENOMEM, "out of memory");
     cst_status status = cst_document_parse("model", text, strlen(text), &document, error);
     free(text);
     CST_TRY(status);
+    /* Change it and build the model. */
     status = cst_block_change_all(cst_document_root(document), c, error);
     if (status == CST_OK)
         status = cst_module_from_config(&cst_all_modules, cst_document_root(document), &b->e->data.x, m, error);
@@ -50,6 +52,7 @@ static void keep_solve(void *context, const char *block, bool backward, const cs
     cst_solve_stats *solves = realloc(b->solves, (b->n_solves + 1) * sizeof *solves);
     if (!solves) return;
     b->solves = solves;
+    /* Out of memory: this solve is not replayed, and the difference is less exact. */
     solves[b->n_solves] = (cst_solve_stats){.trace = true, .method = stats->method};
     for (size_t i = 0; i < stats->n_attempts; i++)
         if (cst_solve_stats_add_attempt(&solves[b->n_solves], &stats->attempts[i], NULL) != CST_OK) return;
@@ -97,6 +100,7 @@ static cst_status try_method(bench *b, const cst_block_change *c, bool keep, cst
         status = cst_learner_step(&l, &b->batch, 0, &step, error);
         row->seconds = fmin(row->seconds, l.seconds[CST_FORWARD] + l.seconds[CST_BACKWARD] - before);
     }
+    /* Results of the second step. */
     if (status == CST_OK) {
         memcpy(b->grad, l.grad, b->n_params * sizeof *b->grad);
         row->along = dot(b->grad, b->direction, b->n_params);

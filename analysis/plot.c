@@ -63,6 +63,7 @@ static cst_status add_comparison(cst_plot *plot, const char *folder, const char 
 {
     cst_document *document;
     CST_TRY(cst_document_load(index, &document, error));
+    /* One group per variant. */
     const cst_config variants = cst_config_get(cst_document_root(document), "variants");
     cst_status status = CST_OK;
     for (cst_config v = cst_config_item(variants, 0); status == CST_OK && v.node; v = cst_config_next(v))

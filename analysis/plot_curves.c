@@ -43,6 +43,7 @@ static size_t longest(const cst_plot_group *g)
 /* Mean and sample standard deviation over the runs that have finished the epoch. A single run has deviation 0. */
 static void moments(const cst_plot_group *g, size_t epoch, int series, double *mean, double *deviation)
 {
+    /* Two passes: the mean, then the squared distances from it. */
     double sum = 0, squares = 0, n = 0;
     for (size_t r = 0; r < g->n; r++) {
         if (epoch >= g->runs[r].n) continue;
@@ -136,6 +137,7 @@ static void widen(const cst_plot *plot, int series, double *low, double *high)
  * margin also keeps the range from being empty, which gnuplot refuses. */
 static void put_range(cst_text *text, const cst_plot *plot, const int series[2])
 {
+    /* The range of the values, then the scale. */
     double low = HUGE_VAL, high = -HUGE_VAL;
     widen(plot, series[0], &low, &high);
     widen(plot, series[1], &low, &high);
@@ -191,6 +193,7 @@ static void put_data_and_settings(cst_text *text, const cst_plot *plot)
 
 cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *error)
 {
+    /* Without an epoch there is nothing to draw. */
     size_t epochs = 0;
     for (size_t i = 0; i < plot->n; i++) epochs += longest(&plot->groups[i]);
     if (epochs == 0) return cst_fail(error, CST_EARG, "nothing to draw: no epoch has ended yet");

@@ -51,6 +51,7 @@ static void keep_step(reader *r, int direction, const cst_trace_row *row)
 {
     picture *p = r->p;
     if (p->n_steps[direction] == p->capacity[direction]) {
+        /* Grow; without memory the step is lost, and the reader has failed. */
         const size_t capacity = 2 * p->capacity[direction] + 64;
         step *steps = realloc(p->steps[direction], capacity * sizeof *steps);
         r->failed = r->failed || !steps;
@@ -100,6 +101,7 @@ static void read_row(void *context, const cst_trace_row *row)
 static cst_status read_group(const cst_plot_group *g, reader *r, size_t *found, cst_error *error)
 {
     for (size_t i = 0; i < g->n; i++) {
+        /* A run without trace.csv has none. */
         char *path = cst_path_join(g->runs[i].folder, "trace.csv");
         if (!path) return cst_fail(error, CST_ENOMEM, "out of memory");
         cst_status status = CST_OK;
@@ -211,6 +213,7 @@ static cst_status draw(const cst_plot *plot, const char *stem, const bool *trace
     peaks peak = {0};
     cst_status status = CST_OK;
     for (size_t i = 0; status == CST_OK && i < plot->n; i++) {
+        /* Read a group, and write its data. */
         picture p = {0};
         reader r = {.p = &p, .low = low, .high = high};
         size_t found = 0;
@@ -220,6 +223,7 @@ static cst_status draw(const cst_plot *plot, const char *stem, const bool *trace
         free(p.steps[BACKWARD]);
     }
     cst_text_printf(&data, "set xlabel \"t\"\nset xrange [%.9g:%.9g]\n", low, high);
+    /* The panels come after all data, since their ranges depend on the largest values. */
     for (int row = 0; row < 3; row++)
         for (int d = 0; d < 2; d++) put_panel(&panels, plot, traced, row, d, &peak);
     if (status == CST_OK) status = cst_gnuplot_draw(stem, &data, &panels, CST_GNUPLOT_CURVES(2, 3), error);

@@ -81,6 +81,7 @@ static units units_of(const cst_dataset *data, size_t entry)
 static void to_data(const cst_dataset *data, size_t n, real *x)
 {
     const size_t d = cst_shape_size(&data->x);
+    /* Entry by entry: all rows of a channel have the same units. */
     for (size_t j = 0; j < d; j++) {
         const units u = units_of(data, j);
         for (size_t i = 0; i < n; i++) {
@@ -133,6 +134,7 @@ static cst_status draw_batches(const cst_sampler *s, size_t n, real *z, real *wo
     const size_t batch = batch_of(s), d = width_of(s);
     for (size_t first = 0; first < n; first += batch) {
         const size_t rows = cst_size_min(batch, n - first);
+        /* Draw z, take it back through the flow, and report. */
         const cst_call call = make_call(s, rows, cst_rng_split(stream(s, STREAM_NOISE), first), work, error);
         draw_base(s, first, rows, z);
         CST_TRY(cst_flow_inverse(s->run->experiment.model, &call, z, x + first * d, NULL));
@@ -202,6 +204,7 @@ cst_status cst_sample_log_likelihood(const cst_sampler *s, size_t n, const real 
 {
     const size_t batch = batch_of(s), d = width_of(s);
     CST_TRY(cst_sample_check(s->run, error));
+    /* Convert to the model's units, batch by batch. */
     for (size_t first = 0; first < n; first += batch) {
         const size_t rows = cst_size_min(batch, n - first);
         to_model(data_of(s), rows, x + first * d, s->run->trainer.x);
@@ -234,6 +237,7 @@ cst_status cst_sample_likelihood(const cst_sampler *s, const cst_split *split, r
 static cst_status write_rows(const char *path, const cst_shape *shape, bool bytes, const real *x, cst_error *error)
 {
     if (!bytes) return cst_npy_write(path, CST_NPY_REAL, shape, x, error);
+    /* Values are whole numbers from 0 to 255 already. */
     const size_t size = cst_shape_size(shape);
     uint8_t *b = cst_array_new(size, 1);
     if (!b) return cst_fail(error, CST_ENOMEM, "out of memory");

@@ -80,6 +80,7 @@ static cst_status picture_images(const cst_sampler *s, const cst_split *split, s
     double range[2] = {(double)INFINITY, -(double)INFINITY};
     real *data = cst_array_new(n_data * size, sizeof *data);
     if (!data) return cst_fail(error, CST_ENOMEM, "out of memory");
+    /* Bytes have a fixed range. */
     cst_sample_data(data_of(s), split, n_data, data);
     add_range(data, n_data * size, 1, range);
     if (split->bytes) range[0] = 0, range[1] = 255;
@@ -187,6 +188,7 @@ static cst_status draw(const cst_sampler *s, const char *folder, const char *nam
     char *stem = cst_path_join(folder, name);
     cst_status status =
         stem ? cst_gnuplot_draw(stem, data, panels, grid, error) : cst_fail(error, CST_ENOMEM, "out of memory");
+    /* Report the two files. */
     static const char *const ends[] = {"png", "svg"};
     for (size_t i = 0; status == CST_OK && i < 2; i++) {
         cst_text path = {0};
@@ -278,6 +280,7 @@ static cst_status picture_points(const cst_sampler *s, const cst_split *split, s
 cst_status cst_sample_picture(const cst_sampler *s, const cst_split *split, size_t n, const real *x, const char *folder,
                               cst_error *error)
 {
+    /* The shape of a row decides what it is: an image (1 or 3, H, W), a point (2), or neither. */
     const cst_shape *row = &data_of(s)->x;
     CST_TRY(cst_sample_check(s->run, error));
     if (n == 0 || split->n == 0) return CST_OK;

@@ -85,6 +85,7 @@ static cst_status add_param(void *context, const char *name, const cst_shape *sh
     return CST_OK;
 }
 
+/* Append all parameter tensors of the model, from theta, with a prefix before their names. */
 static cst_status add_params(list *l, const cst_module *model, const char *prefix, const real *theta)
 {
     l->prefix = prefix;
@@ -117,8 +118,10 @@ static cst_status add_all(list *l, const cst_trainer *t, const cst_counts *block
     return CST_OK;
 }
 
+/* Write the list with its metadata. */
 static cst_status write(const char *path, const list *l, const cst_trainer *t, cst_error *error)
 {
+    /* The metadata say under which conditions the checkpoint continues bit for bit. */
     char threads[16];
     snprintf(threads, sizeof threads, "%d", t->experiment->threads);
     const char *const metadata[] = {"format",      format,    "version", CST_VERSION, "precision",
@@ -174,6 +177,7 @@ cst_status cst_checkpoint_open(const char *path, cst_safetensors **file, int *th
     const char *precision = cst_safetensors_metadata(*file, "precision");
     *threads = read_threads(cst_safetensors_metadata(*file, "threads"));
     cst_status status = CST_OK;
+    /* Kind of file, complete metadata, precision. */
     if (!found || strcmp(found, format) != 0)
         status = cst_fail(error, CST_EFORMAT, "%s: expected a \"%s\", got \"%s\"", path, format, found ? found : "");
     else if (!precision || *threads == 0)
@@ -200,6 +204,7 @@ static cst_status read(const cst_safetensors *file, const char *name, cst_dtype 
 static cst_status load_training(const cst_safetensors *file, cst_trainer *t, cst_error *error)
 {
     cst_training *training = &t->training;
+    /* Position. The epoch must agree with the number of rows, and the iteration with the data. */
     uint64_t rows = 0;
     for (size_t i = 0; i < N_FIELDS; i++)
         CST_TRY(read(file, fields[i].name, fields[i].dtype, fields[i].n, (char *)training + fields[i].offset, error));
@@ -228,6 +233,7 @@ static cst_status load_blocks(const cst_safetensors *file, cst_tally *tally, cst
     /* Read both arrays before the tally changes. */
     if (status == CST_OK) status = cst_safetensors_read(file, "blocks", CST_U64, &shape, blocks, error);
     if (status == CST_OK) status = cst_safetensors_read(file, "block_seconds", CST_F64, &times, seconds, error);
+    /* The totals are the sums over all blocks. */
     cst_tally_reset(tally);
     const cst_counts none = {0};
     for (size_t i = 0; status == CST_OK && i < tally->n_blocks; i++) {

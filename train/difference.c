@@ -36,6 +36,7 @@ static bool members_differ(cst_config a, cst_config b, const char *const *except
         /* Append the key; it stays in the path if this is the difference. */
         const size_t size = path->size;
         cst_text_printf(path, "%s%s", size > 0 ? "." : "", key);
+        /* A missing member, which may have been renamed. */
         if (!other.node) {
             const char *now = new_name(b, key);
             if (now) cst_text_printf(path, ", now %s", now);
@@ -52,6 +53,7 @@ static bool items_differ(cst_config a, cst_config b, cst_text *path)
 {
     cst_config x = cst_config_item(a, 0), y = cst_config_item(b, 0);
     for (size_t i = 0; x.node || y.node; i++, x = cst_config_next(x), y = cst_config_next(y)) {
+        /* Append the index; as with keys, it stays in the path if this is the difference. */
         const size_t size = path->size;
         cst_text_printf(path, "[%zu]", i);
         if (!x.node || !y.node || differ(x, y, NULL, path)) return true;
@@ -77,6 +79,7 @@ static bool differ(cst_config a, cst_config b, const char *const *except, cst_te
 
 cst_status cst_config_difference(cst_config a, cst_config b, const char *const *except, char **path, cst_error *error)
 {
+    /* An empty text is allocated too, for roots that differ in kind. */
     cst_text text = {0};
     cst_text_puts(&text, "");
     *path = NULL;

@@ -135,6 +135,7 @@ static cst_status find_loss(cst_config root, const char *name, const cst_loss **
 {
     *loss = cst_loss_find(name);
     if (*loss) return CST_OK;
+    /* List as many names as fit. */
     char known[200] = "";
     size_t used = 0;
     for (size_t i = 0; cst_losses[i] && used + strlen(cst_losses[i]->name) + 3 < sizeof known; i++) {
@@ -148,6 +149,7 @@ static cst_status find_loss(cst_config root, const char *name, const cst_loss **
 /* True if a row of the model's output has `wanted` numbers, or has that many at each of the data's steps. */
 static bool has_outputs(const cst_experiment *e, size_t wanted)
 {
+    /* With steps, y is (steps, wanted), or any shape of that size that begins with steps. */
     const cst_shape *y = &e->model->y;
     const size_t steps = e->data.steps;
     if (steps == 0) return cst_shape_size(y) == wanted;
@@ -176,6 +178,7 @@ static cst_status check_unit_interval(const cst_experiment *e, const cst_split *
 {
     const size_t d = cst_shape_size(&e->data.x), levels = cst_flow_levels(e->model);
     const double top = levels > 0 ? (double)levels - 1 : 0;
+    /* Look at each row as the model would see it, after normalization. */
     for (size_t i = 0; i < split->n; i++) {
         cst_dataset_gather(&e->data, split, &i, 1, row, NULL, NULL);
         for (size_t j = 0; j < d; j++) {
@@ -249,6 +252,7 @@ static cst_status check_loss(const cst_experiment *e, cst_config model, cst_erro
 /* Replace CST_MONITOR_AUTO, and check that the monitored value exists. */
 static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
 {
+    /* Best weights are only kept for a value that says something about new data, or that was asked for. */
     const bool validation = e->data.validation.n > 0, accuracy = e->loss->count_correct != NULL;
     const cst_config place = cst_config_get(e->config, "monitor");
     e->keep_best = validation || e->monitor != CST_MONITOR_AUTO;
@@ -256,6 +260,7 @@ static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
         e->monitor = !validation ? CST_MONITOR_TRAIN_LOSS
                      : accuracy  ? CST_MONITOR_VALIDATION_ACCURACY
                                  : CST_MONITOR_VALIDATION_LOSS;
+    /* A value that was asked for must exist. */
     if (e->monitor != CST_MONITOR_TRAIN_LOSS && !validation)
         return cst_config_fail(place, error, "expected a validation split, got none; set data.validation_size");
     if (e->monitor == CST_MONITOR_VALIDATION_ACCURACY && !accuracy)

@@ -16,6 +16,7 @@ static size_t count_vectors(const cst_learner_options *o)
 /* Arrays of the size of y: y, its cotangent, and values converted from labels. */
 enum { N_OUTPUTS = 3 };
 
+/* Rows of the largest batch. */
 static size_t most_rows(const cst_learner_options *o)
 {
     size_t most = 0;
@@ -23,6 +24,7 @@ static size_t most_rows(const cst_learner_options *o)
     return most;
 }
 
+/* Reals of the whole plan; saturates at SIZE_MAX. */
 static size_t total(const cst_memory_plan *plan)
 {
     return cst_size_add(cst_size_add(plan->params, plan->state), cst_size_add(plan->cache, plan->work));
@@ -68,6 +70,7 @@ cst_status cst_learner_init(cst_learner *l, const cst_module *model, const cst_l
     if (o->optimizer) l->grad = cst_arena_take(&l->arena, model->n_params);
     for (size_t i = 0; o->optimizer && i < cst_optimizer_slots(o->optimizer); i++)
         l->slot[i] = cst_arena_take(&l->arena, model->n_params);
+    /* Arrays of rows, then the model's cache and work. */
     real **const outputs[N_OUTPUTS] = {&l->y, &l->gy, &l->targets};
     for (size_t i = 0; i < N_OUTPUTS; i++) *outputs[i] = cst_arena_take(&l->arena, plan.state / N_OUTPUTS);
     l->cache = cst_arena_take(&l->arena, plan.cache);
@@ -134,6 +137,7 @@ static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call
     const cst_status status = cst_module_forward(l->model, call, batch->x, l->y, l->cache);
     l->seconds[CST_FORWARD] += cst_clock() - start;
     CST_TRY(status);
+    /* Loss, its gradient and the number of correct rows. */
     l->loss->evaluate(v.rows, v.d, l->y, v.targets, &step->loss, gy);
     if (l->loss->count_correct) step->correct = l->loss->count_correct(v.rows, v.d, l->y, v.targets);
     if (isfinite(step->loss)) return CST_OK;
@@ -143,6 +147,7 @@ static cst_status forward(cst_learner *l, const cst_batch *batch, const cst_call
 /* grad = (dy/dtheta)^T gy by the model's VJP, then clipped. The gradient with respect to x is not needed. */
 static cst_status backward(cst_learner *l, const cst_batch *batch, const cst_call *call, cst_step *step)
 {
+    /* The VJP adds to gtheta, which therefore begins at 0. */
     const double start = cst_clock();
     memset(l->grad, 0, l->model->n_params * sizeof *l->grad);
     const cst_point point = {batch->x, l->y, l->cache};
@@ -150,6 +155,7 @@ static cst_status backward(cst_learner *l, const cst_batch *batch, const cst_cal
         cst_module_vjp(l->model, call, &point, l->gy, &(cst_grads){.scale = 1, .gtheta = l->grad});
     l->seconds[CST_BACKWARD] += cst_clock() - start;
     CST_TRY(status);
+    /* Clip. The norm before clipping is the one that is reported. */
     step->grad_norm = l->clip_grad_norm > 0 ? cst_clip_grad_norm(l->model->n_params, l->grad, l->clip_grad_norm)
                                             : cst_grad_norm(l->model->n_params, l->grad);
     if (isfinite(step->grad_norm)) return CST_OK;
@@ -163,6 +169,7 @@ static void count_since(const cst_tally *tally, const cst_counts before[CST_N_DI
         cst_counts_add_difference(&step->counts[i], &tally->total[i], &before[i]);
 }
 
+/* CST_EARG if the batch is empty or larger than planned. */
 static cst_status check_batch(const cst_learner *l, const cst_batch *batch, cst_error *error)
 {
     if (batch->n >= 1 && batch->n <= l->max_rows) return CST_OK;
@@ -194,6 +201,7 @@ cst_status cst_learner_forward(cst_learner *l, const cst_batch *batch, bool trai
 {
     *step = (cst_step){0};
     CST_TRY(check_batch(l, batch, error));
+    /* Evaluations have a tally of their own: that of training is part of a run's result. */
     cst_counts before[CST_N_DIRECTIONS];
     memcpy(before, l->evaluation.total, sizeof before);
     const cst_observer observer = cst_tally_observer(&l->evaluation);

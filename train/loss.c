@@ -7,6 +7,7 @@ enum { NO_LABEL = -1 };
 
 /* ---- missing targets ----------------------------------------------------------------------------------------- */
 
+/* Labels that are not missing. */
 static size_t count_labels(const int32_t *labels, size_t n)
 {
     size_t count = 0;
@@ -14,6 +15,7 @@ static size_t count_labels(const int32_t *labels, size_t n)
     return count;
 }
 
+/* Values that are not missing. */
 static size_t count_values(const real *values, size_t n)
 {
     size_t count = 0;
@@ -60,9 +62,11 @@ static bool label_of(cst_targets targets, size_t row, size_t d, size_t *label)
  * Gradient: softmax(x) - e_label. */
 static double cross_entropy_row(size_t d, const real *restrict x, size_t label, double scale, real *restrict gx)
 {
+    /* The largest score, and the sum of exponentials below it. */
     double largest = (double)x[0], sum = 0;
     for (size_t j = 1; j < d; j++) largest = (double)x[j] > largest ? (double)x[j] : largest;
     for (size_t j = 0; j < d; j++) sum += exp((double)x[j] - largest);
+    /* Gradient: softmax(x) - e_label. */
     if (gx) {
         for (size_t j = 0; j < d; j++) {
             const double softmax = exp((double)x[j] - largest) / sum;
@@ -98,6 +102,7 @@ static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets ta
     for (size_t i = 0; i < n; i++) {
         const real *row = x + i * d;
         size_t label, largest = 0;
+        /* The first of the largest scores, unless any score is NaN. */
         bool comparable = label_of(targets, i, d, &label);
         for (size_t j = 0; j < d; j++) {
             comparable = comparable && !isnan(row[j]);
@@ -113,6 +118,7 @@ static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets ta
 /* L = scale sum (x - t)^2,  dL/dx = 2 scale (x - t). */
 static void mse(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
+    /* Mean over the entries that have a target. */
     const size_t terms = n * d;
     const double scale = scale_of(count_values(targets.values, terms));
     const real *restrict t = targets.values, slope = (real)(2 * scale);
@@ -153,6 +159,7 @@ static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targe
     const size_t terms = n * d;
     const double scale = scale_of(count_values(targets.values, terms));
     double sum = 0;
+    /* A missing target leaves loss and gradient at 0. */
     for (size_t i = 0; i < terms; i++) {
         if (gx) gx[i] = 0;
         if (isnan(targets.values[i])) continue;

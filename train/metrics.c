@@ -73,12 +73,14 @@ static cst_status read_header(const char *path, char *line, size_t columns[MAX_C
  * unknown columns. */
 static bool read_row(char *line, const size_t columns[MAX_COLUMNS], size_t n_columns, cst_metrics *row)
 {
+    /* An empty field stays NaN. */
     double values[CST_N_METRICS + 1];
     for (size_t i = 0; i <= CST_N_METRICS; i++) values[i] = (double)NAN;
     size_t n = 0;
     for (char *field = line; field; n++) {
         char *comma = strchr(field, ','), *end = field;
         if (comma) *comma = '\0';
+        /* Too many fields, or one with anything but a number. */
         if (n == n_columns) return false;
         if (*field) values[columns[n]] = strtod(field, &end);
         if (*end) return false;
@@ -91,6 +93,7 @@ static bool read_row(char *line, const size_t columns[MAX_COLUMNS], size_t n_col
 /* Parse all lines. Each must end with a newline: without it the last number of a file might have lost digits. */
 static cst_status read_lines(const char *path, char *text, size_t size, cst_metrics **rows, size_t *n, cst_error *error)
 {
+    /* One row per line at most. */
     size_t lines = 0, columns[MAX_COLUMNS], n_columns = 0, number = 0;
     for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
     *rows = malloc((lines + 1) * sizeof **rows);

@@ -252,6 +252,7 @@ const cst_optimizer_type *const cst_optimizer_types[] = {&sgd, &adam, &adamw, &r
 /* betas: a list of two numbers. */
 static cst_status read_betas(cst_config list, cst_optimizer *o, cst_error *error)
 {
+    /* Each is the weight of the past in a running mean, so that it must be below 1. */
     double beta[2];
     bool good = cst_config_is_list(list) && cst_config_length(list) == 2;
     for (size_t i = 0; good && i < 2; i++)
@@ -284,6 +285,7 @@ cst_status cst_optimizer_read(cst_config section, cst_optimizer *o, cst_error *e
 
 cst_status cst_optimizer_from_json(const char *json, cst_optimizer *o, cst_error *error)
 {
+    /* Parse, then read the root as the section. */
     cst_document *document;
     CST_TRY(cst_document_parse("optimizer", json, strlen(json), &document, error));
     const cst_status status = cst_optimizer_read(cst_document_root(document), o, error);

@@ -28,6 +28,7 @@ typedef struct line {
     size_t used;
 } line;
 
+/* Append formatted text. */
 static void put(line *l, const char *format, ...) CST_PRINTF(2, 3);
 static void put(line *l, const char *format, ...)
 {
@@ -40,6 +41,7 @@ static void put(line *l, const char *format, ...)
     if (l->used >= CST_PROGRESS_LINE) l->used = CST_PROGRESS_LINE - 1;
 }
 
+/* "epoch 2/5". */
 static void put_epoch(line *l, const cst_trainer *t, unsigned long long epoch)
 {
     put(l, "epoch %llu/%zu", epoch, t->experiment->epochs);
@@ -48,6 +50,7 @@ static void put_epoch(line *l, const cst_trainer *t, unsigned long long epoch)
 /* An estimate from the speed of this session, including its evaluations. */
 static double seconds_left(const cst_trainer *t)
 {
+    /* Iterations left, times the seconds per iteration so far. */
     const double iterations = (double)cst_experiment_iterations(t->experiment) * (double)t->experiment->epochs;
     const double left = iterations - (double)t->training.iterations;
     return left * (cst_clock() - t->session_start) / (double)t->session_iterations;

@@ -54,6 +54,7 @@ static void log_line(const cst_run *run, const char *text)
 
 void cst_run_log(cst_run *run, const char *format, ...)
 {
+    /* Long lines are cut. */
     char text[CST_PROGRESS_LINE + 200];
     va_list args;
     va_start(args, format);
@@ -80,6 +81,7 @@ static void set_trace(cst_run *run)
     run->trainer.learner.tally.trace = run->trace && run->trainer.training.iterations % every == 0;
 }
 
+/* Write the attempted steps of a traced solve. */
 static void on_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
 {
     const cst_run *run = context;
@@ -93,6 +95,7 @@ static void on_iteration(void *context, const cst_trainer *trainer)
     if (run->events.iteration) run->events.iteration(run->events.context, trainer);
 }
 
+/* Log the epoch and rewrite metrics.csv. */
 static cst_status on_epoch(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
 {
     cst_run *run = context;
@@ -118,6 +121,7 @@ static cst_status on_checkpoint(void *context, const cst_trainer *trainer, cst_e
     return cst_checkpoint_save(run->paths->checkpoint, &run->trainer, error);
 }
 
+/* Keep the best weights on disk, so that an interrupted run has a result too. */
 static cst_status on_best(void *context, const cst_trainer *trainer, cst_error *error)
 {
     (void)trainer;
@@ -199,6 +203,7 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
     if (!run->paths) return cst_fail(error, CST_ENOMEM, "out of memory");
     run->folder = run->paths->folder;
     if (events) run->events = *events;
+    /* Any later error clears the run. */
     const cst_status status = prepare(run, document, mode, error);
     if (status != CST_OK) cst_run_clear(run);
     return status;
@@ -206,6 +211,7 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
 
 void cst_run_clear(cst_run *run)
 {
+    /* The files are closed before the lock is released, so that the next process finds them complete. */
     if (run->log) fclose(run->log);
     if (run->trace) fclose(run->trace);
     if (run->trainer.experiment) cst_trainer_clear(&run->trainer);
@@ -252,6 +258,7 @@ static cst_status begin(cst_run *run, cst_error *error)
 /* The last line of the log: which weights the run results in, how good they are, and what they cost. */
 static void log_result(cst_run *run, const cst_summary *summary)
 {
+    /* Whatever was measured: loss, accuracy or bits per dimension on the test split. */
     char duration[32], loss[48] = "", measure[48] = "";
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
@@ -266,6 +273,7 @@ static void log_result(cst_run *run, const cst_summary *summary)
 /* Write the resulting weights and what they score. */
 static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
 {
+    /* The summary comes last: it marks the end of the run. */
     cst_trainer_use_best(&run->trainer);
     CST_TRY(write_model(run, error));
     CST_TRY(cst_summary_make(&run->trainer, summary, error));
@@ -283,6 +291,7 @@ cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error)
         cst_trainer_use_best(&run->trainer);
         return cst_summary_read(run->paths->summary, summary, error);
     }
+    /* Train. An error ends up in the log too. */
     cst_status status = begin(run, error);
     if (status == CST_OK) status = cst_trainer_run(&run->trainer, error);
     if (status == CST_OK) status = finish(run, summary, error);

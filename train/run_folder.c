@@ -19,6 +19,7 @@ cst_run_paths *cst_run_paths_new(const char *folder)
 {
     cst_run_paths *p = calloc(1, sizeof *p);
     if (!p) return NULL;
+    /* Allocate all strings, then check them together. */
     p->folder = strdup(folder);
     p->config = cst_path_join(folder, "config.json");
     p->metrics = cst_path_join(folder, "metrics.csv");
@@ -50,6 +51,7 @@ static bool is_negligible(const char *name)
 
 cst_status cst_run_folder_check_empty(const cst_run_paths *p, bool resuming, cst_error *error)
 {
+    /* A missing folder is empty. */
     DIR *folder = opendir(p->folder);
     if (!folder) return errno == ENOENT ? CST_OK : cst_fail_io(error, p->folder, "cannot open the folder", errno);
     bool empty = true;
@@ -70,6 +72,7 @@ cst_status cst_run_folder_check_config(const cst_run_paths *p, cst_config config
     cst_document *before = NULL;
     cst_status status = cst_document_load(p->config, &before, error);
     if (status == CST_OK) status = cst_config_difference(cst_document_root(before), config, except, &difference, error);
+    /* Only the first difference is reported. */
     if (difference)
         status = cst_config_fail(config, error,
                                  "cannot resume the run in %s: its config has another \"%s\"; use another folder",

@@ -7,6 +7,7 @@
 
 #define FIELD(name) offsetof(cst_schedule, name)
 
+/* Values of warmup_unit. */
 static const char *const units[] = {"epochs", "iterations", NULL};
 
 /* The keys that every schedule has. */
@@ -153,12 +154,14 @@ static double plateau(const cst_schedule *s, double monitored, cst_schedule_stat
     /* Drop the rate once they exceed the patience. */
     if (state->bad <= s->patience) return state->lr;
     state->bad = 0;
+    /* Never below min_lr, and not by a negligible amount. */
     const double lower = fmax(state->lr * s->factor, s->min_lr);
     return state->lr - lower > smallest_change ? lower : state->lr;
 }
 
 void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst_schedule_state *state)
 {
+    /* step, cosine and exponential are closed formulas of the number of epochs; see the header. */
     static const double pi = 3.14159265358979323846;
     const double epochs = (double)++state->epochs;
     switch (s->kind) {
@@ -171,6 +174,7 @@ void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst
     case CST_SCHEDULE_EXPONENTIAL:
         state->lr = lr0 * pow(s->gamma, epochs);
         break;
+    /* plateau checks in the first epoch and in every check_every-th one after it. */
     case CST_SCHEDULE_PLATEAU:
         if ((state->epochs - 1) % s->check_every == 0) state->lr = plateau(s, monitored, state);
         break;

@@ -68,6 +68,7 @@ static size_t number_called(const char *name)
 static double nfe_paper(const cst_training *training)
 {
     enum { EVERY = 10 };
+    /* Metrics are means per iteration: multiply by the iterations to get back the epoch's count. */
     double sum = 0;
     for (size_t i = 0; i < training->n_metrics; i++) {
         const cst_metrics *m = &training->metrics[i];
@@ -169,6 +170,7 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
                     (unsigned long long)e->seed, e->threads, e->model->n_params);
     for (size_t i = 0; i < N_NUMBERS; i++) put_number(&text, numbers[i].name, *number(&s, i));
     put_blocks(&text, &t->learner.tally, s.seconds);
+    /* Replace the file. */
     cst_text_puts(&text, "\n}\n");
     const cst_status status = text.failed ? cst_fail(error, CST_ENOMEM, "%s: out of memory", path)
                                           : cst_file_replace(path, text.data, text.size, error);
@@ -179,6 +181,7 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
 /* CST_EFORMAT if a number still has the name that it had before a rename: it would silently become NaN. */
 static cst_status check_names(const char *path, cst_config root, cst_error *error)
 {
+    /* Old names of any key; only those of numbers matter here. */
     for (cst_config member = cst_config_item(root, 0); member.node; member = cst_config_next(member)) {
         const char *name = cst_config_key(member), *now;
         for (size_t i = 0; (now = cst_new_name(name, &i));)
@@ -190,6 +193,7 @@ static cst_status check_names(const char *path, cst_config root, cst_error *erro
 
 cst_status cst_summary_read(const char *path, cst_summary *s, cst_error *error)
 {
+    /* Load and check the names. */
     cst_document *document = NULL;
     cst_status status = cst_document_load(path, &document, error);
     *s = (cst_summary){0};

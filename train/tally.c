@@ -19,6 +19,7 @@ static void add_modules(cst_tally *tally, const cst_module *m, const char *paren
 {
     cst_block_counts *block = &tally->blocks[tally->n_blocks++];
     block->module = m;
+    /* The name: that of the parent, a dot unless the parent is the model itself, and the own one. */
     const size_t used = strlen(parent);
     memcpy(block->name, parent, used + 1);
     snprintf(block->name + used, sizeof block->name - used, "%s%s", used > 0 ? "." : "", name);
@@ -43,6 +44,7 @@ void cst_tally_clear(cst_tally *tally)
 
 void cst_tally_reset(cst_tally *tally)
 {
+    /* Counts and times only: names, modules and the listener stay. */
     memset(tally->total, 0, sizeof tally->total);
     for (size_t i = 0; i < tally->n_blocks; i++) {
         memset(tally->blocks[i].counts, 0, sizeof tally->blocks[i].counts);
@@ -64,6 +66,7 @@ static void add(cst_counts *to, const cst_counts *from)
 /* The observer's callback: add one solve to the totals and to its block, and pass it to the listener. */
 static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
 {
+    /* The totals count every block. */
     cst_tally *tally = context;
     const cst_counts counts = {stats->nfe,      stats->quadrature_nfe, stats->solves,
                                stats->accepted, stats->rejected,       stats->failure != CST_OK};
@@ -88,6 +91,7 @@ cst_observer cst_tally_observer(cst_tally *tally)
 
 void cst_counts_add_difference(cst_counts *to, const cst_counts *now, const cst_counts *before)
 {
+    /* Counts never decrease, so that the differences do not wrap. */
     const cst_counts difference = {now->nfe - before->nfe,           now->quadrature_nfe - before->quadrature_nfe,
                                    now->solves - before->solves,     now->accepted - before->accepted,
                                    now->rejected - before->rejected, now->failed - before->failed};

@@ -145,12 +145,13 @@ static bool find_end(FILE *stream, uint64_t iteration, off_t *end)
         if (skip_line(stream, high - 1) && read_iteration(stream) < iteration && skip_line(stream, size))
             low = ftello(stream);
         else
-            high = middle;
+            high = middle; /* no row to keep begins at or after the middle */
     }
     *end = low;
     return !ferror(stream);
 }
 
+/* True if the file begins with the header line. */
 static bool has_header(FILE *stream)
 {
     char first[sizeof header];
@@ -162,15 +163,18 @@ static bool has_header(FILE *stream)
 static cst_status cut(FILE *stream, const char *path, uint64_t iteration, cst_error *error)
 {
     off_t end;
+    /* Never change a file that is no trace. */
     if (!has_header(stream) && !ferror(stream))
         return cst_fail(error, CST_EFORMAT, "%s: line 1: expected \"%.*s\"", path, (int)sizeof header - 2, header);
     if (!find_end(stream, iteration, &end)) return cst_fail_io(error, path, "cannot read", errno);
+    /* What follows is appended. */
     const bool done = ftruncate(fileno(stream), end) == 0 && fseeko(stream, 0, SEEK_END) == 0;
     return done ? CST_OK : cst_fail_io(error, path, "cannot write", errno);
 }
 
 cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, cst_error *error)
 {
+    /* A new trace replaces the file by the header; a resumed one continues it. */
     const bool resuming = iteration > 0 && cst_path_exists(path);
     if (!resuming) CST_TRY(cst_file_replace(path, header, sizeof header - 1, error));
     CST_TRY(cst_file_append(path, stream, error));
