@@ -12,13 +12,13 @@
 extern "C" {
 #endif
 
-/* What to change in every block. All zeros: nothing. */
+/* What to change in every block. All zeros: nothing. Strings and statistics are not owned. */
 typedef struct cst_block_change {
     const char *method; /* of the gradient; NULL: unchanged */
-    const char *store;  /* of the method "checkpointed"; NULL: unchanged */
+    const char *store;  /* of the method "checkpointed", with `method`; NULL: unchanged */
     bool tighten;       /* divide rtol and atol by 1000; rtol stays above the rounding of reals */
-    /* (n_replay): block i takes the accepted steps of replay[i], whatever their error.
-     * NULL: steps are not prescribed. The attempts must have been recorded. */
+    /* (n_replay): block i takes the accepted steps of replay[i], whatever their error. The attempts must have been recorded,
+     * with the same solver and the same times. NULL: the solver chooses its steps. */
     const cst_solve_stats *replay;
     size_t n_replay;
 } cst_block_change;

@@ -183,23 +183,23 @@ void cst_comparison_clear(cst_comparison *c)
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
 /* One run of the comparison. */
-typedef struct turn {
+typedef struct job {
     size_t variant, repeat;
     char *folder;
-} turn;
+} job;
 
 /* Train a run, or resume it, or only read its summary if it has ended. CST_EBUSY if another process is training it. */
-static cst_status train(cst_comparison *c, const turn *now, cst_document *document, const cst_comparison_events *events,
+static cst_status train(cst_comparison *c, const job *j, cst_document *document, const cst_comparison_events *events,
                         cst_error *error)
 {
-    cst_variant *v = &c->variants[now->variant];
+    cst_variant *v = &c->variants[j->variant];
     cst_run run;
-    CST_TRY(cst_run_init(&run, document, now->folder, CST_RUN_RESUME, &events->run, error));
+    CST_TRY(cst_run_init(&run, document, j->folder, CST_RUN_RESUME, &events->run, error));
     /* Runs are numbered in the order in which they are trained. */
     if (events->begin)
-        events->begin(events->run.context, now->repeat * c->n_variants + now->variant + 1, c->repeats * c->n_variants,
-                      v->label, now->folder);
-    const cst_status status = cst_run_train(&run, &v->summaries[now->repeat], error);
+        events->begin(events->run.context, j->repeat * c->n_variants + j->variant + 1, c->repeats * c->n_variants,
+                      v->label, j->folder);
+    const cst_status status = cst_run_train(&run, &v->summaries[j->repeat], error);
     cst_run_clear(&run);
     return status;
 }
@@ -239,7 +239,7 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
     if (status == CST_OK) status = refuse_links(folder.data, strlen(c->folder), error);
     if (status == CST_OK) status = cst_config_put(cst_document_root(document), "seed", number, error);
-    if (status == CST_OK) status = train(c, &(turn){i, repeat, folder.data}, document, events, error);
+    if (status == CST_OK) status = train(c, &(job){i, repeat, folder.data}, document, events, error);
     /* A run that another process is training has not been tried: it is looked at again later. */
     v->done[repeat] = status == CST_OK;
     v->tried[repeat] = status != CST_EBUSY;

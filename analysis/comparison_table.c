@@ -104,7 +104,7 @@ static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t 
 }
 
 /* True if any variant has a number in this column. Other columns are left out of text and Markdown. */
-static bool shown(const cst_comparison *c, size_t column)
+static bool is_shown(const cst_comparison *c, size_t column)
 {
     for (size_t i = 0; i < c->n_variants; i++)
         if (isfinite(moments_of(c, &c->variants[i], column).mean)) return true;
@@ -182,7 +182,7 @@ static void put_row(const cst_comparison *c, size_t row, bool markdown, const si
                     cst_text *text)
 {
     for (size_t column = 0; column <= N_COLUMNS; column++) {
-        if (column > 0 && !shown(c, column - 1)) continue;
+        if (column > 0 && !is_shown(c, column - 1)) continue;
         set_cell(c, row, column, markdown, cell);
         const int padding = (int)(width[column] - width_of(cell));
         /* Separator, then the cell with its padding. */
@@ -202,7 +202,7 @@ static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
     cst_text cell = {0};
     for (size_t row = 0; row <= c->n_variants; row++) {
         for (size_t column = 0; column <= N_COLUMNS; column++) {
-            if (column > 0 && !shown(c, column - 1)) continue;
+            if (column > 0 && !is_shown(c, column - 1)) continue;
             set_cell(c, row, column, markdown, &cell);
             if (width_of(&cell) > width[column]) width[column] = width_of(&cell);
         }
@@ -212,7 +212,7 @@ static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
         put_row(c, row, markdown, width, &cell, text);
         if (row > 0 || !markdown) continue;
         for (size_t column = 0; column <= N_COLUMNS; column++) {
-            if (column > 0 && !shown(c, column - 1)) continue;
+            if (column > 0 && !is_shown(c, column - 1)) continue;
             cst_text_puts(text, column == 0 ? "|---" : "|---:");
         }
         cst_text_puts(text, "|\n");

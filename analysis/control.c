@@ -35,7 +35,7 @@ typedef struct controller {
 } controller;
 
 /* Compute the torques u = g^T (g g^T)^-1 (2 dV/dq - q') for a state. False, with the reason, if that is not possible. */
-static bool choose(const controller *c, const real y[4], real u[2], char why[200])
+static bool choose_torques(const controller *c, const real y[4], real u[2], char why[200])
 {
     /* The field's inputs are (cos q, sin q); it gives slope = dV/dq and g. */
     const double q[2] = {(double)y[0], (double)y[1]};
@@ -73,7 +73,7 @@ static double from_upright(const real y[4])
 }
 
 /* True if a state counts as upright and at rest. */
-static bool upright(const cst_control_options *o, const real y[4])
+static bool is_upright(const cst_control_options *o, const real y[4])
 {
     return from_upright(y) <= o->angle && fabs((double)y[2]) <= o->rate && fabs((double)y[3]) <= o->rate;
 }
@@ -92,7 +92,7 @@ void cst_control_judge(const cst_control_options *o, cst_control *control)
         const cst_control_point *p = &control->points[i];
         const double distance = from_upright(p->y);
         if (distance < control->closest) control->closest = distance, control->when = p->t;
-        const bool now = upright(o, p->y);
+        const bool now = is_upright(o, p->y);
         if (now && !control->reached) control->since = p->t;
         control->reached = now;
     }
@@ -109,7 +109,7 @@ static void simulate(const controller *c, const cst_control_options *o, cst_cont
         *p = (cst_control_point){.t = (double)i * o->dt};
         memcpy(p->y, y, sizeof y);
         /* Choose the torques, then hold them for a step. The last point has torques, but no step after it. */
-        if (!choose(c, y, p->u, control->why)) return;
+        if (!choose_torques(c, y, p->u, control->why)) return;
         control->n++;
         if (i == o->steps || cst_double_pendulum_advance(o->dt, p->u, y, &error) == CST_OK) continue;
         /* Torques without bound may throw the pendulum out of the simulator's range. */

@@ -157,8 +157,8 @@ static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 }
 
 /* Write the script as STEM.gp and run it. CST_ENOMEM if any of the texts has failed. */
-static cst_status finish(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
-                         const char *const *ends, cst_error *error)
+static cst_status write_and_run(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
+                                const char *const *ends, cst_error *error)
 {
     /* Write the script. */
     cst_text path = {0};
@@ -180,7 +180,7 @@ cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_te
     cst_text script = {0};
     put_head(&script, data);
     put_panels(&script, stem, panels, grid);
-    const cst_status status = finish(stem, &script, data, panels, pictures, error);
+    const cst_status status = write_and_run(stem, &script, data, panels, pictures, error);
     free(script.data);
     return status;
 }
@@ -197,7 +197,7 @@ cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst
     cst_text_printf(&script, "\ndo for [frame = 0:%zu] {\n", frames - 1);
     cst_text_add(&script, panel->data, panel->size);
     cst_text_puts(&script, "}\nunset output\n");
-    const cst_status status = finish(stem, &script, data, panel, animation, error);
+    const cst_status status = write_and_run(stem, &script, data, panel, animation, error);
     free(script.data);
     return status;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The batch, the weights and the direction that all rows share. */
-typedef struct bench {
+typedef struct setup {
     const cst_experiment *e;
     cst_batch batch;
     real *x, *targets, *theta, *direction; /* direction: a unit vector */
@@ -21,10 +21,10 @@ typedef struct bench {
     size_t n_params;
     cst_solve_stats *solves; /* (n_solves): the exact gradient's forward solves, one per ODE block, in order */
     size_t n_solves;
-} bench;
+} setup;
 
 /* Build the experiment's model with changes to its ODE blocks. They are made in a copy of the config. */
-static cst_status make_model(const bench *b, const cst_block_change *c, cst_module **m, cst_error *error)
+static cst_status make_model(const setup *b, const cst_block_change *c, cst_module **m, cst_error *error)
 {
     /* Copy the section by way of its text. */
     char *text = cst_config_print(cst_config_get(b->e->config, "model"));
@@ -46,7 +46,7 @@ static cst_status make_model(const bench *b, const cst_block_change *c, cst_modu
 /* Listener: copy each forward solve's attempts, which are only valid during the call. */
 static void keep_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
 {
-    bench *b = context;
+    setup *b = context;
     (void)block;
     if (backward) return;
     cst_solve_stats *solves = realloc(b->solves, (b->n_solves + 1) * sizeof *solves);
@@ -60,7 +60,7 @@ static void keep_solve(void *context, const char *block, bool backward, const cs
 }
 
 /* A learner for the model with the shared weights. */
-static cst_status make_learner(const bench *b, const cst_module *m, cst_learner *l, cst_error *error)
+static cst_status make_learner(const setup *b, const cst_module *m, cst_learner *l, cst_error *error)
 {
     const cst_learner_options options = {
         .loss = b->e->loss, .optimizer = &b->e->optimizer, .threads = b->e->threads, .rows = &b->batch.n, .n_rows = 1};
@@ -78,7 +78,7 @@ static double dot(const real *a, const real *b, size_t n)
 
 /* Fill a row by two steps with learning rate 0, which leaves the weights as they are. Seconds are those of the faster one.
  * b->grad becomes the gradient. `keep`: record the solves of the first step in b->solves. */
-static cst_status try_method(bench *b, const cst_block_change *c, bool keep, cst_gradient_row *row, cst_error *error)
+static cst_status try_method(setup *b, const cst_block_change *c, bool keep, cst_gradient_row *row, cst_error *error)
 {
     cst_module *m = NULL;
     cst_learner l = {0};
@@ -112,7 +112,7 @@ static cst_status try_method(bench *b, const cst_block_change *c, bool keep, cst
 }
 
 /* |b->grad - from| / |from|. */
-static double distance(const bench *b, const real *from)
+static double distance(const setup *b, const real *from)
 {
     double sum = 0, size = 0;
     for (size_t i = 0; i < b->n_params; i++) {
@@ -125,7 +125,7 @@ static double distance(const bench *b, const real *from)
 
 /* (L(theta + h v) - L(theta - h v)) / 2h with |v| = 1. Both solves take the recorded steps. h balances truncation and
  * rounding for the precision of reals. */
-static cst_status try_differences(bench *b, cst_gradient_row *row, cst_error *error)
+static cst_status try_differences(setup *b, cst_gradient_row *row, cst_error *error)
 {
     const double h = sqrt(dot(b->theta, b->theta, b->n_params)) * (sizeof(real) == sizeof(double) ? 1e-5 : 3e-3);
     const cst_block_change c = {.replay = b->solves, .n_replay = b->n_solves};
@@ -154,7 +154,7 @@ static cst_status try_differences(bench *b, cst_gradient_row *row, cst_error *er
 
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
-static void clear(bench *b)
+static void clear(setup *b)
 {
     for (size_t i = 0; i < b->n_solves; i++) cst_solve_stats_clear(&b->solves[i]);
     free(b->solves);
@@ -165,7 +165,7 @@ static void clear(bench *b)
 }
 
 /* Allocate, and set up the first training batch, the initial weights and the random direction. */
-static cst_status prepare(bench *b, cst_error *error)
+static cst_status prepare(setup *b, cst_error *error)
 {
     const cst_experiment *e = b->e;
     const cst_split *split = &e->data.train;
@@ -200,7 +200,7 @@ static cst_status prepare(bench *b, cst_error *error)
 }
 
 /* Compute the limit. With fixed steps, or if the tight solve fails, there is none. */
-static cst_status find_limit(bench *b, cst_error *error)
+static cst_status find_limit(setup *b, cst_error *error)
 {
     const cst_block_change c = {.method = "checkpointed", .store = "states", .tighten = true};
     cst_gradient_row row = {0};
@@ -211,7 +211,7 @@ static cst_status find_limit(bench *b, cst_error *error)
 }
 
 /* Fill all rows. The first one is the exact gradient, without which there is nothing to compare with. */
-static cst_status compare(bench *b, cst_gradient_row rows[CST_GRADIENT_ROWS], cst_error *error)
+static cst_status compare(setup *b, cst_gradient_row rows[CST_GRADIENT_ROWS], cst_error *error)
 {
     static const struct {
         const char *name, *method, *store;
@@ -268,7 +268,7 @@ cst_status cst_gradients_compare(const cst_experiment *e, cst_gradient_row rows[
         return cst_fail(error, CST_EUNSUPPORTED,
                         "gradients of an ODE block that another module creates cannot be compared");
     /* Compare. */
-    bench b = {.e = e};
+    setup b = {.e = e};
     const cst_status status = compare(&b, rows, error);
     clear(&b);
     return status;

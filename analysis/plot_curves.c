@@ -32,7 +32,7 @@ static double value_of(const cst_metrics *m, int series)
 }
 
 /* The largest number of epochs of a group's runs. */
-static size_t longest(const cst_plot_group *g)
+static size_t most_epochs(const cst_plot_group *g)
 {
     size_t n = 0;
     for (size_t r = 0; r < g->n; r++)
@@ -63,7 +63,7 @@ static void moments(const cst_plot_group *g, size_t epoch, int series, double *m
 static bool has_series(const cst_plot *plot, int series)
 {
     for (size_t i = 0; i < plot->n; i++) {
-        for (size_t epoch = 0; epoch < longest(&plot->groups[i]); epoch++) {
+        for (size_t epoch = 0; epoch < most_epochs(&plot->groups[i]); epoch++) {
             double mean, deviation;
             moments(&plot->groups[i], epoch, series, &mean, &deviation);
             if (isfinite(mean) && (series < FORWARD_NFE || mean > 0)) return true;
@@ -78,7 +78,7 @@ static bool has_series(const cst_plot *plot, int series)
 static void put_data(cst_text *text, const cst_plot_group *g, size_t index)
 {
     cst_text_printf(text, "$g%zu << END\n", index);
-    for (size_t epoch = 0; epoch < longest(g); epoch++) {
+    for (size_t epoch = 0; epoch < most_epochs(g); epoch++) {
         cst_text_printf(text, "%zu", epoch + 1);
         for (int series = 0; series < N_SERIES; series++) {
             double mean, deviation;
@@ -102,7 +102,7 @@ static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series
                         "solid 0.15 noborder notitle, \\\n",
                         i, mean, deviation, mean, deviation, color);
     /* Few epochs are marked with points. */
-    const bool points = longest(g) < 20;
+    const bool points = most_epochs(g) < 20;
     cst_text_printf(text, "  $g%zu using 1:%d with %s linestyle %d dashtype %d ", i, mean,
                     points ? "linespoints" : "lines", color, dashed ? 2 : 1);
     if (points) cst_text_printf(text, "pointtype %d ", dashed ? 6 : 7);
@@ -114,7 +114,7 @@ static void put_curve(cst_text *text, const cst_plot *plot, size_t i, int series
 }
 
 /* True if a panel has anything to draw. */
-static bool drawn(const cst_plot *plot, const int series[2])
+static bool has_panel(const cst_plot *plot, const int series[2])
 {
     return has_series(plot, series[0]) || (series[1] >= 0 && has_series(plot, series[1]));
 }
@@ -123,7 +123,7 @@ static bool drawn(const cst_plot *plot, const int series[2])
 static void widen(const cst_plot *plot, int series, double *low, double *high)
 {
     for (size_t i = 0; series >= 0 && i < plot->n; i++) {
-        for (size_t epoch = 0; epoch < longest(&plot->groups[i]); epoch++) {
+        for (size_t epoch = 0; epoch < most_epochs(&plot->groups[i]); epoch++) {
             double mean, deviation;
             moments(&plot->groups[i], epoch, series, &mean, &deviation);
             if (!isfinite(mean)) continue;
@@ -133,7 +133,7 @@ static void widen(const cst_plot *plot, int series, double *low, double *high)
     }
 }
 
-/* Set the range and scale of the y axis. Evaluations begin at 0; a loss that spans more than a decade is logarithmic. The
+/* Set the range and scale of the y axis. Evaluations begin at 0; a loss that spans more than a factor of 20 is logarithmic. The
  * margin also keeps the range from being empty, which gnuplot refuses. */
 static void put_range(cst_text *text, const cst_plot *plot, const int series[2])
 {
@@ -156,7 +156,7 @@ static void put_panel(cst_text *text, const cst_plot *plot, const char *title, c
     put_range(text, plot, series);
     cst_text_puts(text, "plot \\\n");
     for (size_t i = 0; i < plot->n; i++) {
-        if (longest(&plot->groups[i]) == 0) continue;
+        if (most_epochs(&plot->groups[i]) == 0) continue;
         if (has_series(plot, series[0])) put_curve(text, plot, i, series[0], series[1] >= 0, series[1] < 0);
         if (series[1] >= 0 && has_series(plot, series[1])) put_curve(text, plot, i, series[1], false, true);
     }
@@ -185,7 +185,7 @@ static void put_data_and_settings(cst_text *text, const cst_plot *plot)
               "# accuracy, forward NFE, backward NFE.\n");
     for (size_t i = 0; i < plot->n; i++) {
         put_data(text, &plot->groups[i], i);
-        if (longest(&plot->groups[i]) > epochs) epochs = longest(&plot->groups[i]);
+        if (most_epochs(&plot->groups[i]) > epochs) epochs = most_epochs(&plot->groups[i]);
     }
     cst_text_printf(text, "set xlabel \"epoch\"\nset xrange [%.6g:%.6g]\n%s", 1 - 0.02 * (double)epochs,
                     1.02 * (double)epochs, epochs < 12 ? "set xtics 1\n" : "");
@@ -195,14 +195,14 @@ cst_status cst_plot_draw(const cst_plot *plot, const char *stem, cst_error *erro
 {
     /* Without an epoch there is nothing to draw. */
     size_t epochs = 0;
-    for (size_t i = 0; i < plot->n; i++) epochs += longest(&plot->groups[i]);
+    for (size_t i = 0; i < plot->n; i++) epochs += most_epochs(&plot->groups[i]);
     if (epochs == 0) return cst_fail(error, CST_EARG, "nothing to draw: no epoch has ended yet");
     /* Panels without data are left out; the first one has the legend. */
     cst_text data = {0}, text = {0};
     int n = 0;
     put_data_and_settings(&data, plot);
     for (int i = 0; i < N_PANELS; i++) {
-        if (!drawn(plot, panels[i].series)) continue;
+        if (!has_panel(plot, panels[i].series)) continue;
         put_panel(&text, plot, panels[i].title, panels[i].series, n == 0);
         n++;
     }

@@ -37,7 +37,7 @@ static void add_range(const real *x, size_t n, size_t step, double range[2])
 enum { ACROSS = 10, MOST_IMAGES = 100, CELL = 56, GAP = 2, BACKGROUND = 96 };
 
 /* How many images with this side fit next to each other into a PNG: at least 1, and at most `most`. */
-static size_t fitting(size_t side, size_t most)
+static size_t images_per_side(size_t side, size_t most)
 {
     const size_t fit = (CST_PNG_LONGEST_SIDE - GAP) / (side + GAP);
     return fit < 1 ? 1 : cst_size_min(fit, most);
@@ -51,8 +51,8 @@ static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, 
     /* The size of the grid. */
     const size_t *d = data_of(s)->x.dim, longer = cst_size_max(d[1], d[2]);
     const size_t zoom = longer < CELL ? (CELL + longer / 2) / longer : 1;
-    const size_t across = fitting(d[2] * zoom, cst_size_min(ACROSS, n));
-    n = cst_size_min(n, across * fitting(d[1] * zoom, MOST_IMAGES));
+    const size_t across = images_per_side(d[2] * zoom, cst_size_min(ACROSS, n));
+    n = cst_size_min(n, across * images_per_side(d[1] * zoom, MOST_IMAGES));
     /* Convert to bytes; NaN becomes 0. */
     const size_t size = n * d[0] * d[1] * d[2];
     const cst_png_grid grid = {across, GAP, zoom, BACKGROUND};
@@ -152,7 +152,7 @@ static cst_status put_density(const cst_sampler *s, const window *w, cst_text *t
 /* The window of the pictures: the bounding box of the data plus a margin of 5 %. It is a square unless one coordinate spans
  * at least MOST_UNLIKE times as much as the other. With end > 0 the flow's density lives on [0, end] per coordinate, and the
  * window is clipped to that. */
-static window frame(size_t n, const real *data, double end)
+static window window_of(size_t n, const real *data, double end)
 {
     enum { MOST_UNLIKE = 5 };
     window w;
@@ -270,7 +270,7 @@ static cst_status picture_points(const cst_sampler *s, const cst_split *split, s
     cst_sample_data(data_of(s), split, n_data, data);
     /* A flow that begins with pixels has its density on [0, 1], which bytes call 0 .. 255. */
     const bool unit = cst_flow_wants_unit_interval(s->run->experiment.model);
-    const window w = frame(n_data, data, !unit ? 0 : split->bytes ? 255 : 1);
+    const window w = window_of(n_data, data, !unit ? 0 : split->bytes ? 255 : 1);
     cst_status status = draw_density(s, n_data, data, n, x, &w, folder, error);
     free(data);
     if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, &w, folder, error);

@@ -44,15 +44,15 @@ typedef struct cst_experiment {
     int threads; /* resolved: at least 1. A config's 0 means one per processor. */
     size_t epochs;
     size_t save_every;     /* epochs between checkpoints; 0: only one at the end */
-    size_t trace_every;    /* iterations between traced ones; 0: nothing is traced */
+    size_t trace_every;    /* solves are traced in iterations 0, trace_every, 2 trace_every, ...; 0: never */
     double clip_grad_norm; /* largest 2-norm of the gradient; 0: no clipping */
     cst_on_failure on_failure;
     cst_monitor monitor; /* resolved: never AUTO */
     bool keep_best;      /* true: the run results in the weights of the best epoch; false: in those of the last */
     cst_early_stopping early_stopping;
     cst_dataset data;
-    cst_module *model; /* owned */
-    const cst_loss *loss;
+    cst_module *model;    /* owned */
+    const cst_loss *loss; /* one of cst_losses */
     cst_optimizer optimizer;
     cst_schedule schedule;
 } cst_experiment;

@@ -111,7 +111,7 @@ static void on_skipped(void *context, const cst_trainer *trainer, const cst_erro
     cst_run_log(context, "skipped a batch: %s", error->message);
 }
 
-/* The trace must reach the disk before the checkpoint that counts its rows. */
+/* Write out the trace before the checkpoint: a resumed run expects the rows of all iterations before it. */
 static cst_status on_checkpoint(void *context, const cst_trainer *trainer, cst_error *error)
 {
     const cst_run *run = context;

@@ -55,7 +55,7 @@ static double *number(cst_summary *s, size_t i)
 }
 
 /* The index of the number with this name; N_NUMBERS if there is none. */
-static size_t number_called(const char *name)
+static size_t find_number(const char *name)
 {
     size_t i = 0;
     while (i < N_NUMBERS && strcmp(numbers[i].name, name) != 0) i++;
@@ -185,7 +185,7 @@ static cst_status check_names(const char *path, cst_config root, cst_error *erro
     for (cst_config member = cst_config_item(root, 0); member.node; member = cst_config_next(member)) {
         const char *name = cst_config_key(member), *now;
         for (size_t i = 0; (now = cst_new_name(name, &i));)
-            if (number_called(now) < N_NUMBERS)
+            if (find_number(now) < N_NUMBERS)
                 return cst_fail(error, CST_EFORMAT, "%s: \"%s\" is called \"%s\" now", path, name, now);
     }
     return CST_OK;

@@ -18,6 +18,7 @@ typedef struct cst_summary {
     double test_loss, test_accuracy; /* accuracy as a fraction */
     double test_bits_per_dim;        /* test_loss in bits per dimension, if it is a negative log-likelihood */
     double validation_loss, validation_accuracy;
+    /* Per direction: function evaluations, accepted and rejected steps. */
     double nfe[CST_N_DIRECTIONS], accepted[CST_N_DIRECTIONS], rejected[CST_N_DIRECTIONS];
     double nfe_paper;      /* backward evaluations as the paper counts them: see docs/results.md */
     double quadrature_nfe; /* backward evaluations with quadratures */

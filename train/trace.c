@@ -160,7 +160,7 @@ static bool has_header(FILE *stream)
 }
 
 /* Cut off the rows of `iteration` and later ones, and move to the end. */
-static cst_status cut(FILE *stream, const char *path, uint64_t iteration, cst_error *error)
+static cst_status cut_rows(FILE *stream, const char *path, uint64_t iteration, cst_error *error)
 {
     off_t end;
     /* Never change a file that is no trace. */
@@ -178,7 +178,7 @@ cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, c
     const bool resuming = iteration > 0 && cst_path_exists(path);
     if (!resuming) CST_TRY(cst_file_replace(path, header, sizeof header - 1, error));
     CST_TRY(cst_file_append(path, stream, error));
-    const cst_status status = resuming ? cut(*stream, path, iteration, error) : CST_OK;
+    const cst_status status = resuming ? cut_rows(*stream, path, iteration, error) : CST_OK;
     if (status == CST_OK) return CST_OK;
     fclose(*stream);
     *stream = NULL;

@@ -287,7 +287,7 @@ static cst_status save(const cst_trainer *t, cst_error *error)
 }
 
 /* Save a checkpoint after an interruption. */
-static cst_status stop_here(const cst_trainer *t, cst_error *error)
+static cst_status save_and_stop(const cst_trainer *t, cst_error *error)
 {
     CST_TRY(save(t, error));
     return cst_fail(error, CST_EINTERRUPTED, "interrupted in epoch %llu after iteration %llu",
@@ -304,11 +304,11 @@ static cst_status run_epoch(cst_trainer *t, cst_error *error)
                         e->data.train.n);
     while (t->training.iteration < iterations) {
         CST_TRY(iterate(t, error));
-        if (interrupted(t)) return stop_here(t, error);
+        if (interrupted(t)) return save_and_stop(t, error);
     }
     const cst_status status = finish_epoch(t, error);
     /* Interrupted during the evaluation: a resumed run repeats the evaluation. */
-    if (status == CST_EINTERRUPTED) return stop_here(t, error);
+    if (status == CST_EINTERRUPTED) return save_and_stop(t, error);
     CST_TRY(status);
     /* A checkpoint every save_every epochs, and at the end. */
     const uint64_t every = e->save_every;

@@ -18,7 +18,7 @@ extern "C" {
 /* Sums over the iterations of the current epoch so far. */
 typedef struct cst_epoch_sums {
     double loss, weight; /* sums of loss * weight and of weight over batches (cst_step) */
-    double grad_norm;
+    double grad_norm;    /* sum of the 2-norms before clipping */
     double seconds, forward_seconds, backward_seconds;
     uint64_t targeted, correct; /* rows, as in cst_step */
     uint64_t steps, skipped;    /* successful and skipped iterations */
@@ -30,7 +30,7 @@ typedef struct cst_training {
     uint64_t epoch;                      /* epochs finished; also the index of the current epoch */
     uint64_t iteration;                  /* iterations done in the current epoch */
     uint64_t iterations;                 /* iterations done in all of training */
-    uint64_t best_epoch;                 /* counted from 1; 0: no epoch has finished */
+    uint64_t best_epoch;                 /* counted from 1; 0: none yet */
     uint64_t epochs_without_improvement; /* epochs since the value fell min_delta below best_for_stopping */
     uint64_t stopped;                    /* 1: early stopping has ended training; 0 otherwise */
     double best;                         /* lowest monitored value so far */
@@ -101,7 +101,7 @@ CST_MUST_CHECK cst_status cst_trainer_run(cst_trainer *trainer, cst_error *error
 /* True after the last epoch, or once early stopping has ended training. */
 bool cst_trainer_finished(const cst_trainer *trainer);
 
-/* Copy the best epoch's weights to the learner, if the experiment keeps them and an epoch has finished. */
+/* Copy the best epoch's weights to the learner, if the experiment keeps them. A no-op before the first epoch has ended. */
 void cst_trainer_use_best(cst_trainer *trainer);
 
 /* Evaluate all rows of a split with the current weights. With on_failure "skip" a batch that fails is left out of the
