@@ -77,7 +77,7 @@ static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v
     if (!v->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     to_folder_name(v->folder);
     if (!cst_name_is_plain(v->folder))
-        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", which the label \"%s\" does not give", v->label);
+        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got the label \"%s\"", v->label);
     for (size_t j = 0; j < i; j++) {
         if (strcmp(v->folder, c->variants[j].folder) == 0)
             return cst_fail(error, CST_EARG, "two variants would have the same folder: \"%s\" and \"%s\"",
@@ -133,8 +133,9 @@ static cst_status make_variants(cst_comparison *c, cst_error *error)
     c->seed = seed > 0 ? (uint64_t)seed : 0;
     for (size_t k = 0; k < c->n_varied; k++)
         if (strcmp(c->varied[k].path, "seed") == 0)
-            return cst_fail(error, CST_ECONFIG,
-                            "seed: cannot be varied: every variant is repeated with the seeds from the config's on");
+            return cst_fail(
+                error, CST_ECONFIG,
+                "seed: cannot be varied: all variants are trained with the same seeds, beginning with the config's");
     CST_TRY(resolve(c, error));
     /* One variant per combination of values. */
     size_t n = 1;
@@ -223,7 +224,7 @@ static cst_status refuse_links(char *path, size_t n, cst_error *error)
     return status;
 }
 
-/* Make a run's config and folder, train it, and record how it ended. */
+/* Make a run's config and the path of its folder, train it, and record how it ended. */
 static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_comparison_events *events,
                           cst_error *error)
 {

@@ -49,10 +49,10 @@ static void keep_solve(void *context, const char *block, bool backward, const cs
     setup *b = context;
     (void)block;
     if (backward) return;
+    /* Without memory the solve is left out, and the difference is less exact. */
     cst_solve_stats *solves = realloc(b->solves, (b->n_solves + 1) * sizeof *solves);
     if (!solves) return;
     b->solves = solves;
-    /* Out of memory: this solve is not replayed, and the difference is less exact. */
     solves[b->n_solves] = (cst_solve_stats){.trace = true, .method = stats->method};
     for (size_t i = 0; i < stats->n_attempts; i++)
         if (cst_solve_stats_add_attempt(&solves[b->n_solves], &stats->attempts[i], NULL) != CST_OK) return;

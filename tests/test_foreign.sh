@@ -138,7 +138,7 @@ ok "other names make folders of letters, digits and signs" [ "$(ls -d table/*/ |
 ok "a label is a cell of comparison.md" says '| name="a\|b, \\"c\\" \<i\>\_\`x\`"' table/comparison.md
 ok "... which has as many as the others" [ "$(sed 's/\\|//g; s/[^|]//g' table/comparison.md | sort -u | wc -l)" -eq 1 ]
 ok "... and a field of comparison.csv" says '"name=""a|b, \""c\"" <i>_`x`""",1,0,' table/comparison.csv
-refuse "not beginning with '.' or '-'), which the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
+refuse "not beginning with '.' or '-'), got the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
 harmless "folders of variants"
 
 # ---- the terminal: nobody but the program says what it does ----

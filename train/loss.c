@@ -217,7 +217,7 @@ static const cst_loss bce_with_logits_loss = {
 
 static const cst_loss nll_loss = {.name = "nll",
                                   .evaluate = nll,
-                                  .summary = "for a flow: minus the log-likelihood of a row, in nats, plus penalties",
+                                  .summary = "for flows; minus the log-likelihood of a row, in nats, plus penalties",
                                   .needs_no_targets = true};
 
 const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, &nll_loss, NULL};

@@ -132,7 +132,7 @@ static const cst_key sgd_keys[] = {
      .offset = FIELD(momentum),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "momentum: factor of the previous velocity; 0: none"},
+     .help = "factor of the previous velocity; 0: no momentum"},
     {.name = "nesterov",
      .kind = CST_KEY_BOOL,
      .offset = FIELD(nesterov),
@@ -143,7 +143,7 @@ static const cst_key sgd_keys[] = {
      .offset = FIELD(weight_decay),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "weight decay: weight_decay * theta is added to the gradient"},
+     .help = "weight_decay * theta is added to the gradient"},
     {.name = NULL},
 };
 
@@ -172,7 +172,7 @@ static const cst_key adam_keys[] = {
      .offset = FIELD(weight_decay),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "weight decay: weight_decay * theta is added to the gradient"},
+     .help = "weight_decay * theta is added to the gradient"},
     {.name = NULL},
 };
 
@@ -201,7 +201,7 @@ static const cst_key adamw_keys[] = {
      .offset = FIELD(weight_decay),
      .fallback = "0.01",
      .range = CST_AT_LEAST(0),
-     .help = "decoupled weight decay: each step multiplies theta by 1 - lr * weight_decay"},
+     .help = "decoupled: each step multiplies theta by 1 - lr * weight_decay"},
     {.name = NULL},
 };
 
@@ -229,13 +229,13 @@ static const cst_key rmsprop_keys[] = {
      .offset = FIELD(momentum),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "momentum: factor of the previous velocity; 0: none"},
+     .help = "factor of the previous velocity; 0: no momentum"},
     {.name = "weight_decay",
      .kind = CST_KEY_REAL,
      .offset = FIELD(weight_decay),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "weight decay: weight_decay * theta is added to the gradient"},
+     .help = "weight_decay * theta is added to the gradient"},
     {.name = NULL},
 };
 
