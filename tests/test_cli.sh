@@ -125,7 +125,7 @@ bad 'model.layers[1].p: expected' 's/"p": 0.1/"p": 1.5/'
 bad 'model.layers[0].out_features: expected an integer from 1 to 1000000000, got -4' 's/"out_features": 4/"out_features": -4/'
 bad 'model.layers[0]' 's/"out_features": 4}, {"type": "dropout/"out_features": 1e15}, {"type": "dropout/'
 bad 'model.layers[2]' 's/{"type": "linear", "out_features": 4}\]}/{"type": "linear", "out_features": 5}]}/'
-bad 'model: expected 2 outputs, one a class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
+bad 'model: expected 2 outputs, one per class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
 bad 'optimizer.type: expected the name of an optimizer (the nearest is "adam")' 's/"adam"/"adan"/'
 ode() { # message, members of the ODE block
     bad "model.layers[2].$1" "s/\"type\": \"ode\"/&, $2/"
@@ -263,7 +263,7 @@ for file in config.json metrics.csv log.txt checkpoint.safetensors model.safeten
 ok "metrics have a row per epoch" [ "$(wc -l <a/metrics.csv)" -eq 4 ]
 ok "the summary has seed and version" grep -q '"seed": 3' a/summary.json
 ok "progress tells both NFE" grep -qE 'nfe [0-9.]+ \+ [0-9.]+' out
-refuse 'there is something in this folder already' train config.json --out a
+refuse 'this folder already has files' train config.json --out a
 run train config.json --out b --threads 2 --quiet
 ok "quiet" [ ! -s out ]
 ok "same seed, same bits" same a/model.safetensors b/model.safetensors
@@ -401,7 +401,7 @@ ok "without gnuplot all but pictures" [ "$code" -eq 0 -a -s bare/samples.npy -a 
 ok "... which is said" says 'no pictures: gnuplot is not installed' err
 mkdir half && cp moons/config.json half && touch half/checkpoint.safetensors
 run sample half
-ok "a run that has not ended is told" says 'half: the run has not ended: go on with train --resume' err
+ok "a run that has not ended is told" says 'half: the run has not ended: continue it with train --resume' err
 refuse 'expected a model of type flow' sample whole --out none
 refuse 'the data have no validation split' sample moons --split validation --out none
 refuse '--split: expected train, validation, test or none, got "all"' sample moons --split all
@@ -414,7 +414,7 @@ ok "... is told before anything is drawn" says 'config.json' err
 
 refuse '--out expects a value' control acrobot --out ''
 refuse '--out expects a value' train config.json --out=
-refuse 'seed: not to be varied' compare config.json --vary seed=0,1 --out seeds
+refuse 'seed: cannot be varied' compare config.json --vary seed=0,1 --out seeds
 mkdir -p taken && : >taken/test_y.npy
 refuse 'taken/test_y.npy: this folder already contains data' data config.json --out taken
 

@@ -138,7 +138,7 @@ ok "other names make folders of letters, digits and signs" [ "$(ls -d table/*/ |
 ok "a label is a cell of comparison.md" says '| name="a\|b, \\"c\\" \<i\>\_\`x\`"' table/comparison.md
 ok "... which has as many as the others" [ "$(sed 's/\\|//g; s/[^|]//g' table/comparison.md | sort -u | wc -l)" -eq 1 ]
 ok "... and a field of comparison.csv" says '"name=""a|b, \""c\"" <i>_`x`""",1,0,' table/comparison.csv
-refuse "not beginning with '.' or '-'), got it from the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
+refuse "not beginning with '.' or '-'), got the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
 harmless "folders of variants"
 
 # ---- the terminal: nobody but the program says what it does ----
@@ -259,8 +259,8 @@ mkdir -p cmp/epochs-1 cmp/epochs-2 && ln -s ../../outside cmp/epochs-1/seed-3 &&
 before=$(find outside | sort)
 run compare config.json --vary epochs=1,2 --out cmp --quiet
 ok "no run is made in a linked folder" [ "$code" -eq 1 -a "$before" = "$(find outside | sort)" ]
-ok "... which is said" says 'cmp/epochs-1/seed-3: is a symbolic link; no run is written through it' err
-ok "... of a variant's as well" says 'cmp/epochs-2: is a symbolic link; no run is written through it' err
+ok "... which is said" says 'cmp/epochs-1/seed-3: expected a folder, got a symbolic link; no run is written through it' err
+ok "... of a variant's as well" says 'cmp/epochs-2: expected a folder, got a symbolic link; no run is written through it' err
 for run in ../outside /etc a/../../outside ..; do
     printf '{"variants": [{"label": "x", "runs": ["%s"]}]}' "$run" >cmp/comparison.json
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp
