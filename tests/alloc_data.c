@@ -1,7 +1,7 @@
 /* Scenarios of tests/alloc_sweep.h: configs, modules, tensors in files, a solve. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/file.h"

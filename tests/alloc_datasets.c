@@ -1,8 +1,8 @@
 /* Scenarios of tests/alloc_sweep.h: data sets from files and simulators, data written to files. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
 #include "image_bytes.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 

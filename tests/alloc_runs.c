@@ -1,8 +1,8 @@
 /* Scenarios of tests/alloc_sweep.h: runs in folders, made, resumed, evaluated, compared and drawn. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
 #include "run_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/comparison.h"

@@ -93,6 +93,24 @@ void test_assert_same_bits(const char *what, const real *got, const real *expect
                      (double)got[i]);
 }
 
+void test_derivative_compare(test_derivative *seen, const char *what, size_t i, double got, double expected,
+                             double allowed)
+{
+    seen->n++;
+    seen->not_zero += got != 0;
+    seen->not_same += memcmp(&got, &expected, sizeof got) != 0;
+    if (fabs(got - expected) <= allowed) return;
+    fail_msg("%s[%zu]: the derivative is %.10g, differences give %.10g, allowed %.3g", what, i, got, expected, allowed);
+}
+
+void test_derivative_end(const test_derivative *seen, const char *what, bool zero)
+{
+    if (zero && seen->not_zero > 0) fail_msg("%s: %zu of %zu components are not 0", what, seen->not_zero, seen->n);
+    if (zero || seen->n == 0) return;
+    if (seen->not_zero == 0) fail_msg("%s: all %zu components are 0, which proves nothing", what, seen->n);
+    if (seen->not_same == 0) fail_msg("%s: both sides have the same bits: are they the same array?", what);
+}
+
 void test_assert_ok(const char *what, cst_status status, const cst_error *error)
 {
     if (status != CST_OK) fail_msg("%s: %s: %s", what, cst_status_name(status), error->message);

@@ -46,6 +46,21 @@ uint64_t test_checksum(const real *x, size_t n);
 void test_assert_close(const char *what, const real *got, const real *expected, size_t n, double tolerance);
 void test_assert_same_bits(const char *what, const real *got, const real *expected, size_t n);
 
+/* What a test has seen that compares a derivative with differences, component by component. Such a test proves nothing if
+ * every component is zero, or if the two sides are the same bits, as where something is compared with itself. */
+typedef struct test_derivative {
+    size_t n, not_zero,
+        not_same; /* components; those that are not 0 in `got`; those whose two values differ in a bit */
+} test_derivative;
+
+/* Count component i, and fail unless |got - expected| <= allowed. `what` may be any text that names the derivative. */
+void test_derivative_compare(test_derivative *seen, const char *what, size_t i, double got, double expected,
+                             double allowed);
+
+/* Fail if the comparison proved nothing; one without components passes. With `zero`, the derivative is known to be zero,
+ * and it fails if any component is not. */
+void test_derivative_end(const test_derivative *seen, const char *what, bool zero);
+
 /* Fail with the error's message unless status is CST_OK. */
 void test_assert_ok(const char *what, cst_status status, const cst_error *error);
 

@@ -9,6 +9,16 @@
 #include "core/config.h"
 #include "ode/stats.h"
 
+/* A field of rows of 3 numbers that depends on time. */
+#define MLP                                                                                                            \
+    JSON({                                                                                                             \
+        "type": "sequential",                                                                                          \
+        "layers": [                                                                                                    \
+            {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"},                          \
+            {"type": "linear", "out_features": 3}                                                                      \
+        ]                                                                                                              \
+    })
+
 enum { ODE_RIG_ATTEMPTS = 4096 };
 
 /* What an observer saw of one forward pass (0) and one backward pass (1). */
@@ -37,12 +47,19 @@ cst_status ode_rig_build_block(ode_rig *r, const char *field, const cst_ode_opti
                                int threads);
 void ode_rig_clear(ode_rig *r);
 
+/* The rig's call, in evaluation mode, with an observer, which must outlive it and may be NULL. */
+cst_call ode_rig_call(ode_rig *r, const cst_observer *observer);
+
 cst_status ode_rig_forward(ode_rig *r);
 cst_status ode_rig_backward(ode_rig *r);
 void ode_rig_run(ode_rig *r); /* both; fails the test if they do */
 
 /* sum gy . y after a forward pass, the loss that ode_rig_backward differentiates. */
 double ode_rig_loss(ode_rig *r);
+
+/* Compare every `stride`-th component of gtheta, as ode_rig_run left it, with central differences of ode_rig_loss:
+ * |gtheta - difference| <= tolerance (1 + |difference|). For double precision. */
+void ode_rig_compare_theta(ode_rig *r, const char *what, size_t stride, double tolerance);
 
 /* Largest |a - b| relative to the largest |b|. */
 double ode_rig_distance(const real *a, const real *b, size_t n);

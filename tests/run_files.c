@@ -1,6 +1,6 @@
 #include "tests/run_files.h"
 
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/file.h"

@@ -1,8 +1,8 @@
 #include "tests/run_kills.h"
 
-#include "data_files.h"
 #include "failing_io.h"
 #include "run_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/clock.h"

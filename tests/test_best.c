@@ -1,5 +1,5 @@
 /* How training ends: early stopping, and the weights of the epoch that was the best. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include <string.h>

@@ -261,6 +261,7 @@ static void differences(const char *more, const char *gradient, const char *what
     }
     ode_rig_run(&r);
     const double h = 1e-5;
+    test_derivative seen = {0};
     for (size_t i = 0; i < r.in; i++) {
         const real x = r.x[i];
         if (isnan(x)) {
@@ -272,10 +273,9 @@ static void differences(const char *more, const char *gradient, const char *what
         r.x[i] = (real)((double)x - h);
         const double expected = (above - ode_rig_loss(&r)) / (2 * h);
         r.x[i] = x;
-        if (fabs((double)r.gx[i] - expected) > 2e-5 * (1 + fabs(expected)))
-            fail_msg("%s: value %zu of series %zu, channel %zu: gradient %.10g, differences %.10g", what, i / C % T,
-                     i / (T * C), i % C, (double)r.gx[i], expected);
+        test_derivative_compare(&seen, what, i, (double)r.gx[i], expected, 2e-5 * (1 + fabs(expected)));
     }
+    test_derivative_end(&seen, what, false);
     ode_rig_clear(&r);
 }
 

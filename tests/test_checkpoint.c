@@ -2,10 +2,11 @@
  * on from them as if it had not been stopped is in test_trainer.c. */
 #include "core/file.h"
 #include "core/version.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/checkpoint.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 

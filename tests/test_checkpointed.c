@@ -86,12 +86,6 @@ static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const c
     memcpy(q->theta, r->theta, r->m->n_params * sizeof(real));
 }
 
-static void compare(size_t i, const char *what, size_t j, double difference, double gradient, double scale)
-{
-    if (!(fabs(difference - gradient) <= 1e-7 * scale))
-        fail_msg("setting %zu, %s %zu: difference %.12g, gradient %.12g", i, what, j, difference, gradient);
-}
-
 /* (L(v + h) - L(v - h)) / 2h by the replaying rig. */
 static double difference(ode_rig *q, real *v)
 {
@@ -102,6 +96,17 @@ static double difference(ode_rig *q, real *v)
     const double down = ode_rig_loss(q);
     *v = saved;
     return (up - down) / (2 * (double)h);
+}
+
+/* The gradient by n numbers that `v` of the replaying rig points to, against differences. */
+static void compare(size_t i, const char *name, ode_rig *q, real *v, const real *gradient, size_t n, double scale)
+{
+    char what[40];
+    test_derivative seen = {0};
+    snprintf(what, sizeof what, "setting %zu, %s", i, name);
+    for (size_t j = 0; j < n; j++)
+        test_derivative_compare(&seen, what, j, (double)gradient[j], difference(q, &v[j]), 1e-7 * scale);
+    test_derivative_end(&seen, what, false);
 }
 
 static void gradient_is_that_of_the_steps(void **state)
@@ -120,9 +125,8 @@ static void gradient_is_that_of_the_steps(void **state)
         assert_true(fabs(same) < 1e-11 && q.seen.accepted[0] == r.seen.accepted[0] && r.seen.accepted[0] > 2);
         double scale = 1;
         for (size_t j = 0; j < r.m->n_params; j++) scale = fmax(scale, fabs((double)r.gtheta[j]));
-        for (size_t j = 0; j < r.in; j++) compare(i, "x", j, difference(&q, &q.x[j]), (double)r.gx[j], scale);
-        for (size_t j = 0; j < r.m->n_params; j++)
-            compare(i, "parameter", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], scale);
+        compare(i, "x", &q, q.x, r.gx, r.in, scale);
+        compare(i, "parameter", &q, q.theta, r.gtheta, r.m->n_params, scale);
         ode_rig_clear(&q);
         ode_rig_clear(&r);
     }
@@ -142,7 +146,7 @@ static void times_have_gradients_of_the_steps(void **state)
         build(&r, s->t, true, solver, "'method': 'checkpointed'");
         ode_rig_run(&r);
         build_replay(&q, &r, s, s->t, true, 0);
-        for (size_t j = 1; j < 3; j++) compare(i, "time", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], 10);
+        compare(i, "inner time", &q, &q.theta[1], &r.gtheta[1], 2, 10);
         ode_rig_clear(&q);
         const double h = 1e-5;
         double loss[2], sum = 0;
@@ -153,7 +157,9 @@ static void times_have_gradients_of_the_steps(void **state)
             ode_rig_clear(&q);
         }
         for (size_t j = 0; j < 4; j++) sum += (double)r.gtheta[j];
-        compare(i, "all times", 0, (loss[1] - loss[0]) / (2 * h), sum, 10);
+        test_derivative seen = {0};
+        test_derivative_compare(&seen, "all times", i, sum, (loss[1] - loss[0]) / (2 * h), 1e-6);
+        test_derivative_end(&seen, "all times", false);
         ode_rig_clear(&r);
     }
 }

@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "datasets/cifar10.h"
+#include "tests/data_files.h"
 
 enum { IMAGE = 3072, RECORD = 3073 };
 

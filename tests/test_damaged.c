@@ -1,8 +1,8 @@
 /* Files of every format that is read, cut off anywhere, with any byte changed, or with a byte after their end: what comes is
  * an error that names the file, or contents; nothing worse, which sanitizers see. (Tensors, checkpoints and metrics have the
  * same in tests/test_safetensors.c, test_checkpoint.c and test_metrics.c.) */
-#include "data_files.h"
 #include "image_bytes.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/plot.h"

@@ -1,8 +1,8 @@
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/locate.h"
 #include "datasets/registry.h"
 #include "datasets/split.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "datasets/dataset_write.h"
+#include "tests/data_files.h"
 
 /* Files that were told of, one a line. */
 static void note(void *context, const char *name, cst_npy_type type, const cst_shape *shape)

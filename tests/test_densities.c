@@ -1,6 +1,6 @@
 /* Densities in the plane: where their points lie, how many where; parts without labels, and what can be learnt of them. */
-#include "data_files.h"
 #include "datasets/densities.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/double_pendulum.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Images averaged down: means, rounding, channels, refusals, and what the keys of the data sets do. */
-#include "data_files.h"
 #include "datasets/downsample.h"
+#include "tests/data_files.h"
 
 enum { N = 2, C = 3, H = 4, W = 6, SIZE = N * C * H * W };
 

@@ -1,6 +1,6 @@
 /* Configs with one mistake each and what is said about it; what a good one comes to. */
 #include "core/parallel.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/experiment.h"
 

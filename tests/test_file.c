@@ -1,5 +1,5 @@
 /* What writers that died leave in a folder, and what it takes for it to be removed. */
-#include "data_files.h"
+#include "tests/data_files.h"
 
 #include "core/file.h"
 

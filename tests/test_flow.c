@@ -1,5 +1,5 @@
 /* Normalizing flows: densities in closed form, densities that integrate to one, the way back, scales, refusals. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/ode_rig.h"
 
 #include "layers/squeeze.h"
@@ -293,16 +293,17 @@ static double loss_of(ode_rig *r, const cst_call *call)
 static void expect_slopes(const char *what, ode_rig *r, const cst_call *call, real *at, const real *gradient, size_t n)
 {
     const real h = (real)1e-5;
+    test_derivative seen = {0};
     for (size_t i = 0; i < n; i++) {
         const real saved = at[i];
         at[i] = saved + h;
         const double up = loss_of(r, call);
         at[i] = saved - h;
-        const double slope = (up - loss_of(r, call)) / (2 * (double)h), got = (double)gradient[i];
-        if (!(fabs(got - slope) < 1e-7 * (1 + fabs(slope))))
-            fail_msg("%s[%zu]: gradient %.10g, differences %.10g", what, i, got, slope);
+        const double slope = (up - loss_of(r, call)) / (2 * (double)h);
+        test_derivative_compare(&seen, what, i, (double)gradient[i], slope, 1e-7 * (1 + fabs(slope)));
         at[i] = saved;
     }
+    test_derivative_end(&seen, what, false);
 }
 
 /* The weighted sum of the cnf's own columns, and a gradient of that alone; none in evaluation. */

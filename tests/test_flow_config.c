@@ -1,5 +1,5 @@
 /* Sections of flows, and data, that are refused. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "formats/npy.h"

@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "datasets/generated.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

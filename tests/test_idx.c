@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "datasets/idx.h"
+#include "tests/data_files.h"
 
 /* Header of up to four dimensions, then `n` elements 0, 7, 14, ... modulo 251. Returns the file's size. */
 static size_t make_idx(uint8_t *file, size_t rank, const size_t *dim, size_t n)

@@ -1,7 +1,7 @@
-#include "data_files.h"
 #include "datasets/image_folder.h"
 #include "formats/image.h"
 #include "image_bytes.h"
+#include "tests/data_files.h"
 
 /* ---- decoding ------------------------------------------------------------------------------------------------ */
 

@@ -237,6 +237,7 @@ static void norms_see_the_blocks(void **state)
 static void compare_differences(const char *what, ode_rig *r, real *argument, const real *gradient, size_t n,
                                 double tolerance)
 {
+    test_derivative seen = {0};
     for (size_t j = 0; j < n; j++) {
         const real saved = argument[j], h = (real)1e-5;
         argument[j] = saved + h;
@@ -244,9 +245,9 @@ static void compare_differences(const char *what, ode_rig *r, real *argument, co
         argument[j] = saved - h;
         const double difference = (up - ode_rig_loss(r)) / (2 * (double)h);
         argument[j] = saved;
-        if (!(fabs(difference - (double)gradient[j]) < tolerance * (1 + fabs(difference))))
-            fail_msg("%s, [%zu]: difference %.10g, gradient %.10g", what, j, difference, (double)gradient[j]);
+        test_derivative_compare(&seen, what, j, (double)gradient[j], difference, tolerance * (1 + fabs(difference)));
     }
+    test_derivative_end(&seen, what, false);
 }
 
 /* Of the steps themselves where they are fixed, of the solution where they are many: states, parameters and times. */

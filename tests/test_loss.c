@@ -1,13 +1,6 @@
 /* The losses against closed forms and, signed and entry by entry, central differences of plain references. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "core/rng.h"
+#include "tests/helpers.h"
 #include "train/loss.h"
 
 #include <math.h>
@@ -68,6 +61,7 @@ static void values_and_gradients(void **state)
         const double expected = reference(loss->name, x, &a);
         if (!(fabs(value - expected) < 1e-13 * (1 + fabs(expected))))
             fail_msg("%s: got %.17g, expected %.17g (seed %d)", loss->name, value, expected, SEED);
+        test_derivative seen = {0};
         for (size_t i = 0; i < SIZE; i++) {
             const double kept = x[i], h = 1e-5;
             x[i] = kept + h;
@@ -75,9 +69,9 @@ static void values_and_gradients(void **state)
             x[i] = kept - h;
             const double slope = (up - reference(loss->name, x, &a)) / (2 * h);
             x[i] = kept;
-            if (!(fabs((double)gx[i] - slope) < fmax(4 * eps, 1e-9)))
-                fail_msg("%s, gx[%zu]: got %.10g, expected %.10g (seed %d)", loss->name, i, (double)gx[i], slope, SEED);
+            test_derivative_compare(&seen, loss->name, i, (double)gx[i], slope, fmax(4 * eps, 1e-9));
         }
+        test_derivative_end(&seen, loss->name, false);
     }
 }
 

@@ -1,6 +1,5 @@
 /* What passes take of memory: backsolve nothing but its plan, however many steps there are. */
-#define TEST_DEFINE_ALLOC
-#include "tests/failing_alloc.h"
+#include "tests/failing_alloc.inc"
 
 #include "tests/ode_rig.h"
 
@@ -35,13 +34,8 @@ static use measure(const char *type, const char *tolerance, bool trace)
     cst_module_plan(r.m, 4, 0, 1, &plan);
     u.plan = plan.cache + plan.work;
     const cst_observer observer = {.context = &u.steps, .trace = trace, .solved = count};
-    const cst_call call = {.n = 4,
-                           .threads = 1,
-                           .train = true,
-                           .theta = r.theta,
-                           .work = r.work,
-                           .observer = &observer,
-                           .error = &r.error};
+    cst_call call = ode_rig_call(&r, &observer);
+    call.train = true;
     const cst_point point = {r.x, r.y, r.cache};
     test_alloc_fail(0, false);
     const cst_status forward = cst_module_forward(r.m, &call, r.x, r.y, r.cache);

@@ -1,5 +1,5 @@
 /* metrics.csv written and read back, with other columns, cut off at every length, damaged. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/metrics.h"
 

@@ -2,8 +2,8 @@
  * closed forms. tests/golden_mfcc.c has torchaudio's. */
 #include "core/parallel.h"
 #include "core/rng.h"
-#include "data_files.h"
 #include "formats/mfcc.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 

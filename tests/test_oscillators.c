@@ -1,6 +1,6 @@
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/oscillators.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

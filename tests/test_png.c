@@ -1,8 +1,8 @@
 /* PNG files written, read back with the reader of images. */
 #include "core/file.h"
-#include "data_files.h"
 #include "formats/image.h"
 #include "formats/png.h"
+#include "tests/data_files.h"
 
 /* The planes of a file; its sides must be these. */
 static uint8_t *read_back(const char *name, size_t channels, size_t h, size_t w)

@@ -1,6 +1,6 @@
 /* Messages about names that have changed: of keys and values, and of numbers in a run's files. */
 #include "core/renames.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/difference.h"
 #include "train/metrics.h"

@@ -1,5 +1,5 @@
 /* Samples of trained flows: the same twice, in the data's units, with a density that is theirs; their files and pictures. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/sample.h"

@@ -1,9 +1,10 @@
 #include "cli/catalog.h"
 #include "cli/schema.h"
-#include "data_files.h"
 #include "models/registry.h"
+#include "tests/data_files.h"
 #include "train/experiment.h"
 
+#include <dirent.h>
 #include <math.h>
 
 /* ---- a validator: as much of JSON Schema as ours has --------------------------------------------------------- */
@@ -296,60 +297,64 @@ static void test_keys(void **state)
     assert_true(compared > 2000);
 }
 
+/* A config with every section. */
+static const char whole_config[] = JSON({
+    "name": "a",
+    "data": {"type": "csv", "train": "a.csv", "target": ["x", "y"], "ignore": ["id"]},
+    "model": {
+        "type": "sequential",
+        "layers": [{
+            "type": "ode",
+            "t": [0, 1],
+            "field": {"type": "residual", "body": {"type": "tanh"}},
+            "solver": {"method": "rk4", "step_t": [1]},
+            "gradient": {"norm": {"norm": "seminorm", "a_t": 0.1}}
+        }]
+    },
+    "loss": "mse",
+    "optimizer": {"type": "adamw", "betas": [0.9, 0.99]},
+    "schedule": {"type": "step", "step_size": 3},
+    "early_stopping": {"patience": 2},
+    "epochs": 3
+});
+
+/* A piece of whole_config, and what replaces it to make the config invalid. */
+static const char *const mistakes[][2] = {
+    {"\"name\": \"a\", ", ""},
+    {"\"epochs\"", "\"epochz\""},
+    {"\"epochs\": 3", "\"epochs\": 0"},
+    {"\"csv\"", "\"cvs\""},
+    {"\"ignore\"", "\"ingore\""},
+    {JSON(["id"]), "[1]"},
+    {JSON(["x", "y"]), "7"},
+    {"\"tanh\"", "\"tahn\""},
+    {"[0, 1]", "[0]"},
+    {"[0, 1]", JSON([0, "1"])},
+    {JSON({"type": "tanh"}), "3"},
+    {"\"rk4\"", "\"rk5\""},
+    {"\"step_t\": [1]", "\"step_t\": 1"},
+    {"\"seminorm\"", "\"semi\""},
+    {"\"a_t\": 0.1", "\"a_t\": -0.1"},
+    {"\"a_t\"", "\"a_q\""},
+    {"\"mse\"", "\"mean\""},
+    {"\"adamw\"", "\"adamz\""},
+    {"0.99]", "1]"},
+    {"0.99]", "0.99, 0.5]"},
+    {"\"step_size\": 3", "\"step_size\": 0"},
+    {"\"patience\": 2", "\"patience\": 2, \"x\": 1"},
+    {JSON({"patience": 2}), "3"},
+};
+
 /* A configuration of every part, and one mistake in each. */
 static void test_configs(void **state)
 {
     (void)state;
-    static const char good[] = JSON({
-        "name": "a",
-        "data": {"type": "csv", "train": "a.csv", "target": ["x", "y"], "ignore": ["id"]},
-        "model": {
-            "type": "sequential",
-            "layers": [{
-                "type": "ode",
-                "t": [0, 1],
-                "field": {"type": "residual", "body": {"type": "tanh"}},
-                "solver": {"method": "rk4", "step_t": [1]},
-                "gradient": {"norm": {"norm": "seminorm", "a_t": 0.1}}
-            }]
-        },
-        "loss": "mse",
-        "optimizer": {"type": "adamw", "betas": [0.9, 0.99]},
-        "schedule": {"type": "step", "step_size": 3},
-        "early_stopping": {"patience": 2},
-        "epochs": 3
-    });
-    static const char *const mistakes[][2] = {
-        {"\"name\": \"a\", ", ""},
-        {"\"epochs\"", "\"epochz\""},
-        {"\"epochs\": 3", "\"epochs\": 0"},
-        {"\"csv\"", "\"cvs\""},
-        {"\"ignore\"", "\"ingore\""},
-        {JSON(["id"]), "[1]"},
-        {JSON(["x", "y"]), "7"},
-        {"\"tanh\"", "\"tahn\""},
-        {"[0, 1]", "[0]"},
-        {"[0, 1]", JSON([0, "1"])},
-        {JSON({"type": "tanh"}), "3"},
-        {"\"rk4\"", "\"rk5\""},
-        {"\"step_t\": [1]", "\"step_t\": 1"},
-        {"\"seminorm\"", "\"semi\""},
-        {"\"a_t\": 0.1", "\"a_t\": -0.1"},
-        {"\"a_t\"", "\"a_q\""},
-        {"\"mse\"", "\"mean\""},
-        {"\"adamw\"", "\"adamz\""},
-        {"0.99]", "1]"},
-        {"0.99]", "0.99, 0.5]"},
-        {"\"step_size\": 3", "\"step_size\": 0"},
-        {"\"patience\": 2", "\"patience\": 2, \"x\": 1"},
-        {JSON({"patience": 2}), "3"},
-    };
-    check("the whole", "config", good, true);
+    check("the whole", "config", whole_config, true);
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         cst_text text = {0};
-        const char *at = strstr(good, mistakes[i][0]);
+        const char *at = strstr(whole_config, mistakes[i][0]);
         assert_non_null(at);
-        cst_text_add(&text, good, (size_t)(at - good));
+        cst_text_add(&text, whole_config, (size_t)(at - whole_config));
         cst_text_printf(&text, "%s%s", mistakes[i][1], at + strlen(mistakes[i][0]));
         check(mistakes[i][1], "config", text.data, false);
         free(text.data);

@@ -1,4 +1,4 @@
-#include "data_files.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
-#include "data_files.h"
 #include "datasets/dataset_write.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -160,9 +160,9 @@ static void test_unix_times(void **state)
 
 /* ---- what is wrong ------------------------------------------------------------------------------------------- */
 
-static void test_arrays_that_do_not_fit(void **state)
+/* Arrays that fit neither the series nor their targets, each named for its fault. */
+static void write_bad_arrays(void)
 {
-    (void)state;
     const float f[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     write_array("x", CST_NPY_F4, SHAPE(2, 2, 2), f);
     write_array("x1", CST_NPY_F4, SHAPE(2, 4), f);
@@ -186,6 +186,12 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
+}
+
+static void test_bad_series(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     test_load_fails(JSON({"type": "series_npy", "train_x": "x"}), CST_ECONFIG, TEST_WORDS("missing key \"train_y\""));
     test_load_fails(SET("x", "y") ", 'test_x': 'x'}", CST_ECONFIG, TEST_WORDS("missing key \"test_y\""));
     test_load_fails(SET("row", "y") "}", CST_EFORMAT,
@@ -200,6 +206,12 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/gap: series 1, time 0: expected a finite number in the range", "found nan"));
     test_load_fails(SET("x1", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected a channel beside that of the time", "(2, 4)"));
+}
+
+static void test_bad_targets(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     test_load_fails(SET("x", "y3") "}", CST_EFORMAT, TEST_WORDS("/y3: expected", "2 series", "/x has", "shape (3)"));
     test_load_fails(SET("x", "minus") "}", CST_EFORMAT,
                     TEST_WORDS("/minus: series 1: expected a label from 0 to 2147483646, found -1"));
@@ -273,10 +285,9 @@ static void test_speech_commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaps_and_ends),   cmocka_unit_test(test_types_and_parts),
-        cmocka_unit_test(test_targets),         cmocka_unit_test(test_every_time),
-        cmocka_unit_test(test_unix_times),      cmocka_unit_test(test_arrays_that_do_not_fit),
-        cmocka_unit_test(test_speech_commands),
+        cmocka_unit_test(test_gaps_and_ends), cmocka_unit_test(test_types_and_parts), cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_every_time),    cmocka_unit_test(test_unix_times),      cmocka_unit_test(test_bad_series),
+        cmocka_unit_test(test_bad_targets),   cmocka_unit_test(test_speech_commands),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,6 +1,6 @@
 /* Something to learn at every time of a series: a batch of these is to the loss what its times are that have a label or a
  * target, one row each. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "formats/npy.h"

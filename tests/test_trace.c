@@ -1,6 +1,6 @@
 /* Traces that are gone on with: what is kept of them, however they end and however large they are. */
 #include "core/file.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/trace.h"
 

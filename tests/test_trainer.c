@@ -1,6 +1,6 @@
 /* Training as a whole: that it learns, twice the same, the same whether or not it was interrupted; failures, what it
  * reports. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/checkpoint.h"
 

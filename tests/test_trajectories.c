@@ -1,7 +1,7 @@
-#include "data_files.h"
 #include "datasets/split.h"
 #include "datasets/trajectories.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -211,9 +211,8 @@ static void fails(const char *keys, cst_status expected, const char *const *word
     test_load_fails(json, expected, words);
 }
 
-static void test_files_that_do_not_fit(void **state)
+static void write_bad_files(void)
 {
-    (void)state;
     char path[TEST_PATH];
     const double numbers[8] = {0};
     write_file("a", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
@@ -226,12 +225,24 @@ static void test_files_that_do_not_fit(void **state)
     assert_int_equal(cst_npy_write(test_path("matrix", path), CST_NPY_F8, &(cst_shape){2, {4, 2}}, numbers, NULL), 0);
     assert_int_equal(cst_npy_write(test_path("whole", path), CST_NPY_I8, &(cst_shape){3, {1, 4, 2}}, numbers, NULL), 0);
     test_write("text", "hello", 5);
+}
+
+static void test_bad_keys(void **state)
+{
+    (void)state;
+    write_bad_files();
     fails("'file': 'a'", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"window\""));
     fails("'window': 4", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"file\""));
     fails("'file': 'a', 'window': 1", CST_ECONFIG, TEST_WORDS("test.json: window: expected an integer from 2"));
     fails("'file': 'a', 'window': 2, 'test_fraction': 1.5", CST_ECONFIG,
           TEST_WORDS("test.json: test_fraction: expected a number in [0, 1], got 1.5"));
     fails("'file': 'absent', 'window': 2", CST_EIO, TEST_WORDS("test.json: no data found: tried", "/absent"));
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    write_bad_files();
     fails("'file': 'text', 'window': 2", CST_EFORMAT, TEST_WORDS("/text: expected a NumPy array"));
     fails("'file': 'matrix', 'window': 2", CST_EFORMAT,
           TEST_WORDS("/matrix: expected trajectories, floats of shape (R, T, D), found f8 of shape (4, 2)"));
@@ -272,9 +283,9 @@ static void test_files_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows_of_arrays),     cmocka_unit_test(test_fractions),
-        cmocka_unit_test(test_files_of_parts),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_files_that_do_not_fit),
+        cmocka_unit_test(test_windows_of_arrays), cmocka_unit_test(test_fractions),
+        cmocka_unit_test(test_files_of_parts),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_bad_keys),          cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

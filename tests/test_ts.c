@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "datasets/ts.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-#include "data_files.h"
 #include "formats/wav.h"
+#include "tests/data_files.h"
 
 /* A file under construction. */
 typedef struct bytes {

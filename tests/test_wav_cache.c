@@ -2,6 +2,7 @@
 #include "formats/npy.h"
 #include "wav_rows.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 /* The names in a folder, in order, each followed by a blank. */
@@ -121,55 +122,57 @@ static void set_rates(char byte, long nanoseconds)
     }
 }
 
+/* Sections with one option changed: each needs a cache of its own. */
+static const char *const other_options[] = {
+    CACHED(", 'log_offset': 1e-5"),
+    CACHED(", 'samples': 100"),
+    JSON({
+        "type": "wav",
+        "path": "@/clips",
+        "cache": "@/kept/in",
+        "n_fft": 18,
+        "hop_length": 8,
+        "n_mels": 6,
+        "n_mfcc": 4
+    }),
+    JSON({
+        "type": "wav",
+        "path": "@/clips",
+        "cache": "@/kept/in",
+        "n_fft": 16,
+        "hop_length": 9,
+        "n_mels": 6,
+        "n_mfcc": 4
+    }),
+    JSON({
+        "type": "wav",
+        "path": "@/clips",
+        "cache": "@/kept/in",
+        "n_fft": 16,
+        "hop_length": 8,
+        "n_mels": 5,
+        "n_mfcc": 4
+    }),
+    JSON({
+        "type": "wav",
+        "path": "@/clips",
+        "cache": "@/kept/in",
+        "n_fft": 16,
+        "hop_length": 8,
+        "n_mels": 6,
+        "n_mfcc": 3
+    }),
+    CACHED(", 'classes': ['a']"),
+};
+
 /* With any option changed, or any file, it is another cache; without the key there is none. */
 static void test_cache_of_others(void **state)
 {
     (void)state;
-    static const char *const others[] = {
-        CACHED(", 'log_offset': 1e-5"),
-        CACHED(", 'samples': 100"),
-        JSON({
-            "type": "wav",
-            "path": "@/clips",
-            "cache": "@/kept/in",
-            "n_fft": 18,
-            "hop_length": 8,
-            "n_mels": 6,
-            "n_mfcc": 4
-        }),
-        JSON({
-            "type": "wav",
-            "path": "@/clips",
-            "cache": "@/kept/in",
-            "n_fft": 16,
-            "hop_length": 9,
-            "n_mels": 6,
-            "n_mfcc": 4
-        }),
-        JSON({
-            "type": "wav",
-            "path": "@/clips",
-            "cache": "@/kept/in",
-            "n_fft": 16,
-            "hop_length": 8,
-            "n_mels": 5,
-            "n_mfcc": 4
-        }),
-        JSON({
-            "type": "wav",
-            "path": "@/clips",
-            "cache": "@/kept/in",
-            "n_fft": 16,
-            "hop_length": 8,
-            "n_mels": 6,
-            "n_mfcc": 3
-        }),
-        CACHED(", 'classes': ['a']"),
-    };
     char names[800], path[TEST_PATH];
     assert_true(reads_mark(CACHED()));
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        assert_false(reads_mark(others[i]));
+    for (size_t i = 0; i < sizeof other_options / sizeof other_options[0]; i++) {
+        assert_false(reads_mark(other_options[i]));
         list("kept/in", names, sizeof names);
         assert_int_equal(count(names), 2 + i);
     }
@@ -187,29 +190,36 @@ static void test_cache_of_others(void **state)
     unlink(test_path("clips/b/2.wav", path));
 }
 
-/* A file that is not what was written is made anew. */
-static void test_damaged_cache(void **state)
+/* Compute the cache from the beginning and keep its name in cache_name. */
+static void fill_cache(void)
 {
-    (void)state;
-    static char good[4096];
-    char names[1600], path[TEST_PATH], name[100];
+    char names[1600], path[TEST_PATH];
     test_remove(test_path("kept", path));
     check_clips(CACHED());
     list("kept/in", names, sizeof names);
     snprintf(cache_name, sizeof cache_name, "%.*s", (int)strlen(names) - 1, names);
+}
+
+/* A cache file whose bytes have changed, or of which the end is missing, is recomputed. */
+static void test_damaged_cache(void **state)
+{
+    (void)state;
+    static char good[4096];
+    char name[100];
+    fill_cache();
     snprintf(name, sizeof name, "kept/in/%s", cache_name);
     const size_t size = test_read(name, good, sizeof good), element = sizeof(real);
-    const real nan_value = (real)NAN, gap[2] = {nan_value, nan_value}, number = 1, infinite = (real)INFINITY;
-    const size_t first = size - 3 * 13 * 4 * element; /* of the clips, 13, 9 and 12 frames */
+    const real gap[2] = {(real)NAN, (real)NAN}, number = 1, infinite = (real)INFINITY;
+    const size_t first = size - 3 * 13 * 4 * element; /* of the clips, which have 13, 9 and 12 frames */
     const struct {
         size_t at, n;
         const void *bytes;
     } damages[] = {
-        {0, 1, "x"},                                          /* no array */
+        {0, 1, "x"},                                          /* not an array any more */
         {first, element, &gap},                               /* a gap in a frame */
         {first + (21 * 4 + 2) * element, 2 * element, &gap},  /* half of the second clip's last frame */
-        {first + (13 + 10) * 4 * element, element, &number},  /* a number behind the end */
-        {first + (13 + 9) * 4 * element, element, &infinite}, /* another thing there */
+        {first + (13 + 10) * 4 * element, element, &number},  /* a number after the end of the second clip */
+        {first + (13 + 9) * 4 * element, element, &infinite}, /* something else there */
     };
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         char bad[sizeof good];
@@ -220,25 +230,38 @@ static void test_damaged_cache(void **state)
         assert_int_equal(test_read(name, bad, sizeof bad), size);
         assert_memory_equal(bad, good, size);
     }
-    for (size_t n = 0; n < size; n += 1 + size / 7) { /* cut off */
+    /* Cut off at eight places. */
+    for (size_t n = 0; n < size; n += 1 + size / 7) {
         test_write(name, good, n);
         check_clips(CACHED());
     }
-    /* Arrays of other shapes and types; with more steps than any clip has; without a clip, though `samples` is not set. */
+}
+
+/* A cache file that holds another array is recomputed. */
+static void test_foreign_cache(void **state)
+{
+    (void)state;
+    char path[TEST_PATH];
     real values[3 * 14 * 4];
+    const real nan_value = (real)NAN, number = 1;
     cst_error error = {0};
+    fill_cache();
+    /* Arrays of other shapes. */
     for (size_t i = 0; i < 3 * 14 * 4; i++) values[i] = number;
     const cst_shape shapes[] = {{3, {2, 13, 4}}, {3, {3, 13, 3}}, {2, {3, 52}}, {3, {3, 0, 4}}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         test_assert_ok("writing", cst_npy_write(cache_path(path), CST_NPY_REAL, &shapes[i], values, &error), &error);
         check_clips(CACHED());
     }
+    /* The right shape, but integers. */
     const cst_shape right = {3, {3, 13, 4}}, longer = {3, {3, 14, 4}};
     test_assert_ok("writing", cst_npy_write(path, CST_NPY_I4, &right, values, &error), &error);
     check_clips(CACHED());
+    /* One step more than the longest clip has. */
     for (size_t i = 0; i < 3 * 14 * 4; i++) values[i] = i / 4 % 14 == 13 ? nan_value : number;
     test_assert_ok("writing", cst_npy_write(path, CST_NPY_REAL, &longer, values, &error), &error);
     check_clips(CACHED());
+    /* The second clip is missing, although `samples` is not set. */
     for (size_t i = 0; i < 3 * 14 * 4; i++) values[i] = i / (13 * 4) == 1 ? nan_value : number;
     test_assert_ok("writing", cst_npy_write(path, CST_NPY_REAL, &right, values, &error), &error);
     check_clips(CACHED());
@@ -272,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_cache_of_others),
         cmocka_unit_test(test_damaged_cache),
+        cmocka_unit_test(test_foreign_cache),
         cmocka_unit_test(test_cache_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);

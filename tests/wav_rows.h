@@ -2,9 +2,9 @@
 #ifndef CST_TESTS_WAV_ROWS_H
 #define CST_TESTS_WAV_ROWS_H
 
-#include "data_files.h"
 #include "formats/mfcc.h"
 #include "formats/wav.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 
