@@ -17,7 +17,7 @@ static const double tight = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
 /* `more`: further keys of the cde. Cubics have knots where the second or third derivative of X jumps: steps that end there see
  * to it that errors are those asked for. */
 static cst_status build(ode_rig *r, const char *more, const char *network, const char *gradient, size_t hidden,
-                        cst_shape x, size_t n, int threads)
+                        cst_shape x, size_t n)
 {
     char json[1500];
     const bool cubic = strstr(more, "cubic") || strstr(more, "hermite");
@@ -26,13 +26,13 @@ static cst_status build(ode_rig *r, const char *more, const char *network, const
              "'gradient': {%s}%s%s}",
              hidden, network, tight, tight, cubic ? ", 'step_t': [1, 2, 3, 4, 5, 6, 7, 8]" : "", gradient,
              *more ? ", " : "", more);
-    return ode_rig_build(r, json, x, n, threads);
+    return ode_rig_build(r, json, x, n, 1);
 }
 
 static void build_or_fail(ode_rig *r, const char *more, size_t length, size_t channels, size_t n)
 {
     const char *network = channels == 3 ? NETWORK(12, TANH) : NETWORK(8, TANH);
-    if (build(r, more, network, "", 4, (cst_shape){2, {length, channels}}, n, 1) != CST_OK)
+    if (build(r, more, network, "", 4, (cst_shape){2, {length, channels}}, n) != CST_OK)
         fail_msg("%s", r->error.message);
 }
 
@@ -54,7 +54,7 @@ static void turns_by_what_the_path_has_gone(void **state)
     for (size_t k = 0; k < N_KINDS; k++) {
         ode_rig r;
         const char *network = JSON({"type": "linear", "out_features": 2, "bias": false});
-        assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N, 1), CST_OK);
+        assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N), CST_OK);
         real *initial = r.theta, *w = r.theta + r.m->children[1].offset; /* initial: weight (2, 1), bias (2) */
         w[0] = 0, w[1] = -1, w[2] = 1, w[3] = 0;
         assert_int_equal(ode_rig_forward(&r), CST_OK);
@@ -253,7 +253,7 @@ static bool is_missing(size_t i)
 static void differences(const char *more, const char *gradient, const char *what)
 {
     ode_rig r;
-    if (build(&r, more, NETWORK(12, TANH), gradient, 4, (cst_shape){2, {T, C}}, N, 1) != CST_OK)
+    if (build(&r, more, NETWORK(12, TANH), gradient, 4, (cst_shape){2, {T, C}}, N) != CST_OK)
         fail_msg("%s", r.error.message);
     for (size_t i = 0; i < r.in; i++) {
         if (i % C == 0) r.x[i] = (real)(i / C % T);
@@ -348,7 +348,7 @@ static void a_flow_may_be_in_the_network(void **state)
                      ]
                  }),
                  i == 0 ? "exact" : "hutchinson");
-        assert_int_equal(build(&r[i], "", network, "", 1, (cst_shape){2, {4, 2}}, 3, 1), CST_OK);
+        assert_int_equal(build(&r[i], "", network, "", 1, (cst_shape){2, {4, 2}}, 3), CST_OK);
         ode_rig_run(&r[i]);
     }
     assert_same("states", r[1].y, r[0].y, r[0].out);
@@ -409,7 +409,7 @@ static void mistakes_are_told(void **state)
          {2, {T, C}}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(build(&r, bad[i].more, bad[i].network, "", 4, bad[i].x, N, 1), CST_ECONFIG);
+        assert_int_equal(build(&r, bad[i].more, bad[i].network, "", 4, bad[i].x, N), CST_ECONFIG);
         if (!strstr(r.error.message, bad[i].message)) fail_msg("%s", r.error.message);
         ode_rig_clear(&r);
     }

@@ -11,14 +11,16 @@ static double entry(size_t file, size_t trajectory, size_t point, size_t k)
     return (double)(10000 * file + 1000 * trajectory + 10 * point + k);
 }
 
-/* n trajectories of n_points points of `width` numbers, as floats or doubles, with one number in the place of another. */
-static void write_file(const char *name, size_t file, size_t n, size_t n_points, size_t width, cst_npy_type type,
-                       size_t changed, double value)
+/* The shape of n trajectories of n_points points of `width` numbers. */
+#define SHAPE(n, n_points, width) ((cst_shape){3, {n, n_points, width}})
+
+/* An array of entry() in floats or doubles, in which number `changed`, if there is one, is `value`. */
+static void write_file(const char *name, size_t file, cst_shape shape, cst_npy_type type, size_t changed, double value)
 {
     float singles[1000];
     double doubles[1000];
     char path[TEST_PATH];
-    const size_t size = n * n_points * width;
+    const size_t size = cst_shape_size(&shape), n_points = shape.dim[1], width = shape.dim[2];
     assert_in_range(size, 0, 1000);
     for (size_t i = 0; i < size; i++) {
         const size_t point = i / width;
@@ -26,7 +28,6 @@ static void write_file(const char *name, size_t file, size_t n, size_t n_points,
         singles[i] = (float)doubles[i];
     }
     const void *data = type == CST_NPY_F4 ? (const void *)singles : doubles;
-    const cst_shape shape = {3, {n, n_points, width}};
     assert_int_equal(cst_npy_write(test_path(name, path), type, &shape, data, NULL), CST_OK);
 }
 
@@ -111,7 +112,7 @@ static void test_fractions(void **state)
         char json[300];
         cst_dataset data;
         const size_t n = cases[i].n, test = n - cases[i].test, validation = test - cases[i].validation;
-        write_file("some.npy", 1, n, 5, 2, CST_NPY_F8, SIZE_MAX, 0);
+        write_file("some.npy", 1, SHAPE(n, 5, 2), CST_NPY_F8, SIZE_MAX, 0);
         snprintf(json, sizeof json, "{'type': 'trajectories', 'file': '@/some.npy', 'window': 4%s}", cases[i].keys);
         test_load_ok(json, 0, &data);
         assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {2}}));
@@ -128,9 +129,9 @@ static void test_files_of_parts(void **state)
 {
     (void)state;
     cst_dataset data;
-    write_file("a.npy", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("b.npy", 2, 2, 4, 3, CST_NPY_F8, SIZE_MAX, 0); /* of another length and precision */
-    write_file("c.npy", 3, 1, 9, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a.npy", 1, SHAPE(10, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("b.npy", 2, SHAPE(2, 4, 3), CST_NPY_F8, SIZE_MAX, 0); /* of another length and precision */
+    write_file("c.npy", 3, SHAPE(1, 9, 3), CST_NPY_F4, SIZE_MAX, 0);
     test_load_ok(JSON({
                      "type": "trajectories",
                      "path": "@",
@@ -168,7 +169,7 @@ static void test_sizes(void **state)
 {
     (void)state;
     cst_dataset all, some, other;
-    write_file("a.npy", 1, 20, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a.npy", 1, SHAPE(20, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
     const char *json = JSON({
         "type": "trajectories",
         "file": "@/a.npy",
@@ -215,13 +216,13 @@ static void write_bad_files(void)
 {
     char path[TEST_PATH];
     const double numbers[8] = {0};
-    write_file("a", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("short", 1, 10, 4, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("wide", 1, 10, 6, 4, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("none", 1, 0, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("nan", 1, 10, 6, 3, CST_NPY_F4, (7 * 6 + 5) * 3 + 2, (double)NAN);
-    write_file("inf", 1, 10, 6, 3, CST_NPY_F8, 3, -(double)INFINITY);
-    write_file("two", 1, 2, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a", 1, SHAPE(10, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("short", 1, SHAPE(10, 4, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("wide", 1, SHAPE(10, 6, 4), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("none", 1, SHAPE(0, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("nan", 1, SHAPE(10, 6, 3), CST_NPY_F4, (7 * 6 + 5) * 3 + 2, (double)NAN);
+    write_file("inf", 1, SHAPE(10, 6, 3), CST_NPY_F8, 3, -(double)INFINITY);
+    write_file("two", 1, SHAPE(2, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
     assert_int_equal(cst_npy_write(test_path("matrix", path), CST_NPY_F8, &(cst_shape){2, {4, 2}}, numbers, NULL), 0);
     assert_int_equal(cst_npy_write(test_path("whole", path), CST_NPY_I8, &(cst_shape){3, {1, 4, 2}}, numbers, NULL), 0);
     test_write("text", "hello", 5);
@@ -273,7 +274,7 @@ static void test_bad_files(void **state)
     fails("'file': 'a', 'window': 5, 'train_size': 17", CST_ECONFIG,
           TEST_WORDS("test.json: train_size: expected at most 16, the rows there are, got 17"));
 #ifndef CST_DOUBLE
-    write_file("huge", 1, 10, 6, 3, CST_NPY_F8, 5, 1e300);
+    write_file("huge", 1, SHAPE(10, 6, 3), CST_NPY_F8, 5, 1e300);
     fails("'file': 'huge', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/huge: trajectory 0, point 1, entry 2: expected a finite number in single precision's range, "
                      "found 1e+300"));
