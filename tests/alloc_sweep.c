@@ -8,16 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the C library's place: flushing to disk would take most of the time, and nothing here depends on it. */
+/* Replaces the C library's fsync: flushing to disk would take most of the time, and nothing here depends on it. */
 int fsync(int handle)
 {
     (void)handle;
     return 0;
 }
 
-static size_t most_runs; /* of a scenario and a mode; 0: no limit */
+static size_t most_runs; /* per scenario and mode; 0: no limit */
 
-/* One run in which the k-th allocation fails, if it comes to that many; false if it does not. */
+/* Run once with a failing k-th allocation. Returns false if the run has fewer than k allocations. */
 static bool run_once(const alloc_scenario *s, size_t k, bool lasting, size_t *count)
 {
     cst_error error = {0};
@@ -49,12 +49,13 @@ static void sweep(void **state)
 {
     const alloc_scenario *s = *state;
     size_t count, total, failed = 0;
-    run_once(s, 0, false, &count); /* what is allocated once and kept (time zones, BLAS) is there now */
+    run_once(s, 0, false,
+             &count); /* from here on, whatever is allocated once and kept (time zones, BLAS) has been allocated */
     run_once(s, 0, false, &total);
     assert_true(total > 0);
     const size_t step = most_runs > 0 && total > most_runs ? (total + most_runs - 1) / most_runs : 1;
     for (int lasting = 0; lasting < 2; lasting++) {
-        /* Until a run passes undisturbed: a failure may lead to more allocations than there were. */
+        /* Repeat until a run meets no failure: after a failed allocation a run may make more of them than before. */
         for (size_t k = lasting ? 1 + step / 2 : 1; run_once(s, k, lasting, &count); k += step) failed++;
     }
     print_message("%s: %zu allocations, %zu runs with a failure\n", s->name, total, failed);

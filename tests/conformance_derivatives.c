@@ -1,5 +1,5 @@
-/* Conformance: every pass against central differences with random cotangents, signed, component by component; and what
- * holds among passes to rounding. */
+/* Conformance of derivatives: every pass against central differences with random cotangents, component by component and
+ * with the sign; and identities between passes, to rounding. */
 #include "tests/conformance_rig.h"
 
 #include <math.h>
@@ -8,17 +8,18 @@
 
 /* ---- differences --------------------------------------------------------------------------------------------- */
 
-/* At most this many components of an argument are tried; more are drawn. */
+/* At most this many components per argument are tested; of larger arguments, a random choice. */
 enum { MOST_COMPONENTS = 150 };
 
 typedef struct objective {
     rig *r;
     const char *what;
-    bool tangents; /* <gy, y> + <gydot, ydot>; else <gy, y> */
+    bool tangents; /* true: <gy, y> + <gydot, ydot>; false: <gy, y> */
     job at;
 } objective;
 
-/* sum g (f(+2h), f(+h), f(-h), f(-2h) combined): the difference is taken before the sum, where it loses least. */
+/* sum_i g_i f'_i by a stencil of four points at +2h, +h, -h, -2h. Differences are taken per component before the sum,
+ * where they lose the fewest digits. */
 static double dot_of_differences(const real *g, real *const f[4], size_t n, double h)
 {
     double sum = 0;
@@ -29,7 +30,7 @@ static double dot_of_differences(const real *g, real *const f[4], size_t n, doub
     return sum;
 }
 
-/* The objective's derivative as *component (or *time) moves. */
+/* The derivative of the objective by *component, or by *time; the other pointer is NULL. */
 static double difference(const objective *o, real *component, double *time, double h)
 {
     rig *r = o->r;
@@ -54,7 +55,7 @@ static double difference(const objective *o, real *component, double *time, doub
     return sum;
 }
 
-/* g against differences along each component of `argument`, which `o->at` refers to. */
+/* Compare g with differences by each component of `argument`, an array that o->at points to. */
 static void compare_components(const objective *o, const char *name, real *argument, size_t n, const real *g)
 {
     char what[200];
@@ -145,7 +146,7 @@ static void check_transposed(const rig *r, const job *all)
     }
 }
 
-/* Tangents added one call after another are the same as all at once, in any order. */
+/* Tangents that are added in several calls have the results of a single call, whatever their order. */
 static void check_added_one_by_one(rig *r, const job *all)
 {
     for (size_t cut = 1; cut < r->k; cut++) {
@@ -157,7 +158,7 @@ static void check_added_one_by_one(rig *r, const job *all)
     }
 }
 
-/* A missing cotangent is one of zeros; and without gydot, jvp_vjp is vjp. */
+/* A cotangent of NULL has the results of a cotangent of zeros. Without gydot, jvp_vjp has the results of vjp. */
 static void check_missing_cotangents(rig *r, const job *all)
 {
     real *zero = test_pool_take(&r->pool, r->k * r->n * r->out, 0);

@@ -112,7 +112,7 @@ void test_load_fails(const char *json, cst_status expected, const char *const *w
     cst_dataset data;
     cst_error error = {0};
     test_assert_failure(test_load(json, 0, &data, &error), expected, &error, words);
-    assert_null(data.train.bytes); /* nothing is kept */
+    assert_null(data.train.bytes); /* a failed load keeps nothing */
     assert_null(data.train.labels);
 }
 

@@ -28,8 +28,8 @@ enum { TEST_PATH = 512 };
 
 /* ---- folders and files --------------------------------------------------------------------------------------- */
 
-/* The temporary folder below TMPDIR or /tmp. Each name below is relative to it, may contain '/', and no file or folder of
- * this header is outside of it. A call that fails fails the test. */
+/* The temporary folder below TMPDIR or /tmp. Each name below is relative to it, may contain '/', and no file or folder
+ * of this header is outside of it. A call that fails fails the test. */
 extern char test_root[TEST_PATH];
 
 /* Group set-up and tear-down: make the folder; remove it with all that is in it. */
@@ -54,8 +54,8 @@ size_t test_read(const char *name, void *bytes, size_t capacity);
 
 /* ---- expectations -------------------------------------------------------------------------------------------- */
 
-/* Fail unless status is `expected`, one that is not CST_OK, and each of the words is part of the message. TEST_WORDS makes
- * the list of words, which ends with NULL. */
+/* Fail unless status is `expected`, one that is not CST_OK, and each of the words is part of the message. TEST_WORDS
+ * makes the list of words, which ends with NULL. */
 void test_assert_failure(cst_status status, cst_status expected, const cst_error *error, const char *const *words);
 #define TEST_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

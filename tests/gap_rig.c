@@ -24,7 +24,7 @@ void gap_punch(gaps missing, real *x)
                 if (is_gap(missing, row, t, c)) x[(row * T + t) * C + c] = (real)NAN;
 }
 
-/* The step whose value is taken at step t; T if there is none. */
+/* The last step up to t at which the value is observed; T if there is none. */
 static size_t origin(gaps missing, size_t row, size_t t, size_t c)
 {
     for (size_t i = t + 1; i-- > 0;)

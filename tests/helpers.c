@@ -9,12 +9,12 @@
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* The guards: as long as a vector loop's last iteration could reach. */
+/* The guards are as long as the last iteration of a vector loop could reach. */
 enum { GUARD = 128, GUARD_BYTE = 0xfd };
 
 struct test_array {
     unsigned char *block;
-    size_t bytes; /* between the guards */
+    size_t bytes; /* size of the array between the guards */
 };
 
 real *test_pool_take(test_pool *pool, size_t n, int fill)
@@ -138,7 +138,7 @@ void test_poke(const char *path, size_t offset, char byte)
 
 /* ---- documents ----------------------------------------------------------------------------------------------- */
 
-/* A copy with " for '; the caller frees it. */
+/* A copy with " in place of '; the caller frees it. */
 static char *json_of(const char *json)
 {
     char *text = strdup(json);
@@ -220,7 +220,7 @@ static void assert_same_learner(const char *what, const cst_learner *got, const 
     assert_memory_equal(got->tally.total, expected->tally.total, sizeof expected->tally.total);
 }
 
-/* What times took is not the same twice. */
+/* Two runs take different times. */
 static cst_metrics without_seconds(cst_metrics m)
 {
     m.seconds = m.forward_seconds = m.backward_seconds = m.eval_seconds = 0;

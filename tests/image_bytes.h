@@ -1,4 +1,4 @@
-/* Three small images. */
+/* Three small images as the bytes of their files. */
 #ifndef CST_TESTS_IMAGE_BYTES_H
 #define CST_TESTS_IMAGE_BYTES_H
 
@@ -40,7 +40,7 @@ static const uint8_t flat_jpeg[] = {
     ONES,
     ONES,
     ONES,
-    ONES, /* quantization */
+    ONES, /* quantization table */
     0xff,
     0xc0,
     0,
@@ -60,14 +60,14 @@ static const uint8_t flat_jpeg[] = {
     20,
     0x00,
     NOTHING_BUT_ONE,
-    0x06, /* DC: 0 is "6 bits" */
+    0x06, /* DC table: code 0 is "6 bits" */
     0xff,
     0xc4,
     0,
     20,
     0x10,
     NOTHING_BUT_ONE,
-    0x00, /* AC: 0 is "no more" */
+    0x00, /* AC table: code 0 is "end of block" */
     0xff,
     0xda,
     0,

@@ -5,7 +5,7 @@
 const setup usual = {
     .model = ODE_MODEL("6"), .loss = "cross_entropy", .optimizer = JSON({"type": "sgd"}), .threads = 1, .rows = 32};
 
-/* A model and an optimizer (NULL: none) from JSON. */
+/* Read the model and, unless it is NULL, the optimizer from JSON. */
 static void read_parts(const setup *s, rig *r)
 {
     cst_error error = {0};

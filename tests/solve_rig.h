@@ -1,4 +1,4 @@
-/* One solve of a problem of one block with what it leaves, for tests of the solver. */
+/* One solve of a problem of one block, with its results, for tests of the solver. */
 #ifndef CST_TESTS_SOLVE_RIG_H
 #define CST_TESTS_SOLVE_RIG_H
 
@@ -16,14 +16,14 @@ typedef struct solve_rig {
     real y[64], q[2];
 } solve_rig;
 
-extern const bool solve_rig_exact; /* in double precision: tolerances of 1e-9 instead of 1e-5 */
+extern const bool solve_rig_exact; /* true in double precision: tolerances of 1e-9 instead of 1e-5 */
 extern const cst_profile solve_rig_profiles[2];
 
-/* n components under the given method; its attempts are traced. */
+/* Prepare n components for the given method, with a trace of the attempts. */
 void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst_rhs f, void *context, size_t n);
 void solve_rig_tear_down(solve_rig *r);
 
-/* Work for the options as they are now, every byte of it `fill`. */
+/* Allocate work memory for the current options and fill every byte of it with `fill`. */
 void solve_rig_plan(solve_rig *r, int fill);
 cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, const real *y0);
 
@@ -33,7 +33,7 @@ extern const real solve_rig_start[2]; /* (0, 1) */
 
 void solve_rig_assert_close(double got, double expected, double tolerance);
 
-/* That the solve failed so, for a reason with this text in it, and that the statistics have it. */
+/* Fail unless the solve failed with this status, the message contains this text, and the statistics agree. */
 void solve_rig_assert_failure(const solve_rig *r, cst_status status, cst_status expected, const char *text);
 
 #endif

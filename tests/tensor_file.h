@@ -1,5 +1,5 @@
-/* One file of tensors in a temporary folder of its own, for tests of formats/safetensors.h. Including this header includes
- * cmocka. */
+/* One file of tensors in a temporary folder of its own, for tests of formats/safetensors.h. Including this header
+ * includes cmocka. */
 #ifndef CST_TESTS_TENSOR_FILE_H
 #define CST_TESTS_TENSOR_FILE_H
 

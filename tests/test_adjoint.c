@@ -1,4 +1,5 @@
-/* The adjoint of an ODE block: closed forms, order, quadratures, gradients of times, norms. test_ode_block.c has the rest. */
+/* The adjoint of an ODE block: closed forms, order, quadratures, gradients of times, norms. test_ode_block.c has the
+ * rest. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -35,7 +36,8 @@ static void matrix_exponential(const double a[4], double t, double e[4])
     }
 }
 
-/* z' = A z: z(1) = e^A z0, dL/dz0 = e^(A^T) g, dL/dA = int_0^1 (e^(A^T (1 - t)) g) (e^(A t) z0)^T dt by Simpson's rule. */
+/* z' = A z: z(1) = e^A z0, dL/dz0 = e^(A^T) g, dL/dA = int_0^1 (e^(A^T (1 - t)) g) (e^(A t) z0)^T dt by Simpson's
+ * rule. */
 static void linear_field_has_its_closed_form(void **state)
 {
     (void)state;
@@ -81,7 +83,7 @@ static void linear_field_has_its_closed_form(void **state)
 
 /* ---- order --------------------------------------------------------------------------------------------------- */
 
-/* With steps of a fixed size h, the gradient goes to the exact one as h^p. */
+/* With steps of a fixed size h, the gradient converges to the exact one as h^p. */
 static void gradient_converges_at_the_solvers_order(void **state)
 {
     (void)state;
@@ -127,7 +129,8 @@ static void gradient_converges_at_the_solvers_order(void **state)
 
 /* ---- quadratures --------------------------------------------------------------------------------------------- */
 
-/* A weight too small to count keeps a_theta and a_t in the state: the same steps, and the same sums to rounding. */
+/* A weight too small to count keeps a_theta and a_t in the state. The steps are then the same, and so are the sums to
+ * rounding. */
 static void quadrature_equals_the_block_in_the_state(void **state)
 {
     (void)state;
@@ -164,7 +167,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     }
 }
 
-/* Five products a step under the seminorm instead of seven: a step's fraction of evaluations with products. */
+/* The seminorm needs five products per step instead of seven: here, the fraction of evaluations with products. */
 static void seminorm_pays_fewer_products(void **state)
 {
     (void)state;

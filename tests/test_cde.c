@@ -1,5 +1,5 @@
-/* Neural CDEs: a closed form, series that are the same written differently, gradients of values with gaps, where the solver
- * stops, memory, mistakes. */
+/* Neural CDEs: a closed form, equivalent series in different notations, gradients of values with gaps, the times at
+ * which the solver stops, memory, errors. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -14,8 +14,8 @@ static const double tight = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
     "{'type': 'linear', 'out_features': " #out "}" last "]}"
 #define TANH ", {'type': 'tanh'}"
 
-/* `more`: further keys of the cde. Cubics have knots where the second or third derivative of X jumps: steps that end there see
- * to it that errors are those asked for. */
+/* `more` has further keys of the cde. Cubic paths have knots where the second or third derivative of X jumps. The
+ * solver stops there, so that errors stay below the tolerance. */
 static cst_status build(ode_rig *r, const char *more, const char *network, const char *gradient, size_t hidden,
                         cst_shape x, size_t n)
 {
@@ -46,8 +46,9 @@ static const char *const kinds[] = {"'path': 'linear'", "'path': 'rectilinear'",
                                     "'path': 'hermite'"};
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* F(z) = W z, W a turn by a quarter: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path between. */
-static void turns_by_what_the_path_has_gone(void **state)
+/* F(z) = W z, where W turns by a right angle: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path in
+ * between. */
+static void state_turns_by_the_increment_of_the_path(void **state)
 {
     enum { N = 3, T = 6 };
     (void)state;
@@ -71,8 +72,8 @@ static void turns_by_what_the_path_has_gone(void **state)
     }
 }
 
-/* A constant F: z goes by what the path has gone times its entry, with every method, also one of fixed steps that ends none on a
- * knot by itself. */
+/* A constant F: z changes by the path's increment times F, with every method, also with fixed steps that end on no knot
+ * by chance. */
 static void every_method_stops_at_corners(void **state)
 {
     enum { N = 2, T = 6 };
@@ -113,14 +114,15 @@ static void every_method_stops_at_corners(void **state)
 
 enum { N = 4, T = 9, C = 3 };
 
-/* Whether series `row` has a knot at step i, the first and the last always. */
+/* True if series `row` has a knot at step i. The first and the last step always are knots. */
 static bool has_knot(size_t row, size_t i)
 {
     return i == 0 || i + 1 == T || (i * 7 + row * 5) % 4 != 1;
 }
 
-/* Full: channel 0 the time 0, 1, ..., the other channels straight between knots. Gaps: NaN where there is no knot, in the
- * other channels. Own: only the knots, with their times, and NaN behind them. */
+/* Three notations of the same series. Full: channel 0 is the time 0, 1, ..., the other channels are straight lines
+ * between knots. Gaps: the other channels are NaN where there is no knot. Own: only the knots, with their times, then
+ * NaN. */
 static void write_series(const real *random, real *full, real *gaps, real *own)
 {
     for (size_t row = 0; row < N; row++) {
@@ -161,8 +163,9 @@ static void gaps_and_own_times_are_the_regular_series(void **state)
     for (size_t i = 0; i < 3; i++) ode_rig_clear(&r[i]);
 }
 
-/* A CDE does not change when time runs otherwise: series of own times, once on their times, once on their indices. */
-static void indices_serve_for_times(void **state)
+/* A CDE is invariant under a change of its time: a series with times of its own has the same result on its times and on
+ * its indices. */
+static void indices_can_replace_times(void **state)
 {
     (void)state;
     ode_rig own, index;
@@ -176,13 +179,13 @@ static void indices_serve_for_times(void **state)
     ode_rig_run(&index);
     assert_same("state", index.y, own.y, own.out);
     assert_same("gradient", index.gtheta, own.gtheta, own.m->n_params);
-    assert_true(own.seen.nfe[0] > index.seen.nfe[0]); /* it stops at the knots of all */
+    assert_true(own.seen.nfe[0] > index.seen.nfe[0]); /* the solver stops at the knots of all rows */
     ode_rig_clear(&own);
     ode_rig_clear(&index);
 }
 
-/* A series that ends early in a batch has the state and the gradients it has alone, on any path that is local. */
-static void ends_early(void **state)
+/* In a batch, a series that ends early has the state and gradients that it has alone, on each path that is local. */
+static void an_early_end_has_the_result_of_a_short_series(void **state)
 {
     enum { SHORT = 5 };
     (void)state;
@@ -213,7 +216,7 @@ static void ends_early(void **state)
     }
 }
 
-/* A series of a single time stays where it begins, and so does one that a batch has all ended before its last time. */
+/* A series of a single time keeps its initial state, also in a batch whose series all end before the last time. */
 static void one_time_is_a_point(void **state)
 {
     (void)state;
@@ -242,7 +245,7 @@ static void one_time_is_a_point(void **state)
 
 /* ---- gradients of values -------------------------------------------------------------------------------------- */
 
-/* Missing: a channel's first value, one within, its last two, a channel of one series. */
+/* Missing values: the first of a channel, one inside, the last two, and a channel of one series. */
 static bool is_missing(size_t i)
 {
     const size_t row = i / (T * C), step = i / C % T, c = i % C;
@@ -304,7 +307,7 @@ static size_t count_steps_ending_at(const ode_rig *r, double t)
     return n;
 }
 
-static void stops_at_corners_alone(void **state)
+static void stops_at_corners_only(void **state)
 {
     (void)state;
     ode_rig line, spline;
@@ -332,8 +335,8 @@ static void stops_at_corners_alone(void **state)
     ode_rig_clear(&spline);
 }
 
-/* A network with a flow in it, which draws noise of its own: the path is not that. With signs in one dimension the estimate of
- * the divergence is exact. */
+/* A network that contains a flow with noise of its own: the path has no influence on that noise. With signs in one
+ * dimension the estimate of the divergence is exact. */
 static void a_flow_may_be_in_the_network(void **state)
 {
     (void)state;
@@ -356,8 +359,8 @@ static void a_flow_may_be_in_the_network(void **state)
     for (size_t i = 0; i < 2; i++) ode_rig_clear(&r[i]);
 }
 
-/* Twice the times take twice the data, in the path's memory and in the gradients', and nothing else. */
-static void memory_grows_with_the_data_alone(void **state)
+/* Twice as many times need twice the memory for the path's data and its gradients, and no other memory. */
+static void memory_grows_with_the_data_only(void **state)
 {
     (void)state;
     ode_rig r[2];
@@ -374,7 +377,7 @@ static void memory_grows_with_the_data_alone(void **state)
 
 /* ---- mistakes -------------------------------------------------------------------------------------------------- */
 
-static void mistakes_are_told(void **state)
+static void mistakes_have_messages(void **state)
 {
     (void)state;
     ode_rig r;
@@ -418,17 +421,17 @@ static void mistakes_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns_by_what_the_path_has_gone),
+        cmocka_unit_test(state_turns_by_the_increment_of_the_path),
         cmocka_unit_test(every_method_stops_at_corners),
         cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
-        cmocka_unit_test(indices_serve_for_times),
-        cmocka_unit_test(ends_early),
+        cmocka_unit_test(indices_can_replace_times),
+        cmocka_unit_test(an_early_end_has_the_result_of_a_short_series),
         cmocka_unit_test(one_time_is_a_point),
         cmocka_unit_test(values_have_gradients),
-        cmocka_unit_test(stops_at_corners_alone),
+        cmocka_unit_test(stops_at_corners_only),
         cmocka_unit_test(a_flow_may_be_in_the_network),
-        cmocka_unit_test(memory_grows_with_the_data_alone),
-        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(memory_grows_with_the_data_only),
+        cmocka_unit_test(mistakes_have_messages),
     };
     return cmocka_run_group_tests_name("cde", tests, NULL, NULL);
 }

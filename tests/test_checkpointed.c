@@ -1,5 +1,5 @@
-/* The exact gradient against central differences that take the same steps; what is kept of the steps changes no bit of it;
- * the methods that solve approach it as their tolerance goes to 0. */
+/* The exact gradient against central differences that take the same steps. What is stored of the steps changes no bit
+ * of it. The methods that solve an adjoint ODE approach it as their tolerance goes to 0. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ static void build(ode_rig *r, const char *t, bool learn_t, const char *solver, c
 
 /* ---- differences that take the same steps -------------------------------------------------------------------- */
 
-/* Options under which the solver steps on the recorded times, whatever its errors, moved by `shift`. */
+/* Options under which the solver takes the recorded steps, whatever its errors, moved in time by `shift`. */
 static void replay_options(const ode_rig *r, const char *solver, double shift, char text[JSON])
 {
     size_t n = (size_t)snprintf(text, JSON, "%s, 'rtol': 1e12, 'first_step': 1e3, 'step_t': [", solver);
@@ -74,7 +74,7 @@ static const setting settings[] = {
 };
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The rig that takes the recorded steps: of a fixed grid, which needs no recording, the same one again. */
+/* The rig that takes the recorded steps. A fixed grid needs no recording: it is the same grid again. */
 static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const char *t, bool learn_t, double shift)
 {
     char solver[JSON];
@@ -132,7 +132,7 @@ static void gradient_is_that_of_the_steps(void **state)
     }
 }
 
-/* Times inside: the interpolant is read elsewhere. All times together: the steps move with them. */
+/* Inner times are read from the interpolant. All times together move the steps with them. */
 static void times_have_gradients_of_the_steps(void **state)
 {
     (void)state;
@@ -207,7 +207,7 @@ static void checkpoints_do_not_change_bits(void **state)
     }
 }
 
-/* Six evaluations a step of dopri5, and one for the last stage where its value was read off the interpolant. */
+/* dopri5 has six evaluations per step, and one more for the last stage if its value was read from the interpolant. */
 static void evaluations_are_counted(void **state)
 {
     (void)state;
@@ -225,7 +225,7 @@ static void evaluations_are_counted(void **state)
 
 /* ---- the methods that solve ---------------------------------------------------------------------------------- */
 
-static void solving_methods_approach_it(void **state)
+static void solving_methods_approach_the_exact_gradient(void **state)
 {
     (void)state;
     if (!exact) skip();
@@ -272,7 +272,7 @@ static void interpolating_has_the_same_times(void **state)
 
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
 
-static void what_cannot_be_made_again_is_refused(void **state)
+static void steps_that_cannot_be_repeated_are_refused(void **state)
 {
     (void)state;
     static const char *const methods[] = {"checkpointed", "interpolating"};
@@ -294,10 +294,13 @@ static void what_cannot_be_made_again_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradient_is_that_of_the_steps),        cmocka_unit_test(times_have_gradients_of_the_steps),
-        cmocka_unit_test(checkpoints_do_not_change_bits),       cmocka_unit_test(evaluations_are_counted),
-        cmocka_unit_test(solving_methods_approach_it),          cmocka_unit_test(interpolating_has_the_same_times),
-        cmocka_unit_test(what_cannot_be_made_again_is_refused),
+        cmocka_unit_test(gradient_is_that_of_the_steps),
+        cmocka_unit_test(times_have_gradients_of_the_steps),
+        cmocka_unit_test(checkpoints_do_not_change_bits),
+        cmocka_unit_test(evaluations_are_counted),
+        cmocka_unit_test(solving_methods_approach_the_exact_gradient),
+        cmocka_unit_test(interpolating_has_the_same_times),
+        cmocka_unit_test(steps_that_cannot_be_repeated_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

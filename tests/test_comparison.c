@@ -1,4 +1,4 @@
-/* Tables of a comparison: a label is text in each of them, whatever is in it. */
+/* Tables of a comparison: a label is plain text in each of them, whatever it contains. */
 #include "helpers.h"
 
 #include "analysis/comparison.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The line with the variant's figures, whose label this is, to be freed. */
+/* The line of the variant with this label; the caller frees it. */
 static char *line_of(const char *label, cst_table_format format, bool failed)
 {
     char text[200];
@@ -62,7 +62,7 @@ static void test_labels(void **state)
     check("a|b", CST_TABLE_CSV, true, "\"a|b\",1,1,");
 }
 
-/* A label of any length stands in a table as a whole, and columns of other letters are as wide as they look. */
+/* A table prints a label of any length in full. Columns are as wide as they look, also with letters beyond ASCII. */
 static void test_widths(void **state)
 {
     (void)state;

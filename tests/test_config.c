@@ -1,4 +1,4 @@
-/* Places in documents, messages about them, and what is set in them. */
+/* Places in documents, messages about them, and setting values by path. */
 #include "tests/config_text.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void test_places(void **state)
     assert_false(cst_config_present(null));
     assert_true(cst_config_next(cst_config_item(list, 0)).node == cst_config_item(list, 1).node);
     assert_null(cst_config_next(cst_config_item(list, 1)).node);
-    /* absent places answer all questions */
+    /* missing places answer all questions */
     const cst_config absent = cst_config_get(root, "none");
     assert_false(cst_config_is_object(absent) || cst_config_is_list(absent));
     assert_int_equal(cst_config_length(absent), 0);
@@ -90,7 +90,7 @@ static void test_long_messages(void **state)
     assert_string_equal(error.message, "a.json: model.layers[1]: expected a list, got "
                                        "{\"a\": \"line 1\\nline 2 of a text that goes on and on beyond wh...");
     cst_document_free(document);
-    /* a name and a path longer than a message: its end is what matters */
+    /* for a name and a path longer than a message, the message keeps the end */
     char text[2000] = "{\"x", name[1000];
     memset(text + 3, 'k', 900);
     strcpy(text + 903, "\": {\"z\": 1}}");
@@ -138,7 +138,7 @@ static void test_set(void **state)
     cst_document_free(document);
 }
 
-/* Paths at which nothing can be set, and why. */
+/* Paths that cannot be set, and the reasons. */
 static const struct {
     const char *path, *message;
 } unsettable[] = {
@@ -177,11 +177,11 @@ static void test_set_errors(void **state)
         assert_string_equal(error.message, expected);
     }
     assert_int_equal(cst_document_set(document, "l\xc3", "1", &error),
-                     CST_ECONFIG); /* a key that could not be read again */
+                     CST_ECONFIG); /* a key that could not be parsed again */
     assert_non_null(strstr(error.message, "malformed UTF-8 in the path"));
     assert_int_equal(cst_document_set(document, "lr", "\xff", &error), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: cannot set \"lr\": malformed UTF-8 in the value");
-    /* too deep to be parsed again: not JSON, so a string */
+    /* too deep to be parsed again, so it is not JSON but a string */
     char deep[129];
     memset(deep, '[', 64);
     memset(deep + 64, ']', 64);

@@ -1,4 +1,4 @@
-/* Sections read by tables of keys: each rule with its message, word for word. */
+/* Sections read by tables of keys: each rule with its exact message. */
 #include "tests/config_text.h"
 
 #include <math.h>
@@ -48,7 +48,7 @@ static cst_status read_layer(const char *members, options *out, char resolved[10
         status = cst_config_read(config_text_layer(document, 1), keys, true, out, error);
         if (status != CST_OK || !resolved) continue;
         char *printed = cst_config_print(config_text_layer(document, 1));
-        if (twice) assert_string_equal(printed, resolved); /* reading again changes nothing */
+        if (twice) assert_string_equal(printed, resolved); /* a second reading changes nothing */
         snprintf(resolved, 1000, "%s", printed);
         free(printed);
     }
@@ -188,7 +188,7 @@ static const struct {
     {CST_KEY_REAL, {1, 2, CST_EXCLUDED, CST_INCLUDED}, "a number in (1, 2]", "1", "2"},
 };
 
-/* What a table's bounds are called. */
+/* How messages word the bounds of a table. */
 static void test_bounds(void **state)
 {
     (void)state;

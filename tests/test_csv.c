@@ -6,7 +6,8 @@
 
 /* ---- records ------------------------------------------------------------------------------------------------- */
 
-/* All fields of a text of `size` bytes, each followed by '|', each record by its line and '/'; or the error. */
+/* Append all fields of a text of `size` bytes, each followed by '|', and each record by its line number and '/'; or
+ * return the error. */
 static cst_status read_text(const char *text, size_t size, char separator, cst_text *out, cst_error *error)
 {
     char path[TEST_PATH];
@@ -58,7 +59,7 @@ static void test_records(void **state)
     (void)state;
     reads("a,b\n1,2\n", "a|b|1/1|2|2/");
     reads("a,b\r\n1,2\r\n", "a|b|1/1|2|2/");
-    reads("a,b\n1,2", "a|b|1/1|2|2/"); /* no end of the last line */
+    reads("a,b\n1,2", "a|b|1/1|2|2/"); /* the last line does not end with a line feed */
     reads("\xef\xbb\xbf"
           "a,b\n",
           "a|b|1/");
@@ -78,7 +79,7 @@ static void test_quotes(void **state)
     reads("\"a,b\",\"c\"\"d\"\n", "a,b|c\"d|1/");
     reads("\"\",\"\"\"\"\n", "|\"|1/");
     reads("\"\"\n", "|1/");                                  /* an empty field, not an empty line */
-    reads("\"a\nb\r\nc\",d\ne,f\n", "a\nb\r\nc|d|1/e|f|4/"); /* lines go on being counted */
+    reads("\"a\nb\r\nc\",d\ne,f\n", "a\nb\r\nc|d|1/e|f|4/"); /* the count of lines includes those inside of quotes */
     reads("a,\"b\"", "a|b|1/");
     refuses("a,b\n1,\"2\n3,4\n", TEST_WORDS("line 2: expected a closing quote", "found the end of the file"));
     refuses("a,\"b\"c\n", TEST_WORDS("line 1: expected a separator or the end of the line after a closing quote"));
@@ -109,7 +110,7 @@ static void test_records_that_are_wrong(void **state)
     cst_csv_close(&csv);
 }
 
-/* Fields and records larger than the reader's buffer, whose edges fall on every kind of byte. */
+/* Fields and records larger than the reader's buffer, whose edges meet every kind of byte. */
 static void test_long_records(void **state)
 {
     (void)state;

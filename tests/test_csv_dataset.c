@@ -38,7 +38,7 @@ static void test_classification(void **state)
     assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {2}}));
     assert_int_equal(data.train.n, 4);
     assert_null(data.train.targets);
-    /* In the order of bytes: "10", "setosa", "virginica". */
+    /* Classes are in byte order: "10", "setosa", "virginica". */
     assert_memory_equal(data.train.labels, ((int32_t[]){2, 1, 2, 0}), 4 * sizeof(int32_t));
     assert_memory_equal(data.train.values, ((real[]){5.5, 2, 6.5, 3, 4.5, 4, 5.5, 3}), 8 * sizeof(real));
     assert_int_equal(data.test.n, 1);
@@ -76,7 +76,7 @@ static void test_regression(void **state)
     assert_int_equal(data.n_targets, 2);
     assert_null(data.train.labels);
     assert_memory_equal(data.train.values, ((real[]){1, 3, 5, 7}), 4 * sizeof(real));
-    assert_memory_equal(data.train.targets, ((real[]){4, 2, 8, 6}), 4 * sizeof(real)); /* the config's order */
+    assert_memory_equal(data.train.targets, ((real[]){4, 2, 8, 6}), 4 * sizeof(real)); /* in the config's order */
     cst_dataset_clear(&data);
     test_load_ok(JSON({
                      "type": "csv",
@@ -86,7 +86,7 @@ static void test_regression(void **state)
                      "separator": ";",
                      "header": "yes"
                  }),
-                 0, &data); /* the first line's names look like numbers */
+                 0, &data); /* the names in the first line look like numbers */
     assert_int_equal(data.train.n, 1);
     assert_true(data.train.targets[0] == 8);
     cst_dataset_clear(&data);
@@ -123,7 +123,7 @@ static void test_header(void **state)
     }
 }
 
-/* Many classes: found again, and numbered by name. */
+/* Many classes: each is recognized again, and they are numbered in the order of their names. */
 static void test_many_classes(void **state)
 {
     (void)state;
@@ -240,7 +240,8 @@ static void test_configs_that_are_wrong(void **state)
 
 /* ---- damage -------------------------------------------------------------------------------------------------- */
 
-/* Cut off anywhere and with any bit flipped, a table is read or refused, and a message names the file or the config. */
+/* A table cut at any byte, or with any bit flipped, is either read or refused with a message that names the file or the
+ * config. */
 static void check_damaged(const char *text, size_t size)
 {
     cst_dataset data;

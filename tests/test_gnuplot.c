@@ -1,4 +1,4 @@
-/* Text and paths in gnuplot's scripts stay what they are, whatever is in them: nothing of them runs. */
+/* Text and paths in gnuplot's scripts are printed as they are, whatever they contain: nothing in them is executed. */
 #include "tests/data_files.h"
 
 #include "analysis/gnuplot.h"
@@ -37,11 +37,11 @@ static void test_quotes(void **state)
 
 /* ---- what gnuplot makes of it ------------------------------------------------------------------------------------ */
 
-/* In test_root, where a picture called STEM is drawn; skips the test where there is no gnuplot. */
+/* Run gnuplot in test_root, where it draws the picture STEM. Skips the test if gnuplot is not installed. */
 static void draw(const char *stem, const cst_text *data, const cst_text *panels)
 {
     cst_error error;
-    const cst_gnuplot_grid grid = {1, 1, 700, 600}; /* room for a legend */
+    const cst_gnuplot_grid grid = {1, 1, 700, 600}; /* leaves space for a legend */
     const cst_status status = cst_gnuplot_draw(stem, data, panels, grid, &error);
     if (status == CST_EUNSUPPORTED) skip();
     if (status != CST_OK) fail_msg("%s: %s", stem, error.message);
@@ -170,7 +170,7 @@ static void test_paths(void **state)
     free(data.data), free(panels.data);
 }
 
-/* Who puts links in the pictures' places does not make gnuplot write to where they lead. */
+/* A link in place of a picture does not make gnuplot write to the link's target. */
 static void test_links(void **state)
 {
     (void)state;

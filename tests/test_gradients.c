@@ -1,4 +1,4 @@
-/* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+/* The comparison of gradient methods: differences repeat the steps that the exact gradient belongs to. */
 #include "analysis/gradients.h"
 #include "formats/npy.h"
 #include "tests/data_files.h"
@@ -31,7 +31,7 @@ static void expect_same_slope(const char *what, const cst_gradient_row *exact, c
     test_derivative_end(&seen, what, false);
 }
 
-/* Steps of all kinds: cut short by the end or by a stop, growing as fast as may be, as long as may be. */
+/* Steps of all kinds: cut short by the end or by a stop, limited by the largest factor or by the largest step. */
 static void differences_take_the_same_steps(void **state)
 {
     (void)state;
@@ -87,7 +87,7 @@ static const char cde_config[] = JSON({
     "epochs": 1
 });
 
-/* The corners of a CDE's path are steps too: they come from the data, and are stepped on again. */
+/* The knots of a CDE's path are stops too. They come from the data, and differences stop there again. */
 static void differences_of_a_cde(void **state)
 {
     (void)state;
@@ -113,13 +113,13 @@ static void differences_of_a_cde(void **state)
         const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
         expect_same_slope(profiles[i], exact, differences);
         for (size_t row = 2; row + 1 < CST_GRADIENT_ROWS; row++)
-            assert_true(rows[row].distance > 0 && rows[row].distance < 0.1); /* other methods, not the config's own */
+            assert_true(rows[row].distance > 0 && rows[row].distance < 0.1); /* other methods than the config's own */
         cst_experiment_clear(&e);
         cst_document_free(document);
     }
 }
 
-/* The block of a module that has one of its own is in no section "ode", which alone are changed. */
+/* The ODE block inside of another module is not in a section "ode", and only such sections are changed. */
 static void a_block_of_another_module_is_refused(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What counts as a document and how it is printed: every complaint with its place, documents cut
- * and changed anywhere. */
+/* Which texts are documents, and how documents are printed: every message with its place; texts cut and changed at
+ * every byte. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,7 +153,7 @@ static void test_cut_anywhere(void **state)
     (void)state;
     static const char text[] = "{\"a\": [1, -2.5e-3, true, null], \"\\u00e9\": {\"b\": \"\\ud83d\\ude00 \xc3\xa9\"}}";
     for (size_t size = 0; size < sizeof text - 1; size++) {
-        char *copy = malloc(size > 0 ? size : 1); /* so that reading beyond shows */
+        char *copy = malloc(size > 0 ? size : 1); /* exactly sized, so that a sanitizer sees a read beyond it */
         memcpy(copy, text, size);
         cst_document *document = NULL;
         assert_int_equal(cst_document_parse("a.json", copy, size, &document, NULL), CST_ECONFIG);

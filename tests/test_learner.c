@@ -16,8 +16,8 @@ static void assert_about(const char *what, double got, double expected, double t
         fail_msg("%s: expected %.9g, got %.9g", what, expected, got);
 }
 
-/* A step of length lr |g| against the gradient lowers the loss by lr |g|^2, but for terms of second order: a gradient
- * too long by a factor would promise more than it keeps. */
+/* A step of length lr |g| against the gradient lowers the loss by lr |g|^2, up to terms of second order. A gradient
+ * that is too long by a factor predicts a larger decrease than the step has. */
 static void test_gradient(void **state)
 {
     (void)state;
@@ -52,7 +52,7 @@ static void test_learning(void **state)
     }
 }
 
-/* The clipped step is the share 0.01 / (norm + 1e-6) of the other; the norm told is the one before. */
+/* The clipped step is 0.01 / (norm + 1e-6) times the other step. The reported norm is that before clipping. */
 static void test_clipping(void **state)
 {
     (void)state;
@@ -73,7 +73,7 @@ static void test_clipping(void **state)
     clear_rig(&other);
 }
 
-/* What the block, the second layer, did in a step is told, and added to its counts and the totals. */
+/* A step reports the counts of its ODE block, the second layer, and adds them to the block's counts and the totals. */
 static void test_counts(void **state)
 {
     (void)state;
@@ -103,16 +103,16 @@ static void test_counts(void **state)
 
 /* ---- failures ------------------------------------------------------------------------------------------------ */
 
-/* z' = z^2 blows up at t = 1 / z(0); from far below 0 it takes its time, more than the backward solve is given. */
+/* z' = z^2 blows up at t = 1 / z(0). From far below 0 it is stiff, and needs more steps backward than allowed. */
 static const char square_model[] = SEQUENTIAL(LINEAR(
     "2") ", {'type': 'ode', 'field': {'type': 'square'}, 'gradient': {'solver': {'max_num_steps': 5}}}, " LINEAR("3"));
 
 typedef struct mishap {
-    real x;        /* of a row's first component; 0: as it was */
-    int32_t label; /* of a row; 0: as it was */
+    real x;        /* for a row's first component; 0: unchanged */
+    int32_t label; /* for a row; 0: unchanged */
     cst_status status;
     const char *message;
-    int failed[CST_N_DIRECTIONS]; /* solves */
+    int failed[CST_N_DIRECTIONS]; /* number of failed solves */
 } mishap;
 
 static const mishap mishaps[] = {
@@ -159,7 +159,7 @@ static void assert_same_learner(const char *what, const rig *a, const rig *b)
     assert_int_equal(a->learner.updates, b->learner.updates);
 }
 
-/* Who failed between two steps goes on as who did not. */
+/* A learner whose steps failed in between continues like one whose steps did not. */
 static void test_failures(void **state)
 {
     (void)state;
@@ -176,7 +176,7 @@ static void test_failures(void **state)
     }
 }
 
-/* y = W2 W1 x and an l1 loss, all finite; the gradient of W1, W2^T sign x, is not. */
+/* y = W2 W1 x and an l1 loss are finite, but the gradient of W1, W2^T sign x, is not. */
 static void test_overflow(void **state)
 {
     (void)state;
@@ -200,7 +200,7 @@ static void test_overflow(void **state)
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------- */
 
-/* Mean of log sum exp(y) - y[label], and the rows whose largest score is the label's, from the scores themselves. */
+/* From the scores: the mean of log sum exp(y) - y[label], and the number of rows whose largest score is the label's. */
 static void expect_cross_entropy(const rig *r, size_t n, double *loss, size_t *correct)
 {
     *loss = 0;
@@ -236,13 +236,13 @@ static void test_evaluation(void **state)
         expect_cross_entropy(&one, n, &loss, &correct);
         assert_about("loss", step.loss, loss, 1e-13);
         assert_int_equal(step.correct, correct);
-        assert_true(step_good(&one, n, 0).loss != loss); /* there dropout takes part; at lr 0 theta stays */
+        assert_true(step_good(&one, n, 0).loss != loss); /* a training step applies dropout; lr 0 keeps theta */
     }
     assert_true(test_checksum(one.learner.theta, one.model->n_params) == theta);
     clear_rig(&one);
 }
 
-/* bce_with_logits on labels of two classes: the learner makes the values. */
+/* bce_with_logits on labels of two classes: the learner makes the targets from the labels. */
 static void test_labels(void **state)
 {
     (void)state;
@@ -300,7 +300,7 @@ static void test_batch_sizes(void **state)
     }
     assert_true(test_checksum(one.learner.theta, one.model->n_params) == theta);
     for (size_t n = 1; n <= 32; n++)
-        assert_true(isfinite(step_good(&one, n, 0.1).loss)); /* also what was not planned */
+        assert_true(isfinite(step_good(&one, n, 0.1).loss)); /* also sizes that were not planned */
     clear_rig(&one);
 }
 

@@ -62,7 +62,7 @@ static void test_plan(void **state)
     assert_true(plan.params >= 4 * one.model->n_params && plan.state >= few * 3 * CLASSES && plan.cache > 0);
     assert_int_equal(plan.params + plan.state + plan.cache + plan.work, one.learner.arena.size);
     assert_int_equal(one.learner.arena.used, one.learner.arena.size);
-    options.n_rows = 0; /* nothing is planned, and no batch is taken */
+    options.n_rows = 0; /* nothing is planned, and every batch is refused */
     cst_learner none;
     const cst_rng rng = cst_rng_new(1, CST_RNG_INIT);
     const cst_batch batch = batch_of(&one, 1);
@@ -79,7 +79,7 @@ static void test_plan(void **state)
 
 /* ---- allocations --------------------------------------------------------------------------------------------- */
 
-/* After two rounds, in which threads and the BLAS may set themselves up. */
+/* No allocation after two rounds, in which threads and the BLAS may prepare themselves. */
 static void test_allocations(void **state)
 {
     (void)state;
@@ -92,7 +92,7 @@ static void test_allocations(void **state)
         s.rows = MAX_ROWS;
         n_allocations = 0;
         make_rig(&one, &s);
-        if (n_allocations == 0) skip(); /* where a tool's allocator, valgrind's, comes before even the program's */
+        if (n_allocations == 0) skip(); /* the allocator of a tool like valgrind replaces even the program's */
         for (size_t k = 0; k < 2; k++) step_good(&one, MAX_ROWS, 0.01), evaluate_good(&one, MAX_ROWS);
         n_allocations = 0;
         for (size_t k = 0; k < 10; k++) step_good(&one, MAX_ROWS, 0.01), evaluate_good(&one, MAX_ROWS);

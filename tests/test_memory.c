@@ -1,4 +1,4 @@
-/* What passes take of memory: backsolve nothing but its plan, however many steps there are. */
+/* Memory of passes: backsolve uses its planned memory only, however many steps the solver takes. */
 #include "tests/failing_alloc.inc"
 
 #include "tests/ode_rig.h"
@@ -9,7 +9,7 @@
     "'field': {'type': 'sequential', 'layers': [{'type': 'concat_squash_linear', 'out_features': 8}, "                 \
     "{'type': 'tanh'}, {'type': 'concat_squash_linear', 'out_features': 3}]}"
 
-/* Steps, reals planned, and allocations of one forward and one backward pass. */
+/* Steps, planned reals, and allocations of one forward and one backward pass. */
 typedef struct use {
     size_t steps, plan, allocations;
 } use;
@@ -58,7 +58,7 @@ static void steps_cost_backsolve_no_memory(void **state)
         assert_int_equal(many.plan, few.plan);
         assert_int_equal(few.allocations, 0);
         assert_int_equal(many.allocations, 0);
-        assert_true(measure(types[i], tight, true).allocations > 0); /* the trace, for who asks for one */
+        assert_true(measure(types[i], tight, true).allocations > 0); /* a trace, if the observer asks for one */
     }
 }
 

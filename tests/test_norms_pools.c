@@ -78,7 +78,7 @@ typedef struct rig {
     size_t in, out, p;
     cst_arena arena;
     real *x, *theta, *gy, *xdot, *gydot, *y, *ydot, *cache, *tangent, *gx, *gxdot, *gtheta;
-    wide shifted[LIMIT], shifted_theta[LIMIT], up[LIMIT], down[LIMIT]; /* the references' */
+    wide shifted[LIMIT], shifted_theta[LIMIT], up[LIMIT], down[LIMIT]; /* for the references */
     wide wide_x[LIMIT], wide_theta[LIMIT], wide_xdot[K * LIMIT];
 } rig;
 
@@ -133,7 +133,7 @@ static void rig_init(rig *r, const spec *s)
     r->ydot = cst_arena_take(&r->arena, K * r->out);
     r->cache = cst_arena_take(&r->arena, plan.cache);
     r->tangent = cst_arena_take(&r->arena, plan.tangent);
-    r->gx = random_reals(r, r->in, 5); /* garbage to be overwritten */
+    r->gx = random_reals(r, r->in, 5); /* poison that must be overwritten */
     r->gxdot = random_reals(r, K * r->in, 6);
     r->gtheta = cst_arena_take(&r->arena, r->p);
     for (size_t i = 0; i < r->in; i++) r->wide_x[i] = (wide)r->x[i];
@@ -157,7 +157,7 @@ static void assert_near(const rig *r, const char *what, size_t i, real got, wide
              SEED);
 }
 
-/* Rounding of the passes, and of differences of long doubles that may be no longer than double. */
+/* Rounding errors of the passes, and of differences of long doubles, which may have no more digits than doubles. */
 static double tolerance(double differences)
 {
     return fmax(200 * (double)CST_REAL_EPSILON, differences);
@@ -175,7 +175,7 @@ static void reference_jvp(rig *r, const wide *x, const wide *theta, const wide *
     for (size_t i = 0; i < r->out; i++) ydot[i] = (r->up[i] - r->down[i]) / (2 * step);
 }
 
-/* <gy, y> + sum over tangents of <gydot, ydot>; without a part where the cotangent is NULL. */
+/* <gy, y> + sum over tangents of <gydot, ydot>; a term is 0 if its cotangent is NULL. */
 static wide paired(rig *r, const wide *x, const wide *theta, const wide *xdot, const real *gy, const real *gydot)
 {
     static wide y[LIMIT];
@@ -189,7 +189,7 @@ static wide paired(rig *r, const wide *x, const wide *theta, const wide *xdot, c
     return sum;
 }
 
-/* The derivative of paired() by one of x, theta, xdot, whose entry `at` points into the rig's wide copies. */
+/* The derivative of paired() by one entry of x, theta or xdot; `at` points to it in the rig's wide copies. */
 static wide difference(rig *r, wide *at, const real *gy, const real *gydot)
 {
     const wide h = 1e-4L, kept = *at;
@@ -201,8 +201,8 @@ static wide difference(rig *r, wide *at, const real *gy, const real *gydot)
     return (up - down) / (2 * h);
 }
 
-/* A gradient that a pass has made, and what it should be: before + scale times the difference along the n components at
- * `at`, which are some of the rig's wide copies. */
+/* A gradient that a pass has computed, and its reference: before + scale * (difference along the n components at `at`),
+ * which are some of the rig's wide copies. */
 typedef struct gradient {
     const char *name;
     const real *got;
@@ -270,7 +270,7 @@ static void vjp_is_the_gradient(void **state)
     const real scale = (real)-0.75;
     for (size_t s = 0; s < N_SPECS; s++) {
         rig_init(r, &specs[s]);
-        for (size_t i = 0; i < r->p; i++) r->gtheta[i] = 2; /* to be added to */
+        for (size_t i = 0; i < r->p; i++) r->gtheta[i] = 2; /* must be added to */
         double gt = 3;
         const cst_call c = call_of(r);
         const cst_point p = {r->x, r->y, r->cache};
@@ -293,7 +293,7 @@ static void run_jvp(rig *r, size_t capacity, size_t at, size_t first, size_t cou
     assert_int_equal(cst_module_jvp(r->m, &c, &p, &d), CST_OK);
 }
 
-/* Tangents arrive one after the other, in the last places of a cache for one more. */
+/* Tangents are added one after the other, in the last places of a cache that has room for one more. */
 static void jvp_is_the_derivative(void **state)
 {
     (void)state;
@@ -321,7 +321,8 @@ static void check_jvp_vjp(rig *r, const real *gy, const real *gydot)
     const cst_grads g = {.scale = scale, .gx = r->gx, .gxdot = r->gxdot, .gtheta = r->gtheta};
     for (size_t i = 0; i < r->p; i++) r->gtheta[i] = -1;
     assert_int_equal(cst_module_jvp_vjp(r->m, &c, &p, &d, gy, gydot, &g), CST_OK);
-    /* A pool is linear in x where it is differentiable, so its tangents do not depend on x. y does not depend on xdot. */
+    /* A pool is linear in x where it is differentiable, so its tangents do not depend on x. y does not depend on
+     * xdot. */
     const gradient gradients[] = {
         {"second gx", r->gx, 0, 1, r->wide_x, r->in, 1e-5, r->s->kind != NORM && !gy},
         {"gxdot", r->gxdot, 0, 1, r->wide_xdot, K * r->in, 1e-6, !gydot},
@@ -344,7 +345,7 @@ static void jvp_vjp_is_the_second_gradient(void **state)
     }
 }
 
-/* What one NULL leaves out changes nothing else. */
+/* A result that is NULL does not change the other results. */
 static void nulls_are_not_needed(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* group_norm, layer_norm and the pools where they are easy to get wrong: large means, constant groups, ties, NaN; and what
- * their constructors refuse and name. */
+/* group_norm, layer_norm and the pools where they are easy to get wrong: large means, constant groups, ties, NaN; and
+ * what their constructors refuse and name. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,8 @@
 
 /* ---- numbers that are easy to get wrong ---------------------------------------------------------------------- */
 
-/* A mean 10^4 deviations away: the sum of squares minus the square of the sum would have no digit left in floats. */
+/* The mean is 10^4 standard deviations from 0. The mean of squares minus the square of the mean would have no digit
+ * left in floats. */
 static void variance_survives_a_large_mean(void **state)
 {
     (void)state;
@@ -36,7 +37,8 @@ static void variance_survives_a_large_mean(void **state)
     cst_module_free(m);
 }
 
-/* The mean of a constant rounds, and so does the variance about it: not to less than -eps, whose root is no number. */
+/* The mean of a constant rounds, and so does the variance about it. The variance must not be below -eps, whose root is
+ * NaN. */
 static void constant_groups_stay_finite(void **state)
 {
     (void)state;
@@ -54,7 +56,7 @@ static void constant_groups_stay_finite(void **state)
     }
 }
 
-/* One plane of 2 x 2 and the window on all of it, by both ways to compute it: side by side, and with a stride. */
+/* One plane of 2 x 2 with one window over all of it, on both paths: the vectorized one, and the one with a stride. */
 static void max_pool_of(const real x[4], real *y, real gx[4], size_t stride)
 {
     cst_module *m;

@@ -32,7 +32,7 @@ static void test_labels(void **state)
     assert_int_equal(data.n_targets, 0);
     assert_int_equal(data.train.n, 4);
     assert_int_equal(data.test.n, 0);
-    assert_int_equal(data.n_channels, 2); /* a column each */
+    assert_int_equal(data.n_channels, 2); /* one channel per column */
     assert_int_equal(data.train.labels[1], 2);
     test_assert_near("mean", data.mean[1], 40, 1e-12);
     test_assert_near("deviation", data.std[0], sqrt(5), 1e-12);
@@ -90,7 +90,7 @@ static void test_labels_of_validation(void **state)
     cst_dataset_clear(&data);
 }
 
-/* Rows alone, for models of densities. */
+/* Rows without targets, for models of densities. */
 static void test_no_targets(void **state)
 {
     (void)state;
@@ -136,7 +136,7 @@ static void test_targets_and_images(void **state)
     assert_true(data.train.targets[1] == 2 && data.train.values[1] == 7);
     cst_dataset_clear(&data);
     test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "x3.npy", "train_y": "b.npy"}), 0, &data);
-    assert_int_equal(data.n_channels, 1); /* rows of two dimensions: as a whole */
+    assert_int_equal(data.n_channels, 1); /* rows of two dimensions are normalized as a whole */
     assert_int_equal(data.n_classes, 2);
     assert_int_equal(data.train.labels[0], 1);
     cst_dataset_clear(&data);

@@ -95,8 +95,9 @@ static void failures_say_when_and_where(void **state)
     ode_rig_clear(&p);
 }
 
-/* Only what belongs to a row is said to: the gradient of the parameters does not, wherever it stands in the state. */
-static void rows_are_named_where_there_are_any(void **state)
+/* Messages name a row only for an entry that belongs to one. The gradient of the parameters does not, wherever it is in
+ * the state. */
+static void messages_name_rows_of_states_only(void **state)
 {
     (void)state;
     static const char *const methods[] = {"backsolve", "interpolating"}, *const blocks[] = {"a_z", "a_theta"};
@@ -116,8 +117,8 @@ static void rows_are_named_where_there_are_any(void **state)
     }
 }
 
-/* A norm of a_theta needs a_theta. */
-static void steps_do_not_depend_on_what_is_wanted(void **state)
+/* A norm of a_theta needs a_theta even if the caller does not want it. */
+static void steps_do_not_depend_on_the_wanted_results(void **state)
 {
     (void)state;
     ode_rig p;
@@ -137,7 +138,8 @@ static void steps_do_not_depend_on_what_is_wanted(void **state)
     ode_rig_clear(&p);
 }
 
-/* The batch is cut for the field's passes: the same bits run after run, the same values to rounding on any threads. */
+/* The batch is cut for the field's passes. Results are the same bits in every run, and equal to rounding for any number
+ * of threads. */
 static void threads_change_rounding_only(void **state)
 {
     (void)state;
@@ -160,7 +162,7 @@ static void threads_change_rounding_only(void **state)
     for (int i = 0; i < 3; i++) ode_rig_clear(&p[i]);
 }
 
-/* Two blocks in one model, one of them with another inside its field. */
+/* Two blocks in one model, one of which has another block inside its field. */
 static void blocks_chain_and_nest(void **state)
 {
     (void)state;
@@ -181,9 +183,12 @@ static void blocks_chain_and_nest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_sections_are_refused),           cmocka_unit_test(failures_say_when_and_where),
-        cmocka_unit_test(rows_are_named_where_there_are_any), cmocka_unit_test(steps_do_not_depend_on_what_is_wanted),
-        cmocka_unit_test(threads_change_rounding_only),       cmocka_unit_test(blocks_chain_and_nest),
+        cmocka_unit_test(bad_sections_are_refused),
+        cmocka_unit_test(failures_say_when_and_where),
+        cmocka_unit_test(messages_name_rows_of_states_only),
+        cmocka_unit_test(steps_do_not_depend_on_the_wanted_results),
+        cmocka_unit_test(threads_change_rounding_only),
+        cmocka_unit_test(blocks_chain_and_nest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static void test_params_exact(void **state)
     real theta[12] = {0};
     cst_error error;
     char expected[200];
-    /* what is under another prefix does not matter */
+    /* tensors under another prefix do not matter */
     assert_int_equal(cst_safetensors_save(tensor_path, tensors, 4, NULL, NULL), CST_OK);
     cst_safetensors *file = tensor_file_open(tensor_path);
     assert_int_equal(cst_params_load(file, m, "model.", true, theta, NULL), CST_OK);
@@ -79,7 +79,7 @@ static void test_params_exact(void **state)
     assert_int_equal(cst_params_load(file, m, "model.", false, theta, NULL), CST_OK);
     assert_true(theta[11] == 1);
     cst_safetensors_close(file);
-    /* the last tensor missing: nothing is loaded of the first ones */
+    /* the last tensor is missing: none of the first ones is loaded */
     memset(theta, 0, sizeof theta);
     assert_int_equal(cst_safetensors_save(tensor_path, tensors, 2, NULL, NULL), CST_OK);
     file = tensor_file_open(tensor_path);

@@ -1,5 +1,5 @@
-/* Files written, read back, damaged at every byte. With COSTATE_SAFETENSORS_OUT set, write the reference tensors to
- * that file; with COSTATE_SAFETENSORS_IN, expect them in that one (tests/check_safetensors.py does the other half). */
+/* Files written, read back, and damaged at every byte. With COSTATE_SAFETENSORS_OUT set, write the reference tensors to
+ * that file; with COSTATE_SAFETENSORS_IN, expect them in that file (tests/check_safetensors.py is the other side). */
 #include "core/file.h"
 #include "core/rng.h"
 #include "formats/safetensors.h"
@@ -16,7 +16,7 @@
 
 /* ---- the reference tensors ----------------------------------------------------------------------------------- */
 
-/* An odd number of floats before doubles, an empty tensor, a scalar, names that need care. */
+/* An odd number of floats before doubles, an empty tensor, a scalar, and names that need escapes. */
 static const float f32[6] = {1.5F, -2, 0, 3.25e-20F, 1e30F, -0.0F};
 static const double f64[3] = {0.1, -1e-300, 1e300};
 static const uint64_t u64[2] = {0, UINT64_C(18446744073709551615)};
@@ -81,7 +81,7 @@ static void test_layout(void **state)
     assert_int_equal(length % 8, 0);
     assert_int_equal(bytes[8], '{');
     assert_int_equal(size, 8 + length + sizeof f32 + sizeof f64 + sizeof u64 + sizeof scalar);
-    /* eight-byte elements first, so that all are aligned */
+    /* eight-byte elements come first, so that all are aligned */
     assert_memory_equal(bytes + 8 + length, f64, sizeof f64);
     assert_memory_equal(bytes + 8 + length + sizeof f64, u64, sizeof u64);
     free(bytes);
@@ -90,7 +90,7 @@ static void test_layout(void **state)
 static void test_conversion(void **state)
 {
     (void)state;
-    enum { N = 10001 }; /* more than are converted at a time */
+    enum { N = 10001 }; /* more than one block of the conversion */
     float *single = malloc(N * sizeof *single), *single_back = malloc(N * sizeof *single);
     double *twice = malloc(N * sizeof *twice), *twice_back = malloc(N * sizeof *twice);
     const cst_rng rng = cst_rng_new(5, CST_RNG_TEST);
@@ -138,7 +138,7 @@ static void test_read_errors(void **state)
         assert_int_equal(error.status, CST_EFORMAT);
         assert_string_equal(error.message, expected);
     }
-    /* without data it only checks */
+    /* without an array it only checks */
     assert_int_equal(cst_safetensors_read(file, "rng", CST_U64, &reference[2].shape, NULL, NULL), CST_OK);
     cst_safetensors_close(file);
     cst_safetensors_close(NULL);
@@ -154,7 +154,7 @@ static void write_file(const void *bytes, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
-/* A file of that header and so many bytes of zeros. */
+/* Write a file of this header and `data` zero bytes. */
 static void write_header(const char *header, size_t data)
 {
     char bytes[2000] = "";
@@ -168,7 +168,7 @@ static void write_header(const char *header, size_t data)
 static const struct {
     const char *header;
     size_t data;
-    const char *message; /* NULL: it is fine */
+    const char *message; /* NULL: the file is valid */
 } headers[] = {
     {"{}", 0, NULL},
     {"{}", 1, ": its tensors have 0 bytes, but 1 follow the header"},
@@ -265,7 +265,7 @@ static void test_lengths(void **state)
     assert_string_equal(error.message, "/: cannot open: not a regular file");
 }
 
-/* Types of others can be opened but not read. */
+/* Tensors of other types can be opened but not read. */
 static void test_foreign_types(void **state)
 {
     (void)state;
@@ -287,7 +287,7 @@ static void test_foreign_types(void **state)
     cst_safetensors_close(file);
 }
 
-/* Read whatever can be read from a file that may be anything. */
+/* Read all that can be read from a file that may have any content. */
 static void try_all(void)
 {
     cst_safetensors *file = NULL;
@@ -364,7 +364,7 @@ static void test_save_errors(void **state)
         assert_int_equal(cst_safetensors_save(tensor_path, &bad[i], 1, NULL, &error), CST_EARG);
 }
 
-/* A disk that becomes full, here a limit on the size of files: the old file stays, nothing else does. */
+/* A limit on the size of files takes the place of a full disk: the old file stays, and no other file does. */
 static void test_save_is_atomic(void **state)
 {
     (void)state;

@@ -18,7 +18,7 @@ static cst_config definition(const char *name)
     return cst_config_get(cst_config_get(cst_document_root(schema_document), "$defs"), name);
 }
 
-/* What "#/$defs/NAME" means; fails the test if it is not there. */
+/* The definition that "#/$defs/NAME" refers to; fails the test if it is missing. */
 static cst_config follow(const char *ref)
 {
     static const char start[] = "#/$defs/";
@@ -52,7 +52,7 @@ static bool equal(cst_config a, cst_config b)
     return same;
 }
 
-/* Whether any (or all) of a list's members hold: types, values or schemas. */
+/* True if any (or all) of a list's members hold: types, values or schemas. */
 static bool among(cst_config list, cst_config value, const char *keyword)
 {
     const bool all = strcmp(keyword, "allOf") == 0;
@@ -113,7 +113,7 @@ static bool bound_holds(const char *keyword, double bound, cst_config value)
     return !list || length <= bound;
 }
 
-/* One of the schema's members; the test fails on a keyword that it does not know, but for those without a say. */
+/* Evaluate one member of the schema. An unknown keyword fails the test, unless it is one that only describes. */
 static bool keyword_holds(cst_config schema, cst_config member, cst_config value)
 {
     static const char *const silent[] = {"$schema", "$defs",    "title",         "description",          "default",
@@ -192,7 +192,7 @@ static void test_references(void **state)
     check_references(cst_document_root(schema_document));
 }
 
-/* What the conformance suite builds, as it stands and with all its defaults, and with a key that nobody knows. */
+/* The examples of the conformance suite, as they are, with all their defaults, and with an unknown key. */
 static void test_examples(void **state)
 {
     (void)state;
@@ -218,7 +218,7 @@ static void test_examples(void **state)
     }
 }
 
-/* Values of every kind, and on either side of every bound there is. */
+/* Values of every type, and values on both sides of every bound. */
 static const char *const values[] = {"null",
                                      "true",
                                      "\"x\"",
@@ -260,8 +260,8 @@ static const char *const values[] = {"null",
                                      JSON({"slices": "8z"}),
                                      JSON({"type": "adam"})};
 
-/* The schema's word on each value for each key of the catalog is that of cst_config_read; where a key says what it holds
- * the schema may say no to more. */
+/* For each key of the catalog and each value, the schema and cst_config_read agree. Where a key holds another section,
+ * the schema may refuse more. */
 static void compare_keys(void *context, const cst_catalog_entry *entry)
 {
     size_t *compared = context;
@@ -345,7 +345,7 @@ static const char *const mistakes[][2] = {
     {JSON({"patience": 2}), "3"},
 };
 
-/* A configuration of every part, and one mistake in each. */
+/* A config with every section is valid, and one error in each makes it invalid. */
 static void test_configs(void **state)
 {
     (void)state;
@@ -371,7 +371,7 @@ static void test_configs(void **state)
     check("norm", "gradient", JSON({"norm": {"slices": 0}}), false);
 }
 
-/* The configs that come with costate. */
+/* The configs in configs/. */
 static void test_shipped(void **state)
 {
     (void)state;
@@ -391,7 +391,7 @@ static void test_shipped(void **state)
     closedir(folder);
 }
 
-/* A config that was read has all defaults in it and is still one. */
+/* A config that was read contains all defaults and is valid again. */
 static void test_resolved(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Allocations that fail, every single one. */
+/* Failing allocations, every single one. */
 #include "tests/alloc_sweep.h"
 #include "tests/failing_alloc.inc"
 

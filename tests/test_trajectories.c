@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* What stands at an entry of a trajectory of a file. */
+/* The number at an entry of a trajectory of a file. */
 static double entry(size_t file, size_t trajectory, size_t point, size_t k)
 {
     return (double)(10000 * file + 1000 * trajectory + 10 * point + k);
@@ -31,9 +31,10 @@ static void write_file(const char *name, size_t file, cst_shape shape, cst_npy_t
     assert_int_equal(cst_npy_write(test_path(name, path), type, &shape, data, NULL), CST_OK);
 }
 
-/* That a part's rows are all windows of the trajectories first ... first + n - 1 of a file, and these are kept. */
-static void check_part(const cst_split *split, size_t file, size_t first, size_t n, size_t n_points, size_t width,
-                       size_t window)
+/* Fail unless a split's rows are all windows of the trajectories first ... first + n - 1 of a file, and these are
+ * kept. */
+static void check_split(const cst_split *split, size_t file, size_t first, size_t n, size_t n_points, size_t width,
+                        size_t window)
 {
     const size_t starts = n_points - window + 1;
     assert_int_equal(split->n_trajectories, n);
@@ -55,7 +56,7 @@ static void check_part(const cst_split *split, size_t file, size_t first, size_t
 
 /* ---- windows ------------------------------------------------------------------------------------------------- */
 
-/* As another loader would use it: no files, parts of different lengths. */
+/* Splits of different lengths without files, as another loader would make them. */
 static void test_windows_of_arrays(void **state)
 {
     (void)state;
@@ -83,8 +84,8 @@ static void test_windows_of_arrays(void **state)
     assert_int_equal(data.n_targets, 6);
     assert_int_equal(data.n_classes, 0);
     assert_int_equal(data.n_channels, 0);
-    check_part(&data.train, 0, 0, 3, 5, 2, 3);
-    check_part(&data.test, 1, 0, 2, 3, 2, 3);
+    check_split(&data.train, 0, 0, 3, 5, 2, 3);
+    check_split(&data.test, 1, 0, 2, 3, 2, 3);
     assert_int_equal(data.validation.n, 0);
     cst_document_free(document);
     cst_dataset_clear(&data);
@@ -117,15 +118,15 @@ static void test_fractions(void **state)
         test_load_ok(json, 0, &data);
         assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {2}}));
         assert_int_equal(data.n_targets, 8);
-        check_part(&data.train, 1, 0, validation, 5, 2, 4);
-        if (cases[i].validation > 0) check_part(&data.validation, 1, validation, cases[i].validation, 5, 2, 4);
-        if (cases[i].test > 0) check_part(&data.test, 1, test, cases[i].test, 5, 2, 4);
+        check_split(&data.train, 1, 0, validation, 5, 2, 4);
+        if (cases[i].validation > 0) check_split(&data.validation, 1, validation, cases[i].validation, 5, 2, 4);
+        if (cases[i].test > 0) check_split(&data.test, 1, test, cases[i].test, 5, 2, 4);
         assert_true((cases[i].validation > 0) == (data.validation.n > 0) && (cases[i].test > 0) == (data.test.n > 0));
         cst_dataset_clear(&data);
     }
 }
 
-static void test_files_of_parts(void **state)
+static void test_files_of_splits(void **state)
 {
     (void)state;
     cst_dataset data;
@@ -141,9 +142,9 @@ static void test_files_of_parts(void **state)
                      "window": 2
                  }),
                  0, &data);
-    check_part(&data.train, 1, 0, 10, 6, 3, 2);
-    check_part(&data.validation, 2, 0, 2, 4, 3, 2);
-    check_part(&data.test, 3, 0, 1, 9, 3, 2);
+    check_split(&data.train, 1, 0, 10, 6, 3, 2);
+    check_split(&data.validation, 2, 0, 2, 4, 3, 2);
+    check_split(&data.test, 3, 0, 1, 9, 3, 2);
     cst_dataset_clear(&data);
     test_load_ok(JSON({
                      "type": "trajectories",
@@ -155,16 +156,16 @@ static void test_files_of_parts(void **state)
                      "normalize": true
                  }),
                  0, &data);
-    check_part(&data.train, 1, 0, 5, 6, 3, 2);
-    check_part(&data.validation, 1, 5, 5, 6, 3, 2);
-    check_part(&data.test, 3, 0, 1, 9, 3, 2);
+    check_split(&data.train, 1, 0, 5, 6, 3, 2);
+    check_split(&data.validation, 1, 5, 5, 6, 3, 2);
+    check_split(&data.test, 3, 0, 1, 9, 3, 2);
     assert_int_equal(data.n_channels, 3);
     /* Windows begin at points 0 to 4 of trajectories 0 to 4: 20 on average, and 2000. */
     test_assert_near("mean", data.mean[2], entry(1, 2, 2, 2), 1e-9);
     cst_dataset_clear(&data);
 }
 
-/* Some of the windows, drawn by the seed; trajectories stay. */
+/* Some of the windows, drawn by the seed. All trajectories are kept. */
 static void test_sizes(void **state)
 {
     (void)state;
@@ -189,7 +190,7 @@ static void test_sizes(void **state)
         size_t from = 0;
         assert_int_equal(kept[p]->n, n[p]);
         assert_int_equal(kept[p]->n_trajectories, splits[p]->n_trajectories);
-        for (size_t i = 0; i < n[p]; i++, from++) { /* each is one of all, in order, with its targets */
+        for (size_t i = 0; i < n[p]; i++, from++) { /* each window is one of all, in order, with its targets */
             while (from < splits[p]->n &&
                    memcmp(splits[p]->values + 3 * from, kept[p]->values + 3 * i, 3 * sizeof(real)))
                 from++;
@@ -285,7 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows_of_arrays), cmocka_unit_test(test_fractions),
-        cmocka_unit_test(test_files_of_parts),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_files_of_splits),   cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_bad_keys),          cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);

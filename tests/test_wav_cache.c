@@ -5,8 +5,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-/* The names in a folder, in order, each followed by a blank. */
-static void list(const char *folder, char *names, size_t room)
+/* The names in a folder in order, each followed by a blank. */
+static void list(const char *folder, char *names, size_t capacity)
 {
     char path[TEST_PATH];
     struct dirent **entries;
@@ -15,7 +15,7 @@ static void list(const char *folder, char *names, size_t room)
     assert_true(n >= 2);
     for (int i = 0; i < n; i++) {
         const size_t used = strlen(names);
-        if (entries[i]->d_name[0] != '.') snprintf(names + used, room - used, "%s ", entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.') snprintf(names + used, capacity - used, "%s ", entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
@@ -30,7 +30,7 @@ static size_t count(const char *names)
 
 #define CACHED(more) "{'type': 'wav', 'path': '@/clips', 'cache': '@/kept/in', " SMALL more "}"
 
-/* That the three clips give what they give, wherever it comes from. */
+/* Fail unless the three clips have their coefficients, computed or from the cache. */
 static void check_clips(const char *json)
 {
     cst_dataset data;
@@ -42,7 +42,7 @@ static void check_clips(const char *json)
     cst_dataset_clear(&data);
 }
 
-/* The one file of the cache, before any other test of it. */
+/* The name of the cache's only file, as the first test finds it. */
 static char cache_name[64];
 
 static const char *cache_path(char path[TEST_PATH])
@@ -64,7 +64,7 @@ static void mark_cache(void)
     cst_npy_clear(&array);
 }
 
-/* Whether that is read. */
+/* True if loading reads the mark from the cache. */
 static bool reads_mark(const char *json)
 {
     cst_dataset data;
@@ -90,24 +90,24 @@ static void test_cache(void **state)
     assert_int_equal(count(names), 1);
     assert_int_equal(strncmp(names, "mfcc-", 5), 0);
     snprintf(cache_name, sizeof cache_name, "%.*s", (int)strlen(names) - 1, names);
-    /* As its header says. */
+    /* The file is as datasets/wav_features.h says. */
     cst_npy array;
     cst_error error = {0};
     test_assert_ok("the cache", cst_npy_read(cache_path(path), &array, &error), &error);
     assert_int_equal(array.type, CST_NPY_REAL);
     assert_true(cst_shape_equal(&array.shape, &(cst_shape){3, {3, 13, 4}}));
     cst_npy_clear(&array);
-    /* The second time it is read, and not written. */
+    /* The second load reads the cache and does not write it. */
     check_clips(CACHED());
     mark_cache();
     assert_true(reads_mark(CACHED()));
-    assert_true(reads_mark(CACHED()));                                 /* still */
-    assert_true(reads_mark(CACHED(", 'stride': 2, 'batch_size': 1"))); /* keys that coefficients do not depend on */
+    assert_true(reads_mark(CACHED()));                                 /* still the mark */
+    assert_true(reads_mark(CACHED(", 'stride': 2, 'batch_size': 1"))); /* keys that the coefficients do not depend on */
     list("clips/a", names, sizeof names);
     assert_string_equal(names, "1.wav 2.wav ");
 }
 
-/* A byte of each clip's sample rate; their times of last change, so much later. */
+/* Set a byte of each clip's sample rate, and move the clips' times of last change by some nanoseconds. */
 static void set_rates(char byte, long nanoseconds)
 {
     static const char *const clips[] = {"clips/a/1.wav", "clips/a/2.wav", "clips/b/1.wav"};
@@ -165,8 +165,8 @@ static const char *const other_options[] = {
     CACHED(", 'classes': ['a']"),
 };
 
-/* With any option changed, or any file, it is another cache; without the key there is none. */
-static void test_cache_of_others(void **state)
+/* A change of any option or any file selects another cache. Without the key, no cache exists. */
+static void test_other_options_have_other_caches(void **state)
 {
     (void)state;
     char names[800], path[TEST_PATH];
@@ -177,7 +177,7 @@ static void test_cache_of_others(void **state)
         assert_int_equal(count(names), 2 + i);
     }
     assert_false(reads_mark("{'type': 'wav', 'path': '@/clips', " SMALL "}"));
-    /* Files of another rate, as large and as old; the files as they were; and younger ones. */
+    /* Files of another rate with the same sizes and times; the original files; and younger files. */
     set_rates(0x41, 0);
     assert_false(reads_mark(CACHED()));
     set_rates(0x40, 0);
@@ -219,7 +219,7 @@ static void test_damaged_cache(void **state)
         {first, element, &gap},                               /* a gap in a frame */
         {first + (21 * 4 + 2) * element, 2 * element, &gap},  /* half of the second clip's last frame */
         {first + (13 + 10) * 4 * element, element, &number},  /* a number after the end of the second clip */
-        {first + (13 + 9) * 4 * element, element, &infinite}, /* something else there */
+        {first + (13 + 9) * 4 * element, element, &infinite}, /* another number there */
     };
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         char bad[sizeof good];
@@ -267,7 +267,7 @@ static void test_foreign_cache(void **state)
     check_clips(CACHED());
 }
 
-static void test_cache_that_cannot_be(void **state)
+static void test_unwritable_cache_and_leftovers(void **state)
 {
     (void)state;
     char path[TEST_PATH];
@@ -275,7 +275,7 @@ static void test_cache_that_cannot_be(void **state)
     test_load_fails("{'type': 'wav', 'path': '@/clips', 'cache': '@/blocked', " SMALL "}", CST_EIO,
                     TEST_WORDS("blocked"));
     unlink(test_path("blocked", path));
-    /* Of a run that was ended while it wrote: removed. */
+    /* A temporary file of a run that died while it wrote it: removed. */
     test_remove(test_path("kept", path));
     check_clips(CACHED());
     char names[400], name[200], left[TEST_PATH];
@@ -293,10 +293,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_cache_of_others),
+        cmocka_unit_test(test_other_options_have_other_caches),
         cmocka_unit_test(test_damaged_cache),
         cmocka_unit_test(test_foreign_cache),
-        cmocka_unit_test(test_cache_that_cannot_be),
+        cmocka_unit_test(test_unwritable_cache_and_leftovers),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }
