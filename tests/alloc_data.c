@@ -194,11 +194,5 @@ const alloc_scenario alloc_data_scenarios[] = {
 
 void alloc_data_set_up(void)
 {
-    assert_int_equal(test_make_root(NULL), 0);
     write_config();
-}
-
-void alloc_data_tear_down(void)
-{
-    test_remove_root(NULL);
 }

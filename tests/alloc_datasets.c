@@ -306,7 +306,6 @@ const alloc_scenario alloc_dataset_scenarios[] = {
 
 void alloc_datasets_set_up(void)
 {
-    assert_int_equal(test_make_root(NULL), 0);
     write_tables();
     write_trajectories();
     write_series();
@@ -314,9 +313,4 @@ void alloc_datasets_set_up(void)
     write_cifar();
     write_images();
     write_words();
-}
-
-void alloc_datasets_tear_down(void)
-{
-    test_remove_root(NULL);
 }

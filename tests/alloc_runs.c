@@ -290,7 +290,6 @@ const alloc_scenario alloc_run_scenarios[] = {
 void alloc_runs_set_up(void)
 {
     cst_error error;
-    assert_int_equal(test_make_root(NULL), 0);
     test_path("reference", reference);
     test_path("parts", splits);
     test_path("run", run_folder);
@@ -305,9 +304,4 @@ void alloc_runs_set_up(void)
     test_assert_ok("reference", run_in(reference, CST_RUN_NEW, false, &error), &error);
     assert_int_equal(run_in(splits, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
     test_assert_ok("comparison", run_comparison(&error), &error);
-}
-
-void alloc_runs_tear_down(void)
-{
-    test_remove_root(NULL);
 }

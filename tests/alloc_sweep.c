@@ -1,5 +1,6 @@
 #include "tests/alloc_sweep.h"
 
+#include "tests/data_files.h"
 #include "tests/failing_alloc.h"
 #include "tests/helpers.h"
 
@@ -63,19 +64,10 @@ static void sweep(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
+    if (test_make_root(state) != 0) return -1;
     alloc_data_set_up();
     alloc_datasets_set_up();
     alloc_runs_set_up();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    alloc_data_tear_down();
-    alloc_datasets_tear_down();
-    alloc_runs_tear_down();
     return 0;
 }
 
@@ -99,5 +91,5 @@ int alloc_sweep(size_t most)
     size_t n = add_tests(alloc_data_scenarios, tests, 0);
     n = add_tests(alloc_dataset_scenarios, tests, n);
     n = add_tests(alloc_run_scenarios, tests, n);
-    return _cmocka_run_group_tests("alloc_sweep", tests, n, set_up, tear_down);
+    return _cmocka_run_group_tests("alloc_sweep", tests, n, set_up, test_remove_root);
 }

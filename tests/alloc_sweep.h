@@ -18,14 +18,11 @@ typedef struct alloc_scenario {
     void (*check)(cst_status status);
 } alloc_scenario;
 
-/* Each list ends with a NULL name. The functions below make and remove the files of its scenarios. */
+/* Each list ends with a NULL name. The functions below make the files of its scenarios in test_root. */
 extern const alloc_scenario alloc_data_scenarios[], alloc_dataset_scenarios[], alloc_run_scenarios[];
 void alloc_data_set_up(void);
-void alloc_data_tear_down(void);
 void alloc_datasets_set_up(void);
-void alloc_datasets_tear_down(void);
 void alloc_runs_set_up(void);
-void alloc_runs_tear_down(void);
 
 /* Run every scenario with every allocation failing, once alone and once with all later ones too. With most > 0, at most
  * that many allocations fail per scenario, spread evenly. Returns main's exit status. */

@@ -189,8 +189,7 @@ static void check_rolled_rows(rig *r)
     rig_assert_close(r, "rows rolled", &j, &expected, r->exact);
 }
 
-/* A row's results depend on that row alone and, where random numbers are drawn, on its index in the batch. Mostly in
- * train mode. */
+/* A row's results depend on that row alone and, where random numbers are drawn, on its index in the batch. */
 void check_rows(void **state)
 {
     rig *r = *state;

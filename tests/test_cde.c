@@ -295,7 +295,7 @@ static void values_have_gradients(void **state)
     differences("'output': 'all'", "", "all outputs");
 }
 
-/* ---- where it stops, what it takes --------------------------------------------------------------------------- */
+/* ---- stops and memory ---------------------------------------------------------------------------------------- */
 
 static size_t count_steps_ending_at(const ode_rig *r, double t)
 {
@@ -375,7 +375,7 @@ static void memory_grows_with_the_data_only(void **state)
     for (size_t i = 0; i < 2; i++) ode_rig_clear(&r[i]);
 }
 
-/* ---- mistakes -------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
 
 static void mistakes_have_messages(void **state)
 {

@@ -59,7 +59,7 @@ static cst_safetensors *open_good(const char *path)
     return file;
 }
 
-/* ---- what is in it ------------------------------------------------------------------------------------------- */
+/* ---- contents ------------------------------------------------------------------------------------------------ */
 
 static bool holds(const cst_safetensors *file, const char *name)
 {

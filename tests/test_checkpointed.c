@@ -164,7 +164,7 @@ static void times_have_gradients_of_the_steps(void **state)
     }
 }
 
-/* ---- what is kept -------------------------------------------------------------------------------------------- */
+/* ---- stored steps -------------------------------------------------------------------------------------------- */
 
 static void same_gradient(const char *t, const char *solver, const char *one, const char *other, bool fewer)
 {

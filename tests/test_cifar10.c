@@ -1,3 +1,4 @@
+/* CIFAR-10 in its binary files: batches, splits, damaged files, and the real data if they are installed. */
 #include "datasets/cifar10.h"
 #include "tests/data_files.h"
 

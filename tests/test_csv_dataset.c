@@ -144,7 +144,7 @@ static void test_many_classes(void **state)
     free(text.data);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void set_fails(const char *more, cst_status expected, const char *const *words)
 {

@@ -1,3 +1,4 @@
+/* Data sets in general: cutting off splits, gathering rows, normalization, the sections of a config, locating data. */
 #include "core/rng.h"
 #include "datasets/locate.h"
 #include "datasets/registry.h"

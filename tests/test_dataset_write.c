@@ -1,3 +1,4 @@
+/* Data sets written to files and read again: labels, images, trajectories, and failures. */
 #include "datasets/dataset_write.h"
 #include "tests/data_files.h"
 

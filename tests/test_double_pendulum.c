@@ -1,3 +1,4 @@
+/* The simulated double pendulum: its equations from the Lagrangian, its energy, its draws, and errors. */
 #include "core/rng.h"
 #include "datasets/double_pendulum.h"
 #include "tests/data_files.h"

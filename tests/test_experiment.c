@@ -53,7 +53,7 @@ static void check_failure(cst_document *document, cst_status expected, const cha
     cst_document_free(document);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_missing(void **state)
 {

@@ -1,3 +1,4 @@
+/* The generated data sets spirals and circles: geometry, noise, splits and seeds. */
 #include "datasets/generated.h"
 #include "tests/data_files.h"
 

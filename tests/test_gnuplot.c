@@ -35,7 +35,7 @@ static void test_quotes(void **state)
     }
 }
 
-/* ---- what gnuplot makes of it ------------------------------------------------------------------------------------ */
+/* ---- gnuplot's result -------------------------------------------------------------------------------------------- */
 
 /* Run gnuplot in test_root, where it draws the picture STEM. Skips the test if gnuplot is not installed. */
 static void draw(const char *stem, const cst_text *data, const cst_text *panels)

@@ -1,3 +1,4 @@
+/* idx files, plain and gzipped: splits, damaged files, folders and names, and the real data if they are installed. */
 #include "datasets/idx.h"
 #include "tests/data_files.h"
 

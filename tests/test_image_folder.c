@@ -1,3 +1,4 @@
+/* Folders of images: decoding, damaged files, splits and classes, and the real data if they are installed. */
 #include "datasets/image_folder.h"
 #include "formats/image.h"
 #include "image_bytes.h"

@@ -298,7 +298,7 @@ static void gradients_agree_with_differences(void **state)
     }
 }
 
-/* ---- what is refused, what is said ---------------------------------------------------------------------------- */
+/* ---- errors and messages -------------------------------------------------------------------------------------- */
 
 static void expect_refusal(cst_ode_options *o, const char *field, const char *message)
 {

@@ -45,7 +45,7 @@ static cst_metrics *read_good(const char *name, size_t *n)
     return rows;
 }
 
-/* ---- what is written ----------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static void test_round_trip(void **state)
 {

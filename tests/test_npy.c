@@ -1,3 +1,4 @@
+/* NumPy's array files: every type and header, damaged files, writing. */
 #include "formats/npy.h"
 #include "tests/data_files.h"
 

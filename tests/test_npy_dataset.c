@@ -1,3 +1,4 @@
+/* Data sets of NumPy arrays: labels, targets, images, and arrays that do not fit. */
 #include "formats/npy.h"
 #include "tests/data_files.h"
 

@@ -1,3 +1,4 @@
+/* The simulated pendulum and mass-spring systems: energy, closed forms, defaults, and errors. */
 #include "core/rng.h"
 #include "datasets/oscillators.h"
 #include "tests/data_files.h"

@@ -1,3 +1,4 @@
+/* The JSON schema of configs: it agrees with the reader of configs on every key and every example. */
 #include "cli/catalog.h"
 #include "cli/schema.h"
 #include "models/registry.h"

@@ -1,3 +1,5 @@
+/* Series in general: rows, strides, origins of time, normalization, dropped values, labels and targets per time,
+ * errors. */
 #include "datasets/series.h"
 #include "tests/data_files.h"
 
@@ -346,7 +348,7 @@ static void test_targets_at_every_time(void **state)
     cst_dataset_clear(&data);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static cst_series one(size_t channels, bool timed, size_t length, const double *times, const real *values)
 {

@@ -1,3 +1,4 @@
+/* Series from CSV tables: classes, targets, times, splits, and errors. */
 #include "tests/data_files.h"
 
 #include <math.h>
@@ -133,7 +134,7 @@ static void test_splits(void **state)
             TEST_WORDS("/d.csv: line 1: expected 6 fields as in", "/a.csv, found 5"));
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 #define HEAD "who,t,x,y\n"
 

@@ -1,3 +1,4 @@
+/* Series from NumPy arrays: gaps and ends, types, splits, targets, labels per time, and errors. */
 #include "datasets/dataset_write.h"
 #include "formats/npy.h"
 #include "tests/data_files.h"
@@ -159,7 +160,7 @@ static void test_unix_times(void **state)
     cst_dataset_clear(&data);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 /* Arrays that fit neither the series nor their targets, each named for its fault. */
 static void write_bad_arrays(void)

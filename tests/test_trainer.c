@@ -334,7 +334,7 @@ static void test_events_fail(void **state)
     }
 }
 
-/* ---- what is reported ---------------------------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------------------------------------------- */
 
 /* At a rate too small to change anything, an epoch's means are those of an evaluation of the split, given fixed steps,
  * so that a row does not depend on its batch. */

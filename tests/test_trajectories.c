@@ -1,3 +1,4 @@
+/* Trajectories in NumPy arrays as windows: splits, sizes, and errors. */
 #include "datasets/split.h"
 #include "datasets/trajectories.h"
 #include "formats/npy.h"
@@ -204,7 +205,7 @@ static void test_sizes(void **state)
     cst_dataset_clear(&other);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void fails(const char *keys, cst_status expected, const char *const *words)
 {

@@ -1,3 +1,4 @@
+/* Series in .ts files: dimensions, classes, targets, time stamps, splits, and errors. */
 #include "datasets/ts.h"
 #include "tests/data_files.h"
 
@@ -157,7 +158,7 @@ static void test_splits(void **state)
     test_load_fails(FILES ", 'test': 'absent'}", CST_EIO, TEST_WORDS("absent"));
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_headers_that_are_wrong(void **state)
 {

@@ -1,3 +1,4 @@
+/* WAV files: encodings, other chunks, streams without a length, and damaged files. */
 #include "formats/wav.h"
 #include "tests/data_files.h"
 
