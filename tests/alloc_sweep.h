@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A piece of work that may fail at any allocation. */
 typedef struct alloc_scenario {
     const char *name;
     cst_status natural;    /* the status without failing allocations; if it is not CST_OK, the error needs a message */

@@ -4,7 +4,7 @@
 
 #include "tests/helpers.h"
 
-/* The document of a JSON text, quotes as they are. Text that is not JSON fails the test. The caller frees it. */
+/* Parse a JSON text, quotes as they are; malformed text fails the test. The caller frees the document. */
 cst_document *config_text_parse(const char *text);
 
 /* Fail the test unless the value prints as `expected`. */

@@ -21,6 +21,7 @@ typedef struct job {
     cst_grads vjp, jvp_vjp;
 } job;
 
+/* A module, random arguments for it, and memory. */
 typedef struct rig {
     const cst_module_type *type;
     const cst_module_example *example;
@@ -35,6 +36,7 @@ typedef struct rig {
     double exact, approximate, step;
 } rig;
 
+/* Build example number `example` of a type and draw its arguments; rig_clear frees everything. */
 void rig_init(rig *r, const cst_module_type *type, size_t example);
 void rig_clear(rig *r);
 real *rig_take(rig *r, size_t n); /* n reals from the pool, poisoned */

@@ -9,8 +9,10 @@
 /* From now on, the k-th of these calls fails with this errno; number 0: the process is killed before the call. k = 0:
  * no call. */
 void test_io_at(size_t k, int number);
+
 /* The number of calls since test_io_at. */
 size_t test_io_count(void);
+
 /* The number of files that, since then, were renamed over another file without a flush of the file just before, or of
  * their folder just after. A power failure could leave such a file empty, or undo the rename. */
 size_t test_io_unflushed(void);
@@ -30,7 +32,7 @@ static struct {
     size_t at, count, unflushed;
     int number;
     ino_t flushed;      /* the file that fsync was called for last */
-    bool folder_is_due; /* the folder that must be flushed, because something in it was renamed */
+    bool folder_is_due; /* a file was renamed, and its folder has not been flushed since */
 } test_io;
 
 void test_io_at(size_t k, int number)

@@ -13,14 +13,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* One case: its file, its document, and what has become of it. */
 typedef struct golden {
     const char *path;
     cst_config root;
     bool failed, skipped;
-    bool left_out; /* used instead where `real` is float */
+    bool left_out; /* the case compares in double, and `real` is float */
     cst_error error;
     const cst_registry *registry; /* the module types; NULL: cst_all_modules */
-    const void *context;          /* of a field of the document */
+    const void *context;          /* context of the field's passes; may be NULL */
     const char *field;            /* prefix of its parameters' names in an ODE block: "field." */
     void **kept;                  /* freed at the end of the case */
     size_t n_kept, capacity;
@@ -32,12 +33,12 @@ bool golden_skip(golden *g, const char *format, ...) CST_PRINTF(2, 3);
 /* True if the status is CST_OK; otherwise fails the case with the error's message. */
 bool golden_ok(golden *g, const char *what, cst_status status);
 
-void *golden_keep(golden *g, void *memory); /* memory that is freed with the case; exits if there is none */
-real *golden_reals(golden *g, size_t n);    /* n reals of 0 */
+void *golden_keep(golden *g, void *memory); /* have memory freed with the case; exits if it is NULL */
+real *golden_reals(golden *g, size_t n);    /* n reals of 0, freed with the case */
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Read {"shape": [...], "data": [...]}; data is NULL after a failure. */
+/* {"shape": [...], "data": [...]}: n numbers; data is NULL after a failure. Everything read is freed with the case. */
 typedef struct golden_tensor {
     cst_shape shape;
     double *data;
@@ -45,11 +46,13 @@ typedef struct golden_tensor {
 } golden_tensor;
 
 golden_tensor golden_read_tensor(golden *g, cst_config config, const char *what);
+
+/* A list of numbers, and one number of an object; false after a failure, as for a missing key. */
 bool golden_read_numbers(golden *g, cst_config config, const char *what, double **values, size_t *n);
 bool golden_read_number(golden *g, cst_config object, const char *key, double *value);
 /* The string of a key; NULL after a failure. */
 const char *golden_read_string(golden *g, cst_config object, const char *key);
-double golden_noise(const golden *g, const char *key); /* 0 if the key is missing */
+double golden_noise(const golden *g, const char *key); /* the noise that the case states; 0 if it states none */
 
 /* The numbers of a tensor as reals, and its shape without the leading `drop` dimensions. */
 real *golden_to_reals(golden *g, const golden_tensor *tensor);
@@ -82,9 +85,12 @@ bool golden_compare_reals(golden *g, const char *what, const real *got, const do
                           double tolerance);
 /* The same with a tensor as the expected values. */
 bool golden_compare_tensor(golden *g, const char *what, const real *got, cst_config expected, double tolerance);
+
+/* Fail unless two counts are equal. */
 bool golden_compare_count(golden *g, const char *what, size_t got, double expected);
 
-/* The attempts of a solve. `sign` is -1 where the solver's time is the negative of the case's. */
+/* Compare the attempts of a solve with those of the case. `sign` is -1 where the solver's time is the negative of the
+ * case's. */
 bool golden_compare_solves(golden *g, const char *what, const cst_solve_stats *stats, double sign, cst_config solves);
 
 /* ---- blocks that integrate ----------------------------------------------------------------------------------- */
@@ -108,6 +114,7 @@ bool golden_read_optimizer(golden *g, cst_config section, size_t n, cst_optimize
 
 /* ---- the kinds ----------------------------------------------------------------------------------------------- */
 
+/* Each compares one case; its source file says what the kind is. */
 void golden_layer(golden *g);
 void golden_solve(golden *g);
 void golden_adjoint(golden *g);

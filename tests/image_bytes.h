@@ -21,6 +21,7 @@ static const uint8_t grey_png[] = {
     0xff, 0x1a, 0x40, 0xcb, 0xfe, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 };
 
+/* Parts of the JPEG: a Huffman table's counts with a single code, and a part of the quantization table. */
 #define NOTHING_BUT_ONE 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define ONES 1, 1, 1, 1, 1, 1, 1, 1, 1
 

@@ -15,6 +15,7 @@ enum { MAX_ROWS = 256, D = 2, CLASSES = 3 };
     SEQUENTIAL(LINEAR(width) ", {'type': 'ode', 'field': " SEQUENTIAL(                                                 \
         "{'type': 'concat_time'}, " LINEAR(width) ", {'type': 'tanh'}") "}, " LINEAR("3"))
 
+/* A learner, its model, and the rows. It must stay where it is, since the learner points into it. */
 typedef struct rig {
     cst_module *model;
     cst_optimizer optimizer;

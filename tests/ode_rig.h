@@ -29,6 +29,7 @@ typedef struct ode_rig_seen {
     cst_attempt attempts[2][ODE_RIG_ATTEMPTS];
 } ode_rig_seen;
 
+/* The module and the arrays of its passes, all in the arena; in and out are the sizes of x and y, all rows together. */
 typedef struct ode_rig {
     cst_document *document;
     cst_module *m;
@@ -47,11 +48,14 @@ cst_status ode_rig_build(ode_rig *r, const char *json, cst_shape x, size_t n, in
 /* The same for an ODE block with these options and the field of the JSON text. */
 cst_status ode_rig_build_block(ode_rig *r, const char *field, const cst_ode_options *options, cst_shape x, size_t n,
                                int threads);
+
+/* Free the module and all arrays; also after a failed build. */
 void ode_rig_clear(ode_rig *r);
 
 /* The rig's call, in evaluation mode, with an observer, which must outlive it and may be NULL. */
 cst_call ode_rig_call(ode_rig *r, const cst_observer *observer);
 
+/* One pass, with its statistics in `seen`. The backward pass sets gx and gtheta, and needs a forward pass before it. */
 cst_status ode_rig_forward(ode_rig *r);
 cst_status ode_rig_backward(ode_rig *r);
 void ode_rig_run(ode_rig *r); /* forward and backward; a failure fails the test */

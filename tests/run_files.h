@@ -20,6 +20,7 @@ void test_same_run(const char *folder, const char *expected);
 /* Copy the files of a folder without subfolders to a new folder, in place of an existing one. */
 void test_copy_run(const char *from, const char *to);
 
+/* True if the folder has a file of this name. */
 bool test_has(const char *folder, const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 
 enum { WAV_HEADER = 44 };
 
+/* Store four bytes, the lowest first. */
 static inline void wav_put(uint8_t *to, uint32_t value)
 {
     for (size_t i = 0; i < 4; i++) to[i] = (uint8_t)(value >> 8 * i);
