@@ -104,8 +104,9 @@ run-tests:
 	    v,$(runs),$(patsubst $(out)/%,build/$(v)/%,$(quick))) $(if $(TESTS),,$(scripts))
 
 golden: ## compare with the reference cases below GOLDEN="DIR ..."
-	@$(MAKE) build/double/test_golden PRECISION=double
-	build/double/test_golden $(GOLDEN)
+	@$(MAKE) build/double/test_golden PRECISION=double && build/double/test_golden $(GOLDEN)
+mutate: ## put small mistakes into a copy of the sources and demand that tests fail, MUTANTS=pattern to choose
+	@MUTANTS="$(MUTANTS)" scripts/mutate.sh
 SECONDS ?= 60
 fuzzers := $(patsubst fuzz/%.c,$(out)/%,$(wildcard fuzz/fuzz_*.c))
 fuzz: ## feed every reader of files with damaged ones, SECONDS=60 each, under clang's sanitizers
@@ -124,8 +125,7 @@ docs: ## write docs/config.md from the program's tables
 format: ## format all sources
 	clang-format -i costate.h $$(find $(FOLDERS) cli tests $(wildcard bench examples fuzz) -name '*.[ch]' -o -name '*.inc')
 bench: ## time products, layers and training iterations beside their limits, as tables and as build/bench-*.json
-	@$(MAKE) $(out)/bench_gemm $(out)/bench_layers $(out)/bench_iterations
-	@scripts/bench.sh $(out)
+	@$(MAKE) $(out)/bench_gemm $(out)/bench_layers $(out)/bench_iterations && scripts/bench.sh $(out)
 
 demo: setup ## train an ODE-Net on Fashion-MNIST under two adjoint norms and compare them
 speech: setup ## train neural CDEs on Speech Commands under two adjoint norms and compare them
@@ -143,7 +143,7 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all always build-tests everything setup test test-slow test-kernels run-tests golden double asan tsan fuzz build-fuzz \
+.PHONY: all always build-tests everything setup test test-slow test-kernels run-tests golden mutate double asan tsan fuzz build-fuzz \
     coverage check lint docs format bench demo speech acrobot flows install uninstall clean help
 .SECONDARY:
 -include $(shell find $(out) -name '*.d' 2>/dev/null)

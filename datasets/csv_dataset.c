@@ -6,13 +6,15 @@
 
 #include <stdlib.h>
 
+/* The values of the keys below. */
 typedef struct csv_options {
     cst_dataset_options common; /* first */
     const char *train, *test;
     cst_table_options table;
 } csv_options;
 
-static cst_status set_room(const cst_table *t, const cst_csv *csv, cst_split *split, size_t rows, cst_error *error)
+/* Resize the arrays of a split to `rows` rows. */
+static cst_status set_capacity(const cst_table *t, const cst_csv *csv, cst_split *split, size_t rows, cst_error *error)
 {
     bool good = true;
     split->values = cst_array_resize(split->values, cst_size_mul(rows, t->n_features), sizeof *split->values, &good);
@@ -24,9 +26,11 @@ static cst_status set_room(const cst_table *t, const cst_csv *csv, cst_split *sp
     return good ? CST_OK : cst_fail(error, CST_ENOMEM, "%s: out of memory", csv->path);
 }
 
+/* Append the current record as a row: its features, and its label or targets. */
 static cst_status read_row(cst_table *t, const cst_csv *csv, cst_split *split, cst_error *error)
 {
     real *x = split->values + split->n * t->n_features;
+    /* All columns that are not taken are features. */
     for (size_t i = 0; i < t->n_columns; i++) {
         if (!t->taken[i]) CST_TRY(cst_table_number(t, csv, i, x++, error));
     }
@@ -37,22 +41,24 @@ static cst_status read_row(cst_table *t, const cst_csv *csv, cst_split *split, c
     return CST_OK;
 }
 
+/* Read all records of a file. The capacity doubles when it is reached. */
 static cst_status read_rows(cst_table *t, cst_csv *csv, cst_split *split, cst_error *error)
 {
     size_t capacity = 0;
     while (csv->n > 0) {
         if (split->n == capacity) {
             capacity = capacity > 0 ? 2 * capacity : 64;
-            CST_TRY(set_room(t, csv, split, capacity, error));
+            CST_TRY(set_capacity(t, csv, split, capacity, error));
         }
         CST_TRY(read_row(t, csv, split, error));
         CST_TRY(cst_csv_next(csv, error));
     }
     if (split->n == 0) return cst_fail(error, CST_EFORMAT, "%s: expected rows after the header, found none", csv->path);
-    return set_room(t, csv, split, split->n, error); /* give back what is left */
+    return set_capacity(t, csv, split, split->n, error); /* free the rest */
 }
 
-static cst_status read_part(cst_table *t, const char *path, cst_split *split, cst_error *error)
+/* Read the file of a split. After the training file the classes get their final numbers. */
+static cst_status read_split(cst_table *t, const char *path, cst_split *split, cst_error *error)
 {
     cst_csv csv;
     cst_status status = cst_table_open(t, path, &csv, error);
@@ -65,22 +71,20 @@ static cst_status read_part(cst_table *t, const char *path, cst_split *split, cs
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
 static const cst_key keys[] = {
-    {.name = "train", .kind = CST_KEY_STRING, .offset = offsetof(csv_options, train), .help = "file"},
-    {.name = "test",
-     .kind = CST_KEY_STRING,
-     .offset = offsetof(csv_options, test),
-     .fallback = "",
-     .help = "file; without one rows are drawn by test_size"},
+    CST_PATH_KEY("train", offsetof(csv_options, train), NULL, "training file"),
+    CST_PATH_KEY("test", offsetof(csv_options, test), "", "test file; without one, rows are drawn by test_size"),
     CST_TABLE_KEYS(csv_options, table),
     {.name = NULL},
 };
 
+/* Read the splits with one table, so that they have the same columns and classes. `test` may be NULL. */
 static cst_status read_files(cst_config section, const csv_options *o, const char *train, const char *test,
                              uint64_t seed, cst_dataset *data, cst_error *error)
 {
     cst_table t = {.section = section, .o = &o->table};
-    cst_status status = read_part(&t, train, &data->train, error);
-    if (status == CST_OK && test) status = read_part(&t, test, &data->test, error);
+    cst_status status = read_split(&t, train, &data->train, error);
+    if (status == CST_OK && test) status = read_split(&t, test, &data->test, error);
+    /* The table knows the dimensions. */
     data->x = cst_shape_1d(t.n_features);
     data->n_channels = t.n_features;
     data->n_classes = t.n_classes;
@@ -91,14 +95,17 @@ static cst_status read_files(cst_config section, const csv_options *o, const cha
     return status;
 }
 
-static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static cst_status load(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                       cst_error *error)
 {
     csv_options o = {0};
-    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    /* Find the files, then read them. */
     char *train = NULL, *test = NULL;
-    CST_TRY(cst_locate(&(cst_whereabouts){.path = o.train}, &train, error));
+    CST_TRY(cst_locate(&(cst_data_location){.path = o.train}, &train, error));
+    /* The test file is optional. */
     cst_status status = CST_OK;
-    if (o.test) status = cst_locate(&(cst_whereabouts){.path = o.test}, &test, error);
+    if (o.test) status = cst_locate(&(cst_data_location){.path = o.test}, &test, error);
     if (status == CST_OK) status = read_files(section, &o, train, test, seed, data, error);
     free(train);
     free(test);

@@ -1,10 +1,10 @@
-/* The data set `csv`: a table in a file of comma-separated values, a row a record.
+/* The data set `csv`: a table in a file of comma-separated values, one row per record.
  *
- * The columns that are neither `target` nor ignored are the features, in the file's order: numbers, each normalized. In
- * a classification the target's fields are the names of classes, which are numbered in the order of their bytes ("10"
- * before "2"); a test file may have no other. In a regression the targets are numbers too, and taken as they are. The
- * first line is a header if `header` says so, or by default if no field in it is a number; without one, columns are
- * called "1", "2", ... */
+ * The columns that are neither the target nor ignored are the features, in the order of the file: numbers, each normalized. In
+ * a classification the fields of the target column are the names of classes, which are numbered in byte order ("10" comes
+ * before "2"); a test file may have no other classes. In a regression the targets are numbers too and are not normalized. The
+ * first line is a header if `header` says so or, by default, if none of its fields is a number. Without a header the columns
+ * are called "1", "2", ... */
 #ifndef CST_DATASETS_CSV_DATASET_H
 #define CST_DATASETS_CSV_DATASET_H
 

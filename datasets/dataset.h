@@ -1,10 +1,13 @@
-/* Data sets: rows of one shape with a label or values each, in memory, in up to three parts.
+/* Data sets in memory: rows of one shape in up to three splits (train, validation, test).
  *
- * Images stay bytes until a batch is gathered: x = (byte / 255 - mean_c) / deviation_c, with the channel's mean and
- * deviation taken from the training split. Rows of values: x = (value - mean_c) / deviation_c.
+ * Each row has something to learn: a label, or a vector of targets, or nothing (for models of densities). Rows are
+ * stored as they were read and normalized when a batch is gathered, channel by channel:
+ *     x = (value - mean_c) / std_c            for reals
+ *     x = (byte / 255 - mean_c) / std_c       for images, which stay bytes in memory
+ * mean_c and std_c are the moments of channel c over the training split.
  *
- * A config's section "data" names a type; the type's loader reads the section's keys, finds and reads the files (or
- * generates the rows), and ends with cst_dataset_split and cst_dataset_normalize. */
+ * A config's section "data" names a type (datasets/registry.h). The type's loader reads the keys of the section, finds and
+ * reads its files or generates its rows, and ends with cst_dataset_split and cst_dataset_normalize. */
 #ifndef CST_DATASETS_DATASET_H
 #define CST_DATASETS_DATASET_H
 
@@ -21,78 +24,108 @@
 extern "C" {
 #endif
 
-/* One part. Exactly one of bytes and values is set, unless n is 0. */
+/* One split. It owns its arrays. Unless n is 0, exactly one of bytes and values is set. x stands for the size of a row and
+ * y for the number of its targets. */
 typedef struct cst_split {
-    size_t n;
+    size_t n;          /* rows */
     uint8_t *bytes;    /* (n, x) */
     cst_real *values;  /* (n, x) */
-    int32_t *labels;   /* (n), or (n, steps), or NULL; -1: none at this step */
-    cst_real *targets; /* (n, y), or NULL; NaN: none at this step */
-    /* Where rows are windows of trajectories, all of these: (n_trajectories, n_points, x). Otherwise NULL. */
+    int32_t *labels;   /* (n), or (n, steps) for labels per time step; -1: no label; NULL: the data set has none */
+    cst_real *targets; /* (n, y); NaN: no target; NULL: the data set has none */
+    /* The trajectories (n_trajectories, n_points, x) that the rows are windows of (datasets/trajectories.h). NULL for all
+     * other data sets. */
     cst_real *trajectories;
     size_t n_trajectories, n_points;
 } cst_split;
 
 typedef struct cst_dataset {
     cst_shape x;      /* shape of a row */
-    size_t n_classes; /* 0 for regression */
-    size_t n_targets; /* length of a target row, 0 for classification; without either there is nothing but x */
-    size_t steps; /* where each of a row's steps has a label, or n_targets / steps targets, of its own; 0: a row has */
-    size_t n_channels; /* a row is so many channels of equal length, normalized each; 0: values as they are, byte/255 */
-    bool channels_last; /* x (..., n_channels) of values, and NaN for what is not there: datasets/series.h */
-    double *mean, *std; /* (n_channels), of cst_dataset_normalize; NULL before it and without channels */
+    size_t n_classes; /* number of classes; 0 for a regression */
+    size_t n_targets; /* length of a row's targets; 0 for a classification. Both 0: the data set is x alone */
+    size_t steps;     /* sequence length T if there is a label, or n_targets / T targets, per time step; 0 if per row */
+    /* A row consists of n_channels channels of equal length, each with its mean and std. 0: values stay as they are, and
+     * bytes are divided by 255. */
+    size_t n_channels;
+    bool channels_last; /* rows are series (T, n_channels) of values, with NaN for missing ones (datasets/series.h) */
+    double *mean, *std; /* (n_channels), owned; NULL before cst_dataset_normalize and without channels */
     cst_split train, validation, test;  /* validation and test may be empty (n = 0) */
-    size_t batch_size, eval_batch_size; /* rows a batch in training and in evaluation, from the section */
+    size_t batch_size, eval_batch_size; /* rows per batch in training and in evaluation, from the section */
 } cst_dataset;
 
-/* Labels of a row, where rows have labels. */
+/* Number of labels per row, where rows have labels. */
 static inline size_t cst_dataset_labels(const cst_dataset *data)
 {
     return data->steps > 0 ? data->steps : 1;
 }
 
-typedef struct cst_dataset_type {
+/* A type of data set: a row of the table in datasets/registry.c. */
+typedef struct cst_dataset_type cst_dataset_type;
+struct cst_dataset_type {
     const char *name, *summary;
-    const cst_key *keys; /* of the section "data" beside "type" and cst_dataset_keys, or in place of one of these */
-    cst_status (*load)(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error);
-} cst_dataset_type;
+    /* Keys of the section "data", ended by an entry without a name. They come in addition to "type" and cst_dataset_keys; a
+     * key that has the name of a common one replaces it. */
+    const cst_key *keys;
+    /* Fill the zero-initialized `data`. On failure the caller clears it. Errors: those of cst_dataset_load. */
+    cst_status (*load)(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                       cst_error *error);
+    const void *context; /* what a loader that several types share needs to know about this one; may be NULL */
+};
 
-extern const cst_key cst_dataset_keys[]; /* common to all types */
+extern const cst_key cst_dataset_keys[]; /* the keys common to all types, ended by an entry without a name */
 
 /* ---- for callers --------------------------------------------------------------------------------------------- */
 
+/* Free the arrays and zero the struct. A zero-initialized one is fine. */
 void cst_dataset_clear(cst_dataset *data);
 
-/* Gather rows rows[0 .. n-1] of a part, normalized: x (n, x), and labels (n), or (n, steps), or targets (n, y), whichever
- * it has; NULL for either is "not needed". */
+/* Gather n rows of a split into a batch: x (n, x) gets rows[0], ..., rows[n-1], normalized; labels gets (n) or (n, steps),
+ * and targets (n, y), if the data set has them. `labels` and `targets` may be NULL if not needed. */
 void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, cst_real *x,
                         int32_t *labels, cst_real *targets);
 
 /* ---- for loaders --------------------------------------------------------------------------------------------- */
 
-/* The values of cst_dataset_keys. A type's options begin with it, so that one table of keys fills both. */
+/* The values of cst_dataset_keys. The struct of a type's options begins with one, so that one call reads both. */
 typedef struct cst_dataset_options {
     size_t batch_size, eval_batch_size;
     size_t train_size, validation_size, test_size;
     bool normalize;
 } cst_dataset_options;
 
-/* Read the section by the type's keys and the common ones that these do not replace (by name) into `target`, which
- * begins with a cst_dataset_options, and set the batch sizes of data. */
+/* Initializers of a cst_key for the size of a split (`split` is train, validation or test) and for "normalize". A type uses
+ * them to replace the common key by one with another default, range or meaning. */
+#define CST_SPLIT_SIZE_KEY(split, value, numbers, text)                                                                \
+    CST_INIT({.name = #split "_size",                                                                                  \
+              .kind = CST_KEY_SIZE,                                                                                    \
+              .offset = offsetof(cst_dataset_options, split##_size),                                                   \
+              .fallback = value,                                                                                       \
+              .range = numbers,                                                                                        \
+              .help = text})
+#define CST_NORMALIZE_KEY(value, text)                                                                                 \
+    CST_INIT({.name = "normalize",                                                                                     \
+              .kind = CST_KEY_BOOL,                                                                                    \
+              .offset = offsetof(cst_dataset_options, normalize),                                                      \
+              .fallback = value,                                                                                       \
+              .help = text})
+
+/* Read the section by the type's `keys`, and by those common keys that they do not replace, into `target`, which begins with
+ * a cst_dataset_options. Also sets the batch sizes of data. Errors: CST_ECONFIG at a key of the section. */
 CST_MUST_CHECK cst_status cst_dataset_read(cst_config section, const cst_key *keys, void *target, cst_dataset *data,
                                            cst_error *error);
 
-/* Cut the parts to the sizes asked for. Where there is no validation split, validation_size rows, drawn by the seed, go from
- * the training split to it, and likewise test_size more where there is no test split. Of what is left train_size rows stay
- * (0: all), and of parts that were there validation_size and test_size (0: all). All rows are drawn alike, without
- * replacement, so that classes are balanced as in the whole, in expectation; a seed draws the same validation rows for
- * every train_size. Rows keep their order. Errors: CST_ECONFIG naming the key if there are not so many rows or none would
- * be left to learn from. */
+/* Cut the splits to the sizes that the options ask for.
+ *   validation_size  draws that many rows from the training split if there is no validation split yet. Otherwise it is the
+ *                    number of validation rows that are kept (0: all)
+ *   test_size        the same for the test split
+ *   train_size       the number of the remaining training rows that are kept (0: all)
+ * Rows are drawn uniformly without replacement, whatever their class, and keep their order. The seed decides: it draws the
+ * same validation rows for every train_size. Errors: CST_ECONFIG at the key if there are too few rows, or if none would be
+ * left to train on; CST_EFORMAT if the training split is empty; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dataset_split(cst_config section, const cst_dataset_options *options, uint64_t seed,
                                             cst_dataset *data, cst_error *error);
 
-/* Each channel's mean and deviation over what is there in the training split, a deviation of 0 taken as 1; 0 and 1 for all
- * channels unless `normalize`. CST_ENOMEM. */
+/* Set the mean and std of each channel from the training split, leaving out NaN; a std of 0 becomes 1. Without `normalize`
+ * all means are 0 and all stds 1. A no-op if data has no channels. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dataset_normalize(cst_dataset *data, bool normalize, cst_error *error);
 
 #ifdef __cplusplus

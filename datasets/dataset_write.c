@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The arguments of cst_dataset_write. */
 typedef struct writer {
     const char *folder;
     cst_wrote wrote;
@@ -12,7 +13,7 @@ typedef struct writer {
     cst_error *error;
 } writer;
 
-/* n rows of a shape; nothing if there is no such array. */
+/* Write SPLIT_WHAT.npy, n rows of the shape `row`. A no-op if the array is NULL. */
 static cst_status write_array(const writer *w, const char *split, const char *what, cst_npy_type type, size_t n,
                               const cst_shape *row, const void *array)
 {
@@ -21,6 +22,7 @@ static cst_status write_array(const writer *w, const char *split, const char *wh
     if (row->rank >= CST_MAX_RANK)
         return cst_fail(w->error, CST_EUNSUPPORTED, "expected rows of at most %d dimensions, got %zu", CST_MAX_RANK - 1,
                         row->rank);
+    /* The file's shape is (n, row). */
     const cst_shape shape = cst_shape_rows(n, row);
     snprintf(name, sizeof name, "%s_%s.npy", split, what);
     char *path = cst_path_join(w->folder, name);
@@ -31,12 +33,15 @@ static cst_status write_array(const writer *w, const char *split, const char *wh
     return status;
 }
 
-static cst_status write_part(const writer *w, const char *name, const cst_dataset *data, const cst_split *split)
+/* Write the arrays that a split has. */
+static cst_status write_split(const writer *w, const char *name, const cst_dataset *data, const cst_split *split)
 {
+    /* Shapes of a row of labels, of targets, and of a trajectory. */
     const cst_shape label = {data->steps > 0 ? 1 : 0, {data->steps}};
     const cst_shape target =
         data->steps > 0 ? (cst_shape){2, {data->steps, data->n_targets / data->steps}} : cst_shape_1d(data->n_targets);
     const cst_shape trajectory = {2, {split->n_points, cst_shape_size(&data->x)}};
+    /* A split has either bytes or values, and either labels or targets or neither. */
     CST_TRY(write_array(w, name, "x", CST_NPY_U1, split->n, &data->x, split->bytes));
     CST_TRY(write_array(w, name, "x", CST_NPY_REAL, split->n, &data->x, split->values));
     CST_TRY(write_array(w, name, "y", CST_NPY_I4, split->n, &label, split->labels));
@@ -48,7 +53,7 @@ cst_status cst_dataset_write(const cst_dataset *data, const char *folder, cst_wr
                              cst_error *error)
 {
     const writer w = {folder, wrote, context, error};
-    CST_TRY(write_part(&w, "train", data, &data->train));
-    CST_TRY(write_part(&w, "validation", data, &data->validation));
-    return write_part(&w, "test", data, &data->test);
+    CST_TRY(write_split(&w, "train", data, &data->train));
+    CST_TRY(write_split(&w, "validation", data, &data->validation));
+    return write_split(&w, "test", data, &data->test);
 }

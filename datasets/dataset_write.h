@@ -1,10 +1,10 @@
-/* A data set written to a folder, as NumPy's arrays that the data sets `npy`, `series_npy` and `trajectories` read.
+/* Writing a data set to a folder, as NumPy arrays that the data sets `npy`, `series_npy` and `trajectories` read.
  *
- * Of each part PART (train, validation, test) that is there:
- *     PART_x.npy             rows (n, x), not normalized: reals, or the bytes of images
- *     PART_y.npy             labels (n), int32, or targets (n, y), reals; of a series' times (n, T), -1 where there is none, or
- *                            (n, T, k), NaN where there is none
- *     PART_trajectories.npy  (R, T, D), reals: all trajectories of a part whose rows are windows of them */
+ * For each split SPLIT (train, validation, test) that is not empty:
+ *     SPLIT_x.npy             rows (n, x), not normalized: reals, or the bytes of images
+ *     SPLIT_y.npy             labels (n), int32, or targets (n, y), reals. If they are per time step: labels (n, T) with -1 for
+ *                             no label, or targets (n, T, k) with NaN for no target. No file if rows have neither
+ *     SPLIT_trajectories.npy  (R, T, D), reals: the trajectories that the rows are windows of, if they are */
 #ifndef CST_DATASETS_DATASET_WRITE_H
 #define CST_DATASETS_DATASET_WRITE_H
 
@@ -15,9 +15,11 @@
 extern "C" {
 #endif
 
-/* Write to a folder that is there, in place of files of these names. `wrote`, unless NULL, is told of each file. CST_EIO, and
- * then some of the files may be there; CST_EUNSUPPORTED for rows of CST_MAX_RANK dimensions; CST_ENOMEM. */
+/* A callback that is told of each file that has been written. */
 typedef void (*cst_wrote)(void *context, const char *name, cst_npy_type type, const cst_shape *shape);
+
+/* Write the data set to an existing folder and replace files of the same names. `wrote` may be NULL. Errors: CST_EIO, and some
+ * of the files may have been written then; CST_EUNSUPPORTED for rows of CST_MAX_RANK dimensions; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_dataset_write(const cst_dataset *data, const char *folder, cst_wrote wrote, void *context,
                                             cst_error *error);
 

@@ -1,9 +1,8 @@
 #include "datasets/densities.h"
 
-#include "datasets/split.h"
+#include "datasets/generator.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static const double pi = 3.14159265358979323846;
 
@@ -15,21 +14,23 @@ const char *const cst_density_names[] = {
 
 /* ---- points ------------------------------------------------------------------------------------------------------ */
 
-/* One point (a, b) from a stream of its own: draws 0 and 1 are for its noise. */
+/* Each function draws one point p from the stream rng, by the formulas of FFJORD's lib/toy_data.py. Draws are numbered: two
+ * normal ones for the noise, and uniform ones. */
 enum { NOISE_A, NOISE_B, U, V, W };
 
-static void add_noise(cst_rng rng, double deviation, double p[2])
+static void add_noise(cst_rng rng, double std, double p[2])
 {
-    p[0] += deviation * cst_rng_normal(rng, NOISE_A);
-    p[1] += deviation * cst_rng_normal(rng, NOISE_B);
+    p[0] += std * cst_rng_normal(rng, NOISE_A);
+    p[1] += std * cst_rng_normal(rng, NOISE_B);
 }
 
-static void on_circle(cst_rng rng, double radius, double deviation, double p[2])
+/* A point on a circle around the origin, plus noise. */
+static void on_circle(cst_rng rng, double radius, double std, double p[2])
 {
     const double angle = 2 * pi * cst_rng_uniform(rng, U);
     p[0] = radius * cos(angle);
     p[1] = radius * sin(angle);
-    add_noise(rng, deviation, p);
+    add_noise(rng, std, p);
 }
 
 static void circles_point(cst_rng rng, double p[2])
@@ -42,6 +43,7 @@ static void rings_point(cst_rng rng, double p[2])
     on_circle(rng, 0.75 * (double)(1 + cst_rng_below(rng, V, 4)), 0.08, p);
 }
 
+/* Two half circles of radius 1 that interlock, scaled by 2 and centred after the noise. */
 static void moons_point(cst_rng rng, double p[2])
 {
     const double angle = pi * cst_rng_uniform(rng, U);
@@ -53,7 +55,8 @@ static void moons_point(cst_rng rng, double p[2])
     p[1] = 2 * p[1] - 0.2;
 }
 
-/* An ellipse beside the origin, turned by the arm's angle and the more the farther out a point is. */
+/* The points of an ellipse beside the origin, rotated by the angle of one of the arms plus an angle that grows with the
+ * distance from the origin. */
 static void pinwheel_point(cst_rng rng, double p[2])
 {
     enum { ARMS = 5 };
@@ -63,16 +66,18 @@ static void pinwheel_point(cst_rng rng, double p[2])
     p[1] = 2 * (b * cos(angle) - a * sin(angle));
 }
 
+/* Eight normal distributions on a circle. */
 static void gaussians_point(cst_rng rng, double p[2])
 {
     const double angle = pi / 4 * (double)cst_rng_below(rng, V, 8);
     p[0] = 4 * cos(angle);
     p[1] = 4 * sin(angle);
     add_noise(rng, 0.5, p);
-    p[0] /= 1.414; /* as there */
+    p[0] /= 1.414; /* the rounded sqrt(2) of the original */
     p[1] /= 1.414;
 }
 
+/* a is uniform in [-2, 2). b is uniform in one of two unit intervals, which shift by 1 from one column to the next. */
 static void checkerboard_point(cst_rng rng, double p[2])
 {
     const double a = 4 * cst_rng_uniform(rng, U) - 2;
@@ -81,6 +86,7 @@ static void checkerboard_point(cst_rng rng, double p[2])
     p[1] = 2 * (b + fabs(fmod(floor(a), 2)));
 }
 
+/* An Archimedean spiral: radius and angle are both t. */
 static void swiss_roll_point(cst_rng rng, double p[2])
 {
     const double t = 1.5 * pi * (1 + 2 * cst_rng_uniform(rng, U));
@@ -91,6 +97,7 @@ static void swiss_roll_point(cst_rng rng, double p[2])
     p[1] /= 5;
 }
 
+/* Two arms, each the other one's reflection through the origin. */
 static void spirals_point(cst_rng rng, double p[2])
 {
     const double t = 3 * pi * sqrt(cst_rng_uniform(rng, U)), arm = cst_rng_below(rng, 5, 2) ? -1 : 1;
@@ -106,6 +113,7 @@ void cst_density_fill(cst_rng rng, cst_density density, size_t n, real *x)
         CST_DENSITIES(X)
 #undef X
     };
+    /* Each row has its own stream. */
     for (size_t i = 0; i < n; i++) {
         double p[2];
         points[density](cst_rng_split(rng, i), p);
@@ -114,65 +122,38 @@ void cst_density_fill(cst_rng rng, cst_density density, size_t n, real *x)
     }
 }
 
-/* ---- data set ---------------------------------------------------------------------------------------------------- */
-
-enum { MAX_ROWS = 10000000 }; /* of a part: what is more is a slip of the finger */
+/* ---- the data set ------------------------------------------------------------------------------------------------ */
 
 typedef struct density_options {
     cst_dataset_options common; /* first */
     int density;
 } density_options;
 
-static const cst_key density_keys[] = {
+static const cst_key keys[] = {
     {.name = "name",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(density_options, density),
      .choices = cst_density_names,
-     .help = "which"},
-    {.name = "train_size",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(density_options, common.train_size),
-     .fallback = "10000",
-     .range = CST_BETWEEN(1, MAX_ROWS),
-     .help = "training rows"},
-    {.name = "validation_size",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(density_options, common.validation_size),
-     .fallback = "0",
-     .range = CST_BETWEEN(0, MAX_ROWS),
-     .help = "validation rows"},
-    {.name = "test_size",
-     .kind = CST_KEY_SIZE,
-     .offset = offsetof(density_options, common.test_size),
-     .fallback = "5000",
-     .range = CST_BETWEEN(0, MAX_ROWS),
-     .help = "test rows"},
-    {.name = "normalize",
-     .kind = CST_KEY_BOOL,
-     .offset = offsetof(density_options, common.normalize),
-     .fallback = "false",
-     .help = "mean 0 and deviation 1 in each coordinate of the training split"},
+     .help = "which density"},
+    CST_GENERATOR_KEYS("10000", "5000"),
     {.name = NULL},
 };
 
-static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static void generate(const cst_dataset_options *options, cst_rng rng, size_t n, real *x, int32_t *labels)
+{
+    const density_options *o = (const density_options *)options;
+    (void)labels; /* there are none */
+    cst_density_fill(rng, (cst_density)o->density, n, x);
+}
+
+static cst_status load(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                       cst_error *error)
 {
     density_options o = {0};
-    CST_TRY(cst_dataset_read(section, density_keys, &o, data, error));
-    const size_t sizes[] = {o.common.train_size, o.common.validation_size, o.common.test_size};
-    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
     data->x = cst_shape_1d(2);
-    data->n_channels = o.common.normalize ? 2 : 0;
-    for (size_t p = 0; p < 3; p++) {
-        if (sizes[p] == 0) continue;
-        CST_TRY(cst_split_init(splits[p], CST_SPLIT_VALUES, sizes[p], 2, error));
-        free(splits[p]->labels); /* there are none */
-        splits[p]->labels = NULL;
-        cst_density_fill(cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), p), (cst_density)o.density, sizes[p],
-                         splits[p]->values);
-    }
-    return cst_dataset_normalize(data, o.common.normalize, error);
+    return cst_dataset_generate(&o.common, generate, seed, data, error);
 }
 
 const cst_dataset_type cst_density_type = {"density", "points in the plane without labels, for models of densities",
-                                           density_keys, load};
+                                           keys, load};

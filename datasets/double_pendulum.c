@@ -2,10 +2,11 @@
 
 #include <math.h>
 
+/* l, lc, I and g. */
 static const double length = 1, centre = 0.5, inertia = 1, gravity = 9.8;
 
-/* The letters are the header's; cos(q - pi/2) = sin q. In double precision also where reals are not: differences of
- * such terms would cost the solver digits that its tolerance counts on. */
+/* The letters are those of the header, with cos(q - pi/2) = sin q. Computed in double precision even if reals are floats:
+ * the differences of such terms would lose digits that the solver's tolerance needs. */
 void cst_double_pendulum_acceleration(const real y[4], const real u[2], double acceleration[2])
 {
     const double q1 = (double)y[0], q2 = (double)y[1], v1 = (double)y[2], v2 = (double)y[3];
@@ -20,6 +21,7 @@ void cst_double_pendulum_acceleration(const real y[4], const real u[2], double a
     acceleration[1] = a2;
 }
 
+/* y = (q1, q2, q1', q2'), dy = (q1', q2', q1'', q2''). */
 static void slope(const double *constants, const real *y, const real *u, real *dy)
 {
     double a[2];
@@ -31,6 +33,7 @@ static void slope(const double *constants, const real *y, const real *u, real *d
     dy[3] = (real)a[1];
 }
 
+/* (cos q1, cos q2, sin q1, sin q2, q1', q2', u1, u2) */
 static void record(const real *y, const real *u, real *point)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -43,6 +46,7 @@ static void record(const real *y, const real *u, real *point)
 
 #define PI 3.141592653589793
 
+/* Speeds beyond the limits are drawn again. */
 const cst_system cst_double_pendulum = {.n_state = 4,
                                         .n_inputs = 2,
                                         .n_point = 8,
@@ -61,16 +65,12 @@ static const cst_key keys[] = {
      .kind = CST_KEY_LIST,
      .offset = offsetof(cst_simulation, inputs),
      .fallback = "[[0, 0], [0, 1], [0, -1], [0, 2], [0, -2], [1, 0], [-1, 0], [2, 0], [-2, 0]]",
-     .help = "pairs [u1, u2], each constant over its trajectories",
+     .help = "pairs [u1, u2], each constant along its trajectories",
      .holds = "pairs"},
     CST_SIMULATION_KEYS("128", "32"),
     {.name = NULL},
 };
 
-static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
-{
-    return cst_simulation_load(section, keys, &cst_double_pendulum, seed, data, error);
-}
-
 const cst_dataset_type cst_double_pendulum_type = {
-    "double_pendulum", "windows of trajectories of a double pendulum under torques, simulated", keys, load};
+    "double_pendulum", "windows of trajectories of a double pendulum under torques, simulated", keys,
+    cst_simulation_load, &cst_double_pendulum};

@@ -1,8 +1,8 @@
-/* Images made smaller: each k x k patch of a channel becomes its mean, rounded to the nearest byte, halves up. What is left are
- * pixels 0 .. 255 as before, so that likelihoods of them are in the same units; a channel's mean stays, up to the rounding.
+/* Smaller images: each k x k patch of a channel is replaced by its mean.
  *
- * Data sets of images have a key "downsample" for it; a half or a quarter of MNIST's side makes a flow's training a matter of
- * minutes. */
+ * The mean is rounded to the nearest byte, halves up. The result is bytes 0 to 255 again, so likelihoods of pixels keep their
+ * units, and the mean of a channel changes only by rounding. Data sets of images offer this by the key "downsample". With a
+ * half or a quarter of MNIST's side a flow trains within minutes. */
 #ifndef CST_DATASETS_DOWNSAMPLE_H
 #define CST_DATASETS_DOWNSAMPLE_H
 
@@ -12,17 +12,18 @@
 extern "C" {
 #endif
 
-/* A data set's key, for a size_t `at` bytes into its options. */
+/* Initializer of the key "downsample", a size_t `at` bytes into the options. */
 #define CST_DOWNSAMPLE_KEY(at)                                                                                         \
-    CST_INIT({.name = "downsample",                                                                                    \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = at,                                                                                            \
-              .fallback = "1",                                                                                         \
-              .range = CST_BETWEEN(1, 1024),                                                                           \
-              .help = "side of the patches of pixels that become one, their mean, rounded; 1: images as they are"})
+    CST_INIT(                                                                                                          \
+        {.name = "downsample",                                                                                         \
+         .kind = CST_KEY_SIZE,                                                                                         \
+         .offset = at,                                                                                                 \
+         .fallback = "1",                                                                                              \
+         .range = CST_BETWEEN(1, 1024),                                                                                \
+         .help = "side of the patches of pixels that are replaced by their mean, rounded; 1: images as they are"})
 
-/* All parts, in place, and data->x; nothing where k is 1. CST_ECONFIG at the section's "downsample" unless rows are (C, H, W) of
- * bytes with H and W multiples of k. */
+/* Downsample all splits in place and update data->x. A no-op if k is 1. Errors: CST_ECONFIG at the section's "downsample"
+ * unless rows are (C, H, W) with H and W multiples of k. Rows must be bytes. */
 CST_MUST_CHECK cst_status cst_dataset_downsample(cst_config section, size_t k, cst_dataset *data, cst_error *error);
 
 #ifdef __cplusplus

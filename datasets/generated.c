@@ -1,16 +1,17 @@
 #include "datasets/generated.h"
 
-#include "datasets/split.h"
+#include "datasets/generator.h"
 
 #include <math.h>
 
 static const double two_pi = 6.283185307179586;
 
+/* Draws 3 i to 3 i + 2 are those of point i: its radius and its noise. */
 void cst_spirals_fill(cst_rng rng, size_t classes, double turns, double noise, size_t n, real *x, int32_t *labels)
 {
     for (size_t i = 0; i < n; i++) {
-        /* Up to radius r an arm that turns often is about pi turns r^2 long: with r^2 uniform, points lie about equally
-         * dense along it. */
+        /* An arm with many turns has a length of about pi turns r^2 up to radius r. With r^2 uniform the density of the
+         * points along the arm is therefore about constant. */
         const double r = sqrt(cst_rng_uniform(rng, 3 * i));
         const double angle = two_pi * (turns * r + (double)(i % classes) / (double)classes);
         x[2 * i] = (real)(r * cos(angle) + noise * cst_rng_normal(rng, 3 * i + 1));
@@ -19,22 +20,25 @@ void cst_spirals_fill(cst_rng rng, size_t classes, double turns, double noise, s
     }
 }
 
-/* A point uniform in the shell low <= |x| <= high: a normal vector's direction, and a radius whose d-th power is
- * uniform, since the ball's volume grows as r^d. */
+/* A point uniform in the shell low <= |x| <= high of d dimensions, plus noise. Draws 0 to d of rng are the point's, the
+ * next d its noise's. */
 static void fill_shell(cst_rng rng, size_t d, double low, double high, double noise, real *x)
 {
+    /* The direction of a normal vector is uniform. */
     double squares = 0;
     for (size_t j = 0; j < d; j++) {
         const double v = cst_rng_normal(rng, j);
         x[j] = (real)v;
         squares += v * v;
     }
+    /* The volume of a ball grows as r^d, so r^d is uniform. */
     const double n = (double)d, inner = pow(low, n), outer = pow(high, n);
     const double r = pow(inner + (outer - inner) * cst_rng_uniform(rng, d), 1 / n);
     const double scale = squares > 0 ? r / sqrt(squares) : 0;
     for (size_t j = 0; j < d; j++) x[j] = (real)(scale * (double)x[j] + noise * cst_rng_normal(rng, d + 1 + j));
 }
 
+/* Even points are in the ball, odd ones in the shell; each has its own stream. */
 void cst_circles_fill(cst_rng rng, size_t dimension, double noise, size_t n, real *x, int32_t *labels)
 {
     for (size_t i = 0; i < n; i++) {
@@ -44,115 +48,93 @@ void cst_circles_fill(cst_rng rng, size_t dimension, double noise, size_t n, rea
     }
 }
 
-/* ---- data sets ----------------------------------------------------------------------------------------------- */
+/* ---- the data sets ------------------------------------------------------------------------------------------- */
 
-enum { MAX_ROWS = 10000000, MAX_DIMENSION = 16 }; /* of a part, of a point: what is more is a slip of the finger */
+enum { MAX_DIMENSION = 16 }; /* sanity limit */
 
-typedef struct generated_options {
+typedef struct spirals_options {
     cst_dataset_options common; /* first */
-    size_t classes, dimension;
+    size_t classes;
     double turns, noise;
-} generated_options;
+} spirals_options;
 
-/* In place of the common keys: here sizes say how many rows to make, and points are taken as they are by default. */
-#define SIZE_KEYS                                                                                                      \
-    CST_INIT({.name = "train_size",                                                                                    \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(generated_options, common.train_size),                                                \
-              .fallback = "1000",                                                                                      \
-              .range = CST_BETWEEN(1, MAX_ROWS),                                                                       \
-              .help = "training rows"},                                                                                \
-             {.name = "validation_size",                                                                               \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(generated_options, common.validation_size),                                           \
-              .fallback = "0",                                                                                         \
-              .range = CST_BETWEEN(0, MAX_ROWS),                                                                       \
-              .help = "validation rows"},                                                                              \
-             {.name = "test_size",                                                                                     \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(generated_options, common.test_size),                                                 \
-              .fallback = "1000",                                                                                      \
-              .range = CST_BETWEEN(0, MAX_ROWS),                                                                       \
-              .help = "test rows"},                                                                                    \
-             {.name = "normalize",                                                                                     \
-              .kind = CST_KEY_BOOL,                                                                                    \
-              .offset = offsetof(generated_options, common.normalize),                                                 \
-              .fallback = "false",                                                                                     \
-              .help = "mean 0 and deviation 1 in each coordinate of the training split"})
+typedef struct circles_options {
+    cst_dataset_options common; /* first */
+    size_t dimension;
+    double noise;
+} circles_options;
 
 static const cst_key spirals_keys[] = {
     {.name = "classes",
      .kind = CST_KEY_SIZE,
-     .offset = offsetof(generated_options, classes),
+     .offset = offsetof(spirals_options, classes),
      .fallback = "2",
      .range = CST_BETWEEN(2, 1000),
      .help = "number of arms"},
     {.name = "turns",
      .kind = CST_KEY_REAL,
-     .offset = offsetof(generated_options, turns),
+     .offset = offsetof(spirals_options, turns),
      .fallback = "1",
      .range = CST_BETWEEN(0, 100),
-     .help = "of each arm around the origin"},
+     .help = "turns of each arm around the origin"},
     {.name = "noise",
      .kind = CST_KEY_REAL,
-     .offset = offsetof(generated_options, noise),
+     .offset = offsetof(spirals_options, noise),
      .fallback = "0.02",
      .range = CST_AT_LEAST(0),
-     .help = "deviation added to each coordinate"},
-    SIZE_KEYS,
+     .help = "std of the noise in each coordinate"},
+    CST_GENERATOR_KEYS("1000", "1000"),
     {.name = NULL},
 };
 
 static const cst_key circles_keys[] = {
     {.name = "dimension",
      .kind = CST_KEY_SIZE,
-     .offset = offsetof(generated_options, dimension),
+     .offset = offsetof(circles_options, dimension),
      .fallback = "2",
      .range = CST_BETWEEN(1, MAX_DIMENSION),
-     .help = "of the space"},
+     .help = "dimension of the space"},
     {.name = "noise",
      .kind = CST_KEY_REAL,
-     .offset = offsetof(generated_options, noise),
+     .offset = offsetof(circles_options, noise),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "deviation added to each coordinate"},
-    SIZE_KEYS,
+     .help = "std of the noise in each coordinate"},
+    CST_GENERATOR_KEYS("1000", "1000"),
     {.name = NULL},
 };
 
-/* The three parts, each from its own stream of the seed. `classes` is 0 for circles. */
-static cst_status generate(const generated_options *o, uint64_t seed, cst_dataset *data, cst_error *error)
+/* Adapters from the options of a config to the functions above. */
+static void generate_spirals(const cst_dataset_options *options, cst_rng rng, size_t n, real *x, int32_t *labels)
 {
-    const size_t sizes[] = {o->common.train_size, o->common.validation_size, o->common.test_size};
-    cst_split *const splits[] = {&data->train, &data->validation, &data->test};
-    data->x = cst_shape_1d(o->dimension);
-    data->n_classes = o->classes > 0 ? o->classes : 2;
-    data->n_channels = o->common.normalize ? o->dimension : 0;
-    for (size_t p = 0; p < 3; p++) {
-        if (sizes[p] == 0) continue;
-        const cst_rng rng = cst_rng_split(cst_rng_new(seed, CST_RNG_DATA), p);
-        CST_TRY(cst_split_init(splits[p], CST_SPLIT_VALUES, sizes[p], o->dimension, error));
-        if (o->classes > 0) {
-            cst_spirals_fill(rng, o->classes, o->turns, o->noise, sizes[p], splits[p]->values, splits[p]->labels);
-        } else {
-            cst_circles_fill(rng, o->dimension, o->noise, sizes[p], splits[p]->values, splits[p]->labels);
-        }
-    }
-    return cst_dataset_normalize(data, o->common.normalize, error);
+    const spirals_options *o = (const spirals_options *)options;
+    cst_spirals_fill(rng, o->classes, o->turns, o->noise, n, x, labels);
 }
 
-static cst_status load_spirals(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static void generate_circles(const cst_dataset_options *options, cst_rng rng, size_t n, real *x, int32_t *labels)
 {
-    generated_options o = {.dimension = 2};
-    CST_TRY(cst_dataset_read(section, spirals_keys, &o, data, error));
-    return generate(&o, seed, data, error);
+    const circles_options *o = (const circles_options *)options;
+    cst_circles_fill(rng, o->dimension, o->noise, n, x, labels);
 }
 
-static cst_status load_circles(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static cst_status load_spirals(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                               cst_error *error)
 {
-    generated_options o = {0};
-    CST_TRY(cst_dataset_read(section, circles_keys, &o, data, error));
-    return generate(&o, seed, data, error);
+    spirals_options o = {0};
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    data->x = cst_shape_1d(2);
+    data->n_classes = o.classes;
+    return cst_dataset_generate(&o.common, generate_spirals, seed, data, error);
+}
+
+static cst_status load_circles(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                               cst_error *error)
+{
+    circles_options o = {0};
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    data->x = cst_shape_1d(o.dimension);
+    data->n_classes = 2;
+    return cst_dataset_generate(&o.common, generate_circles, seed, data, error);
 }
 
 const cst_dataset_type cst_spirals_type = {"spirals", "interleaved spiral arms in the plane", spirals_keys,

@@ -1,12 +1,16 @@
-/* Points in the plane, or in space, generated from the seed: `spirals` and `circles`. Rows of a part i draw from a
- * stream of their own, so that one part's size does not change another; labels go round, so that classes are balanced.
+/* Labelled points generated from the seed: the data sets `spirals` and `circles`.
  *
- * spirals: `classes` spiral arms, each turning `turns` times around the origin: at radius r = sqrt(u), u uniform in
- * [0, 1), the angle is 2 pi (turns r + class / classes); each coordinate then gets normal noise of deviation `noise`.
+ * spirals: interleaved spiral arms in the plane, one per class, each turning `turns` times around the origin. At radius
+ *     r = sqrt(u), u uniform in [0, 1), the angle is 2 pi (turns r + class / classes)
+ * and each coordinate then gets normal noise of std `noise`.
  *
- * circles: after Dupont, Doucet, Teh, "Augmented neural ODEs", NeurIPS 2019: class 0 in the ball |x| <= 1/2, class 1 in
- * the shell 1 <= |x| <= 3/2, both uniformly, in `dimension` dimensions, plus noise. No homeomorphism, so no
- * flow of an ODE without added dimensions, separates the two by a plane (in one dimension they are intervals). */
+ * circles: a ball and a shell around it in `dimension` dimensions, after Dupont, Doucet, Teh, "Augmented neural ODEs",
+ * NeurIPS 2019. Class 0 is uniform in the ball |x| <= 1/2, class 1 in the shell 1 <= |x| <= 3/2, plus noise. The flow of an
+ * ODE is a homeomorphism, so without added dimensions no flow makes the two classes linearly separable. (In one dimension
+ * they are intervals.)
+ *
+ * Row i of a split draws from its own random numbers, so sizes do not change rows. Labels take turns, so the classes are
+ * balanced. */
 #ifndef CST_DATASETS_GENERATED_H
 #define CST_DATASETS_GENERATED_H
 
@@ -17,10 +21,10 @@
 extern "C" {
 #endif
 
-/* n points x (n, 2) and labels (n), i mod classes. */
+/* Fill n points x (n, 2) and labels (n), i mod classes. */
 void cst_spirals_fill(cst_rng rng, size_t classes, double turns, double noise, size_t n, real *x, int32_t *labels);
 
-/* n points x (n, dimension) and labels (n), i mod 2. */
+/* Fill n points x (n, dimension) and labels (n), i mod 2. */
 void cst_circles_fill(cst_rng rng, size_t dimension, double noise, size_t n, real *x, int32_t *labels);
 
 extern const cst_dataset_type cst_spirals_type, cst_circles_type;

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t largest_file = (size_t)1 << 28; /* bytes of one image */
+static const size_t largest_file = (size_t)1 << 28; /* sanity limit: bytes of one image file */
 
+/* CST_ENOMEM with a file's name. */
 static cst_status no_memory(const char *path, cst_error *error)
 {
     return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
@@ -17,13 +18,14 @@ static cst_status no_memory(const char *path, cst_error *error)
 
 /* ---- images -------------------------------------------------------------------------------------------------- */
 
-/* Reading goes over all images of both parts; the first one sets the size of all. */
+/* State while the images of both splits are read: the first image determines the size of all. */
 typedef struct reader {
     size_t channels;
-    cst_shape x;       /* rank 0: not known yet */
+    cst_shape x;       /* rank 0 before the first image */
     const char *first; /* the first image's file */
 } reader;
 
+/* Compare the size of an image with that of the first one. */
 static cst_status check_size(reader *r, const char *path, size_t h, size_t w, cst_error *error)
 {
     const cst_shape x = cst_shape_3d(r->channels, h, w);
@@ -33,11 +35,11 @@ static cst_status check_size(reader *r, const char *path, size_t h, size_t w, cs
         return CST_OK;
     }
     if (cst_shape_equal(&r->x, &x)) return CST_OK;
-    return cst_fail(error, CST_EFORMAT, "%s: expected an image of %zu x %zu pixels, as is %s, found %zu x %zu", path,
+    return cst_fail(error, CST_EFORMAT, "%s: expected an image of %zu x %zu pixels like %s, found %zu x %zu", path,
                     r->x.dim[2], r->x.dim[1], r->first, w, h);
 }
 
-/* Row i of `part`, whose n and labels are there; its bytes are allocated once the size is known. */
+/* Decode an image into row i of a split whose n is set. The first one allocates the bytes of all rows. */
 static cst_status read_image(reader *r, const char *path, size_t i, cst_split *split, cst_error *error)
 {
     char *bytes;
@@ -48,6 +50,7 @@ static cst_status read_image(reader *r, const char *path, size_t i, cst_split *s
     free(bytes);
     CST_TRY(status);
     status = check_size(r, path, h, w, error);
+    /* The first image of a split tells how many bytes it needs. */
     const size_t row = cst_shape_size(&r->x);
     if (status == CST_OK && !split->bytes) {
         const size_t total = cst_size_mul(split->n, row);
@@ -59,7 +62,7 @@ static cst_status read_image(reader *r, const char *path, size_t i, cst_split *s
     return status;
 }
 
-/* All of them; the labels are handed over. */
+/* Read all images of a split, which takes over the labels. */
 static cst_status read_images(reader *r, cst_class_files *files, cst_split *split, cst_error *error)
 {
     split->n = files->paths.n;
@@ -72,6 +75,7 @@ static cst_status read_images(reader *r, cst_class_files *files, cst_split *spli
 cst_status cst_image_folder_read(const char *train, const char *test, size_t channels, cst_dataset *data,
                                  cst_error *error)
 {
+    /* List the files, then decode them. */
     reader r = {.channels = channels};
     cst_class_folders folders;
     CST_TRY(cst_class_folders_read(train, test, &(cst_class_kind){.what = "images"}, &folders, error));
@@ -93,10 +97,8 @@ typedef struct image_options {
 } image_options;
 
 static const cst_key keys[] = {
-    {.name = "path",
-     .kind = CST_KEY_STRING,
-     .offset = offsetof(image_options, path),
-     .help = "folder with train/ and test/, or with the class folders"},
+    CST_PATH_KEY("path", offsetof(image_options, path), NULL,
+                 "folder with train/ and test/, or with the class folders"),
     {.name = "channels",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(image_options, channels),
@@ -106,6 +108,7 @@ static const cst_key keys[] = {
     {.name = NULL},
 };
 
+/* Read the data set in the folder `path`. */
 static cst_status read_folders(const char *path, size_t channels, cst_dataset *data, cst_error *error)
 {
     char *train, *test;
@@ -116,13 +119,15 @@ static cst_status read_folders(const char *path, size_t channels, cst_dataset *d
     return status;
 }
 
-static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static cst_status load(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                       cst_error *error)
 {
     image_options o = {0};
-    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    /* The range of the key admits 2. */
     if (o.channels == 2) return cst_config_expected(cst_config_get(section, "channels"), "1 or 3", error);
     char *path = NULL;
-    CST_TRY(cst_locate(&(cst_whereabouts){.path = o.path}, &path, error));
+    CST_TRY(cst_locate(&(cst_data_location){.path = o.path}, &path, error));
     cst_status status = read_folders(path, o.channels, data, error);
     free(path);
     if (status == CST_OK) status = cst_dataset_split(section, &o.common, seed, data, error);
@@ -130,4 +135,4 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
     return status;
 }
 
-const cst_dataset_type cst_images_type = {"images", "JPEG and PNG images, one folder a class", keys, load};
+const cst_dataset_type cst_images_type = {"images", "JPEG and PNG images, one folder per class", keys, load};

@@ -5,15 +5,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static const char shared_data[] = "../shared/data"; /* beside the project, where its contributors keep data */
+static const char shared_data[] = "../shared/data"; /* a folder of data beside the project */
 
-/* A search under way: what has been tried, and the first place that exists. */
+/* The state of a search. */
 typedef struct search {
-    cst_text tried;
-    char *found;
-    bool failed; /* out of memory */
+    cst_text tried; /* the places so far, for the message */
+    char *found;    /* the first place that exists, or NULL */
+    bool failed;    /* out of memory */
 } search;
 
+/* Look at FOLDER/NAMESUFFIX, unless the search is over. */
 static void try_place(search *s, const char *folder, const char *name, const char *suffix)
 {
     if (s->found || s->failed) return;
@@ -29,13 +30,14 @@ static void try_place(search *s, const char *folder, const char *name, const cha
     free(place.data);
 }
 
-/* NAME in a folder ("" is the current one, or none if the name is absolute), as it is and then compressed. */
+/* Look for a name in a folder, then for its compressed form. With the folder "" the name is a path of its own. */
 static void try_folder(search *s, const char *folder, const char *name, bool compressed)
 {
     try_place(s, folder, name, "");
     if (compressed) try_place(s, folder, name, ".gz");
 }
 
+/* Look below $COSTATE_DATA and the shared folder. */
 static void try_roots(search *s, const char *name, bool compressed)
 {
     const char *root = getenv("COSTATE_DATA");
@@ -43,6 +45,7 @@ static void try_roots(search *s, const char *name, bool compressed)
     try_folder(s, shared_data, name, compressed);
 }
 
+/* Return the place that was found, or report what was tried. */
 static cst_status finish(search *s, const char *package, char **found, cst_error *error)
 {
     cst_status status = CST_OK;
@@ -61,14 +64,16 @@ static cst_status finish(search *s, const char *package, char **found, cst_error
     return status;
 }
 
-cst_status cst_locate(const cst_whereabouts *where, char **found, cst_error *error)
+cst_status cst_locate(const cst_data_location *where, char **found, cst_error *error)
 {
+    /* A path from the config: as it is, and below the roots unless it is absolute. */
     search s = {0};
     if (where->path) {
         try_folder(&s, "", where->path, where->compressed);
         if (*where->path != '/') try_roots(&s, where->path, where->compressed);
         return finish(&s, NULL, found, error);
     }
+    /* No path: the system's folder, then the data set's own below the roots. */
     if (where->system) try_folder(&s, "", where->system, where->compressed);
     try_roots(&s, where->name, where->compressed);
     return finish(&s, where->package, found, error);
@@ -84,12 +89,13 @@ cst_status cst_locate_in(const char *folder, const char *name, bool compressed, 
 cst_status cst_locate_files(const char *folder, const char *const *names, size_t n, char **found, cst_error *error)
 {
     char *place = NULL;
-    if (folder) CST_TRY(cst_locate(&(cst_whereabouts){.path = folder}, &place, error));
+    if (folder) CST_TRY(cst_locate(&(cst_data_location){.path = folder}, &place, error));
     cst_status status = CST_OK;
+    /* Without a folder each name is a path, which is looked for below the roots, too. */
     for (size_t i = 0; status == CST_OK && i < n; i++) {
         if (!names[i]) continue;
         status = place ? cst_locate_in(place, names[i], false, &found[i], error)
-                       : cst_locate(&(cst_whereabouts){.path = names[i]}, &found[i], error);
+                       : cst_locate(&(cst_data_location){.path = names[i]}, &found[i], error);
     }
     free(place);
     return status;

@@ -1,8 +1,9 @@
-/* The data set `npy`: rows, and labels or values to learn, in NumPy's .npy files.
+/* The data set `npy`: rows, and labels or targets, in NumPy's .npy files.
  *
- * x is (n, ...), the rest being a row's shape; (n) gives rows of one number. Bytes (u1) stay bytes, so that a row has
- * byte / 255, all other types become reals. Rows (d) are normalized by column, (c, h, w) by channel, others as a whole.
- * y of integers or bools is (n) labels from 0; y of floats is (n) or (n, k) targets of a regression. */
+ * x is (n, ...): n rows of the remaining shape; (n) gives rows of one number. Bytes (u1) stay bytes in memory and become
+ * byte / 255 in a batch; all other types become reals. Rows (d) are normalized per column, rows (c, h, w) per channel, others
+ * as a whole. y of integers or bools is (n) labels from 0; y of floats is (n) or (n, k) targets of a regression. Without y the
+ * data set is rows alone, for models of densities. */
 #ifndef CST_DATASETS_NPY_DATASET_H
 #define CST_DATASETS_NPY_DATASET_H
 

@@ -1,15 +1,14 @@
 #include "datasets/npy_files.h"
 
-#include "datasets/locate.h"
-
 static const char *const keys[CST_NPY_FILES] = {"train_x",      "train_y", "validation_x",
                                                 "validation_y", "test_x",  "test_y"};
 
-/* With the training split either every part has a y or none has. */
 cst_status cst_npy_files_locate(cst_config section, const cst_npy_files *files, char *found[CST_NPY_FILES],
                                 cst_error *error)
 {
     for (size_t x = 0, y = 1; x < CST_NPY_FILES; x += 2, y += 2) {
+        /* Every split has a y if the training split has one, and none otherwise. `beside` names the key that demands the
+         * missing one. */
         size_t missing = CST_NPY_FILES, beside = y;
         if (files->names[y] && !files->names[x]) missing = x;
         if (files->names[y] && !files->names[1]) missing = 1;

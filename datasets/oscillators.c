@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+/* The key of constants[i] of a system. */
 #define CONSTANT(key, i, value, numbers, text)                                                                         \
     CST_INIT({.name = key,                                                                                             \
               .kind = CST_KEY_REAL,                                                                                    \
@@ -12,6 +13,7 @@
 
 /* ---- pendulum ------------------------------------------------------------------------------------------------ */
 
+/* q'' = -3 g / (2 l) sin q + 3 u / (m l^2), y = (q, q'). */
 static void pendulum_slope(const double *constants, const real *y, const real *u, real *dy)
 {
     const double m = constants[0], l = constants[1], g = constants[2];
@@ -19,6 +21,7 @@ static void pendulum_slope(const double *constants, const real *y, const real *u
     dy[1] = (real)(-3 * g / (2 * l) * sin((double)y[0]) + 3 * (double)u[0] / (m * l * l));
 }
 
+/* (cos q, sin q, q', u) */
 static void pendulum_record(const real *y, const real *u, real *point)
 {
     point[0] = (real)cos((double)y[0]);
@@ -27,6 +30,7 @@ static void pendulum_record(const real *y, const real *u, real *point)
     point[3] = u[0];
 }
 
+/* Constants (m, l, g); q starts in [-pi, pi]. */
 const cst_system cst_pendulum = {.n_state = 2,
                                  .n_inputs = 1,
                                  .n_point = 4,
@@ -39,25 +43,22 @@ static const cst_key pendulum_keys[] = {
      .kind = CST_KEY_LIST,
      .offset = offsetof(cst_simulation, inputs),
      .fallback = "[-2, -1, 0, 1, 2]",
-     .help = "each constant over its trajectories",
+     .help = "torques, each constant along its trajectories",
      .holds = "numbers"},
-    CONSTANT("mass", 0, "1", CST_POSITIVE, "of the rod"),
-    CONSTANT("length", 1, "1", CST_POSITIVE, "of the rod"),
-    CONSTANT("gravity", 2, "10", CST_AT_LEAST(0), "acceleration"),
+    CONSTANT("mass", 0, "1", CST_POSITIVE, "mass of the rod"),
+    CONSTANT("length", 1, "1", CST_POSITIVE, "length of the rod"),
+    CONSTANT("gravity", 2, "10", CST_AT_LEAST(0), "acceleration of gravity"),
     CST_SIMULATION_KEYS("50", "20"),
     {.name = NULL},
 };
 
-static cst_status load_pendulum(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
-{
-    return cst_simulation_load(section, pendulum_keys, &cst_pendulum, seed, data, error);
-}
-
-const cst_dataset_type cst_pendulum_type = {
-    "pendulum", "windows of trajectories of a pendulum under torques, simulated", pendulum_keys, load_pendulum};
+const cst_dataset_type cst_pendulum_type = {"pendulum",
+                                            "windows of trajectories of a pendulum under torques, simulated",
+                                            pendulum_keys, cst_simulation_load, &cst_pendulum};
 
 /* ---- mass on a spring ---------------------------------------------------------------------------------------- */
 
+/* q' = p / m, p' = -k q - c p, y = (q, p). */
 static void mass_spring_slope(const double *constants, const real *y, const real *u, real *dy)
 {
     const double m = constants[0], k = constants[1], c = constants[2];
@@ -66,6 +67,7 @@ static void mass_spring_slope(const double *constants, const real *y, const real
     dy[1] = (real)(-k * (double)y[0] - c * (double)y[1]);
 }
 
+/* (q, p) */
 static void mass_spring_record(const real *y, const real *u, real *point)
 {
     (void)u;
@@ -73,21 +75,18 @@ static void mass_spring_record(const real *y, const real *u, real *point)
     point[1] = y[1];
 }
 
+/* Constants (m, k, c). */
 const cst_system cst_mass_spring = {
     .n_state = 2, .n_point = 2, .slope = mass_spring_slope, .record = mass_spring_record, .start = {1, 1}};
 
 static const cst_key mass_spring_keys[] = {
-    CONSTANT("mass", 0, "1", CST_POSITIVE, "that moves"),
-    CONSTANT("stiffness", 1, "1", CST_POSITIVE, "of the spring"),
-    CONSTANT("damping", 2, "0", CST_AT_LEAST(0), "rate at which momentum is lost"),
+    CONSTANT("mass", 0, "1", CST_POSITIVE, "mass at the end of the spring"),
+    CONSTANT("stiffness", 1, "1", CST_POSITIVE, "stiffness of the spring"),
+    CONSTANT("damping", 2, "0", CST_AT_LEAST(0), "damping rate c in p' = -k q - c p"),
     CST_SIMULATION_KEYS("64", "32"),
     {.name = NULL},
 };
 
-static cst_status load_mass_spring(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
-{
-    return cst_simulation_load(section, mass_spring_keys, &cst_mass_spring, seed, data, error);
-}
-
-const cst_dataset_type cst_mass_spring_type = {
-    "mass_spring", "windows of trajectories of a mass on a spring, simulated", mass_spring_keys, load_mass_spring};
+const cst_dataset_type cst_mass_spring_type = {"mass_spring",
+                                               "windows of trajectories of a mass on a spring, simulated",
+                                               mass_spring_keys, cst_simulation_load, &cst_mass_spring};

@@ -42,15 +42,18 @@ const cst_dataset_type *const cst_dataset_types[] = {
 
 cst_status cst_dataset_load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
 {
+    /* The names for the message about an unknown type. */
     enum { N_TYPES = sizeof cst_dataset_types / sizeof cst_dataset_types[0] };
     const char *names[N_TYPES] = {0};
     for (size_t i = 0; cst_dataset_types[i]; i++) names[i] = cst_dataset_types[i]->name;
     *data = (cst_dataset){0};
     size_t type = 0;
     CST_TRY(cst_config_type(section, "data set", names, &type, error));
-    const cst_status status = cst_dataset_types[type]->load(section, seed, data, error);
+    const cst_status status = cst_dataset_types[type]->load(cst_dataset_types[type], section, seed, data, error);
     if (status == CST_OK) return CST_OK;
-    if (status == CST_EIO && error) { /* "no data found ...": where the config asks for them */
+    /* A file error is reported at the section that asks for the file. cst_config_place makes it CST_ECONFIG, so the status is
+     * restored. */
+    if (status == CST_EIO && error) {
         cst_config_place(section, error);
         error->status = status;
     }

@@ -1,10 +1,10 @@
-/* The data set `series_npy`: time series in NumPy's .npy files, datasets/series.h's rows.
+/* The data set `series_npy`: time series in NumPy's .npy files. Rows are those of datasets/series.h.
  *
- * x is (n, T, C), or (n, T) for one channel, of any type, and NaN for what is not observed. Under "time": "file" channel 0 of
- * a file is the time. A series ends after the last time at which something is observed or to be learnt.
+ * x is (n, T, C), or (n, T) for one channel, of any type, with NaN for missing values. With "time": "file" channel 0 is the
+ * time. A series ends after the last time at which a value, label or target is present.
  *
- * y of integers or bools is labels, (n) from 0, or (n, T), one a time, with -1 for none. y of floats is targets: (n) or
- * (n, k), or (n, T, k) at each time, with NaN for none. */
+ * y of integers or bools is labels: (n) from 0, or (n, T) per time, with -1 for none. y of floats is targets: (n), (n, k), or
+ * (n, T, k) per time, with NaN for none. */
 #ifndef CST_DATASETS_SERIES_NPY_H
 #define CST_DATASETS_SERIES_NPY_H
 

@@ -20,6 +20,7 @@ void cst_split_clear(cst_split *split)
 cst_status cst_split_init(cst_split *split, cst_split_kind kind, size_t n, size_t row, cst_error *error)
 {
     *split = (cst_split){.n = n};
+    /* An overflow gives SIZE_MAX, which cannot be allocated. */
     const size_t count = cst_size_mul(n, row);
     if (kind == CST_SPLIT_BYTES) {
         split->bytes = cst_array_new(count, sizeof *split->bytes);
@@ -33,23 +34,26 @@ cst_status cst_split_init(cst_split *split, cst_split_kind kind, size_t n, size_
                     kind == CST_SPLIT_BYTES ? "bytes" : "numbers");
 }
 
-/* Move the picked rows of one array, `size` bytes each, to the front of `to` (which may be `from`). */
+/* Copy the rows i of one array with pick[i] == value, `size` bytes each, to the front of `to`, which may be `from`. A no-op
+ * if the split does not have the array. */
 static void pack(const void *from, void *to, const uint8_t *pick, uint8_t value, size_t n, size_t size)
 {
     if (!from) return;
     size_t next = 0;
     for (size_t i = 0; i < n; i++) {
         if (pick[i] != value) continue;
+        /* In place a row moves to the place of an earlier row, so the two do not overlap. */
         if (from != to || next != i) memcpy((char *)to + next * size, (const char *)from + i * size, size);
         next++;
     }
 }
 
-/* Bytes a row in each of a part's arrays. */
+/* Bytes per row in each of the arrays of a split. */
 typedef struct sizes {
     size_t bytes, values, labels, targets;
 } sizes;
 
+/* 0 for targets if the data set has none. */
 static sizes sizes_of(const cst_dataset *data)
 {
     const size_t x = cst_shape_size(&data->x), labels = cst_dataset_labels(data);
@@ -57,6 +61,7 @@ static sizes sizes_of(const cst_dataset *data)
                    cst_size_mul(data->n_targets, sizeof(real))};
 }
 
+/* Pack all arrays. */
 static void pack_all(const cst_split *from, cst_split *to, const uint8_t *pick, uint8_t value, const sizes *size)
 {
     pack(from->bytes, to->bytes, pick, value, from->n, size->bytes);
@@ -68,12 +73,14 @@ static void pack_all(const cst_split *from, cst_split *to, const uint8_t *pick, 
 cst_status cst_split_copy(const cst_dataset *data, const cst_split *split, const uint8_t *pick, uint8_t value,
                           size_t count, cst_split *copy, cst_error *error)
 {
+    /* Only the arrays that the split has. */
     const sizes size = sizes_of(data);
     *copy = (cst_split){.n = count};
     if (split->bytes) copy->bytes = cst_array_new(count, size.bytes);
     if (split->values) copy->values = cst_array_new(count, size.values);
     if (split->labels) copy->labels = cst_array_new(count, size.labels);
     if (split->targets) copy->targets = cst_array_new(count, size.targets);
+    /* Each array of the split must have its copy. */
     if (!copy->bytes != !split->bytes || !copy->values != !split->values || !copy->labels != !split->labels ||
         !copy->targets != !split->targets) {
         cst_split_clear(copy);
@@ -83,7 +90,7 @@ cst_status cst_split_copy(const cst_dataset *data, const cst_split *split, const
     return CST_OK;
 }
 
-/* Give back what is behind the first n rows; where that fails the block stays as large as it was. */
+/* Free the end of an array. If that fails the block keeps its size. */
 static void *shrink(void *array, size_t bytes)
 {
     void *smaller = array ? realloc(array, bytes > 0 ? bytes : 1) : NULL;
@@ -94,6 +101,7 @@ void cst_split_keep(const cst_dataset *data, cst_split *split, const uint8_t *pi
 {
     const sizes size = sizes_of(data);
     pack_all(split, split, pick, value, &size);
+    /* Count the rows that were kept, and shrink the arrays to them. */
     size_t n = 0;
     for (size_t i = 0; i < split->n; i++) n += pick[i] == value;
     split->n = n;

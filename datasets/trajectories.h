@@ -1,11 +1,14 @@
-/* Trajectories cut into windows, for models that are to continue a motion from its first point.
+/* Trajectories cut into windows, for models that continue a motion from its first point: the data set `trajectories`, and
+ * what simulated trajectories (datasets/simulated.h) share with it.
  *
- * A trajectory is T points of D numbers at equal distances in time. Each W consecutive points of one are a row: x (D) is the
- * window's first point, its targets are all W points, (W, D). So a trajectory makes T - W + 1 rows, in the order of
- * their starts, and a part's trajectories one after the other.
+ * A trajectory has T points of D numbers at equal distances in time. Each W consecutive points of a trajectory are a row: x
+ * (D) is the first point of the window, the targets are all W points, (W, D). A trajectory thus gives T - W + 1 rows, in the
+ * order of their first points. The rows of a split are those of its trajectories, one trajectory after the other. Since
+ * windows overlap, splits consist of whole trajectories.
  *
- * The data set `trajectories` has them in NumPy's .npy files, floats of shape (R, T, D). Without files of their own the
- * last of the file's trajectories test, those before them validate. T may differ from file to file. */
+ * The data set `trajectories` reads NumPy's .npy files, floats of shape (R, T, D). Without a test file the last trajectories
+ * of the training file are the test split, and without a validation file those before them are the validation split. T may
+ * differ between files. */
 #ifndef CST_DATASETS_TRAJECTORIES_H
 #define CST_DATASETS_TRAJECTORIES_H
 
@@ -15,49 +18,34 @@
 extern "C" {
 #endif
 
-/* A loader's options begin with it. */
+/* The struct of a loader's options begins with it. */
 typedef struct cst_window_options {
     cst_dataset_options common; /* first */
     size_t window;              /* W */
 } cst_window_options;
 
-/* The keys of cst_window_options, in place of some common ones: parts are there already, and points are by default taken as
- * they are. `points` is the window's default. */
+/* The keys of cst_window_options. The sizes replace the common ones, because no rows may move from one split to another, and
+ * by default points are not normalized. `points` is the default of W. */
 #define CST_WINDOW_KEYS(points)                                                                                        \
     CST_INIT({.name = "window",                                                                                        \
               .kind = CST_KEY_SIZE,                                                                                    \
               .offset = offsetof(cst_window_options, window),                                                          \
               .fallback = points,                                                                                      \
               .range = CST_BETWEEN(2, 1e9),                                                                            \
-              .help = "points a row, its first one included"},                                                         \
-             {.name = "train_size",                                                                                    \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(cst_window_options, common.train_size),                                               \
-              .fallback = "0",                                                                                         \
-              .help = "training windows kept, drawn by the seed; 0: all"},                                             \
-             {.name = "validation_size",                                                                               \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(cst_window_options, common.validation_size),                                          \
-              .fallback = "0",                                                                                         \
-              .help = "validation windows kept, likewise"},                                                            \
-             {.name = "test_size",                                                                                     \
-              .kind = CST_KEY_SIZE,                                                                                    \
-              .offset = offsetof(cst_window_options, common.test_size),                                                \
-              .fallback = "0",                                                                                         \
-              .help = "test windows kept, likewise"},                                                                  \
-             {.name = "normalize",                                                                                     \
-              .kind = CST_KEY_BOOL,                                                                                    \
-              .offset = offsetof(cst_window_options, common.normalize),                                                \
-              .fallback = "false",                                                                                     \
-              .help = "mean 0 and deviation 1 in each number of x over the training split; targets stay as they are"})
+              .help = "points per row, including the first one"},                                                      \
+             CST_SPLIT_SIZE_KEY(train, "0", CST_ANY, "training windows kept, drawn by the seed; 0: all"),              \
+             CST_SPLIT_SIZE_KEY(validation, "0", CST_ANY, "validation windows kept, drawn by the seed; 0: all"),       \
+             CST_SPLIT_SIZE_KEY(test, "0", CST_ANY, "test windows kept, drawn by the seed; 0: all"),                   \
+             CST_NORMALIZE_KEY("false", "mean 0 and std 1 in each number of x over the training split; targets stay "  \
+                                        "as they are"))
 
-/* Room in an empty part for n trajectories of n_points points of `width` numbers. CST_ENOMEM. */
+/* Allocate n trajectories of n_points points of `width` numbers in an empty split. CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trajectories_init(cst_split *split, size_t n, size_t n_points, size_t width,
                                                 cst_error *error);
 
-/* The end of a loader: data->x is (D), each part has its trajectories, and gets their windows; the parts are cut to
- * the sizes asked for. Trajectories stay as they are. Errors: CST_ECONFIG at the section's keys, for a window longer than a
- * part's trajectories or sizes larger than a part, CST_ENOMEM. */
+/* The end of a loader: make the rows of each split from its trajectories, cut the splits to the sizes in the options, and
+ * normalize. The caller has set data->x to (D) and filled the trajectories, which stay as they are. Errors: CST_ECONFIG at
+ * the key, for a window longer than a trajectory or for a size larger than the split; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trajectories_cut(cst_config section, const cst_window_options *options, uint64_t seed,
                                                cst_dataset *data, cst_error *error);
 

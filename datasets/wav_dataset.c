@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The values of the keys below. */
 typedef struct wav_options {
     cst_series_options series; /* first */
     const char *path, *cache;
@@ -19,34 +20,31 @@ typedef struct wav_options {
 #define FIELD(name) offsetof(wav_options, name)
 
 static const cst_key keys[] = {
-    {.name = "path",
-     .kind = CST_KEY_STRING,
-     .offset = FIELD(path),
-     .help = "folder with train/ and test/, or with the class folders"},
+    CST_PATH_KEY("path", FIELD(path), NULL, "folder with train/ and test/, or with the class folders"),
     {.name = "classes",
      .kind = CST_KEY_LIST,
      .offset = FIELD(classes),
      .fallback = "",
-     .help = "the class folders that are used, by label; all if absent",
+     .help = "the class folders to use, in the order of their labels; if absent, all of them",
      .holds = "strings"},
     {.name = "samples",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(samples),
      .fallback = "",
      .range = CST_BETWEEN(1, 1e9),
-     .help = "leave out clips that have another number of samples; if absent, lengths may differ"},
+     .help = "leave out clips with another number of samples; if absent, lengths may differ"},
     {.name = "n_fft",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(mfcc.n_fft),
      .fallback = "200",
      .range = CST_BETWEEN(2, 1 << 20),
-     .help = "samples of a frame, even"},
+     .help = "samples per frame, even"},
     {.name = "hop_length",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(mfcc.hop),
      .fallback = "100",
      .range = CST_BETWEEN(1, 1e9),
-     .help = "samples from a frame to the next"},
+     .help = "samples from one frame to the next"},
     {.name = "n_mels",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(mfcc.n_mels),
@@ -65,15 +63,12 @@ static const cst_key keys[] = {
      .fallback = "1e-6",
      .range = CST_POSITIVE,
      .help = "added to a filter's energy before its logarithm is taken"},
-    {.name = "cache",
-     .kind = CST_KEY_STRING,
-     .offset = FIELD(cache),
-     .fallback = "",
-     .help = "folder in which the coefficients are kept for the next time; if absent they are not"},
+    CST_PATH_KEY("cache", FIELD(cache), "", "folder where the coefficients are cached; if absent, there is no cache"),
     CST_SERIES_KEYS,
     {.name = NULL},
 };
 
+/* The names of the class folders, without duplicates. */
 static cst_status read_classes(cst_config list, cst_names *classes, cst_error *error)
 {
     if (cst_config_length(list) == 0) return cst_config_expected(list, "at least one name of a folder", error);
@@ -81,6 +76,7 @@ static cst_status read_classes(cst_config list, cst_names *classes, cst_error *e
         const cst_config item = cst_config_item(list, i);
         const char *name = cst_config_string(item);
         if (!name || !*name || strchr(name, '/')) return cst_config_expected(item, "the name of a folder", error);
+        /* Each class occurs once. */
         for (size_t k = 0; k < i; k++) {
             if (strcmp(classes->name[k], name) == 0)
                 return cst_config_expected(item, "another class than before", error);
@@ -92,10 +88,11 @@ static cst_status read_classes(cst_config list, cst_names *classes, cst_error *e
 
 /* ---- series -------------------------------------------------------------------------------------------------- */
 
-/* Clips first, first + 1, ... of the features are the part's. */
+/* Copy the clips of a split to a series. The split has the clips from index `first` of the features on. */
 static cst_status fill(const wav_options *o, const char *folder, const cst_class_files *files,
                        const cst_wav_features *f, size_t first, cst_series *series, cst_error *error)
 {
+    /* Count the clips that are not left out. */
     size_t n = 0, n_times = 0;
     for (size_t i = first; i < first + files->paths.n; i++) {
         n += f->frames[i] > 0;
@@ -106,6 +103,7 @@ static cst_status fill(const wav_options *o, const char *folder, const cst_class
                         folder, o->samples, files->paths.n);
     *series = (cst_series){.path = folder, .channels = f->channels, .labelled = true};
     CST_TRY(cst_series_reserve(series, n, n_times, error));
+    /* Copy the frames without the padding. */
     real *values = series->values;
     for (size_t i = 0; i < files->paths.n; i++) {
         const size_t frames = f->frames[first + i];
@@ -118,9 +116,10 @@ static cst_status fill(const wav_options *o, const char *folder, const cst_class
     return CST_OK;
 }
 
-/* The files of both parts one after the other; the names are still the folders'. */
+/* List the files of both splits, training first. The strings belong to the folders, which must outlive the list. */
 static cst_status join(const cst_class_folders *folders, cst_names *all, cst_error *error)
 {
+    /* Copy the pointers, not the strings. */
     const cst_names *train = &folders->train.paths, *test = &folders->test.paths;
     all->name = cst_array_new(train->n + test->n, sizeof *all->name);
     if (!all->name) return cst_fail(error, CST_ENOMEM, "out of memory for the names of %zu files", train->n + test->n);
@@ -130,53 +129,60 @@ static cst_status join(const cst_class_folders *folders, cst_names *all, cst_err
     return CST_OK;
 }
 
-/* path: of all; folder[0], folder[1]: of the training and the test split, NULL where there is none. */
+/* Read the clips of both splits at once. `path` is the folder of all; folder[0] and folder[1] are those of the training and
+ * the test split, and folder[1] may be NULL. */
 static cst_status read_series(const wav_options *o, const char *path, char *const folder[2],
-                              const cst_class_folders *folders, cst_series parts[3], cst_error *error)
+                              const cst_class_folders *folders, cst_series splits[3], cst_error *error)
 {
+    /* One call for both splits, so that there is one cache file. */
     cst_names all = {0};
     cst_wav_features features;
     CST_TRY(join(folders, &all, error));
     cst_status status = cst_wav_features_read(path, &all, &o->mfcc, o->samples, o->cache, &features, error);
     free(all.name);
     CST_TRY(status);
-    status = fill(o, folder[0], &folders->train, &features, 0, &parts[0], error);
+    status = fill(o, folder[0], &folders->train, &features, 0, &splits[0], error);
     if (status == CST_OK && folder[1])
-        status = fill(o, folder[1], &folders->test, &features, folders->train.paths.n, &parts[2], error);
+        status = fill(o, folder[1], &folders->test, &features, folders->train.paths.n, &splits[2], error);
     cst_wav_features_clear(&features);
     return status;
 }
 
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
+/* Load the data set from its folders. */
 static cst_status load_folders(cst_config section, const wav_options *o, const char *path, char *const folder[2],
                                const cst_names *classes, uint64_t seed, cst_dataset *data, cst_error *error)
 {
     cst_class_folders folders;
     const cst_class_kind kind = {"WAV files", ".wav", classes->n > 0 ? classes : NULL};
     CST_TRY(cst_class_folders_read(folder[0], folder[1], &kind, &folders, error));
-    cst_series parts[3] = {{0}};
-    cst_status status = read_series(o, path, folder, &folders, parts, error);
-    if (status == CST_EARG) status = cst_config_place(section, error); /* options that do not go together */
+    /* There is never a validation folder. */
+    cst_series splits[3] = {{0}};
+    cst_status status = read_series(o, path, folder, &folders, splits, error);
+    if (status == CST_EARG) status = cst_config_place(section, error); /* options that contradict each other */
     data->n_classes = folders.classes.n;
     cst_class_folders_clear(&folders);
-    if (status == CST_OK) status = cst_series_finish(section, &o->series, seed, parts, data, error);
-    for (size_t p = 0; p < 3; p++) cst_series_clear(&parts[p]);
+    if (status == CST_OK) status = cst_series_finish(section, &o->series, seed, splits, data, error);
+    for (size_t p = 0; p < 3; p++) cst_series_clear(&splits[p]);
     return status;
 }
 
-static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst_error *error)
+static cst_status load(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
+                       cst_error *error)
 {
     wav_options o = {0};
     cst_names classes = {0};
     char *path = NULL, *folder[2] = {0};
-    CST_TRY(cst_dataset_read(section, keys, &o, data, error));
+    CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
+    /* The first frame is centred at sample 0 and mirrored there, which needs more than half a frame. */
     if (o.samples > 0 && o.samples <= o.mfcc.n_fft / 2)
         return cst_config_fail(cst_config_get(section, "samples"), error,
                                "expected more than %zu, half of n_fft, got %zu", o.mfcc.n_fft / 2, o.samples);
+    /* Find the class folders, then read them. */
     cst_status status = CST_OK;
     if (cst_config_present(o.classes)) status = read_classes(o.classes, &classes, error);
-    if (status == CST_OK) status = cst_locate(&(cst_whereabouts){.path = o.path}, &path, error);
+    if (status == CST_OK) status = cst_locate(&(cst_data_location){.path = o.path}, &path, error);
     if (status == CST_OK) status = cst_class_folders_find(path, &folder[0], &folder[1], error);
     if (status == CST_OK) status = load_folders(section, &o, path, folder, &classes, seed, data, error);
     cst_names_clear(&classes);
@@ -187,4 +193,4 @@ static cst_status load(cst_config section, uint64_t seed, cst_dataset *data, cst
 }
 
 const cst_dataset_type cst_wav_dataset_type = {
-    "wav", "sound in WAV files, one folder a class, as cepstral coefficients", keys, load};
+    "wav", "sound in WAV files, one folder per class, as cepstral coefficients", keys, load};

@@ -1,12 +1,11 @@
-/* The data set `wav`: WAV files (formats/wav.h) in folders, one folder a class (datasets/class_folders.h), as series
- * (datasets/series.h) of cepstral coefficients (formats/mfcc.h), one row (frames, n_mfcc) a clip, with a time channel before
- * them.
+/* The data set `wav`: WAV files (formats/wav.h) in folders, one folder per class (datasets/class_folders.h). Rows are series
+ * (datasets/series.h) of cepstral coefficients (formats/mfcc.h): one row (frames, n_mfcc) per clip, with a time channel before
+ * the coefficients.
  *
- * After Kidger, Chen and Lyons, "Hey, that's not an ODE": Faster ODE Adjoints via Seminorms (2021), section 4.1: of Google's
- * Speech Commands the clips of ten words that have 16,000 samples, 161 frames of 20 coefficients each.
+ * It follows Kidger, Chen and Lyons, "Hey, that's not an ODE": Faster ODE Adjoints via Seminorms (2021), section 4.1, which
+ * uses those clips of ten words of Google's Speech Commands that have 16,000 samples, 161 frames of 20 coefficients each.
  *
- * Clips are read on all processors, whatever number of threads a config asks for: that one is the model's, and does not reach
- * loaders. */
+ * Clips are read on all processors, whatever number of threads the config asks for: that number is for the model. */
 #ifndef CST_DATASETS_WAV_DATASET_H
 #define CST_DATASETS_WAV_DATASET_H
 

@@ -15,25 +15,27 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* CST_ENOMEM with a file's name. */
 static cst_status no_memory(const char *path, cst_error *error)
 {
     return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
 }
 
+/* One clip, the result of one task. */
 typedef struct clip {
     real *values; /* (frames, n_mfcc); NULL: left out */
     size_t frames;
     cst_status status;
 } clip;
 
-/* All clips, each of which is a task of its own. */
+/* The arguments of cst_wav_features_read and the state of the computation. Each clip is a separate task. */
 typedef struct job {
     const char *root, *cache;
     const cst_names *paths;
     const cst_mfcc_options *o;
-    size_t samples, rate;
+    size_t samples, rate; /* samples per clip, 0: any; samples per second */
     cst_mfcc *mfcc;
-    clip *clips;
+    clip *clips; /* (paths->n) */
 } job;
 
 void cst_wav_features_clear(cst_wav_features *features)
@@ -45,7 +47,7 @@ void cst_wav_features_clear(cst_wav_features *features)
 
 /* ---- a clip -------------------------------------------------------------------------------------------------- */
 
-/* Coefficients of a clip that is not left out. */
+/* Compute the coefficients of a clip. On failure the caller frees c->values. */
 static cst_status compute(const job *j, const char *path, const cst_wav *wav, clip *c, cst_error *error)
 {
     const size_t frames = cst_mfcc_frames(j->mfcc, wav->n), n = cst_size_mul(frames, j->o->n_mfcc);
@@ -59,7 +61,8 @@ static cst_status compute(const job *j, const char *path, const cst_wav *wav, cl
     if (status == CST_OK) status = cst_mfcc_compute(j->mfcc, wav->samples, wav->n, y, error);
     for (size_t i = 0; status == CST_OK && i < n; i++) {
         c->values[i] = (real)y[i];
-        if (!isfinite(c->values[i])) /* of floats near the largest there are, whose squares are infinite */
+        /* Samples near the largest float have an infinite power. */
+        if (!isfinite(c->values[i]))
             status = cst_fail(error, CST_EFORMAT, "%s: frame %zu: expected samples whose power is a finite number",
                               path, i / j->o->n_mfcc);
     }
@@ -67,6 +70,7 @@ static cst_status compute(const job *j, const char *path, const cst_wav *wav, cl
     return status;
 }
 
+/* Read clip i, and compute its coefficients unless its number of samples is wrong. */
 static cst_status read_clip(const job *j, size_t i, cst_error *error)
 {
     const char *path = j->paths->name[i];
@@ -75,8 +79,9 @@ static cst_status read_clip(const job *j, size_t i, cst_error *error)
     *c = (clip){0};
     CST_TRY(cst_wav_read(path, &wav, error));
     cst_status status = CST_OK;
+    /* All clips have the sample rate of the first one. A clip of another length stays empty. */
     if (wav.rate != j->rate)
-        status = cst_fail(error, CST_EFORMAT, "%s: expected %zu samples a second, as %s has, found %zu", path, j->rate,
+        status = cst_fail(error, CST_EFORMAT, "%s: expected %zu samples per second like %s, found %zu", path, j->rate,
                           j->paths->name[0], wav.rate);
     else if (j->samples == 0 || wav.n == j->samples)
         status = compute(j, path, &wav, c, error);
@@ -86,13 +91,15 @@ static cst_status read_clip(const job *j, size_t i, cst_error *error)
     return status;
 }
 
+/* A task: statuses only, because messages would depend on the order of the threads. */
 static void read_task(void *context, size_t i)
 {
     const job *j = context;
     j->clips[i].status = read_clip(j, i, NULL);
 }
 
-/* Whichever thread was first, the failure that is reported is the first one in the list: found by trying again. */
+/* Read all clips in parallel. The first failure in the list is reported, whichever thread failed first: that clip is read
+ * again for its message. */
 static cst_status read_clips(job *j, cst_error *error)
 {
     const size_t n = j->paths->n;
@@ -107,8 +114,10 @@ static cst_status read_clips(job *j, cst_error *error)
 
 /* ---- one array ----------------------------------------------------------------------------------------------- */
 
+/* Copy the coefficients of all clips to one array (n, T, n_mfcc), padded with NaN. */
 static cst_status pack(job *j, cst_wav_features *f, cst_error *error)
 {
+    /* T is the largest number of frames. */
     f->n = j->paths->n;
     f->channels = j->o->n_mfcc;
     for (size_t i = 0; i < f->n; i++) {
@@ -120,12 +129,13 @@ static cst_status pack(job *j, cst_wav_features *f, cst_error *error)
     if (!f->frames || !f->values) return no_memory(j->root, error);
     for (size_t i = 0; i < f->n; i++) {
         clip *c = &j->clips[i];
-        const size_t exists = c->frames * f->channels;
+        const size_t present = c->frames * f->channels;
         real *to = f->values + i * row;
         f->frames[i] = c->frames;
-        if (exists > 0) memcpy(to, c->values, exists * sizeof *to);
-        for (size_t k = exists; k < row; k++) to[k] = (real)NAN;
-        free(c->values); /* each as soon as it is not needed: together they are as large as the array */
+        if (present > 0) memcpy(to, c->values, present * sizeof *to);
+        for (size_t k = present; k < row; k++) to[k] = (real)NAN;
+        /* All clips together are as large as the array, so each is freed at once. */
+        free(c->values);
         c->values = NULL;
     }
     return CST_OK;
@@ -140,6 +150,7 @@ static uint64_t hash(uint64_t h, const char *bytes, size_t n)
     return h;
 }
 
+/* Continue the hash with the name, size and modification time of a file. */
 static cst_status hash_file(const job *j, const char *path, uint64_t *h, cst_error *error)
 {
     struct stat about;
@@ -153,10 +164,11 @@ static cst_status hash_file(const job *j, const char *path, uint64_t *h, cst_err
     return CST_OK;
 }
 
-/* The file's name in the cache's folder. */
+/* The name of the cache file: a hash of everything that its contents depend on. */
 static cst_status name_cache(const job *j, char name[64], cst_error *error)
 {
-    enum { VERSION = 1 }; /* another one whenever the same options come to other numbers */
+    enum { VERSION = 1 }; /* to be increased when the same options give other numbers */
+    /* The options, then all files. */
     cst_text text = {0};
     cst_text_printf(&text, "%d " CST_REAL_NAME " %zu %zu %zu %zu %zu %zu %zu ", VERSION, j->o->n_fft, j->o->hop,
                     j->o->n_mels, j->o->n_mfcc, j->samples, j->rate, j->paths->n);
@@ -173,7 +185,7 @@ static cst_status name_cache(const job *j, char name[64], cst_error *error)
 
 /* ---- the cache ----------------------------------------------------------------------------------------------- */
 
-/* Frames of a clip, (steps, channels): up to them all numbers are finite, behind them NaN. False: it is not so. */
+/* Count the frames of a cached clip, (steps, channels): finite numbers, followed by NaN. False if it is not of that form. */
 static bool count_frames(const real *values, size_t steps, size_t channels, size_t *frames)
 {
     const size_t n = steps * channels;
@@ -185,7 +197,8 @@ static bool count_frames(const real *values, size_t steps, size_t channels, size
     return i == n;
 }
 
-/* Whether the array can be what was written, as far as it shows. */
+/* Whether the array may have been written by write_cache for these clips: its shape and the numbers of frames are right. Sets
+ * f->steps and f->frames. */
 static bool accept(const job *j, const cst_npy *array, cst_wav_features *f)
 {
     const cst_shape *shape = &array->shape;
@@ -197,13 +210,15 @@ static bool accept(const job *j, const cst_npy *array, cst_wav_features *f)
         const real *values = (const real *)array->data + i * f->steps * f->channels;
         if (!count_frames(values, f->steps, f->channels, &f->frames[i])) return false;
         if (f->frames[i] > most) most = f->frames[i];
+        /* A clip has the frames of `samples` samples, or none if it is left out; without `samples` none is left out. */
         if (f->frames[i] > 0 ? j->samples > 0 && f->frames[i] != cst_mfcc_frames(j->mfcc, j->samples) : j->samples == 0)
             return false;
     }
+    /* T is the number of frames of the longest clip. */
     return most > 0 && most == f->steps;
 }
 
-/* Hand the array's numbers over, if they are what was written. */
+/* Take over the numbers of the array if it is acceptable. */
 static cst_status take_cache(const job *j, const char *path, cst_npy *array, cst_wav_features *f, bool *found,
                              cst_error *error)
 {
@@ -221,11 +236,11 @@ static cst_status take_cache(const job *j, const char *path, cst_npy *array, cst
     return CST_OK;
 }
 
-/* *found is false where there is no cache, or another thing in its place. */
+/* Read the cache file. *found is false if it does not exist, is damaged or is foreign: it is recomputed then. */
 static cst_status read_cache(const job *j, const char *path, cst_wav_features *f, bool *found, cst_error *error)
 {
     cst_npy array;
-    cst_error damaged; /* is not reported: the file is made anew */
+    cst_error damaged; /* not reported for a damaged file */
     *found = false;
     if (!cst_path_exists(path)) return CST_OK;
     cst_status status = cst_npy_read(path, &array, &damaged);
@@ -239,18 +254,21 @@ static cst_status read_cache(const job *j, const char *path, cst_wav_features *f
     return status;
 }
 
+/* Write the cache file, and create its folder if necessary. */
 static cst_status write_cache(const job *j, const char *name, const char *path, const cst_wav_features *f,
                               cst_error *error)
 {
-    if (f->steps == 0) return CST_OK; /* all were left out: nothing to keep */
+    if (f->steps == 0) return CST_OK; /* all clips were left out */
+    /* Remove temporary files that an interrupted run has left, then write. */
     const cst_shape shape = {3, {f->n, f->steps, f->channels}};
     CST_TRY(cst_folder_create(j->cache, error));
     cst_folder_tidy(j->cache, (const char *const[]){name, NULL});
     return cst_npy_write(path, CST_NPY_REAL, &shape, f->values, error);
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------- */
+/* ---- all clips ----------------------------------------------------------------------------------------------- */
 
+/* Compute all coefficients from the WAV files. */
 static cst_status compute_all(job *j, cst_wav_features *features, cst_error *error)
 {
     cst_status status = read_clips(j, error);
@@ -260,6 +278,7 @@ static cst_status compute_all(job *j, cst_wav_features *features, cst_error *err
     return status;
 }
 
+/* Read the cache, or compute the coefficients and write it. */
 static cst_status read_or_compute(job *j, cst_wav_features *features, cst_error *error)
 {
     char name[64];
@@ -268,6 +287,7 @@ static cst_status read_or_compute(job *j, cst_wav_features *features, cst_error 
     CST_TRY(name_cache(j, name, error));
     char *path = cst_path_join(j->cache, name);
     if (!path) return no_memory(j->cache, error);
+    /* Write the cache only after computing. */
     cst_status status = read_cache(j, path, features, &found, error);
     if (status == CST_OK && !found) {
         status = compute_all(j, features, error);
@@ -277,7 +297,7 @@ static cst_status read_or_compute(job *j, cst_wav_features *features, cst_error 
     return status;
 }
 
-/* The first file's sample rate is that of all. */
+/* The sample rate of the first file, which all others must have. */
 static cst_status read_rate(const char *path, size_t *rate, cst_error *error)
 {
     cst_wav wav;
@@ -285,7 +305,7 @@ static cst_status read_rate(const char *path, size_t *rate, cst_error *error)
     *rate = wav.rate;
     cst_wav_clear(&wav);
     if (*rate >= 2) return CST_OK;
-    return cst_fail(error, CST_EFORMAT, "%s: expected at least 2 samples a second, found %zu", path, *rate);
+    return cst_fail(error, CST_EFORMAT, "%s: expected at least 2 samples per second, found %zu", path, *rate);
 }
 
 cst_status cst_wav_features_read(const char *root, const cst_names *paths, const cst_mfcc_options *options,
@@ -294,6 +314,7 @@ cst_status cst_wav_features_read(const char *root, const cst_names *paths, const
     job j = {.root = root, .cache = cache, .paths = paths, .o = options, .samples = samples};
     *features = (cst_wav_features){0};
     if (paths->n == 0) return CST_OK;
+    /* The filters depend on the sample rate, so it is read first. */
     CST_TRY(read_rate(paths->name[0], &j.rate, error));
     CST_TRY(cst_mfcc_new(options, j.rate, &j.mfcc, error));
     const cst_status status = read_or_compute(&j, features, error);

@@ -58,7 +58,7 @@ void golden_mfcc(golden *g)
     char *path = NULL;
     const char *wav = golden_read_string(g, g->root, "wav");
     if (!wav) return;
-    if (cst_locate(&(cst_whereabouts){.path = wav}, &path, &g->error) == CST_OK)
+    if (cst_locate(&(cst_data_location){.path = wav}, &path, &g->error) == CST_OK)
         run(g, path);
     else
         golden_skip(g, "%s", g->error.message);

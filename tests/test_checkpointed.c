@@ -251,6 +251,60 @@ static void solving_methods_approach_the_exact_gradient(void **state)
     }
 }
 
+/* The cotangent of z(t_0), an output, is added to dL/dz(t_0) unchanged, with every method. */
+static void the_first_observation_counts(void **state)
+{
+    (void)state;
+    enum { TIMES = 3, D = 3, N = 2 };
+    static const char *const methods[] = {"'method': 'backsolve'", "'method': 'interpolating'",
+                                          "'method': 'checkpointed'"};
+    for (size_t i = 0; i < 3; i++) {
+        ode_rig r;
+        real before[N * D];
+        build(&r, "[0, 0.4, 1]", false, "'rtol': 1e-3, 'atol': 1e-3", methods[i]);
+        ode_rig_run(&r);
+        memcpy(before, r.gx, sizeof before);
+        for (size_t j = 0; j < N * D; j++) r.gy[j / D * TIMES * D + j % D] += (real)(j + 1);
+        if (ode_rig_backward(&r) != CST_OK) fail_msg("%s", r.error.message);
+        for (size_t j = 0; j < N * D; j++) {
+            const double got = (double)(r.gx[j] - before[j]), expected = (double)(j + 1);
+            if (!(fabs(got - expected) < 100 * (double)CST_REAL_EPSILON))
+                fail_msg("%s, entry %zu: gradient %.9g more, expected %.9g", methods[i], j, got, expected);
+        }
+        ode_rig_clear(&r);
+    }
+}
+
+/* Gradients of theta and of learned times are added times the scale, with every method. dL/dz is not scaled. */
+static void gradients_are_added_with_their_scale(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    static const char *const methods[] = {"'method': 'backsolve'", "'method': 'interpolating'",
+                                          "'method': 'checkpointed'", "'method': 'backsolve', 'norm': 'default'"};
+    for (size_t i = 0; i < 4; i++) {
+        ode_rig r;
+        real once[MOST], gx[6];
+        build(&r, "[0, 0.4, 1]", true, "'rtol': 1e-3, 'atol': 1e-3", methods[i]);
+        ode_rig_run(&r);
+        assert_in_range(r.m->n_params, 1, MOST);
+        memcpy(once, r.gtheta, r.m->n_params * sizeof(real));
+        memcpy(gx, r.gx, sizeof gx);
+        for (size_t j = 0; j < r.m->n_params; j++) r.gtheta[j] = 3;
+        const cst_call call = {.n = 2, .threads = 1, .theta = r.theta, .work = r.work, .error = &r.error};
+        const cst_status status = cst_module_vjp(r.m, &call, &(cst_point){r.x, r.y, r.cache}, r.gy,
+                                                 &(cst_grads){.scale = (real)-0.5, .gx = r.gx, .gtheta = r.gtheta});
+        if (status != CST_OK) fail_msg("%s", r.error.message);
+        test_assert_same_bits("gx", r.gx, gx, 6);
+        for (size_t j = 0; j < r.m->n_params; j++) {
+            const double got = (double)r.gtheta[j], expected = 3 - 0.5 * (double)once[j];
+            if (!(fabs(got - expected) < 1e3 * (double)CST_REAL_EPSILON * (1 + fabs(expected))))
+                fail_msg("%s, parameter %zu: got %.9g, expected %.9g", methods[i], j, got, expected);
+        }
+        ode_rig_clear(&r);
+    }
+}
+
 static void interpolating_has_the_same_times(void **state)
 {
     (void)state;
@@ -300,6 +354,8 @@ int main(void)
         cmocka_unit_test(evaluations_are_counted),
         cmocka_unit_test(solving_methods_approach_the_exact_gradient),
         cmocka_unit_test(interpolating_has_the_same_times),
+        cmocka_unit_test(the_first_observation_counts),
+        cmocka_unit_test(gradients_are_added_with_their_scale),
         cmocka_unit_test(steps_that_cannot_be_repeated_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void test_batches(void **state)
     (void)state;
     const char *json = JSON({"type": "cifar10", "path": "@/cifar"});
     test_folder("cifar");
-    test_load_fails(json, CST_EIO, TEST_WORDS("none of data_batch_1.bin to data_batch_5.bin"));
+    test_load_fails(json, CST_EIO, TEST_WORDS("expected at least one of data_batch_1.bin to data_batch_5.bin"));
     make_records(2, 0);
     test_write("cifar/data_batch_1.bin", records, 2 * RECORD);
     test_load_fails(json, CST_EIO, TEST_WORDS("test_batch.bin"));

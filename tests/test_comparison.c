@@ -3,6 +3,7 @@
 
 #include "analysis/comparison.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,11 +84,33 @@ static void test_widths(void **state)
     free(table);
 }
 
+/* Means, standard deviations with n - 1, and the change of backward evaluations relative to the first variant. */
+static void test_figures(void **state)
+{
+    (void)state;
+    char first[] = "a", second[] = "b";
+    bool done[3] = {true, true, false};
+    const cst_summary base = {.iterations = 10, .test_loss = 0.5, .nfe = {200, 1000}, .test_bits_per_dim = (double)NAN};
+    cst_summary one[3] = {base, base, base}, other[3] = {base, base, base};
+    one[1].test_loss = 0.8; /* mean 0.65, deviation 0.3 / sqrt(2); unfinished runs do not count */
+    one[2].test_loss = 100;
+    for (size_t r = 0; r < 3; r++) other[r].nfe[CST_BACKWARD] = 700;
+    cst_variant variants[2] = {{.label = first, .summaries = one, .tried = done, .done = done},
+                               {.label = second, .summaries = other, .tried = done, .done = done}};
+    const cst_comparison c = {.n_variants = 2, .repeats = 3, .variants = variants};
+    char *table = cst_comparison_table(&c, CST_TABLE_MARKDOWN);
+    static const char *const expected[] = {"0.65 +- 0.2121", " 100.0 +- 0.0 |", " 70.0 +- 0.0 (-30 %) |"};
+    for (size_t i = 0; i < 3; i++)
+        if (!strstr(table, expected[i])) fail_msg("expected %s in\n%s", expected[i], table);
+    free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

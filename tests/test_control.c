@@ -170,6 +170,62 @@ static void sizes_follow_from_ratios(void **state)
     cst_solve_stats_clear(&stats);
 }
 
+/* However large its error, a rejected step shrinks by dfactor at most. */
+static void a_rejected_step_shrinks_by_dfactor_at_most(void **state)
+{
+    (void)state;
+    cst_solve_options options;
+    cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+    options.rtol = options.atol = 1e-5;
+    options.first_step = 3;
+    const cst_problem problem = {.f = grow_and_fall, .blocks = &(cst_block){"z", N_COMPONENTS, 1}, .n_blocks = 1};
+    const real y0[N_COMPONENTS] = {(real)start[0], (real)start[1]};
+    cst_solve_stats stats = solve(&problem, &options, ends, y0);
+    const double ratio = stats.attempts[0].ratio, size = stats.attempts[1].dt;
+    if (!(0.9 * pow(ratio, -1. / 5) < 0.15) || fabs(size - 0.2 * 3) > 1e-12)
+        fail_msg("ratio %g, then size %.12g, expected 0.6", ratio, size);
+    cst_solve_stats_clear(&stats);
+}
+
+/* y_i' = rates_i y_i; the context is the rates. */
+static cst_status follow_rates(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
+{
+    (void)t, (void)scale, (void)q, (void)error;
+    for (size_t i = 0; i < N_COMPONENTS; i++) dy[i] = (real)((const double *)context)[i] * y[i];
+    return CST_OK;
+}
+
+/* Hairer, Norsett, Wanner, II.4: h0 = 0.01 d0 / d1 and h = (0.01 / max(d1, d2))^(1/p), with d0, d1 and d2 the norms of
+ * y, y' and of the change of y' over an Euler step of length h0, by h0. */
+static void the_first_step_follows_its_formula(void **state)
+{
+    (void)state;
+    static double rates_of[2][N_COMPONENTS] = {{4, -3}, {0.4, -0.3}}; /* d2 is the larger one, then d1 */
+    for (size_t r = 0; r < 2; r++) {
+        cst_solve_options options;
+        cst_solve_options_init(&options, CST_PROFILE_COSTATE);
+        options.rtol = 0.02;
+        options.atol = 0.003;
+        const cst_problem problem = {
+            .f = follow_rates, .context = rates_of[r], .blocks = &(cst_block){"z", N_COMPONENTS, 1}, .n_blocks = 1};
+        const real y0[N_COMPONENTS] = {(real)start[0], (real)start[1]};
+        cst_solve_stats stats = solve(&problem, &options, ends, y0);
+        double d[3] = {0};
+        for (size_t i = 0; i < N_COMPONENTS; i++) {
+            const double rate = rates_of[r][i], v = start[i] / (0.003 + 0.02 * fabs(start[i]));
+            d[0] += v * v / N_COMPONENTS;
+            d[1] += rate * v * rate * v / N_COMPONENTS;
+            d[2] += rate * rate * v * rate * rate * v / N_COMPONENTS; /* y'(y + h0 y') - y' = h0 rate^2 y */
+        }
+        assert_true((d[2] > d[1]) == (r == 0));
+        const double got = stats.starts[0].first_dt, expected = pow(0.01 / sqrt(fmax(d[1], d[2])), 1. / 5);
+        assert_true(expected < sqrt(d[0] / d[1])); /* 100 h0, the limit */
+        if (fabs(got - expected) > 1e3 * (double)CST_REAL_EPSILON * expected)
+            fail_msg("rates %g and %g: got %.12g, expected %.12g", rates_of[r][0], rates_of[r][1], got, expected);
+        cst_solve_stats_clear(&stats);
+    }
+}
+
 /* A step that almost reaches the end is stretched to the end, so that no tiny step remains. */
 static void no_tiny_step_is_left(void **state)
 {
@@ -203,6 +259,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_follow_from_steps),
         cmocka_unit_test(sizes_follow_from_ratios),
+        cmocka_unit_test(a_rejected_step_shrinks_by_dfactor_at_most),
+        cmocka_unit_test(the_first_step_follows_its_formula),
         cmocka_unit_test(no_tiny_step_is_left),
         cmocka_unit_test(the_first_step_is_within_the_interval),
     };

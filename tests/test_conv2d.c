@@ -103,6 +103,16 @@ static double *zeros(size_t n)
     return a;
 }
 
+/* Fail unless y's height (i = 0) or width (i = 1) is that of the headers' formulas. */
+static void assert_side(const spec *s, const cst_module *m, size_t i)
+{
+    const size_t x = i == 0 ? s->h : s->w, reach = s->dilation * (s->kernel - 1) + 1;
+    const size_t y = s->transposed ? (x - 1) * s->stride + reach + s->output_padding - 2 * s->padding
+                                   : (x + 2 * s->padding - reach) / s->stride + 1;
+    if (m->y.dim[1 + i] != y)
+        fail_msg("%s, side %zu: got %zu pixels, expected %zu", m->ops->name, i, m->y.dim[1 + i], y);
+}
+
 /* The random arguments and the results of a spec. */
 typedef struct rig {
     const spec *s;
@@ -117,6 +127,7 @@ static void start(rig *r, const spec *s)
     cst_error error = {.message = ""};
     *r = (rig){.s = s};
     if (make(s, &r->m, &error) != CST_OK) fail_msg("%s", error.message);
+    for (size_t i = 0; i < 2; i++) assert_side(s, r->m, i);
     r->in = cst_shape_size(&r->m->x);
     r->out = cst_shape_size(&r->m->y);
     r->theta = randoms(0, r->m->n_params);

@@ -218,12 +218,13 @@ static void test_configs_that_are_wrong(void **state)
     set_fails("'task': 'regression', 'target': ['width', 1]", CST_ECONFIG,
               TEST_WORDS("target[1]: expected the name of a column, got 1"));
     set_fails("'task': 'regression', 'target': ['width', 'width']", CST_ECONFIG,
-              TEST_WORDS("target[1]: this column has been named before"));
-    set_fails(SPECIES ", 'ignore': ['id', 'species']", CST_ECONFIG, TEST_WORDS("ignore[1]: this column has been"));
+              TEST_WORDS("target[1]: expected another column, as this one has been named before"));
+    set_fails(SPECIES ", 'ignore': ['id', 'species']", CST_ECONFIG,
+              TEST_WORDS("ignore[1]: expected another column, as this one has been"));
     set_fails(SPECIES ", 'ignore': 'id'", CST_ECONFIG, TEST_WORDS("ignore: expected a list"));
     set_fails(SPECIES ", 'ignore': ['ID']", CST_ECONFIG, TEST_WORDS("ignore[0]: expected a column", "\"id\""));
     set_fails(SPECIES ", 'ignore': ['id', 'length', 'width']", CST_ECONFIG,
-              TEST_WORDS("test.json", "expected a table with a column beside those named here"));
+              TEST_WORDS("test.json", "expected a table with other columns than those named here"));
     set_fails(SPECIES ", 'header': 'no'", CST_ECONFIG,
               TEST_WORDS("target: expected a column of a table without a header, \"1\" to \"4\", got \"species\""));
     set_fails(SPECIES ", 'task': 'ranking'", CST_ECONFIG, TEST_WORDS("task: expected one of \"classification\""));
@@ -232,7 +233,7 @@ static void test_configs_that_are_wrong(void **state)
     for (size_t i = 0; i < sizeof separators / sizeof separators[0]; i++) {
         char more[100];
         snprintf(more, sizeof more, SPECIES ", 'separator': '%s'", separators[i]);
-        set_fails(more, CST_ECONFIG, TEST_WORDS("separator: expected a character that no number has"));
+        set_fails(more, CST_ECONFIG, TEST_WORDS("separator: expected one character that is not part of a number"));
     }
     set_fails(SPECIES ", 'test': '@/none.csv'", CST_EIO, TEST_WORDS("test.json", "no data found", "/none.csv"));
     set_fails(SPECIES ", 'test_size': 4", CST_ECONFIG, TEST_WORDS("test_size: expected at most 3"));

@@ -300,7 +300,7 @@ static void test_sections(void **state)
     }
 }
 
-static cst_status locate(const cst_whereabouts where, char **found)
+static cst_status locate(const cst_data_location where, char **found)
 {
     *found = NULL;
     return cst_locate(&where, found, NULL);
@@ -315,29 +315,29 @@ static void test_places(void **state)
     test_folder("place");
     test_write("packed.gz", "x", 1);
     /* A relative path is below the data root. An absolute path is used as it is. */
-    assert_int_equal(locate((cst_whereabouts){.path = "place"}, &found), CST_OK);
+    assert_int_equal(locate((cst_data_location){.path = "place"}, &found), CST_OK);
     assert_string_equal(found, test_path("place", path));
     free(found);
-    assert_int_equal(locate((cst_whereabouts){.path = path}, &found), CST_OK);
+    assert_int_equal(locate((cst_data_location){.path = path}, &found), CST_OK);
     assert_string_equal(found, path);
     free(found);
-    assert_int_equal(locate((cst_whereabouts){.path = "/place"}, &found), CST_EIO);
-    assert_int_equal(locate((cst_whereabouts){.path = "packed", .compressed = true}, &found), CST_OK);
+    assert_int_equal(locate((cst_data_location){.path = "/place"}, &found), CST_EIO);
+    assert_int_equal(locate((cst_data_location){.path = "packed", .compressed = true}, &found), CST_OK);
     assert_string_equal(found, test_path("packed.gz", path));
     free(found);
-    assert_int_equal(locate((cst_whereabouts){.path = "packed"}, &found), CST_EIO);
+    assert_int_equal(locate((cst_data_location){.path = "packed"}, &found), CST_EIO);
     /* By name: the system's folder is tried first. */
-    assert_int_equal(locate((cst_whereabouts){.name = "place", .system = "/nowhere/at/all"}, &found), CST_OK);
+    assert_int_equal(locate((cst_data_location){.name = "place", .system = "/nowhere/at/all"}, &found), CST_OK);
     free(found);
-    assert_int_equal(locate((cst_whereabouts){.name = "place", .system = test_root}, &found), CST_OK);
+    assert_int_equal(locate((cst_data_location){.name = "place", .system = test_root}, &found), CST_OK);
     assert_string_equal(found, test_root);
     free(found);
-    const cst_whereabouts nowhere = {.name = "no-such-data", .system = "/nowhere/at/all", .package = "the-package"};
+    const cst_data_location nowhere = {.name = "no-such-data", .system = "/nowhere/at/all", .package = "the-package"};
     test_assert_failure(
         cst_locate(&nowhere, &found, &error), CST_EIO, &error,
         TEST_WORDS("/nowhere/at/all", test_path("no-such-data", path), "../shared/data/no-such-data", "the-package"));
     assert_int_equal(unsetenv("COSTATE_DATA"), 0);
-    assert_int_equal(locate((cst_whereabouts){.path = "place"}, &found), CST_EIO);
+    assert_int_equal(locate((cst_data_location){.path = "place"}, &found), CST_EIO);
 }
 
 int main(void)

@@ -302,7 +302,7 @@ static void test_mistakes(void **state)
     fails("'torques': [[0, 0], [500, 0]], 'trajectories': 2",
           TEST_WORDS("test.json: torques[1]: none of 1000 trajectories stays within the limits"));
     fails("'trajectories': 2, 'validation_size': 1",
-          TEST_WORDS("test.json: validation_size: expected 0, as no trajectories are in this part, got 1"));
+          TEST_WORDS("test.json: validation_size: expected 0, because this split has no trajectories, got 1"));
     fails("'trajectories': 10, 'test_size': 1000", TEST_WORDS("test.json: test_size: expected at most 450"));
     test_load_fails(JSON({"type": "double_pendulum", "trajectories": 1000000, "points": 1000000}), CST_ENOMEM,
                     TEST_WORDS("out of memory for 6300000 trajectories of 1000000 points"));

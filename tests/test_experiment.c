@@ -242,7 +242,7 @@ static void test_files(void **state)
     static const mistake absent = {{{"data", JSON({"type": "idx", "path": "@/nowhere"})}},
                                    "test.json: data: no data found: tried @/nowhere"},
                          misfit = {{{"data", JSON({"type": "idx", "path": "@/short"})}},
-                                   "@/short/t10k-labels-idx1-ubyte: expected 4 labels, as many as there are images, "
+                                   "@/short/t10k-labels-idx1-ubyte: expected 4 labels, one per image, "
                                    "found 3"},
                          /* Errors that cost nothing to find are found first. */
         both = {{{"data", JSON({"type": "idx", "path": "@/short"})}, {"optimizer", JSON({"type": "adm"})}},

@@ -166,6 +166,29 @@ static void flows_are_inverted(void **state)
     round_trip(IMAGES, cst_shape_3d(1, 8, 4), 2, true);
 }
 
+/* Frame 0 of the path is z, and its last frame is the inverse of z, through two different cnfs. */
+static void the_inverse_path_ends_at_the_inverse(void **state)
+{
+    (void)state;
+    enum { N = 4, D = 3, SIZE = N * D, FRAMES = 4 };
+    ode_rig r;
+    const char *json = "{'type': 'flow', 'layers': [" CNF("", "'hidden': [6]") ", " CNF("", "'hidden': [5]") "]}";
+    test_assert_ok("flow", ode_rig_build(&r, json, cst_shape_1d(D), N, 1), &r.error);
+    for (size_t i = 0; i < r.m->n_params; i++) r.theta[i] *= (real)1.5;
+    test_pool pool = {0};
+    real *x = test_pool_take(&pool, SIZE, TEST_NAN), *path = test_pool_take(&pool, FRAMES * SIZE, TEST_NAN);
+    cst_call call = {.n = N, .threads = 1, .theta = r.theta, .error = &r.error};
+    call.work = test_pool_take(&pool, cst_flow_inverse_work(r.m, N, 1), TEST_NAN);
+    test_assert_ok("back", cst_flow_inverse(r.m, &call, r.x, x, NULL), &r.error);
+    call.work = test_pool_take(&pool, cst_flow_path_work(r.m, N, 1), TEST_NAN);
+    test_assert_ok("path", cst_flow_path(r.m, &call, r.x, FRAMES, path), &r.error);
+    test_assert_same_bits("frame 0", path, r.x, SIZE);
+    test_assert_close("the last frame", path + (FRAMES - 1) * SIZE, x, SIZE, exact ? 1e-8 : 1e-3);
+    test_pool_check(&pool, json);
+    test_pool_cut(&pool, 0);
+    ode_rig_clear(&r);
+}
+
 /* ---- scales ------------------------------------------------------------------------------------------------------ */
 
 /* The paper's architecture: after two cnfs, a squeeze and two more cnfs, half of the channels are factored out, and the
@@ -366,6 +389,7 @@ int main(void)
         cmocka_unit_test(linear_flow_has_its_closed_form),
         cmocka_unit_test(densities_integrate_to_one),
         cmocka_unit_test(flows_are_inverted),
+        cmocka_unit_test(the_inverse_path_ends_at_the_inverse),
         cmocka_unit_test(blocks_make_scales),
         cmocka_unit_test(factored_out_channels_count),
         cmocka_unit_test(evaluation_has_no_penalty),

@@ -138,7 +138,7 @@ static void test_train_and_test(void **state)
     const char *json = JSON({"type": "images", "path": "@/set", "normalize": false});
     test_folder("set");
     test_folder("set/train");
-    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one a class"));
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one folder per class"));
     test_folder("set/train/zebra");
     test_folder("set/train/Ant");
     test_folder("set/train/bee");
@@ -148,7 +148,7 @@ static void test_train_and_test(void **state)
     test_write("set/train/Ant/b.jpg", flat_jpeg, sizeof flat_jpeg);
     test_write("set/train/Ant/a.png", rgb_png, sizeof rgb_png);
     test_write("set/train/Ant/.DS_Store", "no image", 8);
-    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train/bee", "no images"));
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train/bee: expected images in this class, found none"));
     test_write("set/train/bee/0.jpeg", flat_jpeg, sizeof flat_jpeg);
     test_load_fails(json, CST_EIO, TEST_WORDS("set/test"));
     test_folder("set/test");

@@ -83,6 +83,7 @@ static const struct {
     {"{\"a\": \"b}", "a.json:1:7: a string without its closing quote"},
     {"{\"a\": \"b\nc\"}", "a.json:1:9: a control character in a string: escape it"},
     {"{\"a\": \"b\tc\"}", "a.json:1:9: a control character in a string: escape it"},
+    {"{\"a\": \"b\x1f\"}", "a.json:1:9: a control character in a string: escape it"},
     {"{\"a\": \"\\x41\"}", "a.json:1:8: unknown escape in a string"},
     {"{\"a\": \"\\u12g4\"}", "a.json:1:8: expected four hexadecimal digits after \\u"},
     {"{\"a\": \"\\u0000\"}", "a.json:1:8: \\u0000 in a string"},

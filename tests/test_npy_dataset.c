@@ -183,7 +183,7 @@ static void test_bad_keys(void **state)
               TEST_WORDS("test.json", "missing key \"train_y\": expected a string beside \"test_y\""));
     set_fails("'train_y': 'y'", CST_ECONFIG, TEST_WORDS("missing key \"train_x\""));
     set_fails("'train_x': 'x', 'classes': 2", CST_ECONFIG,
-              TEST_WORDS("test.json: classes: expected labels with it, but there is no train_y"));
+              TEST_WORDS("test.json: classes: expected labels with it, but train_y is missing"));
     set_fails(SET("x", "y") ", 'test_x': 'x'", CST_ECONFIG, TEST_WORDS("missing key \"test_y\"", "beside \"test_x\""));
     set_fails(SET("x", "y") ", 'test_y': 'y'", CST_ECONFIG, TEST_WORDS("missing key \"test_x\""));
     set_fails(SET("x", "y") ", 'validation_x': 'x'", CST_ECONFIG,
@@ -224,7 +224,7 @@ static void test_bad_arrays(void **state)
     set_fails(SET("x", "t") TEST_SET("x", "y"), CST_EFORMAT,
               TEST_WORDS("/y: expected floats, targets, as in", "/t, found integers"));
     set_fails(SET("x", "t") TEST_SET("x", "t2"), CST_EFORMAT,
-              TEST_WORDS("/t2: expected 1 targets a row as in the training split, found 2"));
+              TEST_WORDS("/t2: expected 1 targets per row as in the training split, found 2"));
 #ifndef CST_DOUBLE
     write_array("huge", CST_NPY_F8, SHAPE(3), (double[]){0, 1e300, 2});
     set_fails(SET("x", "huge"), CST_EFORMAT, TEST_WORDS("in single precision's range, found 1e+300"));

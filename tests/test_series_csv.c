@@ -148,23 +148,22 @@ static void test_lines_that_are_wrong(void **state)
     refuses(HEAD "a,0,nan,u\n", "'y'", TEST_WORDS("line 2, column \"x\": expected a number, got \"nan\""));
     refuses(HEAD "a,0,1e999,u\n", "'y'", TEST_WORDS("line 2, column \"x\": expected a number in the range"));
     refuses(HEAD "a,0,1,u\na,0,2,u\n", "'y'",
-            TEST_WORDS("line 3, column \"t\": expected a time after that of the series' line before, got \"0\""));
-    refuses(HEAD "a,1,1,u\na,0.5,2,u\n", "'y'", TEST_WORDS("line 3, column \"t\": expected a time after"));
+            TEST_WORDS("line 3, column \"t\": expected a time later than on the series' previous line, got \"0\""));
+    refuses(HEAD "a,1,1,u\na,0.5,2,u\n", "'y'", TEST_WORDS("line 3, column \"t\": expected a time later than"));
     refuses(HEAD "a,0,1,u\na,1e999,2,u\n", "'y'", TEST_WORDS("line 3, column \"t\": expected a number in the range"));
 #ifndef CST_DOUBLE
     refuses(HEAD "a,0,1,u\na,1600000000,1,u\na,1600000001,2,u\n", "'y'",
             TEST_WORDS("/a.csv: series 0, time 2: expected times that increase, found 1600000001 after 1600000000 in a "
                        "float's precision"));
 #endif
-    refuses(
-        HEAD "b,0,1,u\na,0,2,u\nb,1,3,u\n", "'y'",
-        TEST_WORDS("/a.csv: line 4: expected the lines of a series to stand together, but some of \"b\" came before, "
-                   "from line 2 on"));
+    refuses(HEAD "b,0,1,u\na,0,2,u\nb,1,3,u\n", "'y'",
+            TEST_WORDS("/a.csv: line 4: expected the lines of a series to be consecutive, but \"b\" also has lines "
+                       "from line 2 on"));
     refuses(HEAD "a,0,1,u\na,1,2,v\n", "'y'",
-            TEST_WORDS("line 3, column \"y\": expected the class of the series' lines before, got \"v\""));
+            TEST_WORDS("line 3, column \"y\": expected the class on the series' previous lines, got \"v\""));
     refuses(HEAD "a,0,1,\n", "'y'", TEST_WORDS("line 2, column \"y\": expected the name of a class"));
     refuses(HEAD "a,0,1,2\na,1,2,3\n", "'y', 'task': 'regression'",
-            TEST_WORDS("line 3, column \"y\": expected the number of the series' lines before, got \"3\""));
+            TEST_WORDS("line 3, column \"y\": expected the number on the series' previous lines, got \"3\""));
     refuses(HEAD "a,0,1,\n", "'y', 'task': 'regression'",
             TEST_WORDS("line 2, column \"y\": expected a number, got \"\""));
     refuses(HEAD "a,0,,u\na,1,,u\n", "'y'",
@@ -180,8 +179,8 @@ static void test_configs_that_are_wrong(void **state)
     } cases[] = {
         {"whom", "t", "y", {"test.json: id_column: expected a column", "(the nearest is \"who\"), got \"whom\""}},
         {"who", "u", "y", {"test.json: time_column: expected a column of the table", ""}},
-        {"who", "who", "y", {"test.json: time_column: this column has been named before", ""}},
-        {"who", "t", "t", {"test.json", "this column has been named before"}},
+        {"who", "who", "y", {"test.json: time_column: expected another column, as this one has been named before", ""}},
+        {"who", "t", "t", {"test.json", "this one has been named before"}},
     };
     write_text("a.csv", HEAD "a,0,1,u\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -193,8 +192,8 @@ static void test_configs_that_are_wrong(void **state)
         test_load_fails(json, CST_ECONFIG, TEST_WORDS(cases[i].words[0], cases[i].words[1]));
     }
     test_load_fails(TABLE "'y', 'ignore': ['x']}", CST_ECONFIG,
-                    TEST_WORDS("expected a table with a column beside those named here"));
-    test_load_fails(TABLE "'y', 'separator': '1'}", CST_ECONFIG, TEST_WORDS("separator: expected a character"));
+                    TEST_WORDS("expected a table with other columns than those named here"));
+    test_load_fails(TABLE "'y', 'separator': '1'}", CST_ECONFIG, TEST_WORDS("separator: expected one character"));
 }
 
 /* A table cut at any byte, or with any byte changed, is read, or refused with the file's name. */

@@ -207,7 +207,7 @@ static void test_bad_series(void **state)
     test_load_fails(SET("gap", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/gap: series 1, time 0: expected a finite number in the range", "found nan"));
     test_load_fails(SET("x1", "y") ", 'time': 'file'}", CST_EFORMAT,
-                    TEST_WORDS("/x1: expected a channel beside that of the time", "(2, 4)"));
+                    TEST_WORDS("/x1: expected another channel beside the time", "(2, 4)"));
 }
 
 static void test_bad_targets(void **state)
@@ -231,7 +231,7 @@ static void test_bad_targets(void **state)
     test_load_fails(SET("x", "t") "}", CST_EFORMAT, TEST_WORDS("/t: series 1: expected finite numbers", "found nan"));
     test_load_fails(SET("x", "each") "}", CST_EFORMAT,
                     TEST_WORDS("/each: series 0: expected finite numbers in the range of a " CST_REAL_NAME
-                               ", found nan; targets at each time are (n, T, k)"));
+                               ", found nan; targets per time are (n, T, k)"));
     test_load_fails(SET("x", "t4") "}", CST_EFORMAT, TEST_WORDS("/t4: expected targets (n), (n, k) or (n, T, k)"));
     test_load_fails(SET("x", "t0") "}", CST_EFORMAT, TEST_WORDS("/t0: expected targets", "(2, 2, 0)"));
     test_load_fails(SET("x", "tinf") "}", CST_EFORMAT,
@@ -240,7 +240,7 @@ static void test_bad_targets(void **state)
     test_load_fails(SET("x", "y") ", 'test_x': 'x1', 'test_y': 'y'}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected 2 channels as in", "/x, found 1"));
     test_load_fails(SET("x", "y") ", 'test_x': 'x', 'test_y': 'x'}", CST_EFORMAT,
-                    TEST_WORDS("/x: expected a label of each series as in", "/x"));
+                    TEST_WORDS("/x: expected a label per series as in", "/x"));
 }
 
 /* ---- real data ------------------------------------------------------------------------------------------------- */

@@ -226,6 +226,22 @@ static void a_state_is_replaced_after_a_jump(void **state)
     }
 }
 
+/* A jump at the end of the solve costs no evaluation after it. */
+static void a_jump_at_the_end_costs_nothing(void **state)
+{
+    (void)state;
+    static const double times[2] = {0, 2};
+    solve_rig r;
+    solve_rig_set_up(&r, CST_PROFILE_COSTATE, "dopri5", solve_rig_rotation, NULL, 2);
+    assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
+    const size_t without = r.stats.nfe;
+    r.options.jump_t = &times[1];
+    r.options.n_jump_t = 1;
+    assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
+    assert_int_equal(r.stats.nfe, without);
+    solve_rig_tear_down(&r);
+}
+
 static void nothing_is_evaluated_beyond_the_end(void **state)
 {
     (void)state;
@@ -369,6 +385,7 @@ int main(void)
         cmocka_unit_test(announced_jumps_cost_one_evaluation),
         cmocka_unit_test(a_state_is_replaced_after_a_jump),
         cmocka_unit_test(nothing_is_evaluated_beyond_the_end),
+        cmocka_unit_test(a_jump_at_the_end_costs_nothing),
         cmocka_unit_test(limits_on_steps_are_kept),
         cmocka_unit_test(rejections_are_remembered),
         cmocka_unit_test(landing_keeps_the_step_size),

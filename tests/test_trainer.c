@@ -81,6 +81,28 @@ static void test_same_twice(void **state)
     }
 }
 
+/* Two batches with the same row: each of them gets noise of its own. */
+static void test_noise_of_evaluations(void **state)
+{
+    (void)state;
+    test_run run;
+    test_run_init(&run,
+                  CONFIG("'type': 'circles', 'train_size': 4, 'test_size': 2, 'batch_size': 2, 'eval_batch_size': 1, "
+                         "'normalize': false",
+                         SEQUENTIAL("{'type': 'dequantize', 'levels': 2}, " LINEAR("2")),
+                         "'threads': 1, 'epochs': 1, 'optimizer': {'type': 'sgd'}"),
+                  NULL);
+    cst_split *rows = &run.experiment.data.test;
+    for (size_t i = 0; i < 4; i++) rows->values[i] = (real)0.5;
+    rows->labels[0] = rows->labels[1] = 0;
+    cst_evaluation both, first;
+    assert_int_equal(cst_trainer_evaluate(&run.trainer, rows, &both, NULL), CST_OK);
+    rows->n = 1;
+    assert_int_equal(cst_trainer_evaluate(&run.trainer, rows, &first, NULL), CST_OK);
+    assert_true(isfinite(both.loss) && both.loss != first.loss);
+    test_run_clear(&run);
+}
+
 /* An accidental change of the numerics shows here: the figures of the second epoch as they were first computed. They
  * are not results, which may improve, but sums, taken so early that rounding errors have not grown. They differ by 5e-7
  * in single precision between kernels of the BLAS. The number of steps of a solve may differ, and is not compared. */
@@ -397,10 +419,17 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),       cmocka_unit_test(test_same_twice),  cmocka_unit_test(test_second_epoch),
-        cmocka_unit_test(test_interruption), cmocka_unit_test(test_skip),        cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_all_fail),     cmocka_unit_test(test_events_fail), cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_same_twice),
+        cmocka_unit_test(test_second_epoch),
+        cmocka_unit_test(test_interruption),
+        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_all_fail),
+        cmocka_unit_test(test_events_fail),
+        cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_noise_of_evaluations),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

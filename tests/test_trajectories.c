@@ -265,12 +265,12 @@ static void test_bad_files(void **state)
           TEST_WORDS("/inf: trajectory 0, point 1, entry 0: expected a finite number, found -inf"));
     fails("'file': 'two', 'window': 5, 'test_fraction': 0.5, 'validation_fraction': 0.5", CST_ECONFIG,
           TEST_WORDS("test.json: expected a trajectory of",
-                     "/two that is left to train, found 1 of 2 for validation and "
+                     "/two that is left to train on, found 1 of 2 for validation and "
                      "1 for the test"));
     fails("'file': 'two', 'window': 5, 'validation_fraction': 1", CST_ECONFIG,
           TEST_WORDS("found 2 of 2 for validation and 0 for the test"));
     fails("'file': 'two', 'window': 5, 'test_size': 1", CST_ECONFIG,
-          TEST_WORDS("test.json: test_size: expected 0, as no trajectories are in this part, got 1"));
+          TEST_WORDS("test.json: test_size: expected 0, because this split has no trajectories, got 1"));
     fails("'file': 'a', 'window': 5, 'validation_size': 3", CST_ECONFIG,
           TEST_WORDS("test.json: validation_size: expected at most 2, the rows there are, got 3"));
     fails("'file': 'a', 'window': 5, 'train_size': 17", CST_ECONFIG,

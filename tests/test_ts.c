@@ -152,7 +152,7 @@ static void test_splits(void **state)
                     TEST_WORDS("/c.ts: line 4: expected a class that the training file's @classLabel names, found "
                                "\"c\""));
     write_text("d.ts", "@targetLabel true\n@data\n1,2:3\n");
-    test_load_fails(FILES ", 'test': 'd.ts'}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label of each series"));
+    test_load_fails(FILES ", 'test': 'd.ts'}", CST_EFORMAT, TEST_WORDS("/d.ts: expected a label per series"));
     write_text("e.ts", HEADER "1,2:3,4:a\n");
     test_load_fails(FILES ", 'test': 'e.ts'}", CST_EFORMAT, TEST_WORDS("/e.ts: expected 1 channels", "found 2"));
     test_load_fails(FILES ", 'test': 'absent'}", CST_EIO, TEST_WORDS("absent"));
@@ -172,8 +172,8 @@ static void test_headers_that_are_wrong(void **state)
     refuses("@dimensions -1\n", TEST_WORDS("line 1, @dimensions: expected a positive integer, found \"-1\""));
     refuses("@dimensions 0\n", TEST_WORDS("line 1, @dimensions: expected a positive integer, found \"0\""));
     refuses("@dimensions 99999999999999999999\n", TEST_WORDS("line 1, @dimensions", "positive integer"));
-    refuses("@data\n1:a\n", TEST_WORDS("line 1: expected either of @classLabel true and @targetLabel true", "neither"));
-    refuses("@classLabel true a\n@targetLabel true\n@data\n", TEST_WORDS("line 3: expected either", "found both"));
+    refuses("@data\n1:a\n", TEST_WORDS("line 1: expected one of @classLabel true and @targetLabel true", "neither"));
+    refuses("@classLabel true a\n@targetLabel true\n@data\n", TEST_WORDS("line 3: expected one of", "found both"));
     refuses(HEADER, TEST_WORDS("/a.ts: expected series after @data, found none"));
     test_write("a.ts", HEADER "1,2\0:a\n", sizeof HEADER - 1 + 7);
     test_load_fails(FILES "}", CST_EFORMAT, TEST_WORDS("/a.ts: expected text, found a NUL byte"));
@@ -182,7 +182,7 @@ static void test_headers_that_are_wrong(void **state)
 static void test_series_that_are_wrong(void **state)
 {
     (void)state;
-    refuses(HEADER "1,2\n", TEST_WORDS("line 4: expected 0 dimensions and what is to be learnt, found 0 colons"));
+    refuses(HEADER "1,2\n", TEST_WORDS("line 4: expected 0 dimensions, each followed by a colon, found 0 colons"));
     refuses(HEADER "1,2:a\n1:2:a\n", TEST_WORDS("line 5: expected 1 dimensions", "found 2 colons"));
     refuses("@dimensions 3\n" HEADER "1:2:a\n", TEST_WORDS("line 5: expected 3 dimensions", "found 2 colons"));
     refuses(HEADER "1,2:3:a\n", TEST_WORDS("line 4, dimension 2: expected 2 values as in the first, found 1"));
@@ -216,8 +216,8 @@ static void test_pairs_that_are_wrong(void **state)
     refuses(TIMED "(2020-13-01 00:00:00,2):a\n", TEST_WORDS("for its time, found \"2020-13-01 00:00:00\""));
     refuses(TIMED "(2020-01-01 00:00,2):a\n", TEST_WORDS("for its time, found \"2020-01-01 00:00\""));
     refuses(TIMED "(1,2),(1,3):a\n",
-            TEST_WORDS("line 4, dimension 1, value 2: expected a time after the one before, found \"1\""));
-    refuses(TIMED "(1,2):(1,2),(0,3):a\n", TEST_WORDS("line 4, dimension 2, value 2: expected a time after"));
+            TEST_WORDS("line 4, dimension 1, value 2: expected a time later than the one before, found \"1\""));
+    refuses(TIMED "(1,2):(1,2),(0,3):a\n", TEST_WORDS("line 4, dimension 2, value 2: expected a time later than"));
     refuses(TIMED "::a\n", TEST_WORDS("/a.ts: series 0: expected at least one time, found none"));
 #ifndef CST_DOUBLE
     refuses(
@@ -225,7 +225,8 @@ static void test_pairs_that_are_wrong(void **state)
         TEST_WORDS("series 1, time 1: expected times that increase, found 1600000001 after 1600000000", "precision"));
 #endif
     write_text("a.ts", HEADER "1,2:a\n");
-    test_load_fails(FILES ", 'time': 'file'}", CST_ECONFIG, TEST_WORDS("time: expected a file with times", "/a.ts"));
+    test_load_fails(FILES ", 'time': 'file'}", CST_ECONFIG,
+                    TEST_WORDS("time: expected a file with time stamps", "/a.ts"));
 }
 
 /* A file cut at any byte, or with any byte changed, is read, or refused with its name. */

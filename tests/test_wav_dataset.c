@@ -9,12 +9,12 @@ static void test_train_and_test(void **state)
     const char *json = "{'type': 'wav', 'path': '@/set', " SMALL "}";
     test_folder("set");
     test_folder("set/train");
-    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one a class"));
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train", "one folder per class"));
     test_folder("set/train/no");
     test_folder("set/train/Yes");
     test_write("set/train/README", "not a class", 11);
     test_write("set/train/no/notes.txt", "no sound", 8);
-    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train/Yes: no WAV files in this class"));
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/train/Yes: expected WAV files in this class, found none"));
     write_tone("set/train/no/b.wav", 8000, 100, 0.1);
     write_tone("set/train/no/a.WAV", 8000, 99, 0.2); /* in upper case, and shorter */
     write_tone("set/train/Yes/a.wav", 8000, 80, 0.3);
@@ -58,9 +58,9 @@ static void test_classes(void **state)
     assert_int_equal(data.train.n, 2);
     cst_dataset_clear(&data);
     test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", "perhaps"]}), CST_EFORMAT,
-                    TEST_WORDS("set/train: no folder \"perhaps\""));
+                    TEST_WORDS("set/train: expected the folder \"perhaps\""));
     test_load_fails("{'type': 'wav', 'path': '@/set', 'classes': ['Yes'], " SMALL "}", CST_EFORMAT,
-                    TEST_WORDS("set/test: no folder of one of the classes"));
+                    TEST_WORDS("set/test: expected a folder of one of the classes, found none"));
     test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": []}), CST_ECONFIG,
                     TEST_WORDS("test.json: classes: expected at least one name"));
     test_load_fails(JSON({"type": "wav", "path": "@/set", "classes": ["no", 3]}), CST_ECONFIG,
@@ -132,7 +132,7 @@ static void test_wrong_files(void **state)
         write_tone(name, i == 77 ? 16000 : 8000, 50, 0.01 * i);
     }
     test_load_fails(json, CST_EFORMAT,
-                    TEST_WORDS("wrong/a/77.wav: expected 8000 samples a second", "wrong/a/10.wav", "found 16000"));
+                    TEST_WORDS("wrong/a/77.wav: expected 8000 samples per second", "wrong/a/10.wav", "found 16000"));
     test_write("wrong/a/78.wav", "RIFF", 4);
     write_tone("wrong/a/34.wav", 8000, 8, 0.1);
     for (int i = 0; i < 20; i++) test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/34.wav: expected more than 8"));
@@ -140,7 +140,7 @@ static void test_wrong_files(void **state)
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/12.wav: byte 0"));
     /* A rate that the filters cannot be made for; samples whose power is not finite. */
     write_tone("wrong/a/10.wav", 1, 50, 0.1);
-    test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/10.wav: expected at least 2 samples a second, found 1"));
+    test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/10.wav: expected at least 2 samples per second, found 1"));
     uint8_t file[WAV_HEADER + 8 * 50];
     wav_tone(file, 8000, 4 * 50, 0); /* as many bytes as 50 doubles */
     file[20] = 3;
