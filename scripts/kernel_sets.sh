@@ -36,7 +36,7 @@ for entry in $known; do
 done
 [ -z "$list" ] || { printf '%s\n' "${sets[@]}" && exit; }
 
-both="test_learner test_alloc_failure test_small_gemm test_trainer test_best test_sample test_densities"
+both="test_learner test_learner_memory test_alloc_failure test_small_gemm test_trainer test_best test_sample test_densities"
 double="test_conformance test_golden $both"
 "${MAKE:-make}" -s build-tests PRECISION=double TESTS="$double" >/dev/null
 "${MAKE:-make}" -s build-tests PRECISION=float TESTS="$both" >/dev/null

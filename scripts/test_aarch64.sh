@@ -6,7 +6,7 @@
 # GOLDEN: folders of reference cases; without them test_golden is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tests=${*:-test_core test_tableau test_solve test_adjoint test_learner test_conformance test_golden test_fourier test_small_gemm test_mfcc
+tests=${*:-test_core test_tableau test_solve test_adjoint test_ode_block test_learner test_conformance test_golden test_fourier test_small_gemm test_mfcc
     test_alloc_failure}
 packages="libc6-dev libopenblas-pthread-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev"
 triplet=aarch64-linux-gnu

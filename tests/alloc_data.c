@@ -1,7 +1,7 @@
 /* Scenarios of tests/alloc_sweep.h: configs, modules, tensors in files, a solve. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/file.h"
@@ -67,7 +67,7 @@ static cst_status change(cst_document *document, cst_error *error)
     size_t n;
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         const cst_status status = cst_document_set(document, settings[i][0], settings[i][1], error);
-        if (i == 2 && status == CST_ECONFIG) continue; /* there is no such key below the model */
+        if (i == 2 && status == CST_ECONFIG) continue; /* no such key exists below the model */
         CST_TRY(status);
     }
     const cst_config ode = cst_config_item(cst_config_get(cst_config_get(root, "model"), "layers"), 1);
@@ -88,7 +88,7 @@ static cst_status run_config(cst_error *error)
     return status;
 }
 
-/* Mistakes of every kind: the message may lose its place for want of memory, but not itself. */
+/* Mistakes of every kind. Without memory a message may lose its place, but the error's status must stay. */
 static cst_status run_mistakes(cst_error *error)
 {
     static const char *const texts[] = {
@@ -143,7 +143,7 @@ static cst_status run_modules(cst_error *error)
     return CST_OK;
 }
 
-/* A file that is there is the old one or a new one. */
+/* A file that exists is either the old one or a complete new one. */
 static void check_tensors(cst_status status)
 {
     char path[TEST_PATH];
@@ -172,7 +172,7 @@ static cst_status run_trace(cst_error *error)
     const real start = 1;
     cst_solve_options options;
     cst_solve_options_init(&options, CST_PROFILE_COSTATE);
-    options.max_step = 0.01; /* more steps than a trace has room for at first */
+    options.max_step = 0.01; /* more steps than a trace's first allocation holds */
     static real work[1000], y[2];
     assert_true(cst_solver_work(&problem, &options) <= sizeof work / sizeof work[0]);
     cst_solve_stats stats = {.trace = true};
@@ -194,11 +194,5 @@ const alloc_scenario alloc_data_scenarios[] = {
 
 void alloc_data_set_up(void)
 {
-    assert_int_equal(test_make_root(NULL), 0);
     write_config();
-}
-
-void alloc_data_tear_down(void)
-{
-    test_remove_root(NULL);
 }

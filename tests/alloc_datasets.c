@@ -1,8 +1,8 @@
 /* Scenarios of tests/alloc_sweep.h: data sets from files and simulators, data written to files. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
 #include "image_bytes.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 
@@ -38,7 +38,7 @@ static const char npy_json[] = JSON({
     "validation_size": 1
 });
 
-/* n_fft: half of it is a prime that takes a convolution, for which the transform has more tables. */
+/* Half of this n_fft is a prime, for which the transform needs a convolution and more tables. */
 static const char wav_json[] = JSON({
     "type": "wav",
     "path": "@/words",
@@ -84,7 +84,7 @@ static const char series_csv_json[] = JSON({
     "validation_size": 1
 });
 static const char ts_json[] = JSON({"type": "ts", "train": "@/a.ts", "test": "@/b.ts", "test_size": 1});
-/* Some of a series' lines come after another's, which the message says by its name. */
+/* Some lines of a series come after those of another series. The message calls the series by its name. */
 static const char series_again_json[] =
     JSON({"type": "series_csv", "train": "@/again.csv", "id_column": "id", "time_column": "t", "target": "kind"});
 
@@ -102,7 +102,7 @@ static void write_series(void)
     test_write("again.csv", again, sizeof again - 1);
     test_write("a.ts", pairs, sizeof pairs - 1);
     test_write("b.ts", dates, sizeof dates - 1);
-    test_write("steps.npy", steps, sizeof steps); /* the last NUL is a byte of it */
+    test_write("steps.npy", steps, sizeof steps); /* the last NUL is one of its bytes */
 }
 
 static void write_trajectories(void)
@@ -113,7 +113,7 @@ static void write_trajectories(void)
     static const char doubles[] =
         "\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2, 1), }"
         "       \n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    test_write("paths.npy", singles, sizeof singles); /* the last NULs are bytes of them */
+    test_write("paths.npy", singles, sizeof singles); /* the last NULs are bytes of it */
     test_write("more_paths.npy", doubles, sizeof doubles);
 }
 
@@ -121,13 +121,13 @@ static void write_tables(void)
 {
     static const char table[] = "id,a,kind,b\n1,0.5,\"x \"\"y\"\"\",2\n2,1e3,z,3\n3,-7,z,4\n4,8,w,5\n";
     test_write("table.csv", table, sizeof table - 1);
-    /* (4, 2) in Fortran order, as they are transposed on the way; labels of two bytes. */
+    /* An array (4, 2) in Fortran order, which is transposed while it is read, and labels of two bytes. */
     static const char x[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (4, 2), }"
                             "           \n12345678";
     static const char y[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '<i2', 'fortran_order': False, 'shape': (4,), }"
                             "            \n\0\0\1\0\0\0\1";
     test_write("x.npy", x, sizeof x - 1);
-    test_write("y.npy", y, sizeof y); /* the last NUL is a byte of it */
+    test_write("y.npy", y, sizeof y); /* the last NUL is one of its bytes */
 }
 
 static void write_idx(void)
@@ -184,7 +184,7 @@ static void write_words(void)
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
-/* Load, and expect as many rows as there are, and their sum. */
+/* Load the data set, and check its number of rows and their sum. */
 static cst_status load(const char *json, const size_t n[3], cst_error *error)
 {
     cst_dataset data;
@@ -230,7 +230,7 @@ static void nothing(void *context, size_t i)
     (void)context, (void)i;
 }
 
-/* No cache; and what the pool of threads allocates once and keeps is there. */
+/* Remove the cache, and let the pool of threads make the allocations that it keeps. */
 static void prepare_wav(void)
 {
     cst_parallel(cst_threads_available(), CST_MAX_THREADS, nothing, NULL);
@@ -238,7 +238,7 @@ static void prepare_wav(void)
     test_remove(test_path("cache", path));
 }
 
-/* Computed, and from the cache. */
+/* The first load computes the features, the second reads them from the cache. */
 static cst_status run_wav(cst_error *error)
 {
     CST_TRY(load(wav_json, (const size_t[]){2, 1, 2}, error));
@@ -306,7 +306,6 @@ const alloc_scenario alloc_dataset_scenarios[] = {
 
 void alloc_datasets_set_up(void)
 {
-    assert_int_equal(test_make_root(NULL), 0);
     write_tables();
     write_trajectories();
     write_series();
@@ -314,9 +313,4 @@ void alloc_datasets_set_up(void)
     write_cifar();
     write_images();
     write_words();
-}
-
-void alloc_datasets_tear_down(void)
-{
-    test_remove_root(NULL);
 }

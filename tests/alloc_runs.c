@@ -1,8 +1,8 @@
 /* Scenarios of tests/alloc_sweep.h: runs in folders, made, resumed, evaluated, compared and drawn. */
 #include "tests/alloc_sweep.h"
 
-#include "data_files.h"
 #include "run_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/comparison.h"
@@ -12,7 +12,8 @@
 #include "models/registry.h"
 #include "train/run.h"
 
-/* An ODE block with times inside, a validation split so that the best weights are kept, dropout, an odd last batch. */
+/* An ODE block with inner times, a validation split so that the best weights are kept, dropout, and a smaller last
+ * batch. */
 static const char config[] =
     "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 1, \"epochs\": 2, \"trace_every\": 2,\n"
     " \"data\": {\"type\": \"spirals\", \"train_size\": 10, \"validation_size\": 4, \"test_size\": 4, \"batch_size\": "
@@ -93,14 +94,14 @@ static cst_status run_evaluated(cst_error *error)
     return run_in(reference, CST_RUN_OPEN, false, error);
 }
 
-/* What is there can be read, and what ended well is what it would have been. */
+/* Every file can be read. A run that succeeded has the results of an undisturbed run. */
 static void check_new(cst_status status)
 {
     test_check_run(run_folder, false);
     if (status == CST_OK) test_same_run(run_folder, reference);
 }
 
-/* A checkpoint that was there is there, and going on from it leads to the same end. */
+/* A checkpoint that existed before still exists, and training resumed from it has the same end. */
 static void check_resumed(cst_status status)
 {
     cst_error error;
@@ -111,9 +112,10 @@ static void check_resumed(cst_status status)
     test_same_run(run_folder, reference);
 }
 
-/* ---- flows --------------------------------------------------------------------------------------------------------- */
+/* ---- flows
+ * --------------------------------------------------------------------------------------------------------- */
 
-/* A block twice, for training and for evaluation; scales of images. */
+/* One ODE block for training and for evaluation; scales of images. */
 static cst_status run_flows(cst_error *error)
 {
     static const char learnt[] =
@@ -141,7 +143,7 @@ static cst_status run_flows(cst_error *error)
     return CST_OK;
 }
 
-/* Images, that is npy and png. */
+/* Images, that is npy and png files. */
 static cst_status draw(cst_run *run, cst_error *error)
 {
     enum { N = 3 };
@@ -239,7 +241,7 @@ static void check_comparison(cst_status status)
     if (status == CST_OK) assert_true(test_has(comparison, "comparison.md") && test_has(comparison, "comparison.csv"));
 }
 
-/* gnuplot is not on the path: the script is all there is to make. */
+/* gnuplot is not on the PATH, so that the script is the only output */
 static cst_status run_plot(cst_error *error)
 {
     cst_plot plot = {0};
@@ -288,7 +290,6 @@ const alloc_scenario alloc_run_scenarios[] = {
 void alloc_runs_set_up(void)
 {
     cst_error error;
-    assert_int_equal(test_make_root(NULL), 0);
     test_path("reference", reference);
     test_path("parts", splits);
     test_path("run", run_folder);
@@ -303,9 +304,4 @@ void alloc_runs_set_up(void)
     test_assert_ok("reference", run_in(reference, CST_RUN_NEW, false, &error), &error);
     assert_int_equal(run_in(splits, CST_RUN_NEW, true, &error), CST_EINTERRUPTED);
     test_assert_ok("comparison", run_comparison(&error), &error);
-}
-
-void alloc_runs_tear_down(void)
-{
-    test_remove_root(NULL);
 }

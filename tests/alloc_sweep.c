@@ -1,5 +1,6 @@
 #include "tests/alloc_sweep.h"
 
+#include "tests/data_files.h"
 #include "tests/failing_alloc.h"
 #include "tests/helpers.h"
 
@@ -8,16 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the C library's place: flushing to disk would take most of the time, and nothing here depends on it. */
+/* Replaces the C library's fsync: flushing to disk would take most of the time, and nothing here depends on it. */
 int fsync(int handle)
 {
     (void)handle;
     return 0;
 }
 
-static size_t most_runs; /* of a scenario and a mode; 0: no limit */
+static size_t most_runs; /* per scenario and mode; 0: no limit */
 
-/* One run in which the k-th allocation fails, if it comes to that many; false if it does not. */
+/* Run once with a failing k-th allocation. Returns false if the run has fewer than k allocations. */
 static bool run_once(const alloc_scenario *s, size_t k, bool lasting, size_t *count)
 {
     cst_error error = {0};
@@ -49,12 +50,13 @@ static void sweep(void **state)
 {
     const alloc_scenario *s = *state;
     size_t count, total, failed = 0;
-    run_once(s, 0, false, &count); /* what is allocated once and kept (time zones, BLAS) is there now */
+    run_once(s, 0, false,
+             &count); /* from here on, whatever is allocated once and kept (time zones, BLAS) has been allocated */
     run_once(s, 0, false, &total);
     assert_true(total > 0);
     const size_t step = most_runs > 0 && total > most_runs ? (total + most_runs - 1) / most_runs : 1;
     for (int lasting = 0; lasting < 2; lasting++) {
-        /* Until a run passes undisturbed: a failure may lead to more allocations than there were. */
+        /* Repeat until a run meets no failure: after a failed allocation a run may make more of them than before. */
         for (size_t k = lasting ? 1 + step / 2 : 1; run_once(s, k, lasting, &count); k += step) failed++;
     }
     print_message("%s: %zu allocations, %zu runs with a failure\n", s->name, total, failed);
@@ -62,19 +64,10 @@ static void sweep(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
+    if (test_make_root(state) != 0) return -1;
     alloc_data_set_up();
     alloc_datasets_set_up();
     alloc_runs_set_up();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    alloc_data_tear_down();
-    alloc_datasets_tear_down();
-    alloc_runs_tear_down();
     return 0;
 }
 
@@ -98,5 +91,5 @@ int alloc_sweep(size_t most)
     size_t n = add_tests(alloc_data_scenarios, tests, 0);
     n = add_tests(alloc_dataset_scenarios, tests, n);
     n = add_tests(alloc_run_scenarios, tests, n);
-    return _cmocka_run_group_tests("alloc_sweep", tests, n, set_up, tear_down);
+    return _cmocka_run_group_tests("alloc_sweep", tests, n, set_up, test_remove_root);
 }

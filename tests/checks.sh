@@ -1,4 +1,4 @@
-# What the tests of the program share. $costate is the program, the folder at hand a temporary one.
+# Functions that tests of the program share. $costate is the program; the current folder is a temporary one.
 passed=0 failed=0
 export LC_ALL=C # numbers have a point, messages are in English
 
@@ -11,10 +11,10 @@ run() { # arguments; leaves code, out and err
     "$costate" "$@" >out 2>err </dev/null
     code=$?
 }
-number() { # what stands before it, file: the first number behind that text in it, nothing if there is none
+number() { # text, file: prints the first number after the text and a blank, or nothing if there is none
     awk -v text="$1 " '(at = index($0, text)) { split(substr($0, at + length(text)), rest, /[^-+.0-9eE]/); print rest[1]; exit }' "$2"
 }
-compare() { # two numbers, condition on a and b; what is no number meets none
+compare() { # two numbers, condition on a and b; false if either is not a number
     awk -v a="$1" -v b="$2" 'BEGIN { number = "^[-+]?[0-9]+[.]?[0-9]*([eE][-+]?[0-9]+)?$"; exit !(a ~ number && b ~ number && ('"$3"')) }'
 }
 less() { compare "$1" "$2" 'a + 0 < b + 0'; }

@@ -1,5 +1,5 @@
-/* Conformance: every pass against central differences with random cotangents, signed, component by component; and what
- * holds among passes to rounding. */
+/* Conformance of derivatives: every pass against central differences with random cotangents, component by component and
+ * with the sign; and identities between passes, to rounding. */
 #include "tests/conformance_rig.h"
 
 #include <math.h>
@@ -8,17 +8,18 @@
 
 /* ---- differences --------------------------------------------------------------------------------------------- */
 
-/* At most this many components of an argument are tried; more are drawn. */
+/* At most this many components per argument are tested; of larger arguments, a random choice. */
 enum { MOST_COMPONENTS = 150 };
 
 typedef struct objective {
     rig *r;
     const char *what;
-    bool tangents; /* <gy, y> + <gydot, ydot>; else <gy, y> */
+    bool tangents; /* true: <gy, y> + <gydot, ydot>; false: <gy, y> */
     job at;
 } objective;
 
-/* sum g (f(+2h), f(+h), f(-h), f(-2h) combined): the difference is taken before the sum, where it loses least. */
+/* sum_i g_i f'_i by a stencil of four points at +2h, +h, -h, -2h. Differences are taken per component before the sum,
+ * where they lose the fewest digits. */
 static double dot_of_differences(const real *g, real *const f[4], size_t n, double h)
 {
     double sum = 0;
@@ -29,7 +30,7 @@ static double dot_of_differences(const real *g, real *const f[4], size_t n, doub
     return sum;
 }
 
-/* The objective's derivative as *component (or *time) moves. */
+/* The derivative of the objective by *component, or by *time; the other pointer is NULL. */
 static double difference(const objective *o, real *component, double *time, double h)
 {
     rig *r = o->r;
@@ -54,18 +55,13 @@ static double difference(const objective *o, real *component, double *time, doub
     return sum;
 }
 
-static void judge(const objective *o, const char *name, size_t i, double got, double expected, double scale)
-{
-    const double allowed = o->r->approximate * (1 + scale);
-    if (fabs(got - expected) <= allowed) return;
-    fail_msg("%s: %s[%zu]: differences give %.10g, the pass %.10g, allowed %.3g", o->what, name, i, expected, got,
-             allowed);
-}
-
-/* g against differences along each component of `argument`, which `o->at` refers to. */
+/* Compare g with differences by each component of `argument`, an array that o->at points to. */
 static void compare_components(const objective *o, const char *name, real *argument, size_t n, const real *g)
 {
+    char what[200];
     double scale = 0;
+    test_derivative seen = {0};
+    snprintf(what, sizeof what, "%s: %s", o->what, name);
     for (size_t i = 0; i < n; i++) scale = fmax(scale, fabs((double)g[i]));
     const cst_rng rng = cst_rng_new(20, CST_RNG_TEST);
     const size_t tries = n < MOST_COMPONENTS ? n : MOST_COMPONENTS;
@@ -73,8 +69,10 @@ static void compare_components(const objective *o, const char *name, real *argum
         const size_t i = n == tries ?
         try:
             (size_t) cst_rng_below(rng, try, n);
-        judge(o, name, i, (double)g[i], difference(o, &argument[i], NULL, o->r->step), scale);
+        const double expected = difference(o, &argument[i], NULL, o->r->step);
+        test_derivative_compare(&seen, what, i, (double)g[i], expected, o->r->approximate * (1 + scale));
     }
+    test_derivative_end(&seen, what, false);
 }
 
 static void compare_all(objective *o, const cst_grads *g)
@@ -84,7 +82,9 @@ static void compare_all(objective *o, const cst_grads *g)
     compare_components(o, "gtheta", r->theta, r->p, g->gtheta);
     if (o->tangents) compare_components(o, "gxdot", r->xdot, r->k * r->n * r->in, g->gxdot);
     const double gt = difference(o, NULL, &o->at.t, r->step);
-    judge(o, "gt", 0, *g->gt, gt, fabs(gt));
+    test_derivative seen = {0};
+    test_derivative_compare(&seen, "gt", 0, *g->gt, gt, r->approximate * (1 + fabs(gt)));
+    test_derivative_end(&seen, "gt", gt == 0); /* 0: y has the same bits at all four times */
 }
 
 /* ydot of the first tangent = (y(x + h xdot) - y(x - h xdot)) / 2h. */
@@ -100,7 +100,13 @@ static void compare_jvp(rig *r, const job *all)
         rig_run(r, &j, "differences of jvp");
     }
     for (size_t i = 0; i < r->n * r->out; i++) expected[i] = (real)(((double)y[0][i] - (double)y[1][i]) / (2 * h));
-    test_assert_close("jvp and differences", all->ydot, expected, r->n * r->out, 10 * r->approximate);
+    double scale = 0;
+    for (size_t i = 0; i < r->n * r->out; i++) scale = fmax(scale, fabs((double)expected[i]));
+    test_derivative seen = {0};
+    for (size_t i = 0; i < r->n * r->out; i++)
+        test_derivative_compare(&seen, "jvp and differences", i, (double)all->ydot[i], (double)expected[i],
+                                10 * r->approximate * (1 + scale));
+    test_derivative_end(&seen, "jvp and differences", false);
 }
 
 void check_differences(void **state)
@@ -140,7 +146,7 @@ static void check_transposed(const rig *r, const job *all)
     }
 }
 
-/* Tangents added one call after another are the same as all at once, in any order. */
+/* Tangents that are added in several calls have the results of a single call, whatever their order. */
 static void check_added_one_by_one(rig *r, const job *all)
 {
     for (size_t cut = 1; cut < r->k; cut++) {
@@ -152,7 +158,7 @@ static void check_added_one_by_one(rig *r, const job *all)
     }
 }
 
-/* A missing cotangent is one of zeros; and without gydot, jvp_vjp is vjp. */
+/* A cotangent of NULL has the results of a cotangent of zeros. Without gydot, jvp_vjp has the results of vjp. */
 static void check_missing_cotangents(rig *r, const job *all)
 {
     real *zero = test_pool_take(&r->pool, r->k * r->n * r->out, 0);

@@ -1,5 +1,5 @@
-/* Conformance, as far as no reference is needed: what a pass writes and reads, what NULL, scale and adding mean, which
- * rows and how many threads change nothing. */
+/* Conformance without a reference: what a pass reads and writes, what NULL, scale and adding mean, and that neither
+ * other rows nor the number of threads change a row's results. */
 #include "tests/conformance_rig.h"
 
 #include <math.h>
@@ -22,7 +22,8 @@ static cst_status next_tensor(void *context, const char *name, const cst_shape *
     return CST_OK;
 }
 
-/* The parameters' tensors cover theta without holes, and init fills them all, the same each time. */
+/* The tensors of the parameters cover theta without holes. Initialization sets each parameter, to the same value every
+ * time. */
 static void check_parameters(rig *r)
 {
     size_t end = 0;
@@ -47,8 +48,8 @@ static void check_plan_grows(const rig *r)
     }
 }
 
-/* Memory as planned is enough, arguments stay as they are, and nothing but the arguments matters: the same bits again,
- * whatever was in the memory before. */
+/* The planned memory is enough, and a pass leaves its arguments unchanged. Results depend on the arguments alone: they
+ * are the same bits whatever the memory held before. */
 void check_memory(void **state)
 {
     rig *r = *state;
@@ -78,7 +79,7 @@ void check_memory(void **state)
     rig_assert_same_bits(r, "forward_vjp without gradients", &forward, &apart);
 }
 
-/* gtheta and gt are added to, with scale; gx and gxdot are overwritten, without. */
+/* gtheta and gt are added to, times scale. gx and gxdot are overwritten, and scale does not apply to them. */
 static void check_added(rig *r, const char *what, const cst_grads *got, const cst_grads *base, const real *start,
                         double gt_start)
 {
@@ -91,7 +92,7 @@ static void check_added(rig *r, const char *what, const cst_grads *got, const cs
     rig_assert_close(r, what, &a, &b, r->exact);
 }
 
-/* NULL for what is not needed changes nothing else: every combination. */
+/* Any combination of NULL results changes none of the other results. */
 static void check_null(rig *r, const job *all)
 {
     for (unsigned mask = 0; mask < 16; mask++) {
@@ -135,7 +136,7 @@ void check_accumulation(void **state)
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
 
-/* `count` groups of n rows: copy group by group, row i of the copy being row (shift + i) mod n. */
+/* Copy `count` groups of n rows. In each group, row i of the copy is row (shift + i) mod n. */
 static real *rolled(rig *r, const real *from, size_t count, size_t n, size_t size, size_t shift)
 {
     real *to = rig_take(r, count * n * size);
@@ -145,7 +146,7 @@ static real *rolled(rig *r, const real *from, size_t count, size_t n, size_t siz
     return to;
 }
 
-/* Row 0 alone is other than before: the others' results are the same. */
+/* A change of row 0 leaves the results of the other rows the same. */
 static void check_other_rows(rig *r, const job *base)
 {
     job j = everything(r);
@@ -170,7 +171,7 @@ static void check_other_rows(rig *r, const job *base)
                           r->exact);
 }
 
-/* Rows in another order: the same results in that order. */
+/* Rows in another order have the same results in that order. */
 static void check_rolled_rows(rig *r)
 {
     job base = everything(r), j = everything(r);
@@ -179,7 +180,7 @@ static void check_rolled_rows(rig *r)
     j.x = rolled(r, r->x, 1, r->n, r->in, 1), j.gy = rolled(r, r->gy, 1, r->n, r->out, 1);
     j.xdot = rolled(r, r->xdot, r->k, r->n, r->in, 1), j.gydot = rolled(r, r->gydot, r->k, r->n, r->out, 1);
     rig_run(r, &j, "rows rolled");
-    job expected = base; /* sums over rows stay, rows move */
+    job expected = base; /* sums over rows stay the same, rows move */
     expected.y = rolled(r, base.y, 1, r->n, r->out, 1);
     expected.vjp.gx = rolled(r, base.vjp.gx, 1, r->n, r->in, 1);
     if (base.ydot) expected.ydot = rolled(r, base.ydot, r->k, r->n, r->out, 1);
@@ -188,7 +189,7 @@ static void check_rolled_rows(rig *r)
     rig_assert_close(r, "rows rolled", &j, &expected, r->exact);
 }
 
-/* Each row of the results depends on that row alone, and where random numbers are drawn on its index: in training, mostly. */
+/* A row's results depend on that row alone and, where random numbers are drawn, on its index in the batch. */
 void check_rows(void **state)
 {
     rig *r = *state;
@@ -201,7 +202,7 @@ void check_rows(void **state)
 
 /* ---- threads ------------------------------------------------------------------------------------------------- */
 
-/* Rows enough for three shards, as far as memory for a test goes. */
+/* Enough rows for three shards, as far as memory allows in a test. */
 static size_t many_rows(const rig *r)
 {
     const double rows = 4e5 / (r->m->cost > 1 ? r->m->cost : 1), most = 1e6 / (double)(r->in + r->out + 1);
@@ -218,7 +219,7 @@ static job sharded_job(rig *r, size_t n, int threads)
     return j;
 }
 
-/* A batch cut into shards gives what it gives uncut, to rounding, and the same bits every time. */
+/* A batch cut into shards has the results of the whole batch to rounding, and the same bits every time. */
 void check_shards(void **state)
 {
     rig *r = *state;
@@ -237,7 +238,7 @@ void check_shards(void **state)
         rig_run(r, &a, "threads");
         rig_run(r, &b, "threads again");
         rig_run(r, &fused, "threads, forward_vjp");
-        /* Sums over many rows: errors grow with their number. */
+        /* sums over many rows: errors grow with the number of rows */
         const double tolerance = r->m->rows_independent ? 20 * r->exact : r->exact;
         rig_assert_close(r, "threads", &a, &one, tolerance);
         rig_assert_close(r, "threads, forward_vjp", &fused, &one, tolerance);

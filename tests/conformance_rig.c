@@ -22,8 +22,8 @@ void rig_init(rig *r, const cst_module_type *type, size_t example)
     test_random(2, r->xdot, r->k * r->n * r->in, 1);
     test_random(3, r->gy, r->n * r->out, 1);
     test_random(4, r->gydot, r->k * r->n * r->out, 1);
-    /* Rows that share something solve for it iteratively (step sizes of an ODE block): each call has its own small
-     * error, and its gradient an accuracy of its own. */
+    /* Modules whose rows share something, such as the step sizes of an ODE block, solve iteratively. Each call has a
+     * small error of its own, and the gradient has its own accuracy. */
     const bool iterative = !r->m->rows_independent;
     r->exact = iterative ? 1e-5 : 500 * (double)CST_REAL_EPSILON;
     r->approximate = iterative ? 1e-5 : 2e-7;
@@ -124,7 +124,7 @@ static void start(run *s)
                          .error = &s->error};
 }
 
-/* After a pass: it may have failed or written where it must not; scratch is dead. */
+/* After a pass: check its status and that it wrote to no guard; then poison the scratch memory, which is dead. */
 static void judge(run *s, const char *pass, cst_status status)
 {
     char what[200];
@@ -210,7 +210,7 @@ static void compare_grads(const rig *r, const char *what, compare f, const cst_g
     compare_arrays(what, "gxdot", f, got->gxdot, expected->gxdot, r->k * n * r->in, tolerance);
     compare_arrays(what, "gtheta", f, got->gtheta, expected->gtheta, r->p, tolerance);
     if (!got->gt || !expected->gt) return;
-    /* gt adds up N terms of any sign: its rounding errors are those of the terms, not of the sum. */
+    /* gt is a sum of N terms of any sign: its rounding errors are as large as those of the terms, not of the sum. */
     const real a = (real)*got->gt, b = (real)*expected->gt;
     compare_arrays(what, "gt", f, &a, &b, 1, 10 * tolerance);
 }

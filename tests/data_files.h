@@ -17,7 +17,6 @@
 #include "datasets/registry.h"
 #include "tests/json_text.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,133 +28,46 @@ enum { TEST_PATH = 512 };
 
 /* ---- folders and files --------------------------------------------------------------------------------------- */
 
-static char test_root[TEST_PATH]; /* the temporary folder, made and removed by the two functions below */
+/* The temporary folder below TMPDIR or /tmp. Each name below is relative to it, may contain '/', and no file or folder
+ * of this header is outside of it. A call that fails fails the test. */
+extern char test_root[TEST_PATH];
 
-static inline const char *test_path(const char *name, char path[TEST_PATH])
-{
-    assert_in_range(snprintf(path, TEST_PATH, "%s/%s", test_root, name), 1, TEST_PATH - 1);
-    return path;
-}
+/* Group set-up and tear-down: make the folder; remove it with all that is in it. */
+int test_make_root(void **state);
+int test_remove_root(void **state);
 
-static inline void test_remove(const char *path)
-{
-    DIR *folder = opendir(path);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        cst_text inner = {0};
-        cst_text_printf(&inner, "%s/%s", path, entry->d_name);
-        test_remove(inner.data);
-        free(inner.data);
-    }
-    if (folder) closedir(folder);
-    (void)remove(path);
-}
+/* The full path of a name, in the caller's array; returns that array. */
+const char *test_path(const char *name, char path[TEST_PATH]);
 
-static inline int test_make_root(void **state)
-{
-    (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(test_root, sizeof test_root, "%s/costate-test-XXXXXX", base ? base : "/tmp");
-    return mkdtemp(test_root) ? 0 : -1;
-}
+/* Remove a file, or a folder with all that is in it, by its full path. A path that does not exist is a no-op. */
+void test_remove(const char *path);
 
-static inline int test_remove_root(void **state)
-{
-    (void)state;
-    test_remove(test_root);
-    return 0;
-}
+/* Make a folder. It must not exist yet. */
+void test_folder(const char *name);
 
-static inline void test_folder(const char *name)
-{
-    char path[TEST_PATH];
-    assert_int_equal(mkdir(test_path(name, path), 0700), 0);
-}
+/* Write a file of n bytes, plain or gzipped, in place of an existing one. */
+void test_write(const char *name, const void *bytes, size_t n);
+void test_write_gz(const char *name, const void *bytes, size_t n);
 
-static inline void test_write(const char *name, const void *bytes, size_t n)
-{
-    char path[TEST_PATH];
-    FILE *file = fopen(test_path(name, path), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n, file), n);
-    assert_int_equal(fclose(file), 0);
-}
-
-static inline void test_write_gz(const char *name, const void *bytes, size_t n)
-{
-    char path[TEST_PATH];
-    gzFile file = gzopen(test_path(name, path), "wb");
-    assert_non_null(file);
-    assert_int_equal(gzwrite(file, bytes, (unsigned)n), (int)n);
-    assert_int_equal(gzclose(file), Z_OK);
-}
-
-/* Up to `room` bytes of a file; returns how many there were. */
-static inline size_t test_read(const char *name, void *bytes, size_t room)
-{
-    char path[TEST_PATH];
-    FILE *file = fopen(test_path(name, path), "rb");
-    assert_non_null(file);
-    const size_t n = fread(bytes, 1, room, file);
-    fclose(file);
-    assert_in_range(n, 0, room - 1);
-    return n;
-}
+/* Read a whole file of fewer than `capacity` bytes; returns its size. */
+size_t test_read(const char *name, void *bytes, size_t capacity);
 
 /* ---- expectations -------------------------------------------------------------------------------------------- */
 
-/* The status, and every word (ended by NULL) in the message. */
-static inline void test_assert_failure(cst_status status, cst_status expected, const cst_error *error,
-                                       const char *const *words)
-{
-    if (status != expected) {
-        fail_msg("expected %s, got %s: %s", cst_status_name(expected), cst_status_name(status),
-                 status == CST_OK ? "" : error->message);
-    }
-    for (; *words; words++) {
-        if (!strstr(error->message, *words)) fail_msg("\"%s\" is not in \"%s\"", *words, error->message);
-    }
-}
-
+/* Fail unless status is `expected`, one that is not CST_OK, and each of the words is part of the message. TEST_WORDS
+ * makes the list of words, which ends with NULL. */
+void test_assert_failure(cst_status status, cst_status expected, const cst_error *error, const char *const *words);
 #define TEST_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* Load the section {"type": ..., ...} given as JSON text, in which ' stands for " and every @ for the temporary
- * folder. */
-static inline cst_status test_load(const char *json, uint64_t seed, cst_dataset *data, cst_error *error)
-{
-    char text[4 * TEST_PATH];
-    size_t n = 0;
-    for (const char *c = json; *c; c++) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", *c == '@' ? TEST_PATH : 1, *c == '@' ? test_root : c);
-        assert_in_range(n, 0, sizeof text - 1);
-    }
-    test_double_quotes(text);
-    cst_document *document = NULL;
-    cst_status status = cst_document_parse("test.json", text, n, &document, error);
-    if (status == CST_OK) status = cst_dataset_load(cst_document_root(document), seed, data, error);
-    cst_document_free(document);
-    return status;
-}
+/* Load the data set of a section {"type": ..., ...}, JSON text in which ' stands for " and every @ for the temporary
+ * folder. Messages call the text "test.json". The caller clears the data set after CST_OK. */
+cst_status test_load(const char *json, uint64_t seed, cst_dataset *data, cst_error *error);
+void test_load_ok(const char *json, uint64_t seed, cst_dataset *data);
 
-static inline void test_load_ok(const char *json, uint64_t seed, cst_dataset *data)
-{
-    cst_error error = {0};
-    if (test_load(json, seed, data, &error) != CST_OK) fail_msg("%s: %s", json, error.message);
-}
+/* Fail unless loading fails in this way and leaves no rows. */
+void test_load_fails(const char *json, cst_status expected, const char *const *words);
 
-static inline void test_load_fails(const char *json, cst_status expected, const char *const *words)
-{
-    cst_dataset data;
-    cst_error error = {0};
-    test_assert_failure(test_load(json, 0, &data, &error), expected, &error, words);
-    assert_null(data.train.bytes); /* nothing is kept */
-    assert_null(data.train.labels);
-}
-
-static inline void test_assert_near(const char *what, double got, double expected, double tolerance)
-{
-    const double error = got > expected ? got - expected : expected - got;
-    if (!(error <= tolerance)) fail_msg("%s: expected %.17g, got %.17g", what, expected, got);
-}
+/* Fail unless |got - expected| <= tolerance. */
+void test_assert_near(const char *what, double got, double expected, double tolerance);
 
 #endif

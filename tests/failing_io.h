@@ -1,17 +1,20 @@
-/* System calls on files that fail, or at which the process dies, on request: where TEST_DEFINE_IO is defined before it is
- * included, in one source of a program, this header defines open, fsync, rename, unlink and mkdir in place of the C
- * library's, for the project (what the C library does inside fopen and the like is not seen). */
+/* System calls on files that fail, or at which the process is killed, on request. One source of a program defines
+ * TEST_DEFINE_IO and includes this header, which then defines open, fsync, rename, unlink and mkdir in place of the C
+ * library's. Calls that the C library makes itself, as in fopen, do not come here. */
 #ifndef CST_TESTS_FAILING_IO_H
 #define CST_TESTS_FAILING_IO_H
 
 #include <stddef.h>
 
-/* The k-th of these calls from now on fails with that errno; number 0: the process is killed before it. k = 0: none. */
+/* From now on, the k-th of these calls fails with this errno; number 0: the process is killed before the call. k = 0:
+ * no call. */
 void test_io_at(size_t k, int number);
-/* Calls since then. */
+
+/* The number of calls since test_io_at. */
 size_t test_io_count(void);
-/* Files that since then took another's place without having been flushed to disk just before, or their folder just after:
- * what a power failure could leave empty, or undo. */
+
+/* The number of files that, since then, were renamed over another file without a flush of the file just before, or of
+ * their folder just after. A power failure could leave such a file empty, or undo the rename. */
 size_t test_io_unflushed(void);
 
 #ifdef TEST_DEFINE_IO
@@ -28,8 +31,8 @@ size_t test_io_unflushed(void);
 static struct {
     size_t at, count, unflushed;
     int number;
-    ino_t flushed;      /* what fsync was called for last */
-    bool folder_is_due; /* to be flushed: something in it was renamed */
+    ino_t flushed;      /* the file that fsync was called for last */
+    bool folder_is_due; /* a file was renamed, and its folder has not been flushed since */
 } test_io;
 
 void test_io_at(size_t k, int number)

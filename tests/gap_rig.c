@@ -24,7 +24,7 @@ void gap_punch(gaps missing, real *x)
                 if (is_gap(missing, row, t, c)) x[(row * T + t) * C + c] = (real)NAN;
 }
 
-/* The step whose value is taken at step t; T if there is none. */
+/* The last step up to t at which the value is observed; T if there is none. */
 static size_t origin(gaps missing, size_t row, size_t t, size_t c)
 {
     for (size_t i = t + 1; i-- > 0;)
@@ -144,8 +144,8 @@ void gap_check_nothing(const char *json)
     ode_rig_clear(&r);
 }
 
-/* The loss's derivative by *component; a component that is NaN has none. */
-static void check_component(ode_rig *r, const char *what, size_t i, real *component, double got)
+/* Compare `got`, the loss's derivative by *component, with a difference; a component that is NaN must have none. */
+static void check_component(ode_rig *r, test_derivative *seen, const char *what, size_t i, real *component, double got)
 {
     const real x0 = *component;
     const double h = 1e-5;
@@ -156,7 +156,7 @@ static void check_component(ode_rig *r, const char *what, size_t i, real *compon
     }
     *component = x0;
     const double expected = isnan(x0) ? 0 : (loss[0] - loss[1]) / (2 * h);
-    if (fabs(got - expected) > 1e-8) fail_msg("%s[%zu]: differences give %.10g, vjp %.10g", what, i, expected, got);
+    test_derivative_compare(seen, what, i, got, expected, 1e-8);
 }
 
 void gap_check_gradients(const char *json, bool channel)
@@ -171,12 +171,16 @@ void gap_check_gradients(const char *json, bool channel)
     else
         memcpy(r.x, x, sizeof x);
     ode_rig_run(&r);
-    for (size_t i = 0; i < r.m->n_params; i++) check_component(&r, "gtheta", i, &r.theta[i], (double)r.gtheta[i]);
+    test_derivative by_theta = {0}, by_x = {0};
+    for (size_t i = 0; i < r.m->n_params; i++)
+        check_component(&r, &by_theta, "gtheta", i, &r.theta[i], (double)r.gtheta[i]);
     for (size_t i = 0; i < r.in; i++)
         if (channel && i % (C + 1) == 0)
             assert_true(r.gx[i] == 0);
         else
-            check_component(&r, "gx", i, &r.x[i], (double)r.gx[i]);
+            check_component(&r, &by_x, "gx", i, &r.x[i], (double)r.gx[i]);
+    test_derivative_end(&by_theta, "gtheta", false);
+    test_derivative_end(&by_x, "gx", false);
     ode_rig_clear(&r);
 }
 

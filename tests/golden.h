@@ -1,6 +1,6 @@
-/* Reference cases: what their kinds share. A kind is a function that reads its case from the document, computes, and
- * compares; it returns when a comparison has failed or something it needs is missing. shared/golden/README.md describes
- * the files and the tolerances. */
+/* Reference cases: functions that all their kinds share. A kind is a function that reads its case from the document,
+ * computes, and compares. It returns when a comparison has failed or something that it needs is missing.
+ * shared/golden/README.md describes the files and the tolerances. */
 #ifndef CST_TESTS_GOLDEN_H
 #define CST_TESTS_GOLDEN_H
 
@@ -13,31 +13,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* One case: its file, its document, and what has become of it. */
 typedef struct golden {
     const char *path;
     cst_config root;
     bool failed, skipped;
-    bool left_out; /* in a build of floats */
+    bool left_out; /* the case compares in double, and `real` is float */
     cst_error error;
-    const cst_registry *registry; /* of module types; NULL: cst_all_modules */
-    const void *context;          /* of a field */
-    const char *field;            /* where its parameters are in an ODE block: "field." */
-    void **kept;                  /* freed when the case is done */
+    const cst_registry *registry; /* the module types; NULL: cst_all_modules */
+    const void *context;          /* context of the field's passes; may be NULL */
+    const char *field;            /* prefix of its parameters' names in an ODE block: "field." */
+    void **kept;                  /* freed at the end of the case */
     size_t n_kept, capacity;
 } golden;
 
-/* Print "FAIL path: ..." and note it; "skip path: ...". Both return false. */
+/* Print "FAIL path: ..." and record it, or "skip path: ...". Both return false. */
 bool golden_fail(golden *g, const char *format, ...) CST_PRINTF(2, 3);
 bool golden_skip(golden *g, const char *format, ...) CST_PRINTF(2, 3);
-/* Whether the status is CST_OK; fails with the error's message otherwise. */
+/* True if the status is CST_OK; otherwise fails the case with the error's message. */
 bool golden_ok(golden *g, const char *what, cst_status status);
 
-void *golden_keep(golden *g, void *memory); /* free it with the case; exits if it is NULL */
-real *golden_reals(golden *g, size_t n);    /* zeros */
+void *golden_keep(golden *g, void *memory); /* have memory freed with the case; exits if it is NULL */
+real *golden_reals(golden *g, size_t n);    /* n reals of 0, freed with the case */
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* {"shape": [...], "data": [...]}; data NULL after a failure. */
+/* {"shape": [...], "data": [...]}: n numbers; data is NULL after a failure. Everything read is freed with the case. */
 typedef struct golden_tensor {
     cst_shape shape;
     double *data;
@@ -45,67 +46,75 @@ typedef struct golden_tensor {
 } golden_tensor;
 
 golden_tensor golden_read_tensor(golden *g, cst_config config, const char *what);
+
+/* A list of numbers, and one number of an object; false after a failure, as for a missing key. */
 bool golden_read_numbers(golden *g, cst_config config, const char *what, double **values, size_t *n);
 bool golden_read_number(golden *g, cst_config object, const char *key, double *value);
-/* The text of a key; NULL after a failure. */
+/* The string of a key; NULL after a failure. */
 const char *golden_read_string(golden *g, cst_config object, const char *key);
-double golden_noise(const golden *g, const char *key); /* 0 where there is none */
+double golden_noise(const golden *g, const char *key); /* the noise that the case states; 0 if it states none */
 
-/* A tensor's numbers as reals, and its shape without the leading `drop` dimensions. */
+/* The numbers of a tensor as reals, and its shape without the leading `drop` dimensions. */
 real *golden_to_reals(golden *g, const golden_tensor *tensor);
 cst_shape golden_row_shape(const golden_tensor *tensor, size_t drop);
 
 /* ---- modules ------------------------------------------------------------------------------------------------- */
 
-/* A section's module for rows of shape x; NULL after a failure, or after a skip for a type that is not registered. */
+/* Build a section's module for rows of shape x. NULL after a failure, or after a skip because a type is not
+ * registered. */
 cst_module *golden_module(golden *g, cst_config section, const cst_shape *x);
 /* The same from JSON text. */
 cst_module *golden_module_of_text(golden *g, const char *json, const cst_shape *x);
-/* Skips the case if a "type" within is none of cst_all_modules. */
+/* Skip the case if a "type" in the section is missing from cst_all_modules. */
 bool golden_types_known(golden *g, cst_config section);
 
-/* theta from {"name": tensor, ...}: every tensor of m under its name after `prefix`, and nothing else. */
+/* Read theta from {"name": tensor, ...}, which has every tensor of m under `prefix` and its name, and no other
+ * tensor. */
 bool golden_read_params(golden *g, const cst_module *m, const char *prefix, cst_config params, real *theta);
-/* The same the other way: compare a vector like theta, relative to the largest entry of all. */
+/* Compare a vector of theta's layout with such tensors, relative to the largest entry of all. */
 bool golden_compare_params(golden *g, const char *what, const cst_module *m, const char *prefix, cst_config params,
                            const real *got, double tolerance);
 
 /* ---- comparing ----------------------------------------------------------------------------------------------- */
 
-/* |got - expected| <= tolerance * scale in all entries; a failure prints the worst. */
+/* Fail unless |got - expected| <= tolerance * scale in all entries; a failure prints the worst entry. */
 bool golden_compare(golden *g, const char *what, const double *got, const double *expected, size_t n, double tolerance,
                     double scale);
-/* The same for reals, scale the largest expected entry. */
+/* The same for reals; scale is the largest expected entry. */
 bool golden_compare_reals(golden *g, const char *what, const real *got, const double *expected, size_t n,
                           double tolerance);
-/* The same against a tensor. */
+/* The same with a tensor as the expected values. */
 bool golden_compare_tensor(golden *g, const char *what, const real *got, cst_config expected, double tolerance);
+
+/* Fail unless two counts are equal. */
 bool golden_compare_count(golden *g, const char *what, size_t got, double expected);
 
-/* The record of solves, attempt by attempt. `sign` is -1 where the solver's own time is the negative one. */
+/* Compare the attempts of a solve with those of the case. `sign` is -1 where the solver's time is the negative of the
+ * case's. */
 bool golden_compare_solves(golden *g, const char *what, const cst_solve_stats *stats, double sign, cst_config solves);
 
 /* ---- blocks that integrate ----------------------------------------------------------------------------------- */
 
-/* Their solves, copied as they are reported: forward, backward. */
+/* Copies of the solves of a forward and a backward pass. */
 typedef struct golden_record {
     golden *g;
     cst_solve_stats stats[2];
     size_t reports[2];
 } golden_record;
 
-/* An observer's `solved` with a golden_record. */
+/* An observer's `solved`; its context is a golden_record. */
 void golden_solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
-/* One solve's report against the case's "forward" or "backward". */
+/* Compare one solve with the case's "forward" or "backward". */
 bool golden_compare_record(golden *g, const golden_record *r, size_t backward, double sign);
-/* The case's times, field, solver and gradient as a section with these keys before them; NULL after a failure. */
+/* A section with these keys, then the case's times, field, solver and gradient; NULL after a failure. */
 const char *golden_section(golden *g, const char *keys);
 
-/* An optimizer, and an update of n parameters with its slots; skips the case for one that is not there. */
+/* An optimizer with its slots, and an update of n parameters; skips the case if the optimizer does not exist. */
 bool golden_read_optimizer(golden *g, cst_config section, size_t n, cst_optimizer *o, cst_update *u);
 
 /* ---- the kinds ----------------------------------------------------------------------------------------------- */
 
+/* Each compares one case; its source file says what the kind is. */
 void golden_layer(golden *g);
 void golden_solve(golden *g);
 void golden_adjoint(golden *g);

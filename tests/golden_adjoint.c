@@ -1,5 +1,5 @@
-/* Kind "adjoint": an ODE block with every time in its output, its backsolve gradients and both traces. Kind "symoden": the
- * same, its field's section having no type, and the field's value at y0. */
+/* Kind "adjoint": an ODE block that outputs every time, its backsolve gradients and both traces. Kind "symoden": the
+ * same with a field whose section has no type, and the field's value at y0. */
 #include "core/text.h"
 #include "tests/golden.h"
 
@@ -22,7 +22,7 @@ void golden_solved(void *context, const cst_module *block, bool backward, const 
     r->stats[backward].starts = copy(r->g, stats->starts, stats->n_starts * sizeof *stats->starts);
 }
 
-/* Solver, gradient and field as a config would have them; false after a failure. */
+/* Write solver, gradient and field as a config has them; false after a failure. */
 static bool put_sections(golden *g, cst_text *text)
 {
     const cst_config root = g->root, options = cst_config_get(root, "options");
@@ -57,7 +57,7 @@ const char *golden_section(golden *g, const char *keys)
     return whole ? section : NULL;
 }
 
-/* (A, B, D) -> (B, A, D): the cases have the times first, the block the batch. */
+/* (A, B, D) -> (B, A, D): times come first in the case, batch rows in the block. */
 static real *swapped(golden *g, const real *from, size_t a, size_t b, size_t d)
 {
     real *to = golden_reals(g, a * b * d);

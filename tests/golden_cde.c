@@ -1,4 +1,5 @@
-/* Kind "cde": kind "adjoint" with a field F(z) X'(t), the case's field being F, and X a path through given points. */
+/* Kind "cde": as kind "adjoint", with the field F(z) X'(t), where F is the case's field and X is a path through given
+ * points. */
 #include "core/text.h"
 #include "models/cde_field.h"
 #include "models/registry.h"
@@ -29,7 +30,7 @@ static cst_status make_field(const cst_registry *registry, cst_config section, c
     return cst_cde_field_new(network, s.channels, m, error);
 }
 
-/* A field needs a path that no config can give it: known here only. */
+/* A field needs a path that no config can state, so its type is registered here alone. */
 static const cst_module_type field_type = {
     .name = "cde_field", .summary = "F(z) X'(t)", .keys = field_keys, .make = make_field};
 static const cst_module_type *const types[] = {&field_type};

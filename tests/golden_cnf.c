@@ -1,4 +1,5 @@
-/* Kind "cnf": a module "cnf" with the case's noise in place of its own; its value at the end, gradients and both traces. */
+/* Kind "cnf": a module "cnf" with the case's noise in place of its own: its value at the end, gradients and both
+ * traces. */
 #include "models/cnf.h"
 #include "tests/golden.h"
 
@@ -9,8 +10,8 @@
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* What a case has of its blocks under a key, {"z": tensor, "logp": tensor}, as rows [z | logp] at one time of two; `first` says
- * which. NULL after a failure. */
+/* The case's blocks {"z": tensor, "logp": tensor} under a key, as rows [z | logp] at one of two times: `first` selects
+ * it. NULL after a failure. */
 static real *read_rows(golden *g, const char *key, size_t n, size_t d, bool first)
 {
     char what[80];
@@ -41,12 +42,12 @@ static bool compare_rows(golden *g, const char *what, const real *got, const rea
 
 /* ---- lost noise ---------------------------------------------------------------------------------------------- */
 
-/* The script that makes the cases writes their tolerances under the key of their noise. The log-density tells what it was:
- * with A = int df/dz dt along a row, logp = -e^T A e, and of all e of ones and minus ones that one is looked for. What is
- * found is then compared as if it had been given. */
+/* The script that makes the cases writes their tolerances under the key of their noise, so the noise must be recovered.
+ * With A = int df/dz dt along a row, logp = -e^T A e. Of all vectors e of +1 and -1, the one that fits best is used as
+ * if the case had stated it. */
 enum { MOST_DIMENSIONS = 16, STEPS = 100 };
 
-/* The network alone, and room for one evaluation with the Jacobian. */
+/* The network alone, and memory for one evaluation with the Jacobian. */
 typedef struct jacobian {
     cst_module *m;
     cst_call call;
@@ -83,7 +84,7 @@ static bool evaluate(golden *g, jacobian *j, double t, const real *z)
            golden_ok(g, "network", cst_module_jvp(j->m, &j->call, &point, &all));
 }
 
-/* A (D, N, D) by Runge and Kutta's method. */
+/* A (D, N, D) by the classic Runge-Kutta method. */
 static bool integrate(golden *g, jacobian *j, const double times[2], const real *y0, real *a)
 {
     static const double node[4] = {0, 0.5, 0.5, 1}, weight[4] = {1, 2, 2, 1};
@@ -104,7 +105,7 @@ static bool integrate(golden *g, jacobian *j, const double times[2], const real 
     return true;
 }
 
-/* The signs e (D), the first of them +, with e^T A e nearest to -logp. */
+/* The signs e (D), the first of them +, whose e^T A e is nearest to -logp. */
 static void find_signs(const jacobian *j, const real *a, size_t row, double logp, real *e)
 {
     double nearest = HUGE_VAL;
@@ -177,7 +178,7 @@ static bool compare(golden *g, const cst_module *m, size_t n, const real *y0, co
         !golden_compare_record(g, &r, 0, sign) || !compare_rows(g, "y", y, expected, rows) ||
         !golden_ok(g, "vjp", cst_module_vjp(m, &call, &point, gy, &grads)) || !golden_compare_record(g, &r, 1, -sign))
         return false;
-    real *got = golden_reals(g, rows); /* the log-density at the start goes into all later ones */
+    real *got = golden_reals(g, rows); /* the log-density at the start is part of all later ones */
     for (size_t i = 0; i < n; i++) {
         real *row = got + i * (d + 1);
         memcpy(row, grads.gx + i * d, d * sizeof *row);

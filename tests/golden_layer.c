@@ -19,10 +19,10 @@ typedef struct layer {
     cst_plan plan;
 } layer;
 
-/* Whether PyTorch's derivative of its own jvp is right. Its forward-mode formula for layer_norm takes the saved mean and
- * deviation for constants, so that the reverse pass over it (torch.func.vjp of torch.func.jvp, torch 2.15) misses their
- * share in gx; double backward and central differences agree with each other and not with it. gxdot, gt and gparams are
- * right. The conformance suite checks this pass of layer_norm against differences. */
+/* True if PyTorch's derivative of its own jvp is right. Its forward-mode formula for layer_norm takes the saved mean
+ * and deviation as constants, so that the reverse pass over it (torch.func.vjp of torch.func.jvp, torch 2.15) misses
+ * their share in gx. Double backward and central differences agree with each other and not with it; gxdot, gt and
+ * gparams are right. The conformance suite checks this pass of layer_norm against differences. */
 static bool reference_is_right(cst_config section)
 {
     const char *type = cst_config_is_object(section) ? cst_config_string(cst_config_get(section, "type")) : NULL;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The problems of the cases' README. */
+/* The problems that the cases' README names. */
 typedef struct named_problem {
     const char *name;
     size_t n; /* 0: any */
@@ -76,7 +76,7 @@ static cst_status evaluate(void *context, double t, const real *y, real *dy, rea
     return CST_OK;
 }
 
-/* The solver's section as a config would have it: the case's options beside method, tolerances and profile. */
+/* Write the solver's section as a config has it: the case's options after method, tolerances and profile. */
 static bool read_options(golden *g, cst_solve_options *options)
 {
     cst_text text = {0};

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The README's for this kind: errors of the first steps grow through the later ones. */
+/* The README's tolerances for this kind: errors of the first steps grow in the later ones. */
 static const double tolerance = 1e-8;
 
 typedef struct training {
@@ -18,7 +18,7 @@ typedef struct training {
     cst_optimizer optimizer;
     cst_update update;
     real *theta, *grad;
-    size_t nfe[2]; /* forward, backward: of all blocks in a step */
+    size_t nfe[2]; /* forward, backward: totals over the blocks of a step */
 } training;
 
 static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)

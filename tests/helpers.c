@@ -9,12 +9,12 @@
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* The guards: as long as a vector loop's last iteration could reach. */
+/* The guards are as long as the last iteration of a vector loop could reach. */
 enum { GUARD = 128, GUARD_BYTE = 0xfd };
 
 struct test_array {
     unsigned char *block;
-    size_t bytes; /* between the guards */
+    size_t bytes; /* size of the array between the guards */
 };
 
 real *test_pool_take(test_pool *pool, size_t n, int fill)
@@ -93,6 +93,24 @@ void test_assert_same_bits(const char *what, const real *got, const real *expect
                      (double)got[i]);
 }
 
+void test_derivative_compare(test_derivative *seen, const char *what, size_t i, double got, double expected,
+                             double allowed)
+{
+    seen->n++;
+    seen->not_zero += got != 0;
+    seen->not_same += memcmp(&got, &expected, sizeof got) != 0;
+    if (fabs(got - expected) <= allowed) return;
+    fail_msg("%s[%zu]: the derivative is %.10g, differences give %.10g, allowed %.3g", what, i, got, expected, allowed);
+}
+
+void test_derivative_end(const test_derivative *seen, const char *what, bool zero)
+{
+    if (zero && seen->not_zero > 0) fail_msg("%s: %zu of %zu components are not 0", what, seen->not_zero, seen->n);
+    if (zero || seen->n == 0) return;
+    if (seen->not_zero == 0) fail_msg("%s: all %zu components are 0, which proves nothing", what, seen->n);
+    if (seen->not_same == 0) fail_msg("%s: both sides have the same bits: are they the same array?", what);
+}
+
 void test_assert_ok(const char *what, cst_status status, const cst_error *error)
 {
     if (status != CST_OK) fail_msg("%s: %s: %s", what, cst_status_name(status), error->message);
@@ -120,7 +138,7 @@ void test_poke(const char *path, size_t offset, char byte)
 
 /* ---- documents ----------------------------------------------------------------------------------------------- */
 
-/* A copy with " for '; the caller frees it. */
+/* A copy with " in place of '; the caller frees it. */
 static char *json_of(const char *json)
 {
     char *text = strdup(json);
@@ -202,7 +220,7 @@ static void assert_same_learner(const char *what, const cst_learner *got, const 
     assert_memory_equal(got->tally.total, expected->tally.total, sizeof expected->tally.total);
 }
 
-/* What times took is not the same twice. */
+/* Two runs take different times. */
 static cst_metrics without_seconds(cst_metrics m)
 {
     m.seconds = m.forward_seconds = m.backward_seconds = m.eval_seconds = 0;

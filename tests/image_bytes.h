@@ -1,4 +1,4 @@
-/* Three small images. */
+/* Three small images as the bytes of their files. */
 #ifndef CST_TESTS_IMAGE_BYTES_H
 #define CST_TESTS_IMAGE_BYTES_H
 
@@ -21,6 +21,7 @@ static const uint8_t grey_png[] = {
     0xff, 0x1a, 0x40, 0xcb, 0xfe, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 };
 
+/* Parts of the JPEG: a Huffman table's counts with a single code, and a part of the quantization table. */
 #define NOTHING_BUT_ONE 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define ONES 1, 1, 1, 1, 1, 1, 1, 1, 1
 
@@ -40,7 +41,7 @@ static const uint8_t flat_jpeg[] = {
     ONES,
     ONES,
     ONES,
-    ONES, /* quantization */
+    ONES, /* quantization table */
     0xff,
     0xc0,
     0,
@@ -60,14 +61,14 @@ static const uint8_t flat_jpeg[] = {
     20,
     0x00,
     NOTHING_BUT_ONE,
-    0x06, /* DC: 0 is "6 bits" */
+    0x06, /* DC table: code 0 is "6 bits" */
     0xff,
     0xc4,
     0,
     20,
     0x10,
     NOTHING_BUT_ONE,
-    0x00, /* AC: 0 is "no more" */
+    0x00, /* AC table: code 0 is "end of block" */
     0xff,
     0xda,
     0,

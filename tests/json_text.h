@@ -14,7 +14,7 @@
 
 #define JSON(...) #__VA_ARGS__
 
-/* Put " for every ' in a text. */
+/* Replace every ' of a text by ". */
 static inline void test_double_quotes(char *text)
 {
     for (; *text; text++)

@@ -18,7 +18,7 @@ static void watch(void *context, const cst_module *block, bool backward, const c
         s->attempts[backward][s->n_attempts[backward]++] = stats->attempts[i];
 }
 
-/* The module is there: memory for it, and numbers in that. */
+/* Allocate the arrays of r->m and fill those that its passes read. */
 static cst_status fill(ode_rig *r)
 {
     const size_t n = r->n;
@@ -71,7 +71,7 @@ void ode_rig_clear(ode_rig *r)
     cst_document_free(r->document);
 }
 
-static cst_call call_of(ode_rig *r, const cst_observer *observer)
+cst_call ode_rig_call(ode_rig *r, const cst_observer *observer)
 {
     return (cst_call){
         .n = r->n, .threads = r->threads, .theta = r->theta, .work = r->work, .observer = observer, .error = &r->error};
@@ -81,14 +81,14 @@ cst_status ode_rig_forward(ode_rig *r)
 {
     memset(&r->seen, 0, sizeof r->seen);
     const cst_observer observer = {.context = &r->seen, .trace = true, .solved = watch};
-    const cst_call call = call_of(r, &observer);
+    const cst_call call = ode_rig_call(r, &observer);
     return cst_module_forward(r->m, &call, r->x, r->y, r->cache);
 }
 
 cst_status ode_rig_backward(ode_rig *r)
 {
     const cst_observer observer = {.context = &r->seen, .trace = true, .solved = watch};
-    const cst_call call = call_of(r, &observer);
+    const cst_call call = ode_rig_call(r, &observer);
     memset(r->gtheta, 0, r->m->n_params * sizeof(real));
     return cst_module_vjp(r->m, &call, &(cst_point){r->x, r->y, r->cache}, r->gy,
                           &(cst_grads){.scale = 1, .gx = r->gx, .gtheta = r->without_theta ? NULL : r->gtheta});
@@ -99,7 +99,6 @@ void ode_rig_run(ode_rig *r)
     if (ode_rig_forward(r) != CST_OK || ode_rig_backward(r) != CST_OK) fail_msg("%s", r->error.message);
 }
 
-/* Largest |a - b| relative to the largest |b|. */
 double ode_rig_distance(const real *a, const real *b, size_t n)
 {
     double worst = 0, scale = 1e-300;
@@ -116,4 +115,20 @@ double ode_rig_loss(ode_rig *r)
     double sum = 0;
     for (size_t i = 0; i < r->out; i++) sum += (double)r->gy[i] * (double)r->y[i];
     return sum;
+}
+
+void ode_rig_compare_theta(ode_rig *r, const char *what, size_t stride, double tolerance)
+{
+    const real h = (real)1e-5;
+    test_derivative seen = {0};
+    for (size_t i = 0; i < r->m->n_params; i += stride) {
+        const real saved = r->theta[i];
+        r->theta[i] = saved + h;
+        const double up = ode_rig_loss(r);
+        r->theta[i] = saved - h;
+        const double difference = (up - ode_rig_loss(r)) / (2 * (double)h);
+        r->theta[i] = saved;
+        test_derivative_compare(&seen, what, i, (double)r->gtheta[i], difference, tolerance * (1 + fabs(difference)));
+    }
+    test_derivative_end(&seen, what, false);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Run test programs, as many at once as there are processors: a line for each, and all that it printed for those that
-# fail. Ends with "N passed, N failed" (and ", N skipped"); exits 1 if any failed, crashed, or ran no test at all.
-# VARIABLE=VALUE among the programs is set for those that come after it, and shown with them.
-# GOLDEN: folders of reference cases for test_golden; without them it is skipped. RUNNER: a command that runs the programs.
+# Run test programs, one per processor at a time. Prints one line per program, and the whole output of those that fail.
+# The last line is "N passed, N failed" (and ", N skipped"); exits 1 if any failed, crashed, or ran no test at all.
+# An argument VARIABLE=VALUE sets the variable for the programs after it, and is printed.
+# GOLDEN: folders of reference cases for test_golden, which is skipped if none exists. RUNNER: a command that runs the programs.
 set -u
 export LC_ALL=C # numbers have a point
 logs=$(mktemp -d)

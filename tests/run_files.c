@@ -1,6 +1,6 @@
 #include "tests/run_files.h"
 
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/file.h"
@@ -68,7 +68,7 @@ static cst_status read_summary(const char *path, cst_error *error)
     return cst_summary_read(path, &summary, error);
 }
 
-/* A log, or a table: only its end can be wrong. */
+/* Of a log or a table, only the end may be damaged. */
 static cst_status read_lines(const char *path, cst_error *error)
 {
     char *bytes;
@@ -148,7 +148,7 @@ static void same_file(const char *folder, const char *expected, const char *name
     free(b);
 }
 
-/* Everything but seconds, which come last. */
+/* Compare all columns except seconds, which come last. */
 static void same_metrics(const char *folder, const char *expected)
 {
     char path[TEST_PATH];

@@ -1,8 +1,8 @@
 #include "tests/run_kills.h"
 
-#include "data_files.h"
 #include "failing_io.h"
 #include "run_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "core/clock.h"
@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* A checkpoint an epoch, of two iterations; weights, metrics and a trace are written as often. %d: epochs. */
+/* One checkpoint per epoch of two iterations; weights, metrics and a trace are written as often. %d: the number of
+ * epochs. */
 static const char format[] =
     "{\"name\": \"tiny\", \"seed\": 5, \"threads\": 2, \"epochs\": %d, \"trace_every\": 1,\n"
     " \"data\": {\"type\": \"spirals\", \"train_size\": 20, \"validation_size\": 20, \"test_size\": 4, \"batch_size\": "
@@ -55,7 +56,7 @@ static void make_reference(int epochs)
     test_assert_ok("reference", train(reference, CST_RUN_NEW, epochs, &error), &error);
 }
 
-/* Go on to the end, which is the reference's, and nothing is left behind. */
+/* Resume until the end. The result is the reference's, and no temporary files are left. */
 static void finish(int epochs)
 {
     cst_error error;
@@ -64,7 +65,7 @@ static void finish(int epochs)
     test_same_run(folder, reference);
 }
 
-/* A process that goes on with the run and, if it comes to that, dies before its k-th system call. */
+/* A process that resumes the run and is killed before its k-th system call, if it makes that many. */
 static pid_t start(int epochs, size_t k)
 {
     const pid_t child = fork();
@@ -77,7 +78,7 @@ static pid_t start(int epochs, size_t k)
     _exit(status == CST_OK ? 0 : 1);
 }
 
-/* Whether it was killed; otherwise it has done its work. */
+/* True if it was killed; otherwise it has finished the run. */
 static bool wait_for(pid_t child)
 {
     int result;
@@ -155,7 +156,7 @@ static void dies_at_any_moment(void **state)
         if (wait_for(child)) {
             kills++;
             test_check_run(folder, true);
-        } else { /* it was faster */
+        } else { /* the run ended before the kill */
             ends++;
             finish(LONG);
             test_remove(folder);

@@ -1,11 +1,12 @@
-/* A run that dies, at any moment, and is gone on with: what is in its folder can be read, and in the end it is the run that
- * was never interrupted, bit for bit. */
+/* A run is killed at any moment and resumed: the files in its folder can be read, and in the end it is bit for bit the
+ * run that was never interrupted. */
 #ifndef CST_TESTS_RUN_KILLS_H
 #define CST_TESTS_RUN_KILLS_H
 
 #include <stddef.h>
 
-/* So many kills at random moments; steps of writing: every `stride`-th one. Returns what main is to return. */
+/* Kill the run at `kills` random moments, and before every `stride`-th system call that writes. Returns main's exit
+ * status. */
 int run_kills(size_t kills, size_t stride);
 
 #endif

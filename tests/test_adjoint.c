@@ -1,4 +1,5 @@
-/* The ODE block and its adjoint: closed forms, order, norms, quadratures, times, failures. */
+/* The adjoint of an ODE block: closed forms, order, quadratures, gradients of times, norms. test_ode_block.c has the
+ * rest. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -13,15 +14,6 @@ static const bool exact = true;
 #else
 static const bool exact = false; /* single precision: the tight comparisons are made in the double build */
 #endif
-
-#define MLP                                                                                                            \
-    JSON({                                                                                                             \
-        "type": "sequential",                                                                                          \
-        "layers": [                                                                                                    \
-            {"type": "concat_time"}, {"type": "linear", "out_features": 8}, {"type": "tanh"},                          \
-            {"type": "linear", "out_features": 3}                                                                      \
-        ]                                                                                                              \
-    })
 
 /* ---- closed form --------------------------------------------------------------------------------------------- */
 
@@ -44,7 +36,8 @@ static void matrix_exponential(const double a[4], double t, double e[4])
     }
 }
 
-/* z' = A z: z(1) = e^A z0, dL/dz0 = e^(A^T) g, dL/dA = int_0^1 (e^(A^T (1 - t)) g) (e^(A t) z0)^T dt by Simpson's rule. */
+/* z' = A z: z(1) = e^A z0, dL/dz0 = e^(A^T) g, dL/dA = int_0^1 (e^(A^T (1 - t)) g) (e^(A t) z0)^T dt by Simpson's
+ * rule. */
 static void linear_field_has_its_closed_form(void **state)
 {
     (void)state;
@@ -90,7 +83,7 @@ static void linear_field_has_its_closed_form(void **state)
 
 /* ---- order --------------------------------------------------------------------------------------------------- */
 
-/* With steps of a fixed size h, the gradient goes to the exact one as h^p. */
+/* With steps of a fixed size h, the gradient converges to the exact one as h^p. */
 static void gradient_converges_at_the_solvers_order(void **state)
 {
     (void)state;
@@ -136,7 +129,8 @@ static void gradient_converges_at_the_solvers_order(void **state)
 
 /* ---- quadratures --------------------------------------------------------------------------------------------- */
 
-/* A weight too small to count keeps a_theta and a_t in the state: the same steps, and the same sums to rounding. */
+/* A weight too small to count keeps a_theta and a_t in the state. The steps are then the same, and so are the sums to
+ * rounding. */
 static void quadrature_equals_the_block_in_the_state(void **state)
 {
     (void)state;
@@ -173,7 +167,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     }
 }
 
-/* Five products a step under the seminorm instead of seven: a step's fraction of evaluations with products. */
+/* The seminorm needs five products per step instead of seven: here, the fraction of evaluations with products. */
 static void seminorm_pays_fewer_products(void **state)
 {
     (void)state;
@@ -200,22 +194,13 @@ static void times_have_gradients(void **state)
     static const char *const outputs[] = {"all", "last"};
     for (size_t i = 0; i < 12; i++) {
         ode_rig p;
-        char json[1024];
+        char json[1024], what[40];
         snprintf(json, sizeof json, "{'type': 'ode', 't': %s, 'output': '%s', 'learn_t': true, %s, 'field': " MLP "}",
                  times[i % 2], outputs[i / 2 % 2], variants[i / 4]);
         assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 4, 1), CST_OK);
         ode_rig_run(&p);
-        for (size_t j = 0; j < p.m->n_params; j++) {
-            const real saved = p.theta[j], gradient = p.gtheta[j], h = (real)1e-5;
-            p.theta[j] = saved + h;
-            const double up = ode_rig_loss(&p);
-            p.theta[j] = saved - h;
-            const double down = ode_rig_loss(&p), difference = (up - down) / (2 * (double)h);
-            p.theta[j] = saved;
-            if (!(fabs(difference - (double)gradient) < 1e-7 * (1 + fabs(difference))))
-                fail_msg("variant %zu, parameter %zu: difference %.10g, gradient %.10g", i, j, difference,
-                         (double)gradient);
-        }
+        snprintf(what, sizeof what, "variant %zu, parameter", i);
+        ode_rig_compare_theta(&p, what, 1, 1e-7);
         ode_rig_clear(&p);
     }
 }
@@ -275,180 +260,6 @@ static void callback_is_a_norm(void **state)
     ode_rig_clear(&q);
 }
 
-static void bad_sections_are_refused(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *json, *message;
-    } cases[] = {
-        {JSON({"type": "ode"}), "field"},
-        {JSON({"type": "ode", "field": {"type": "linear", "out_features": 4}}), "keeps the shape"},
-        {"{'type': 'ode', 't': [0], 'field': " MLP "}", "at least 2 times"},
-        {"{'type': 'ode', 't': [0, 1, 0.5], 'field': " MLP "}", "increase or decrease"},
-        {"{'type': 'ode', 'gradient': {'norm': 'semi'}, 'field': " MLP "}", "semi"},
-        {"{'type': 'ode', 'gradient': {'norm': {'slices': 0}}, 'field': " MLP "}", "gradient.norm.slices"},
-        {"{'type': 'ode', 'gradient': {'norm': {'slices': '8y'}}, 'field': " MLP "}", "8z"},
-        {"{'type': 'ode', 'gradient': {'norm': {'combine': 'max', 'weights': {'zz': 1}}}, "
-         "'field': " MLP "}",
-         "zz"},
-        {"{'type': 'ode', 'gradient': {'norm': {'combine': 'max', 'weights': {'z': -1}}}, "
-         "'field': " MLP "}",
-         "weight"},
-        {"{'type': 'ode', 'gradient': {'norm': {'weights': {}}}, 'field': " MLP "}", "above 0"},
-        {"{'type': 'ode', 'gradient': {'norm': 3}, 'field': " MLP "}", "gradient.norm"},
-        {"{'type': 'ode', 'solver': {'rtol': 0, 'atol': 0}, 'field': " MLP "}", "solver: expected tolerances"},
-        {"{'type': 'ode', 'gradient': {'rtol': 0, 'atol': 0}, 'field': " MLP "}", "gradient: expected tolerances"},
-        {"{'type': 'ode', 'solver': {'min_step': 2, 'max_step': 1}, 'field': " MLP "}",
-         "solver: expected min_step <= max_step"},
-        {"{'type': 'ode', 'solver': {'min_step': 2}, 'gradient': {'solver': {'max_step': 1}}, "
-         "'field': " MLP "}",
-         "gradient: expected min_step <= max_step"},
-        {"{'type': 'ode', 'gradient': {'norm': {'norm': 'seminorm', 'z': 0, 'a_z': 0}}, 'field': " MLP "}",
-         "gradient.norm: expected a block with a weight above 0"},
-        {"{'type': 'ode', 'gradient': {'method': 'interpolating', 'norm': {'combine': 'max', "
-         "'weights': {'z': 1}}}, 'field': " MLP "}",
-         "adjoint's state (a_z, a_theta, a_t)"},
-        {JSON({
-             "type": "ode",
-             "gradient": {"norm": {"combine": "max", "weights": {"a_theta": 1}}},
-             "field": {"type": "tanh"}
-         }),
-         "adjoint's state (z, a_z, a_t)"},
-        {"{'type': 'ode', 'solver': {'metod': 'dopri5'}, 'field': " MLP "}", "method"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ode_rig p;
-        const cst_status status = ode_rig_build(&p, cases[i].json, cst_shape_1d(3), 1, 1);
-        if (status != CST_ECONFIG || !strstr(p.error.message, cases[i].message))
-            fail_msg("case %zu: %s: %s", i, cst_status_name(status), p.error.message);
-        ode_rig_clear(&p);
-    }
-}
-
-/* ---- failures, threads --------------------------------------------------------------------------------------- */
-
-static void failures_say_when_and_where(void **state)
-{
-    (void)state;
-    ode_rig p;
-    /* z' = z^2 from z = 1 blows up at t = 1. */
-    assert_int_equal(
-        ode_rig_build(&p, JSON({"type": "ode", "t": [0, 3], "field": {"type": "square"}}), cst_shape_1d(3), 2, 1),
-        CST_OK);
-    for (size_t i = 0; i < p.in; i++) p.x[i] = i == 4 ? 1 : (real)-0.5;
-    const cst_status status = ode_rig_forward(&p);
-    assert_true(status == CST_EUNDERFLOW || status == CST_ENONFINITE);
-    assert_int_equal(p.seen.failure, status);
-    if (!strstr(p.error.message, "z[4]") || !strstr(p.error.message, "t=")) fail_msg("%s", p.error.message);
-    ode_rig_clear(&p);
-
-    assert_int_equal(ode_rig_build(&p,
-                                   "{'type': 'ode', 'solver': {'max_num_steps': 2, 'max_step': 0.1}, 'field': " MLP "}",
-                                   cst_shape_1d(3), 2, 1),
-                     CST_OK);
-    assert_int_equal(ode_rig_forward(&p), CST_EMAXSTEPS);
-    ode_rig_clear(&p);
-
-    assert_int_equal(ode_rig_build(&p, "{'type': 'ode', 'field': " MLP "}", cst_shape_1d(3), 2, 1), CST_OK);
-    assert_int_equal(ode_rig_forward(&p), CST_OK);
-    p.gy[1] = (real)NAN;
-    assert_int_not_equal(ode_rig_backward(&p), CST_OK);
-    if (!strstr(p.error.message, "a_z[1]")) fail_msg("%s", p.error.message);
-    ode_rig_clear(&p);
-}
-
-/* Only what belongs to a row is said to: the gradient of the parameters does not, wherever it stands in the state. */
-static void rows_are_named_where_there_are_any(void **state)
-{
-    (void)state;
-    static const char *const methods[] = {"backsolve", "interpolating"}, *const blocks[] = {"a_z", "a_theta"};
-    for (size_t i = 0; i < 4; i++) {
-        ode_rig p;
-        char json[1024];
-        snprintf(json, sizeof json,
-                 "{'type': 'ode', 'field': " MLP ", 'gradient': {'method': '%s', 'norm': {'weights': {'%s': 1}}, "
-                 "'solver': {'max_num_steps': 1, 'max_step': 0.1}}}",
-                 methods[i % 2], blocks[i / 2]);
-        assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 64, 1), CST_OK);
-        assert_int_equal(ode_rig_forward(&p), CST_OK);
-        assert_int_equal(ode_rig_backward(&p), CST_EMAXSTEPS);
-        if (!strstr(p.error.message, blocks[i / 2]) || (strstr(p.error.message, "(row ") != NULL) != (i < 2))
-            fail_msg("%s: %s", methods[i % 2], p.error.message);
-        ode_rig_clear(&p);
-    }
-}
-
-/* A norm of a_theta needs a_theta. */
-static void steps_do_not_depend_on_what_is_wanted(void **state)
-{
-    (void)state;
-    ode_rig p;
-    assert_int_equal(ode_rig_build(&p,
-                                   "{'type': 'ode', 'field': " MLP
-                                   ", 'gradient': {'norm': {'weights': {'a_theta': 1}}, 'rtol': 1e-5, 'atol': 1e-5}}",
-                                   cst_shape_1d(3), 2, 1),
-                     CST_OK);
-    ode_rig_run(&p);
-    const size_t accepted = p.seen.accepted[1];
-    real gx[6];
-    memcpy(gx, p.gx, sizeof gx);
-    p.without_theta = true;
-    ode_rig_run(&p);
-    assert_int_equal(p.seen.accepted[1], accepted);
-    assert_memory_equal(p.gx, gx, sizeof gx);
-    ode_rig_clear(&p);
-}
-
-/* The batch is cut for the field's passes: the same bits run after run, the same values to rounding on any threads. */
-static void threads_change_rounding_only(void **state)
-{
-    (void)state;
-    const char *json = JSON({
-        "type": "ode",
-        "field": {
-            "type": "sequential",
-            "layers": [{"type": "linear", "out_features": 96}, {"type": "tanh"}, {"type": "linear", "out_features": 32}]
-        }
-    });
-    ode_rig p[3];
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(ode_rig_build(&p[i], json, cst_shape_1d(32), 200, i == 0 ? 1 : 2), CST_OK);
-        ode_rig_run(&p[i]);
-    }
-    assert_memory_equal(p[1].gtheta, p[2].gtheta, p[1].m->n_params * sizeof(real));
-    assert_memory_equal(p[1].gx, p[2].gx, p[1].in * sizeof(real));
-    assert_int_equal(p[0].seen.nfe[1], p[1].seen.nfe[1]);
-    assert_true(ode_rig_distance(p[0].gtheta, p[1].gtheta, p[0].m->n_params) < (exact ? 1e-12 : 1e-4));
-    for (int i = 0; i < 3; i++) ode_rig_clear(&p[i]);
-}
-
-/* Two blocks in one model, one of them with another inside its field. */
-static void blocks_chain_and_nest(void **state)
-{
-    (void)state;
-    if (!exact) skip();
-    ode_rig p;
-    const char *json = "{'type': 'sequential', 'layers': [{'type': 'ode', 'solver': {'rtol': 1e-10, "
-                       "'atol': 1e-10}, 'field': " MLP "}, {'type': 'tanh'}, "
-                       "{'type': 'ode', 't': [0, 0.5], 'solver': {'rtol': 1e-9, 'atol': 1e-9}, "
-                       "'gradient': {'norm': 'default'}, 'field': "
-                       "{'type': 'sequential', 'layers': [{'type': 'ode', 't': [0, 0.3], 'solver': "
-                       "{'rtol': 1e-11, 'atol': 1e-11}, 'field': " MLP "}]}}]}";
-    assert_int_equal(ode_rig_build(&p, json, cst_shape_1d(3), 2, 1), CST_OK);
-    ode_rig_run(&p);
-    for (size_t j = 0; j < p.m->n_params; j += 7) {
-        const real saved = p.theta[j], gradient = p.gtheta[j], h = (real)1e-5;
-        p.theta[j] = saved + h;
-        const double up = ode_rig_loss(&p);
-        p.theta[j] = saved - h;
-        const double difference = (up - ode_rig_loss(&p)) / (2 * (double)h);
-        p.theta[j] = saved;
-        if (!(fabs(difference - (double)gradient) < 1e-6))
-            fail_msg("parameter %zu: difference %.10g, gradient %.10g", j, difference, (double)gradient);
-    }
-    ode_rig_clear(&p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,12 +269,6 @@ int main(void)
         cmocka_unit_test(seminorm_pays_fewer_products),
         cmocka_unit_test(times_have_gradients),
         cmocka_unit_test(callback_is_a_norm),
-        cmocka_unit_test(bad_sections_are_refused),
-        cmocka_unit_test(failures_say_when_and_where),
-        cmocka_unit_test(rows_are_named_where_there_are_any),
-        cmocka_unit_test(steps_do_not_depend_on_what_is_wanted),
-        cmocka_unit_test(threads_change_rounding_only),
-        cmocka_unit_test(blocks_chain_and_nest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
-/* Allocations that fail, some of each scenario's: tests/test_slow_alloc_failure.c has all of them. */
-#define TEST_DEFINE_ALLOC
+/* Failing allocations, a selection per scenario. tests/test_slow_alloc_failure.c tests all of them. */
 #include "tests/alloc_sweep.h"
-#include "tests/failing_alloc.h"
+#include "tests/failing_alloc.inc"
 
 int main(void)
 {

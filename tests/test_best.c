@@ -1,5 +1,5 @@
-/* How training ends: early stopping, and the weights of the epoch that was the best. */
-#include "data_files.h"
+/* How training ends: early stopping, and the weights of the best epoch. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include <string.h>
@@ -13,8 +13,8 @@ static void run_good(test_run *run)
     test_assert_ok("run", cst_trainer_run(&run->trainer, &error), &error);
 }
 
-/* Full batches, so that the loss falls steadily: by less than min_delta, or at a rate so small that it does not fall at
- * all. */
+/* Full batches, so that the loss falls steadily. It falls by less than min_delta, or the rate is so small that it does
+ * not fall at all. */
 static void test_early_stopping(void **state)
 {
     (void)state;
@@ -41,11 +41,11 @@ static void test_early_stopping(void **state)
     }
 }
 
-/* Weights of every epoch, as they were when the trainer told of it. */
+/* The weights of every epoch at the time of the trainer's callback. */
 enum { EPOCHS = 12, P = 2 * 8 + 8 + 8 * 2 + 2 };
 typedef struct history {
     real theta[EPOCHS][P];
-    size_t n, best; /* epochs told of; the last that was the best so far */
+    size_t n, best; /* number of callbacks; the last epoch that was the best so far */
 } history;
 
 static cst_status remember(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
@@ -105,7 +105,7 @@ static void test_best(void **state)
     (void)state;
     static const char *const monitors[] = {"validation_loss", "validation_accuracy"};
     for (size_t i = 0; i < 2; i++) {
-        int between = 0; /* which seeds these are is a matter of roundings */
+        int between = 0; /* which seeds have this result depends on rounding */
         for (int seed = 0; seed < 8; seed++) between += check_best(monitors[i], seed);
         assert_true(between > 0);
     }

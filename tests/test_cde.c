@@ -1,5 +1,5 @@
-/* Neural CDEs: a closed form, series that are the same written differently, gradients of values with gaps, where the solver
- * stops, memory, mistakes. */
+/* Neural CDEs: a closed form, equivalent series in different notations, gradients of values with gaps, the times at
+ * which the solver stops, memory, errors. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -14,10 +14,10 @@ static const double tight = sizeof(real) == sizeof(float) ? 1e-6 : 1e-10;
     "{'type': 'linear', 'out_features': " #out "}" last "]}"
 #define TANH ", {'type': 'tanh'}"
 
-/* `more`: further keys of the cde. Cubics have knots where the second or third derivative of X jumps: steps that end there see
- * to it that errors are those asked for. */
+/* `more` has further keys of the cde. Cubic paths have knots where the second or third derivative of X jumps. The
+ * solver stops there, so that errors stay below the tolerance. */
 static cst_status build(ode_rig *r, const char *more, const char *network, const char *gradient, size_t hidden,
-                        cst_shape x, size_t n, int threads)
+                        cst_shape x, size_t n)
 {
     char json[1500];
     const bool cubic = strstr(more, "cubic") || strstr(more, "hermite");
@@ -26,13 +26,13 @@ static cst_status build(ode_rig *r, const char *more, const char *network, const
              "'gradient': {%s}%s%s}",
              hidden, network, tight, tight, cubic ? ", 'step_t': [1, 2, 3, 4, 5, 6, 7, 8]" : "", gradient,
              *more ? ", " : "", more);
-    return ode_rig_build(r, json, x, n, threads);
+    return ode_rig_build(r, json, x, n, 1);
 }
 
 static void build_or_fail(ode_rig *r, const char *more, size_t length, size_t channels, size_t n)
 {
     const char *network = channels == 3 ? NETWORK(12, TANH) : NETWORK(8, TANH);
-    if (build(r, more, network, "", 4, (cst_shape){2, {length, channels}}, n, 1) != CST_OK)
+    if (build(r, more, network, "", 4, (cst_shape){2, {length, channels}}, n) != CST_OK)
         fail_msg("%s", r->error.message);
 }
 
@@ -46,15 +46,16 @@ static const char *const kinds[] = {"'path': 'linear'", "'path': 'rectilinear'",
                                     "'path': 'hermite'"};
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* F(z) = W z, W a turn by a quarter: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path between. */
-static void turns_by_what_the_path_has_gone(void **state)
+/* F(z) = W z, where W turns by a right angle: z' = W z x', so z turns by x(t_n) - x(t_0), whatever the path in
+ * between. */
+static void state_turns_by_the_increment_of_the_path(void **state)
 {
     enum { N = 3, T = 6 };
     (void)state;
     for (size_t k = 0; k < N_KINDS; k++) {
         ode_rig r;
         const char *network = JSON({"type": "linear", "out_features": 2, "bias": false});
-        assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N, 1), CST_OK);
+        assert_int_equal(build(&r, kinds[k], network, "", 2, (cst_shape){2, {T, 1}}, N), CST_OK);
         real *initial = r.theta, *w = r.theta + r.m->children[1].offset; /* initial: weight (2, 1), bias (2) */
         w[0] = 0, w[1] = -1, w[2] = 1, w[3] = 0;
         assert_int_equal(ode_rig_forward(&r), CST_OK);
@@ -71,8 +72,8 @@ static void turns_by_what_the_path_has_gone(void **state)
     }
 }
 
-/* A constant F: z goes by what the path has gone times its entry, with every method, also one of fixed steps that ends none on a
- * knot by itself. */
+/* A constant F: z changes by the path's increment times F, with every method, also with fixed steps that end on no knot
+ * by chance. */
 static void every_method_stops_at_corners(void **state)
 {
     enum { N = 2, T = 6 };
@@ -113,14 +114,15 @@ static void every_method_stops_at_corners(void **state)
 
 enum { N = 4, T = 9, C = 3 };
 
-/* Whether series `row` has a knot at step i, the first and the last always. */
+/* True if series `row` has a knot at step i. The first and the last step always are knots. */
 static bool has_knot(size_t row, size_t i)
 {
     return i == 0 || i + 1 == T || (i * 7 + row * 5) % 4 != 1;
 }
 
-/* Full: channel 0 the time 0, 1, ..., the other channels straight between knots. Gaps: NaN where there is no knot, in the
- * other channels. Own: only the knots, with their times, and NaN behind them. */
+/* Three notations of the same series. Full: channel 0 is the time 0, 1, ..., the other channels are straight lines
+ * between knots. Gaps: the other channels are NaN where there is no knot. Own: only the knots, with their times, then
+ * NaN. */
 static void write_series(const real *random, real *full, real *gaps, real *own)
 {
     for (size_t row = 0; row < N; row++) {
@@ -161,8 +163,9 @@ static void gaps_and_own_times_are_the_regular_series(void **state)
     for (size_t i = 0; i < 3; i++) ode_rig_clear(&r[i]);
 }
 
-/* A CDE does not change when time runs otherwise: series of own times, once on their times, once on their indices. */
-static void indices_serve_for_times(void **state)
+/* A CDE is invariant under a change of its time: a series with times of its own has the same result on its times and on
+ * its indices. */
+static void indices_can_replace_times(void **state)
 {
     (void)state;
     ode_rig own, index;
@@ -176,13 +179,13 @@ static void indices_serve_for_times(void **state)
     ode_rig_run(&index);
     assert_same("state", index.y, own.y, own.out);
     assert_same("gradient", index.gtheta, own.gtheta, own.m->n_params);
-    assert_true(own.seen.nfe[0] > index.seen.nfe[0]); /* it stops at the knots of all */
+    assert_true(own.seen.nfe[0] > index.seen.nfe[0]); /* the solver stops at the knots of all rows */
     ode_rig_clear(&own);
     ode_rig_clear(&index);
 }
 
-/* A series that ends early in a batch has the state and the gradients it has alone, on any path that is local. */
-static void ends_early(void **state)
+/* In a batch, a series that ends early has the state and gradients that it has alone, on each path that is local. */
+static void an_early_end_has_the_result_of_a_short_series(void **state)
 {
     enum { SHORT = 5 };
     (void)state;
@@ -213,7 +216,7 @@ static void ends_early(void **state)
     }
 }
 
-/* A series of a single time stays where it begins, and so does one that a batch has all ended before its last time. */
+/* A series of a single time keeps its initial state, also in a batch whose series all end before the last time. */
 static void one_time_is_a_point(void **state)
 {
     (void)state;
@@ -242,7 +245,7 @@ static void one_time_is_a_point(void **state)
 
 /* ---- gradients of values -------------------------------------------------------------------------------------- */
 
-/* Missing: a channel's first value, one within, its last two, a channel of one series. */
+/* Missing values: the first of a channel, one inside, the last two, and a channel of one series. */
 static bool is_missing(size_t i)
 {
     const size_t row = i / (T * C), step = i / C % T, c = i % C;
@@ -253,7 +256,7 @@ static bool is_missing(size_t i)
 static void differences(const char *more, const char *gradient, const char *what)
 {
     ode_rig r;
-    if (build(&r, more, NETWORK(12, TANH), gradient, 4, (cst_shape){2, {T, C}}, N, 1) != CST_OK)
+    if (build(&r, more, NETWORK(12, TANH), gradient, 4, (cst_shape){2, {T, C}}, N) != CST_OK)
         fail_msg("%s", r.error.message);
     for (size_t i = 0; i < r.in; i++) {
         if (i % C == 0) r.x[i] = (real)(i / C % T);
@@ -261,6 +264,7 @@ static void differences(const char *more, const char *gradient, const char *what
     }
     ode_rig_run(&r);
     const double h = 1e-5;
+    test_derivative seen = {0};
     for (size_t i = 0; i < r.in; i++) {
         const real x = r.x[i];
         if (isnan(x)) {
@@ -272,10 +276,9 @@ static void differences(const char *more, const char *gradient, const char *what
         r.x[i] = (real)((double)x - h);
         const double expected = (above - ode_rig_loss(&r)) / (2 * h);
         r.x[i] = x;
-        if (fabs((double)r.gx[i] - expected) > 2e-5 * (1 + fabs(expected)))
-            fail_msg("%s: value %zu of series %zu, channel %zu: gradient %.10g, differences %.10g", what, i / C % T,
-                     i / (T * C), i % C, (double)r.gx[i], expected);
+        test_derivative_compare(&seen, what, i, (double)r.gx[i], expected, 2e-5 * (1 + fabs(expected)));
     }
+    test_derivative_end(&seen, what, false);
     ode_rig_clear(&r);
 }
 
@@ -292,7 +295,7 @@ static void values_have_gradients(void **state)
     differences("'output': 'all'", "", "all outputs");
 }
 
-/* ---- where it stops, what it takes --------------------------------------------------------------------------- */
+/* ---- stops and memory ---------------------------------------------------------------------------------------- */
 
 static size_t count_steps_ending_at(const ode_rig *r, double t)
 {
@@ -304,7 +307,7 @@ static size_t count_steps_ending_at(const ode_rig *r, double t)
     return n;
 }
 
-static void stops_at_corners_alone(void **state)
+static void stops_at_corners_only(void **state)
 {
     (void)state;
     ode_rig line, spline;
@@ -332,8 +335,8 @@ static void stops_at_corners_alone(void **state)
     ode_rig_clear(&spline);
 }
 
-/* A network with a flow in it, which draws noise of its own: the path is not that. With signs in one dimension the estimate of
- * the divergence is exact. */
+/* A network that contains a flow with noise of its own: the path has no influence on that noise. With signs in one
+ * dimension the estimate of the divergence is exact. */
 static void a_flow_may_be_in_the_network(void **state)
 {
     (void)state;
@@ -348,7 +351,7 @@ static void a_flow_may_be_in_the_network(void **state)
                      ]
                  }),
                  i == 0 ? "exact" : "hutchinson");
-        assert_int_equal(build(&r[i], "", network, "", 1, (cst_shape){2, {4, 2}}, 3, 1), CST_OK);
+        assert_int_equal(build(&r[i], "", network, "", 1, (cst_shape){2, {4, 2}}, 3), CST_OK);
         ode_rig_run(&r[i]);
     }
     assert_same("states", r[1].y, r[0].y, r[0].out);
@@ -356,8 +359,8 @@ static void a_flow_may_be_in_the_network(void **state)
     for (size_t i = 0; i < 2; i++) ode_rig_clear(&r[i]);
 }
 
-/* Twice the times take twice the data, in the path's memory and in the gradients', and nothing else. */
-static void memory_grows_with_the_data_alone(void **state)
+/* Twice as many times need twice the memory for the path's data and its gradients, and no other memory. */
+static void memory_grows_with_the_data_only(void **state)
 {
     (void)state;
     ode_rig r[2];
@@ -372,9 +375,9 @@ static void memory_grows_with_the_data_alone(void **state)
     for (size_t i = 0; i < 2; i++) ode_rig_clear(&r[i]);
 }
 
-/* ---- mistakes -------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
 
-static void mistakes_are_told(void **state)
+static void mistakes_have_messages(void **state)
 {
     (void)state;
     ode_rig r;
@@ -409,7 +412,7 @@ static void mistakes_are_told(void **state)
          {2, {T, C}}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(build(&r, bad[i].more, bad[i].network, "", 4, bad[i].x, N, 1), CST_ECONFIG);
+        assert_int_equal(build(&r, bad[i].more, bad[i].network, "", 4, bad[i].x, N), CST_ECONFIG);
         if (!strstr(r.error.message, bad[i].message)) fail_msg("%s", r.error.message);
         ode_rig_clear(&r);
     }
@@ -418,17 +421,17 @@ static void mistakes_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns_by_what_the_path_has_gone),
+        cmocka_unit_test(state_turns_by_the_increment_of_the_path),
         cmocka_unit_test(every_method_stops_at_corners),
         cmocka_unit_test(gaps_and_own_times_are_the_regular_series),
-        cmocka_unit_test(indices_serve_for_times),
-        cmocka_unit_test(ends_early),
+        cmocka_unit_test(indices_can_replace_times),
+        cmocka_unit_test(an_early_end_has_the_result_of_a_short_series),
         cmocka_unit_test(one_time_is_a_point),
         cmocka_unit_test(values_have_gradients),
-        cmocka_unit_test(stops_at_corners_alone),
+        cmocka_unit_test(stops_at_corners_only),
         cmocka_unit_test(a_flow_may_be_in_the_network),
-        cmocka_unit_test(memory_grows_with_the_data_alone),
-        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(memory_grows_with_the_data_only),
+        cmocka_unit_test(mistakes_have_messages),
     };
     return cmocka_run_group_tests_name("cde", tests, NULL, NULL);
 }

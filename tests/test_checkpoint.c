@@ -1,11 +1,12 @@
-/* Checkpoints as files: what is in them, others' and damaged ones, saves that fail, when they are due. That training goes
- * on from them as if it had not been stopped is in test_trainer.c. */
+/* Checkpoints as files: contents, files of other experiments and damaged ones, saves that fail, when a save is due.
+ * test_trainer.c tests that training resumes from them. */
 #include "core/file.h"
 #include "core/version.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/checkpoint.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -18,7 +19,7 @@
 
 static const char small[] = CONFIG(SIZES, LINEAR, MOMENTUM);
 
-/* A trainer some iterations, of three an epoch, after its beginning; it can go on. */
+/* A trainer some iterations after its start, with three iterations per epoch. Its training can continue. */
 static size_t iterations_left;
 
 static void count_down(void *context, const cst_trainer *trainer)
@@ -58,7 +59,7 @@ static cst_safetensors *open_good(const char *path)
     return file;
 }
 
-/* ---- what is in it ------------------------------------------------------------------------------------------- */
+/* ---- contents ------------------------------------------------------------------------------------------------ */
 
 static bool holds(const cst_safetensors *file, const char *name)
 {
@@ -126,7 +127,7 @@ static void test_truncated(void **state)
     }
 }
 
-/* Whatever can be read of it is, and trained on. A flipped bit of a parameter is a parameter like any other. */
+/* Whatever can be read is loaded and trained from. A parameter with a flipped bit is a valid parameter. */
 static bool try_to_resume(const char *path, test_run *run)
 {
     cst_safetensors *file = NULL;
@@ -160,7 +161,8 @@ static void test_flipped(void **state)
         resumed += try_to_resume(path, &run);
         test_poke(path, i, bytes[i]);
     }
-    assert_in_range(resumed, 1, size - 100); /* some go unnoticed, as a number like any other, and some do not */
+    assert_in_range(resumed, 1,
+                    size - 100); /* some flipped bits go unnoticed, because the number is valid, and others are found */
     free(bytes);
     test_run_clear(&run);
 }
@@ -264,7 +266,7 @@ static void test_other_experiments(void **state)
     }
 }
 
-/* A number of epochs that agrees with itself but not with the metrics: no memory is asked for them. */
+/* A number of epochs that is consistent with itself but not with the metrics. No memory is allocated for it. */
 static void test_too_many_epochs(void **state)
 {
     (void)state;
@@ -294,7 +296,7 @@ static size_t files_in(const char *folder)
     return n;
 }
 
-/* The checkpoint "FOLDER/a", written before, is as it was after a save to its place has failed, and nothing beside it. */
+/* After a failed save to the checkpoint "FOLDER/a", the file is as it was before, and the folder has no other file. */
 typedef struct failing_save {
     char folder[TEST_PATH], path[TEST_PATH], *bytes;
     size_t size;
@@ -309,7 +311,7 @@ static void begin_save(failing_save *f, const char *folder)
     run_for(&f->run, small, 4);
     save_good(f->path, &f->run.trainer);
     assert_int_equal(cst_file_read(f->path, 100000, &f->bytes, &f->size, NULL), CST_OK);
-    f->run.trainer.learner.theta[0] += 1; /* what the failing save would write */
+    f->run.trainer.learner.theta[0] += 1; /* the content that the failing save would write */
 }
 
 static void end_save(failing_save *f, cst_status status, const cst_error *error, const char *reason)
@@ -335,7 +337,7 @@ static void test_unwritable_folder(void **state)
     begin_save(&f, "unwritable");
     const uid_t user = geteuid();
     assert_int_equal(chmod(f.folder, 0555), 0);
-    const bool is_other = user != 0 || seteuid(65534) == 0; /* nothing is unwritable to root */
+    const bool is_other = user != 0 || seteuid(65534) == 0; /* root can write everywhere */
     const cst_status status = is_other ? cst_checkpoint_save(f.path, &f.run.trainer, &error) : CST_OK;
     assert_int_equal(seteuid(user), 0);
     assert_int_equal(chmod(f.folder, 0755), 0);
@@ -343,7 +345,7 @@ static void test_unwritable_folder(void **state)
     end_save(&f, status, &error, "Permission denied");
 }
 
-/* A limit on the size of files in the place of a full disk. */
+/* A limit on the size of files takes the place of a full disk. */
 static void test_full_disk(void **state)
 {
     (void)state;
@@ -368,7 +370,7 @@ static void test_full_disk(void **state)
 static cst_status count_save(void *context, const cst_trainer *trainer, cst_error *error)
 {
     (void)error;
-    uint64_t *saves = context; /* a bit for each epoch after which one was asked for */
+    uint64_t *saves = context; /* one bit for each epoch after which a checkpoint was requested */
     *saves |= UINT64_C(1) << trainer->training.epoch;
     return CST_OK;
 }
@@ -384,7 +386,7 @@ static void test_due(void **state)
         {CONFIG(SIZES, LINEAR, ", 'save_every': 2"), 1 << 2 | 1 << 3},
         {CONFIG(SIZES, LINEAR, ", 'save_every': 3"), 1 << 3},
         {CONFIG(SIZES, LINEAR, ", 'save_every': 0"), 1 << 3},
-        /* Training ends after the second epoch, as no epoch is better than the first by so much. */
+        /* Training ends after the second epoch, because no epoch improves on the first by that much. */
         {CONFIG(SIZES, LINEAR, ", 'save_every': 0, 'early_stopping': {'patience': 1, 'min_delta': 10}"), 1 << 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,5 +1,5 @@
-/* The exact gradient against central differences that take the same steps; what is kept of the steps changes no bit of it;
- * the methods that solve approach it as their tolerance goes to 0. */
+/* The exact gradient against central differences that take the same steps. What is stored of the steps changes no bit
+ * of it. The methods that solve an adjoint ODE approach it as their tolerance goes to 0. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ static void build(ode_rig *r, const char *t, bool learn_t, const char *solver, c
 
 /* ---- differences that take the same steps -------------------------------------------------------------------- */
 
-/* Options under which the solver steps on the recorded times, whatever its errors, moved by `shift`. */
+/* Options under which the solver takes the recorded steps, whatever its errors, moved in time by `shift`. */
 static void replay_options(const ode_rig *r, const char *solver, double shift, char text[JSON])
 {
     size_t n = (size_t)snprintf(text, JSON, "%s, 'rtol': 1e12, 'first_step': 1e3, 'step_t': [", solver);
@@ -74,7 +74,7 @@ static const setting settings[] = {
 };
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The rig that takes the recorded steps: of a fixed grid, which needs no recording, the same one again. */
+/* The rig that takes the recorded steps. A fixed grid needs no recording: it is the same grid again. */
 static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const char *t, bool learn_t, double shift)
 {
     char solver[JSON];
@@ -84,12 +84,6 @@ static void build_replay(ode_rig *q, const ode_rig *r, const setting *s, const c
         snprintf(solver, sizeof solver, "%s", s->solver);
     build(q, t, learn_t, solver, "'method': 'checkpointed'");
     memcpy(q->theta, r->theta, r->m->n_params * sizeof(real));
-}
-
-static void compare(size_t i, const char *what, size_t j, double difference, double gradient, double scale)
-{
-    if (!(fabs(difference - gradient) <= 1e-7 * scale))
-        fail_msg("setting %zu, %s %zu: difference %.12g, gradient %.12g", i, what, j, difference, gradient);
 }
 
 /* (L(v + h) - L(v - h)) / 2h by the replaying rig. */
@@ -102,6 +96,17 @@ static double difference(ode_rig *q, real *v)
     const double down = ode_rig_loss(q);
     *v = saved;
     return (up - down) / (2 * (double)h);
+}
+
+/* The gradient by n numbers that `v` of the replaying rig points to, against differences. */
+static void compare(size_t i, const char *name, ode_rig *q, real *v, const real *gradient, size_t n, double scale)
+{
+    char what[40];
+    test_derivative seen = {0};
+    snprintf(what, sizeof what, "setting %zu, %s", i, name);
+    for (size_t j = 0; j < n; j++)
+        test_derivative_compare(&seen, what, j, (double)gradient[j], difference(q, &v[j]), 1e-7 * scale);
+    test_derivative_end(&seen, what, false);
 }
 
 static void gradient_is_that_of_the_steps(void **state)
@@ -120,15 +125,14 @@ static void gradient_is_that_of_the_steps(void **state)
         assert_true(fabs(same) < 1e-11 && q.seen.accepted[0] == r.seen.accepted[0] && r.seen.accepted[0] > 2);
         double scale = 1;
         for (size_t j = 0; j < r.m->n_params; j++) scale = fmax(scale, fabs((double)r.gtheta[j]));
-        for (size_t j = 0; j < r.in; j++) compare(i, "x", j, difference(&q, &q.x[j]), (double)r.gx[j], scale);
-        for (size_t j = 0; j < r.m->n_params; j++)
-            compare(i, "parameter", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], scale);
+        compare(i, "x", &q, q.x, r.gx, r.in, scale);
+        compare(i, "parameter", &q, q.theta, r.gtheta, r.m->n_params, scale);
         ode_rig_clear(&q);
         ode_rig_clear(&r);
     }
 }
 
-/* Times inside: the interpolant is read elsewhere. All times together: the steps move with them. */
+/* Inner times are read from the interpolant. All times together move the steps with them. */
 static void times_have_gradients_of_the_steps(void **state)
 {
     (void)state;
@@ -142,7 +146,7 @@ static void times_have_gradients_of_the_steps(void **state)
         build(&r, s->t, true, solver, "'method': 'checkpointed'");
         ode_rig_run(&r);
         build_replay(&q, &r, s, s->t, true, 0);
-        for (size_t j = 1; j < 3; j++) compare(i, "time", j, difference(&q, &q.theta[j]), (double)r.gtheta[j], 10);
+        compare(i, "inner time", &q, &q.theta[1], &r.gtheta[1], 2, 10);
         ode_rig_clear(&q);
         const double h = 1e-5;
         double loss[2], sum = 0;
@@ -153,12 +157,14 @@ static void times_have_gradients_of_the_steps(void **state)
             ode_rig_clear(&q);
         }
         for (size_t j = 0; j < 4; j++) sum += (double)r.gtheta[j];
-        compare(i, "all times", 0, (loss[1] - loss[0]) / (2 * h), sum, 10);
+        test_derivative seen = {0};
+        test_derivative_compare(&seen, "all times", i, sum, (loss[1] - loss[0]) / (2 * h), 1e-6);
+        test_derivative_end(&seen, "all times", false);
         ode_rig_clear(&r);
     }
 }
 
-/* ---- what is kept -------------------------------------------------------------------------------------------- */
+/* ---- stored steps -------------------------------------------------------------------------------------------- */
 
 static void same_gradient(const char *t, const char *solver, const char *one, const char *other, bool fewer)
 {
@@ -201,7 +207,7 @@ static void checkpoints_do_not_change_bits(void **state)
     }
 }
 
-/* Six evaluations a step of dopri5, and one for the last stage where its value was read off the interpolant. */
+/* dopri5 has six evaluations per step, and one more for the last stage if its value was read from the interpolant. */
 static void evaluations_are_counted(void **state)
 {
     (void)state;
@@ -219,7 +225,7 @@ static void evaluations_are_counted(void **state)
 
 /* ---- the methods that solve ---------------------------------------------------------------------------------- */
 
-static void solving_methods_approach_it(void **state)
+static void solving_methods_approach_the_exact_gradient(void **state)
 {
     (void)state;
     if (!exact) skip();
@@ -245,7 +251,7 @@ static void solving_methods_approach_it(void **state)
     }
 }
 
-/* What a loss reads of z(t_0) goes to dL/dz(t_0) as it is, whatever the method. */
+/* The cotangent of z(t_0), an output, is added to dL/dz(t_0) unchanged, with every method. */
 static void the_first_observation_counts(void **state)
 {
     (void)state;
@@ -269,7 +275,7 @@ static void the_first_observation_counts(void **state)
     }
 }
 
-/* Gradients of theta and of learnt times are added, times the scale, whatever the method; dL/dz is not scaled. */
+/* Gradients of theta and of learned times are added times the scale, with every method. dL/dz is not scaled. */
 static void gradients_are_added_with_their_scale(void **state)
 {
     (void)state;
@@ -320,7 +326,7 @@ static void interpolating_has_the_same_times(void **state)
 
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
 
-static void what_cannot_be_made_again_is_refused(void **state)
+static void steps_that_cannot_be_repeated_are_refused(void **state)
 {
     (void)state;
     static const char *const methods[] = {"checkpointed", "interpolating"};
@@ -341,11 +347,15 @@ static void what_cannot_be_made_again_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradient_is_that_of_the_steps),        cmocka_unit_test(times_have_gradients_of_the_steps),
-        cmocka_unit_test(checkpoints_do_not_change_bits),       cmocka_unit_test(evaluations_are_counted),
-        cmocka_unit_test(solving_methods_approach_it),          cmocka_unit_test(interpolating_has_the_same_times),
-        cmocka_unit_test(the_first_observation_counts),         cmocka_unit_test(gradients_are_added_with_their_scale),
-        cmocka_unit_test(what_cannot_be_made_again_is_refused),
+        cmocka_unit_test(gradient_is_that_of_the_steps),
+        cmocka_unit_test(times_have_gradients_of_the_steps),
+        cmocka_unit_test(checkpoints_do_not_change_bits),
+        cmocka_unit_test(evaluations_are_counted),
+        cmocka_unit_test(solving_methods_approach_the_exact_gradient),
+        cmocka_unit_test(interpolating_has_the_same_times),
+        cmocka_unit_test(the_first_observation_counts),
+        cmocka_unit_test(gradients_are_added_with_their_scale),
+        cmocka_unit_test(steps_that_cannot_be_repeated_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

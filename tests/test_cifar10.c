@@ -1,11 +1,12 @@
-#include "data_files.h"
+/* CIFAR-10 in its binary files: batches, splits, damaged files, and the real data if they are installed. */
 #include "datasets/cifar10.h"
+#include "tests/data_files.h"
 
 enum { IMAGE = 3072, RECORD = 3073 };
 
 static uint8_t records[8 * RECORD];
 
-/* n records with labels first, first + 1, ... and pixels that tell record, plane and position. */
+/* n records with labels first, first + 1, ... Their pixels identify record, plane and position. */
 static void make_records(size_t n, size_t first)
 {
     for (size_t i = 0; i < n; i++) {
@@ -50,7 +51,7 @@ static void test_batches(void **state)
     test_write("cifar/data_batch_1.bin", records, 2 * RECORD);
     test_load_fails(json, CST_EIO, TEST_WORDS("test_batch.bin"));
     make_records(3, 2);
-    test_write("cifar/data_batch_4.bin", records, 3 * RECORD); /* 2, 3 and 5 are not there */
+    test_write("cifar/data_batch_4.bin", records, 3 * RECORD); /* 2, 3 and 5 are missing */
     make_records(1, 9);
     test_write("cifar/test_batch.bin", records, RECORD);
     cst_dataset data;
@@ -65,7 +66,7 @@ static void test_batches(void **state)
         assert_int_equal(data.train.labels[i], i);
         for (size_t j = 0; j < IMAGE; j++) assert_int_equal(data.train.bytes[i * IMAGE + j], 10 * i + j / 1024 + j % 7);
     }
-    /* Planes differ by 1 and so do their means. */
+    /* Planes differ by 1, and so do their means. */
     test_assert_near("mean", data.mean[2] - data.mean[0], 2 / 255.0, 0.2 / 255);
     test_assert_near("deviation", data.std[1], data.std[0], 0.05 / 255);
     cst_dataset_clear(&data);
@@ -85,7 +86,7 @@ static void test_real(void **state)
         skip();
     }
     if (status != CST_OK) fail_msg("%s", error.message);
-    /* Means of the whole set, to which those of some thousand images come close. */
+    /* Means of the whole set, which the means of some thousand images approach. */
     const double mean[3] = {0.4914, 0.4822, 0.4465};
     for (size_t c = 0; c < 3; c++) test_assert_near("mean", data.mean[c], mean[c], 0.01);
     cst_dataset_clear(&data);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The program as its users call it: every command, every kind of mistake with its exit code, interruption and resumption.
+# The program as its users call it: every command, every kind of error with its exit code, interruption and resumption.
 # COSTATE: the program to test. Ends with "N passed, N failed".
 set -u
 costate=$(realpath "${COSTATE:-build/costate}")
@@ -20,7 +20,7 @@ refuse() { # message, arguments
     ok "message of $*" says "$message" err
     ok "nothing is written by $*" [ "$before" = "$(find . | sort)" ]
 }
-tested() { number "$1" <(grep '^test ' out); } # what eval tells of the test split
+tested() { number "$1" <(grep '^test ' out); } # a number that eval prints about the test split
 same() { cmp -s "$1" "$2"; }
 
 cat >config.json <<'END'
@@ -101,7 +101,7 @@ ok "a solve that fails is no mistake in the config" [ "$code" -eq 1 ]
 ok "... and is told" says 'max_num_steps exceeded' err
 refuse 'no ODE block' check config.json --gradients --set 'model={"type": "linear", "out_features": 2}'
 
-# ---- mistakes in configs ----
+# ---- errors in configs ----
 bad() { # message, sed expression on the config
     sed "$2" config.json >bad.json
     refuse "bad.json: $1" train bad.json --out bad
@@ -150,7 +150,7 @@ refuse 'config.json: data: no data found: tried nowhere' train config.json --set
 refuse 'nowhere' check config.json --set 'data={"type": "mnist", "path": "nowhere"}'
 rm -f bad.json
 
-# ---- data of one's own: the configs of docs/data.md ----
+# ---- the user's own data: the configs of docs/data.md ----
 awk '/^```json$/ { file = ""; inside = 1; next } /^```/ { inside = 0 } !inside { next }
     file == "" { split($0, part, "\""); file = "doc-" part[4] ".json" } { print > file }' "$root/docs/data.md"
 awk 'BEGIN { print "id,length,width,species"
@@ -223,7 +223,7 @@ ok "series in CSV files are learnt" [ "$code" -eq 0 ]
 run eval patients-run
 ok "... at each time that has a class" less 89.9 "$(tested accuracy)"
 x='' y=''
-for ((i = 0; i < 64 * 5; i++)); do # the target is -1 where x is -1, 1 where it is 1, and nothing at each series' third time
+for ((i = 0; i < 64 * 5; i++)); do # the target is -1 where x is -1, 1 where it is 1, and missing at each series' third time
     if [ $((i * i % 7)) -lt 3 ]; then x+='\xff' one='\x00\x00\x80\xbf'; else x+='\x01' one='\x00\x00\x80\x3f'; fi
     if [ $((i % 5)) -eq 2 ]; then one='\x00\x00\xc0\x7f'; fi
     y+=$one
@@ -236,7 +236,7 @@ ok "... with a target at each time" less "$(number 'test loss' out)" 0.4
 run check doc-sequences.json
 ok "... which check says" grep -q 'rows of (5, 2), 1 targets at each of 5 times' out
 rm -r letters letters-run patients.csv patients-run sequences sequences-run
-wav() { # file, period in samples: 400 of 8 bits, 8000 a second
+wav() { # file, period in samples: 400 samples of 8 bits, 8000 per second
     { printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\x90\x01\x00\x00' &&
         printf "$(awk -v p="$2" 'BEGIN { for (i = 0; i < 400; i++) printf "\\x%02x", 128 + 100 * sin(6.283185 * i / p) }')"; } >"$1"
 }
@@ -304,7 +304,7 @@ if command -v gnuplot >/dev/null; then
 fi
 refuse 'expected a run or a comparison' plot nowhere
 
-# ---- interruption: SIGINT, then --resume, is no interruption ----
+# ---- interruption: SIGINT, then --resume, has the result of an uninterrupted run ----
 long=(config.json --set epochs=40 --set data.train_size=2000 --threads 2)
 run train "${long[@]}" --out whole --quiet
 ok "an uninterrupted run" [ "$code" -eq 0 ]
@@ -425,7 +425,7 @@ both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out
 ok "two processes make one comparison" [ $? -eq 0 ]
 ok "each run is made once" [ "$(cat one two | grep -c '^weights of epoch')" -eq 6 ]
 ok "both print the same table" [ "$(grep seminorm one | tail -1)" = "$(grep seminorm two | tail -1)" ]
-# Runs so short that one process ends them while the other looks.
+# Runs so short that one process ends them while the other one looks for work.
 lost=0
 for i in $(seq 15); do
     both=(compare config.json --set 'model={"type": "linear", "out_features": 2}' --set epochs=1 --vary optimizer.lr=1e-3,2e-3

@@ -1,4 +1,4 @@
-/* Continuous normalizing flows: the field's integrals, estimates against sums, there and back, evaluation mode, refusals. */
+/* Continuous normalizing flows: the field's integrals, estimates against sums, inverses, evaluation mode, errors. */
 #include "models/cnf.h"
 
 #include "tests/ode_rig.h"
@@ -24,7 +24,7 @@ enum { D = 3, N = 4, MAX_PARAMS = 8192 };
 
 /* ---- the field --------------------------------------------------------------------------------------------------- */
 
-/* A field, memory for it, and what it makes. */
+/* A field with its arguments, memory and results. */
 typedef struct field_rig {
     cst_module *m;
     size_t n, d, width;
@@ -114,7 +114,24 @@ static void expect_near(const char *what, double got, double expected, double to
         fail_msg("%s: expected %.12g, got %.12g", what, expected, got);
 }
 
-/* Values and gradients; 16 of the 40 unit vectors fit at a time into the second. */
+/* Every stride-th of n components of a gradient against central differences. */
+static void expect_slopes(const char *what, field_rig *r, real *at, const real *gradient, size_t n, size_t stride)
+{
+    const real h = (real)1e-5;
+    test_derivative seen = {0};
+    for (size_t k = 0; k < n; k += stride) {
+        const real saved = at[k];
+        at[k] = saved + h;
+        const double up = field_loss(r, NULL);
+        at[k] = saved - h;
+        const double slope = (up - field_loss(r, NULL)) / (2 * (double)h);
+        at[k] = saved;
+        test_derivative_compare(&seen, what, k, (double)gradient[k], slope, 1e-7 * (1 + fabs(slope)));
+    }
+    test_derivative_end(&seen, what, false);
+}
+
+/* Values and gradients. The second network has room for 16 of the 40 unit vectors at a time. */
 static void field_is_made_of_derivatives(void **state)
 {
     (void)state;
@@ -137,29 +154,18 @@ static void field_is_made_of_derivatives(void **state)
             expect_near("|df/dz|^2", (double)y[r.d + 2], squares, exact ? 1e-8 : 2e-2);
         }
         field_backward(&r);
-        for (size_t k = 0; exact && k < r.m->n_params; k += 1 + r.m->n_params / 60) {
-            const real saved = r.theta[k], h = (real)1e-5, gradient = r.gtheta[k];
-            r.theta[k] = saved + h;
-            const double up = field_loss(&r, NULL);
-            r.theta[k] = saved - h;
-            expect_near("gradient", (double)gradient, (up - field_loss(&r, NULL)) / (2 * (double)h), 1e-7);
-            r.theta[k] = saved;
-        }
-        real gx[2 * 40];
-        memcpy(gx, r.gx, 2 * r.d * sizeof *gx);
-        for (size_t k = 0; exact && k < 2 * r.d; k += 5) {
-            const real saved = r.x[k], h = (real)1e-5;
-            r.x[k] = saved + h;
-            const double up = field_loss(&r, NULL);
-            r.x[k] = saved - h;
-            expect_near("gx", (double)gx[k], (up - field_loss(&r, NULL)) / (2 * (double)h), 1e-7);
-            r.x[k] = saved;
+        if (exact) {
+            real gx[2 * 40];
+            memcpy(gx, r.gx, 2 * r.d * sizeof *gx);
+            expect_slopes("gtheta", &r, r.theta, r.gtheta, r.m->n_params, 1 + r.m->n_params / 60);
+            expect_slopes("gx", &r, r.x, gx, 2 * r.d, 5);
         }
         field_clear(&r);
     }
 }
 
-/* E e e^T = I: over all 2^D signs exactly, the estimate's mean is the sum over all unit vectors; of the gradients too. */
+/* E e e^T = I: over all 2^D sign vectors, the mean of the estimate is the sum over all unit vectors exactly. So is the
+ * mean of the gradients. */
 static void estimates_have_the_right_mean(void **state)
 {
     (void)state;
@@ -189,7 +195,7 @@ static void estimates_have_the_right_mean(void **state)
     field_clear(&estimate);
 }
 
-/* Cut over threads, each row keeps its own noise. */
+/* A batch cut over threads keeps each row's noise. */
 static void threads_change_rounding_only(void **state)
 {
     (void)state;
@@ -212,7 +218,7 @@ static void threads_change_rounding_only(void **state)
 
 /* ---- the flow ---------------------------------------------------------------------------------------------------- */
 
-/* A row's values do not depend on which batch it came in, but for the steps: its noise is its own. */
+/* A row's values depend on the other rows of its batch only through the solver's steps: its noise is its own. */
 static void noise_belongs_to_the_row(void **state)
 {
     (void)state;
@@ -231,7 +237,7 @@ static void noise_belongs_to_the_row(void **state)
     ode_rig_clear(&r);
 }
 
-/* Over many draws, signs or normal numbers, the log-density's mean is the exact one. */
+/* Over many draws of signs or normal numbers, the mean log-density is the exact one. */
 static void mean_of_many_solves_is_exact(void **state)
 {
     (void)state;
@@ -264,15 +270,16 @@ static void mean_of_many_solves_is_exact(void **state)
             const double error = sqrt((square[i / 2][i % 2] - m * m) / DRAWS);
             if (!(fabs(m - expected) < 4 * error + 2e-3))
                 fail_msg("%s row %zu: mean %g, expected %g +- %g", noises[k], i / 2, m, expected, error);
-            assert_true(error > 1e-4); /* there is noise */
+            assert_true(error > 1e-4); /* the noise is not constant */
         }
         ode_rig_clear(&r);
     }
     ode_rig_clear(&sum);
 }
 
-/* f = a z of one number: the estimate is a e^2 all the way, so each row tells its e^2. Of signs that is 1; of normal
- * numbers e^2 and e^4 have the means 1 and 3, the variances 2 and 96. The bounds are four deviations, of 1 + mean. */
+/* f = a z of one number: the estimate is a e^2 everywhere, so each row reveals its e^2. For signs that is 1. For normal
+ * numbers e^2 and e^4 have the means 1 and 3, the variances 2 and 96. The bounds are four standard deviations, of 1 +
+ * mean. */
 static void noise_has_its_moments(void **state)
 {
     (void)state;
@@ -299,7 +306,7 @@ static void noise_has_its_moments(void **state)
     }
 }
 
-static void back_again(void **state)
+static void inverse_restores_the_input(void **state)
 {
     (void)state;
     ode_rig r;
@@ -317,8 +324,8 @@ static void back_again(void **state)
     ode_rig_clear(&r);
 }
 
-/* Evaluation has tolerances and a divergence of its own, and one theta with training. */
-static void evaluation_is_another_solve(void **state)
+/* Evaluation mode has its own tolerances and divergence, and shares theta with training. */
+static void evaluation_has_its_own_options(void **state)
 {
     (void)state;
     ode_rig r, sum;
@@ -330,19 +337,14 @@ static void evaluation_is_another_solve(void **state)
     assert_int_equal(ode_rig_build(&sum, CNF("'solver': {'rtol': 1e-5, 'atol': 1e-5}, 'divergence': 'exact'"),
                                    cst_shape_1d(D), N, 1),
                      CST_OK);
-    ode_rig_run(&r); /* the rig's calls are of evaluation mode */
+    ode_rig_run(&r); /* the rig's calls use evaluation mode */
     ode_rig_run(&sum);
     test_assert_same_bits("value", r.y, sum.y, r.out);
     assert_int_equal(r.seen.nfe[0], sum.seen.nfe[0]);
     const size_t nfe = r.seen.nfe[0];
     const cst_observer observer = {.context = &r.seen, .solved = NULL};
-    const cst_call call = {.n = N,
-                           .threads = 1,
-                           .train = true,
-                           .theta = r.theta,
-                           .work = r.work,
-                           .observer = &observer,
-                           .error = &r.error};
+    cst_call call = ode_rig_call(&r, &observer);
+    call.train = true;
     test_assert_ok("training", cst_module_forward(r.m, &call, r.x, r.y, r.cache), &r.error);
     assert_true(fabs((double)(r.y[D] - sum.y[D])) > 1e-6);
     assert_true(nfe > 0);
@@ -350,7 +352,7 @@ static void evaluation_is_another_solve(void **state)
     ode_rig_clear(&sum);
 }
 
-/* With weight 0 the integrals change neither steps nor, but for their own error, values. */
+/* With weight 0 the integrals do not change the steps, and values change by their own error only. */
 static void weights_are_in_both_norms(void **state)
 {
     (void)state;
@@ -418,16 +420,11 @@ static void bad_sections_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(field_is_made_of_derivatives),
-        cmocka_unit_test(estimates_have_the_right_mean),
-        cmocka_unit_test(threads_change_rounding_only),
-        cmocka_unit_test(noise_belongs_to_the_row),
-        cmocka_unit_test(mean_of_many_solves_is_exact),
-        cmocka_unit_test(noise_has_its_moments),
-        cmocka_unit_test(back_again),
-        cmocka_unit_test(evaluation_is_another_solve),
-        cmocka_unit_test(weights_are_in_both_norms),
-        cmocka_unit_test(bad_sections_are_refused),
+        cmocka_unit_test(field_is_made_of_derivatives), cmocka_unit_test(estimates_have_the_right_mean),
+        cmocka_unit_test(threads_change_rounding_only), cmocka_unit_test(noise_belongs_to_the_row),
+        cmocka_unit_test(mean_of_many_solves_is_exact), cmocka_unit_test(noise_has_its_moments),
+        cmocka_unit_test(inverse_restores_the_input),   cmocka_unit_test(evaluation_has_its_own_options),
+        cmocka_unit_test(weights_are_in_both_norms),    cmocka_unit_test(bad_sections_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Tables of a comparison: a label is text in each of them, whatever is in it. */
+/* Tables of a comparison: a label is plain text in each of them, whatever it contains. */
 #include "helpers.h"
 
 #include "analysis/comparison.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The line with the variant's figures, whose label this is, to be freed. */
+/* The line of the variant with this label; the caller frees it. */
 static char *line_of(const char *label, cst_table_format format, bool failed)
 {
     char text[200];
@@ -63,7 +63,7 @@ static void test_labels(void **state)
     check("a|b", CST_TABLE_CSV, true, "\"a|b\",1,1,");
 }
 
-/* A label of any length stands in a table as a whole, and columns of other letters are as wide as they look. */
+/* A table prints a label of any length in full. Columns are as wide as they look, also with letters beyond ASCII. */
 static void test_widths(void **state)
 {
     (void)state;
@@ -84,7 +84,7 @@ static void test_widths(void **state)
     free(table);
 }
 
-/* Means, deviations with n - 1, and the change of the backward evaluations from the first variant's. */
+/* Means, standard deviations with n - 1, and the change of backward evaluations relative to the first variant. */
 static void test_figures(void **state)
 {
     (void)state;
@@ -92,7 +92,7 @@ static void test_figures(void **state)
     bool done[3] = {true, true, false};
     const cst_summary base = {.iterations = 10, .test_loss = 0.5, .nfe = {200, 1000}, .test_bits_per_dim = (double)NAN};
     cst_summary one[3] = {base, base, base}, other[3] = {base, base, base};
-    one[1].test_loss = 0.8; /* mean 0.65, deviation 0.3 / sqrt(2); what is not done does not count */
+    one[1].test_loss = 0.8; /* mean 0.65, deviation 0.3 / sqrt(2); unfinished runs do not count */
     one[2].test_loss = 100;
     for (size_t r = 0; r < 3; r++) other[r].nfe[CST_BACKWARD] = 700;
     cst_variant variants[2] = {{.label = first, .summaries = one, .tried = done, .done = done},

@@ -1,49 +1,16 @@
-/* Places in documents, messages about them, and what is set in them. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
-#include "core/config.h"
-#include "tests/json_text.h"
+/* Places in documents, messages about them, and setting values by path. */
+#include "tests/config_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- helpers ------------------------------------------------------------------------------------------------- */
-
-static cst_document *parse(const char *text)
-{
-    cst_document *document;
-    cst_error error;
-    if (cst_document_parse("a.json", text, strlen(text), &document, &error) != CST_OK) fail_msg("%s", error.message);
-    return document;
-}
-
-static void expect_print(cst_config config, const char *expected)
-{
-    char *text = cst_config_print(config);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
-/* model.layers[i] */
-static cst_config layer(cst_document *document, size_t i)
-{
-    const cst_config model = cst_config_get(cst_document_root(document), "model");
-    return cst_config_item(cst_config_get(model, "layers"), i);
-}
 
 /* ---- places -------------------------------------------------------------------------------------------------- */
 
 static void test_places(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({"a": 1, "A": "two", "l": [1, {"b": null}], "t": true}));
+    cst_document *document = config_text_parse(JSON({"a": 1, "A": "two", "l": [1, {"b": null}], "t": true}));
     const cst_config root = cst_document_root(document);
     double number = 0;
     bool truth = false;
@@ -71,7 +38,7 @@ static void test_places(void **state)
     assert_false(cst_config_present(null));
     assert_true(cst_config_next(cst_config_item(list, 0)).node == cst_config_item(list, 1).node);
     assert_null(cst_config_next(cst_config_item(list, 1)).node);
-    /* absent places answer all questions */
+    /* missing places answer all questions */
     const cst_config absent = cst_config_get(root, "none");
     assert_false(cst_config_is_object(absent) || cst_config_is_list(absent));
     assert_int_equal(cst_config_length(absent), 0);
@@ -83,9 +50,9 @@ static void test_places(void **state)
 static void test_messages(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({"model": {"layers": [{}, {"k": 1, "odd key": 2, "a.b\n": 3}]}}));
+    cst_document *document = config_text_parse(JSON({"model": {"layers": [{}, {"k": 1, "odd key": 2, "a.b\n": 3}]}}));
     cst_error error;
-    const cst_config second = layer(document, 1);
+    const cst_config second = config_text_layer(document, 1);
     assert_int_equal(cst_config_fail(cst_config_get(second, "k"), &error, "no %d", 7), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: model.layers[1].k: no 7");
     assert_int_equal(error.status, CST_ECONFIG);
@@ -111,19 +78,19 @@ static void test_messages(void **state)
 static void test_long_messages(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({
+    cst_document *document = config_text_parse(JSON({
         "model":
             {"layers": [1, {"a": "line 1\nline 2 of a text that goes on and on beyond what anybody wants to read"}]}
     }));
     cst_error error;
-    cst_config_expected(cst_config_get(layer(document, 1), "a"), "a number", &error);
+    cst_config_expected(cst_config_get(config_text_layer(document, 1), "a"), "a number", &error);
     assert_string_equal(error.message, "a.json: model.layers[1].a: expected a number, got "
                                        "\"line 1\\nline 2 of a text that goes on and on beyond what any...");
-    cst_config_expected(layer(document, 1), "a list", &error);
+    cst_config_expected(config_text_layer(document, 1), "a list", &error);
     assert_string_equal(error.message, "a.json: model.layers[1]: expected a list, got "
                                        "{\"a\": \"line 1\\nline 2 of a text that goes on and on beyond wh...");
     cst_document_free(document);
-    /* a name and a path longer than a message: its end is what matters */
+    /* for a name and a path longer than a message, the message keeps the end */
     char text[2000] = "{\"x", name[1000];
     memset(text + 3, 'k', 900);
     strcpy(text + 903, "\": {\"z\": 1}}");
@@ -162,57 +129,59 @@ static void test_set(void **state)
         {"none", "", "{\"lr\":0.0001,\"model\":null,\"none\":\"\"}"},
         {"last", "a\nb", "{\"lr\":0.0001,\"model\":null,\"none\":\"\",\"last\":\"a\\nb\"}"},
     };
-    cst_document *document = parse(settable);
+    cst_document *document = config_text_parse(settable);
     cst_error error;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (cst_document_set(document, steps[i].path, steps[i].value, &error) != CST_OK) fail_msg("%s", error.message);
-        expect_print(cst_document_root(document), steps[i].expected);
+        config_text_expect(cst_document_root(document), steps[i].expected);
     }
     cst_document_free(document);
 }
 
+/* Paths that cannot be set, and the reasons. */
+static const struct {
+    const char *path, *message;
+} unsettable[] = {
+    {"", "expected KEY at character 1"},
+    {".lr", "expected KEY at character 1"},
+    {"model..type", "expected .KEY at character 6"},
+    {"model.", "expected .KEY at character 6"},
+    {"model]", "expected .KEY at character 6"},
+    {"model.layers[]", "expected [INDEX] at character 13"},
+    {"model.layers[x]", "expected [INDEX] at character 13"},
+    {"model.layers[-1]", "expected [INDEX] at character 13"},
+    {"model.layers[1", "expected [INDEX] at character 13"},
+    {"model.layers[99999999999999999999]", "expected [INDEX] at character 13"},
+    {"model.layers[0]k", "expected .KEY at character 16"},
+    {"model.layers[2]", "model.layers has 2 items, counted from 0"},
+    {"model.layers[2].k", "model.layers has 2 items, counted from 0"},
+    {"model.layers.k", "model.layers is not an object"},
+    {"[0]", "the document is not a list"},
+    {"model[0]", "model is not a list"},
+    {"lr.x", "lr is not an object"},
+    {"modle.x", "the document has no \"modle\"; the nearest key is \"model\""},
+    {"model.layer[0]", "model has no \"layer\"; the nearest key is \"layers\""},
+    {"none.x.y", "none has no keys"},
+};
+
 static void test_set_errors(void **state)
 {
     (void)state;
-    static const struct {
-        const char *path, *message;
-    } cases[] = {
-        {"", "expected KEY at character 1"},
-        {".lr", "expected KEY at character 1"},
-        {"model..type", "expected .KEY at character 6"},
-        {"model.", "expected .KEY at character 6"},
-        {"model]", "expected .KEY at character 6"},
-        {"model.layers[]", "expected [INDEX] at character 13"},
-        {"model.layers[x]", "expected [INDEX] at character 13"},
-        {"model.layers[-1]", "expected [INDEX] at character 13"},
-        {"model.layers[1", "expected [INDEX] at character 13"},
-        {"model.layers[99999999999999999999]", "expected [INDEX] at character 13"},
-        {"model.layers[0]k", "expected .KEY at character 16"},
-        {"model.layers[2]", "model.layers has 2 items, counted from 0"},
-        {"model.layers[2].k", "model.layers has 2 items, counted from 0"},
-        {"model.layers.k", "model.layers is not an object"},
-        {"[0]", "the document is not a list"},
-        {"model[0]", "model is not a list"},
-        {"lr.x", "lr is not an object"},
-        {"modle.x", "the document has no \"modle\"; the nearest key is \"model\""},
-        {"model.layer[0]", "model has no \"layer\"; the nearest key is \"layers\""},
-        {"none.x.y", "none has no keys"},
-    };
-    cst_document *document = parse(settable);
+    cst_document *document = config_text_parse(settable);
     char *before = cst_document_print(document);
     cst_error error;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof unsettable / sizeof unsettable[0]; i++) {
         char expected[300];
-        snprintf(expected, sizeof expected, "a.json: cannot set \"%s\": %s", cases[i].path, cases[i].message);
-        assert_int_equal(cst_document_set(document, cases[i].path, "1", &error), CST_ECONFIG);
+        snprintf(expected, sizeof expected, "a.json: cannot set \"%s\": %s", unsettable[i].path, unsettable[i].message);
+        assert_int_equal(cst_document_set(document, unsettable[i].path, "1", &error), CST_ECONFIG);
         assert_string_equal(error.message, expected);
     }
     assert_int_equal(cst_document_set(document, "l\xc3", "1", &error),
-                     CST_ECONFIG); /* a key that could not be read again */
+                     CST_ECONFIG); /* a key that could not be parsed again */
     assert_non_null(strstr(error.message, "malformed UTF-8 in the path"));
     assert_int_equal(cst_document_set(document, "lr", "\xff", &error), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: cannot set \"lr\": malformed UTF-8 in the value");
-    /* too deep to be parsed again: not JSON, so a string */
+    /* too deep to be parsed again, so it is not JSON but a string */
     char deep[129];
     memset(deep, '[', 64);
     memset(deep + 64, ']', 64);
@@ -230,12 +199,12 @@ static void test_set_errors(void **state)
 static void test_put(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({"a": 1, "b": 2}));
+    cst_document *document = config_text_parse(JSON({"a": 1, "b": 2}));
     const cst_config root = cst_document_root(document);
     cst_error error;
     assert_int_equal(cst_config_put(root, "a", "[1, 2]", &error), CST_OK);
     assert_int_equal(cst_config_put(root, "odd.key", "\"x\"", &error), CST_OK);
-    expect_print(root, "{\"a\":[1,2],\"b\":2,\"odd.key\":\"x\"}");
+    config_text_expect(root, "{\"a\":[1,2],\"b\":2,\"odd.key\":\"x\"}");
     assert_int_equal(cst_config_put(root, "a", "[1, 2", &error), CST_EARG);
     assert_int_equal(cst_config_put(cst_config_get(root, "a"), "a", "1", &error), CST_ECONFIG);
     cst_document_free(document);

@@ -1,44 +1,11 @@
-/* Sections read by tables of keys: each rule with its message, word for word. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
-#include "core/config.h"
-#include "tests/json_text.h"
+/* Sections read by tables of keys: each rule with its exact message. */
+#include "tests/config_text.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- helpers ------------------------------------------------------------------------------------------------- */
-
-static cst_document *parse(const char *text)
-{
-    cst_document *document;
-    cst_error error;
-    if (cst_document_parse("a.json", text, strlen(text), &document, &error) != CST_OK) fail_msg("%s", error.message);
-    return document;
-}
-
-static void expect_print(cst_config config, const char *expected)
-{
-    char *text = cst_config_print(config);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
-/* model.layers[i] */
-static cst_config layer(cst_document *document, size_t i)
-{
-    const cst_config model = cst_config_get(cst_document_root(document), "model");
-    return cst_config_item(cst_config_get(model, "layers"), i);
-}
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
@@ -75,13 +42,13 @@ static cst_status read_layer(const char *members, options *out, char resolved[10
 {
     char text[1000];
     snprintf(text, sizeof text, "{\"model\": {\"layers\": [{}, {\"type\": \"conv2d\"%s}]}}", members);
-    cst_document *document = parse(text);
+    cst_document *document = config_text_parse(text);
     cst_status status = CST_OK;
     for (int twice = 0; twice < 2 && status == CST_OK; twice++) {
-        status = cst_config_read(layer(document, 1), keys, true, out, error);
+        status = cst_config_read(config_text_layer(document, 1), keys, true, out, error);
         if (status != CST_OK || !resolved) continue;
-        char *printed = cst_config_print(layer(document, 1));
-        if (twice) assert_string_equal(printed, resolved); /* reading again changes nothing */
+        char *printed = cst_config_print(config_text_layer(document, 1));
+        if (twice) assert_string_equal(printed, resolved); /* a second reading changes nothing */
         snprintf(resolved, 1000, "%s", printed);
         free(printed);
     }
@@ -117,12 +84,13 @@ static void test_read(void **state)
 static void test_read_keeps_places(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({"channels": 1, "field": {"x": 1}, "layers": [5, 6], "label": "here"}));
+    cst_document *document =
+        config_text_parse(JSON({"channels": 1, "field": {"x": 1}, "layers": [5, 6], "label": "here"}));
     options o = {0};
     assert_int_equal(cst_config_read(cst_document_root(document), keys, false, &o, NULL), CST_OK);
     assert_string_equal(o.label, "here");
-    expect_print(o.field, "{\"x\":1}");
-    expect_print(o.layers, "[5,6]");
+    config_text_expect(o.field, "{\"x\":1}");
+    config_text_expect(o.layers, "[5,6]");
     assert_false(cst_config_present(o.norm));
     cst_error error;
     cst_config_fail(o.norm, &error, "no");
@@ -130,50 +98,52 @@ static void test_read_keeps_places(void **state)
     cst_document_free(document);
 }
 
+/* Members of the layer that are wrong, and the messages about them. */
+static const struct {
+    const char *members, *message;
+} wrong_members[] = {
+    {", \"channels\": \"64\"", "channels: expected a positive integer, got \"64\""},
+    {", \"channels\": 0", "channels: expected a positive integer, got 0"},
+    {", \"channels\": -3", "channels: expected a positive integer, got -3"},
+    {", \"channels\": 2.5", "channels: expected a positive integer, got 2.5"},
+    {", \"channels\": true", "channels: expected a positive integer, got true"},
+    {", \"channels\": null", "channels: expected a positive integer, got null"},
+    {", \"channels\": [3]", "channels: expected a positive integer, got [3]"},
+    {", \"channels\": 9007199254740994",
+     "channels: expected an integer from 1 to 9007199254740992, got 9007199254740994"},
+    {", \"channels\": 1e300", "channels: expected an integer from 1 to 9007199254740992, got 1e+300"},
+    {"", "missing key \"channels\": expected a positive integer"},
+    {", \"Channels\": 3", "Channels: unknown key; the nearest known one is \"channels\""},
+    {", \"channels\": 3, \"lable\": 3", "lable: unknown key; the nearest known one is \"label\""},
+    {", \"channels\": 3, \"typ\": 3", "typ: unknown key; the nearest known one is \"type\""},
+    {", \"channels\": 3, \"groups\": 65", "groups: expected an integer from 1 to 64, got 65"},
+    {", \"channels\": 3, \"lr\": 0", "lr: expected a positive number, got 0"},
+    {", \"channels\": 3, \"lr\": \"big\\n\"", "lr: expected a positive number, got \"big\\n\""},
+    {", \"channels\": 3, \"lr\": null", "lr: expected a positive number, got null"},
+    {", \"channels\": 3, \"momentum\": 1.5", "momentum: expected a number in [0, 1], got 1.5"},
+    {", \"channels\": 3, \"first_step\": false", "first_step: expected a number, got false"},
+    {", \"channels\": 3, \"bias\": 1", "bias: expected true or false, got 1"},
+    {", \"channels\": 3, \"label\": 1", "label: expected a string, got 1"},
+    {", \"channels\": 3, \"mode\": \"Relu\"", "mode: expected one of \"relu\", \"tanh\", \"softplus\", got \"Relu\""},
+    {", \"channels\": 3, \"mode\": 0", "mode: expected one of \"relu\", \"tanh\", \"softplus\", got 0"},
+    {", \"channels\": 3, \"field\": [1]", "field: expected an object, got [1]"},
+    {", \"channels\": 3, \"layers\": {}", "layers: expected a list, got {}"},
+};
+
 static void test_read_errors(void **state)
 {
     (void)state;
-    static const struct {
-        const char *members, *message;
-    } cases[] = {
-        {", \"channels\": \"64\"", "channels: expected a positive integer, got \"64\""},
-        {", \"channels\": 0", "channels: expected a positive integer, got 0"},
-        {", \"channels\": -3", "channels: expected a positive integer, got -3"},
-        {", \"channels\": 2.5", "channels: expected a positive integer, got 2.5"},
-        {", \"channels\": true", "channels: expected a positive integer, got true"},
-        {", \"channels\": null", "channels: expected a positive integer, got null"},
-        {", \"channels\": [3]", "channels: expected a positive integer, got [3]"},
-        {", \"channels\": 9007199254740994",
-         "channels: expected an integer from 1 to 9007199254740992, got 9007199254740994"},
-        {", \"channels\": 1e300", "channels: expected an integer from 1 to 9007199254740992, got 1e+300"},
-        {"", "missing key \"channels\": expected a positive integer"},
-        {", \"Channels\": 3", "Channels: unknown key; the nearest known one is \"channels\""},
-        {", \"channels\": 3, \"lable\": 3", "lable: unknown key; the nearest known one is \"label\""},
-        {", \"channels\": 3, \"typ\": 3", "typ: unknown key; the nearest known one is \"type\""},
-        {", \"channels\": 3, \"groups\": 65", "groups: expected an integer from 1 to 64, got 65"},
-        {", \"channels\": 3, \"lr\": 0", "lr: expected a positive number, got 0"},
-        {", \"channels\": 3, \"lr\": \"big\\n\"", "lr: expected a positive number, got \"big\\n\""},
-        {", \"channels\": 3, \"lr\": null", "lr: expected a positive number, got null"},
-        {", \"channels\": 3, \"momentum\": 1.5", "momentum: expected a number in [0, 1], got 1.5"},
-        {", \"channels\": 3, \"first_step\": false", "first_step: expected a number, got false"},
-        {", \"channels\": 3, \"bias\": 1", "bias: expected true or false, got 1"},
-        {", \"channels\": 3, \"label\": 1", "label: expected a string, got 1"},
-        {", \"channels\": 3, \"mode\": \"Relu\"",
-         "mode: expected one of \"relu\", \"tanh\", \"softplus\", got \"Relu\""},
-        {", \"channels\": 3, \"mode\": 0", "mode: expected one of \"relu\", \"tanh\", \"softplus\", got 0"},
-        {", \"channels\": 3, \"field\": [1]", "field: expected an object, got [1]"},
-        {", \"channels\": 3, \"layers\": {}", "layers: expected a list, got {}"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong_members / sizeof wrong_members[0]; i++) {
         options o;
         cst_error error;
-        assert_int_equal(read_layer(cases[i].members, &o, NULL, &error), CST_ECONFIG);
+        assert_int_equal(read_layer(wrong_members[i].members, &o, NULL, &error), CST_ECONFIG);
         char expected[300];
-        const bool missing = strncmp(cases[i].message, "missing", 7) == 0;
-        snprintf(expected, sizeof expected, "a.json: model.layers[1]%s%s", missing ? ": " : ".", cases[i].message);
+        const bool missing = strncmp(wrong_members[i].message, "missing", 7) == 0;
+        snprintf(expected, sizeof expected, "a.json: model.layers[1]%s%s", missing ? ": " : ".",
+                 wrong_members[i].message);
         assert_string_equal(error.message, expected);
     }
-    cst_document *document = parse(JSON({"type": "x", "l": []}));
+    cst_document *document = config_text_parse(JSON({"type": "x", "l": []}));
     options o;
     cst_error error;
     static const cst_key none[] = {{.name = NULL}};
@@ -187,55 +157,57 @@ static void test_read_errors(void **state)
     cst_document_free(document);
 }
 
-/* What a table's bounds are called. */
+/* How a message words the range of a key, with a value outside of the range and one inside. */
+static const struct {
+    cst_key_kind kind;
+    cst_range range;
+    const char *words, *outside, *inside;
+} bounds[] = {
+    {CST_KEY_SIZE, CST_ANY, "a non-negative integer", "-1", "0"},
+    {CST_KEY_SIZE, CST_POSITIVE, "a positive integer", "0", "1"},
+    {CST_KEY_SIZE, CST_AT_LEAST(1), "a positive integer", "0", "1"},
+    {CST_KEY_SIZE, CST_AT_LEAST(3), "an integer of at least 3", "2", "3"},
+    {CST_KEY_SIZE, {0, 5, CST_NO_END, CST_INCLUDED}, "an integer from 0 to 5", "6", "5"},
+    {CST_KEY_SIZE, CST_BETWEEN(-4, 5), "an integer from 0 to 5", "-1", "0"},
+    {CST_KEY_SIZE, CST_INSIDE(2, 5), "an integer from 3 to 4", "5", "4"},
+    {CST_KEY_SIZE, CST_INSIDE(2, 5), "an integer from 3 to 4", "2", "3"},
+    {CST_KEY_SIZE, CST_BELOW(5), "an integer from 0 to 4", "5", "4"},
+    {CST_KEY_REAL, CST_ANY, "a number", "\"x\"", "-1e300"},
+    {CST_KEY_REAL, CST_POSITIVE, "a positive number", "0", "1e-300"},
+    {CST_KEY_REAL, CST_AT_LEAST(0), "a non-negative number", "-1", "0"},
+    {CST_KEY_REAL, CST_AT_LEAST(0.5), "a number of at least 0.5", "0.4", "0.5"},
+    {CST_KEY_REAL, {0.5, 0, CST_EXCLUDED, CST_NO_END}, "a number above 0.5", "0.5", "0.6"},
+    {CST_KEY_REAL, {0, 0.5, CST_NO_END, CST_INCLUDED}, "a number of at most 0.5", "0.6", "0.5"},
+    {CST_KEY_REAL, {0, 0.5, CST_NO_END, CST_EXCLUDED}, "a number below 0.5", "0.5", "-3"},
+    {CST_KEY_REAL, CST_BETWEEN(-2, 0), "a number in [-2, 0]", "0.1", "-2"},
+    {CST_KEY_REAL, CST_BETWEEN(-2, 0), "a number in [-2, 0]", "-2.1", "0"},
+    {CST_KEY_REAL, CST_INSIDE(0, 1), "a number in (0, 1)", "0", "0.99"},
+    {CST_KEY_REAL, CST_INSIDE(0, 1), "a number in (0, 1)", "1", "1e-300"},
+    {CST_KEY_REAL, CST_BELOW(1), "a number in [0, 1)", "1", "0"},
+    {CST_KEY_REAL, CST_BELOW(1), "a number in [0, 1)", "-0.1", "0.99"},
+    {CST_KEY_REAL, {1, 2, CST_EXCLUDED, CST_INCLUDED}, "a number in (1, 2]", "1", "2"},
+};
+
+/* How messages word the bounds of a table. */
 static void test_bounds(void **state)
 {
     (void)state;
-    static const struct {
-        cst_key_kind kind;
-        cst_range range;
-        const char *words, *outside, *inside;
-    } cases[] = {
-        {CST_KEY_SIZE, CST_ANY, "a non-negative integer", "-1", "0"},
-        {CST_KEY_SIZE, CST_POSITIVE, "a positive integer", "0", "1"},
-        {CST_KEY_SIZE, CST_AT_LEAST(1), "a positive integer", "0", "1"},
-        {CST_KEY_SIZE, CST_AT_LEAST(3), "an integer of at least 3", "2", "3"},
-        {CST_KEY_SIZE, {0, 5, CST_NO_END, CST_INCLUDED}, "an integer from 0 to 5", "6", "5"},
-        {CST_KEY_SIZE, CST_BETWEEN(-4, 5), "an integer from 0 to 5", "-1", "0"},
-        {CST_KEY_SIZE, CST_INSIDE(2, 5), "an integer from 3 to 4", "5", "4"},
-        {CST_KEY_SIZE, CST_INSIDE(2, 5), "an integer from 3 to 4", "2", "3"},
-        {CST_KEY_SIZE, CST_BELOW(5), "an integer from 0 to 4", "5", "4"},
-        {CST_KEY_REAL, CST_ANY, "a number", "\"x\"", "-1e300"},
-        {CST_KEY_REAL, CST_POSITIVE, "a positive number", "0", "1e-300"},
-        {CST_KEY_REAL, CST_AT_LEAST(0), "a non-negative number", "-1", "0"},
-        {CST_KEY_REAL, CST_AT_LEAST(0.5), "a number of at least 0.5", "0.4", "0.5"},
-        {CST_KEY_REAL, {0.5, 0, CST_EXCLUDED, CST_NO_END}, "a number above 0.5", "0.5", "0.6"},
-        {CST_KEY_REAL, {0, 0.5, CST_NO_END, CST_INCLUDED}, "a number of at most 0.5", "0.6", "0.5"},
-        {CST_KEY_REAL, {0, 0.5, CST_NO_END, CST_EXCLUDED}, "a number below 0.5", "0.5", "-3"},
-        {CST_KEY_REAL, CST_BETWEEN(-2, 0), "a number in [-2, 0]", "0.1", "-2"},
-        {CST_KEY_REAL, CST_BETWEEN(-2, 0), "a number in [-2, 0]", "-2.1", "0"},
-        {CST_KEY_REAL, CST_INSIDE(0, 1), "a number in (0, 1)", "0", "0.99"},
-        {CST_KEY_REAL, CST_INSIDE(0, 1), "a number in (0, 1)", "1", "1e-300"},
-        {CST_KEY_REAL, CST_BELOW(1), "a number in [0, 1)", "1", "0"},
-        {CST_KEY_REAL, CST_BELOW(1), "a number in [0, 1)", "-0.1", "0.99"},
-        {CST_KEY_REAL, {1, 2, CST_EXCLUDED, CST_INCLUDED}, "a number in (1, 2]", "1", "2"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
         union {
             size_t size;
             double real;
         } value;
-        const cst_key table[] = {{.name = "x", .kind = cases[i].kind, .range = cases[i].range}, {.name = NULL}};
+        const cst_key table[] = {{.name = "x", .kind = bounds[i].kind, .range = bounds[i].range}, {.name = NULL}};
         char text[64], expected[200];
         cst_error error;
-        snprintf(text, sizeof text, "{\"x\": %s}", cases[i].outside);
-        cst_document *document = parse(text);
+        snprintf(text, sizeof text, "{\"x\": %s}", bounds[i].outside);
+        cst_document *document = config_text_parse(text);
         assert_int_equal(cst_config_read(cst_document_root(document), table, false, &value, &error), CST_ECONFIG);
-        snprintf(expected, sizeof expected, "a.json: x: expected %s, got %s", cases[i].words, cases[i].outside);
+        snprintf(expected, sizeof expected, "a.json: x: expected %s, got %s", bounds[i].words, bounds[i].outside);
         assert_string_equal(error.message, expected);
         cst_document_free(document);
-        snprintf(text, sizeof text, "{\"x\": %s}", cases[i].inside);
-        document = parse(text);
+        snprintf(text, sizeof text, "{\"x\": %s}", bounds[i].inside);
+        document = config_text_parse(text);
         assert_int_equal(cst_config_read(cst_document_root(document), table, false, &value, &error), CST_OK);
         cst_document_free(document);
     }
@@ -258,7 +230,7 @@ static void test_long_choices(void **state)
                                        "twelve_of_the_many_names",
                                        NULL};
     static const cst_key table[] = {{.name = "x", .kind = CST_KEY_CHOICE, .choices = many}, {.name = NULL}};
-    cst_document *document = parse(JSON({"x": "other"}));
+    cst_document *document = config_text_parse(JSON({"x": "other"}));
     cst_error error;
     int choice;
     assert_int_equal(cst_config_read(cst_document_root(document), table, false, &choice, &error), CST_ECONFIG);
@@ -286,17 +258,17 @@ static void test_type(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[100];
         snprintf(text, sizeof text, "{\"m\": %s}", cases[i].section);
-        cst_document *document = parse(text);
+        cst_document *document = config_text_parse(text);
         const cst_config section = cst_config_get(cst_document_root(document), "m");
         assert_int_equal(cst_config_type(section, "module", names, &index, &error), CST_ECONFIG);
         assert_string_equal(error.message, cases[i].message);
         cst_document_free(document);
     }
-    cst_document *document = parse(JSON({"type": "ode"}));
+    cst_document *document = config_text_parse(JSON({"type": "ode"}));
     assert_int_equal(cst_config_type(cst_document_root(document), "optimizer", names, &index, &error), CST_OK);
     assert_int_equal(index, 2);
     cst_document_free(document);
-    document = parse("{}");
+    document = config_text_parse("{}");
     assert_int_equal(cst_config_type(cst_document_root(document), "optimizer", names, &index, &error), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: missing key \"type\": expected the name of an optimizer");
     cst_document_free(document);
@@ -305,7 +277,7 @@ static void test_type(void **state)
 static void test_reals(void **state)
 {
     (void)state;
-    cst_document *document = parse(JSON({"a": [0, 0.5, -1e3], "b": 7, "c": [], "d": [1, "x"], "e": "x"}));
+    cst_document *document = config_text_parse(JSON({"a": [0, 0.5, -1e3], "b": 7, "c": [], "d": [1, "x"], "e": "x"}));
     const cst_config root = cst_document_root(document);
     double *values;
     size_t n;

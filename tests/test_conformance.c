@@ -1,5 +1,5 @@
-/* What core/module.h promises, checked on every registered module type and each of its examples: a new type is covered
- * by being registered. Arguments: names of types (default: all). */
+/* The contract of core/module.h, checked on every registered module type and each of its examples. A new type is
+ * covered by its registration. Arguments: names of types (default: all). */
 #include "models/registry.h"
 #include "tests/conformance_rig.h"
 
@@ -10,7 +10,7 @@
 typedef struct subject {
     const cst_module_type *type;
     size_t example;
-    void (*check)(void **state); /* NULL: not on a rig */
+    void (*check)(void **state); /* NULL: the test needs no rig */
     rig r;
 } subject;
 
@@ -42,7 +42,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* A section with a key that the type does not know is an error that names the key. */
+/* A section with a key that the type does not know is an error, and the message names the key. */
 static void refuses_unknown_keys(void **state)
 {
     const subject *s = *state;
@@ -58,7 +58,7 @@ static void refuses_unknown_keys(void **state)
     if (!strstr(error.message, "no_such_key")) fail_msg("the message does not name the key: %s", error.message);
 }
 
-/* Rows of any other shape either fit or are an error with a message; nothing leaks or crashes. */
+/* A shape of rows either fits or is an error with a message, without leaks or crashes. */
 static void judges_shapes(void **state)
 {
     const subject *s = *state;
@@ -85,7 +85,7 @@ static void add(const char *name, size_t example, struct CMUnitTest *test, CMUni
     *test = (struct CMUnitTest){strdup(text), run, NULL, tear_down, s};
 }
 
-/* The tests of a type's example number e; returns how many. */
+/* List the tests of example e of a type; returns their number. */
 static size_t list(const cst_module_type *type, size_t e, subject *subjects, struct CMUnitTest *tests)
 {
     size_t n = 0;

@@ -1,5 +1,5 @@
-/* Step size control of profile costate, attempt by attempt: every error ratio is what its formula makes of the step, and
- * every step size what the ratios before it make it. */
+/* Step size control of profile costate, attempt by attempt: every error ratio agrees with its formula, and every step
+ * size follows from the ratios before it by the rule. */
 #include "tests/helpers.h"
 
 #include "ode/solve.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* y' = cos(t^3): ever faster, so that steps are rejected again and again. */
+/* y' = cos(t^3) oscillates ever faster, so that steps are rejected again and again. */
 static cst_status chirp(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     (void)context, (void)y, (void)scale, (void)q, (void)error;
@@ -46,7 +46,7 @@ static cst_solve_stats solve_one(cst_rhs f, const cst_solve_options *options, do
 /* ---- error ratios ---------------------------------------------------------------------------------------------- */
 
 enum { GROWING, FALLING, N_COMPONENTS };
-static const double rates[N_COMPONENTS] = {4, -3}; /* so that either end of a step has the larger component */
+static const double rates[N_COMPONENTS] = {4, -3}; /* so that either end of a step may have the larger component */
 static const double ends[2] = {0, 3}, start[N_COMPONENTS] = {0.3, 5};
 
 static cst_status grow_and_fall(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
@@ -56,8 +56,8 @@ static cst_status grow_and_fall(void *context, double t, const real *y, real *dy
     return CST_OK;
 }
 
-/* The step of length h from y as Butcher's tableau says, and its ratio: the root mean square of
- * err_i / (atol + rtol max(|y_i|, |y1_i|)), where err = h factor sum_j e_j k_j. */
+/* The step of length h from y by the Butcher tableau, and its ratio: the root mean square of err_i / (atol + rtol
+ * max(|y_i|, |y1_i|)), where err = h factor sum_j e_j k_j. */
 static double ratio_by_hand(const cst_solve_options *o, double h, const double *y, double *y1)
 {
     const cst_tableau *tableau = o->method;
@@ -119,10 +119,10 @@ static double clip(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* The rule of ode/solve.h, written down once more: what comes after attempt a, given that `proposed` was asked for. */
+/* The rule of ode/solve.h, written a second time: the attempt after `a`, whose proposed step size was `proposed`. */
 typedef struct control {
     double previous; /* error ratio of the last accepted step that was not cut short */
-    bool rejected;   /* the attempt before */
+    bool rejected;   /* the previous attempt */
 } control;
 
 static double next_size(control *c, const cst_attempt *a, bool cut, double proposed)
@@ -171,7 +171,7 @@ static void sizes_follow_from_ratios(void **state)
 }
 
 /* However large its error, a rejected step shrinks by dfactor at most. */
-static void a_rejected_step_keeps_its_least_share(void **state)
+static void a_rejected_step_shrinks_by_dfactor_at_most(void **state)
 {
     (void)state;
     cst_solve_options options;
@@ -187,7 +187,7 @@ static void a_rejected_step_keeps_its_least_share(void **state)
     cst_solve_stats_clear(&stats);
 }
 
-/* y_i' = rates_i y_i, the rates in the context. */
+/* y_i' = rates_i y_i; the context is the rates. */
 static cst_status follow_rates(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     (void)t, (void)scale, (void)q, (void)error;
@@ -195,8 +195,8 @@ static cst_status follow_rates(void *context, double t, const real *y, real *dy,
     return CST_OK;
 }
 
-/* Hairer, Norsett, Wanner, II.4: h0 = 0.01 d0 / d1 and h = (0.01 / max(d1, d2))^(1/p), with d0, d1 and d2 the norms of y, y'
- * and of the change of y' over an Euler step of length h0, by h0. */
+/* Hairer, Norsett, Wanner, II.4: h0 = 0.01 d0 / d1 and h = (0.01 / max(d1, d2))^(1/p), with d0, d1 and d2 the norms of
+ * y, y' and of the change of y' over an Euler step of length h0, by h0. */
 static void the_first_step_follows_its_formula(void **state)
 {
     (void)state;
@@ -226,8 +226,8 @@ static void the_first_step_follows_its_formula(void **state)
     }
 }
 
-/* A step that all but reaches the end is stretched to it: no sliver after it. */
-static void no_sliver_is_left(void **state)
+/* A step that almost reaches the end is stretched to the end, so that no tiny step remains. */
+static void no_tiny_step_is_left(void **state)
 {
     (void)state;
     cst_solve_options options;
@@ -259,9 +259,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_follow_from_steps),
         cmocka_unit_test(sizes_follow_from_ratios),
-        cmocka_unit_test(a_rejected_step_keeps_its_least_share),
+        cmocka_unit_test(a_rejected_step_shrinks_by_dfactor_at_most),
         cmocka_unit_test(the_first_step_follows_its_formula),
-        cmocka_unit_test(no_sliver_is_left),
+        cmocka_unit_test(no_tiny_step_is_left),
         cmocka_unit_test(the_first_step_is_within_the_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* conv2d and conv_transpose2d against a direct sum over all pairs of pixels in double, pass by pass and component by
- * component; shapes cover one block and several, strips of a block, every option, and each way to make columns. */
+/* conv2d and conv_transpose2d against a direct sum over all pairs of pixels in double, for each pass and component. The
+ * shapes cover one block and several, strips of a block, every option, and each way to make columns. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static const spec specs[] = {
     {false, 1, 20, 70, 33, 2, 3, 2, 1, 1, 1, 0, true},
     {false, 2, 3, 3, 3, 3, 3, 5, 0, 1, 3, 0, true},
     {false, 2, 1, 4, 4, 1, 2, 4, 3, 1, 1, 0, true},
-    /* the image is its columns */
+    /* the image is its own matrix of columns */
     {false, 5, 3, 3, 4, 5, 1, 1, 0, 1, 1, 0, true},
     {false, 2, 4, 40, 30, 6, 1, 1, 0, 1, 2, 0, true},
     {false, 2, 4, 5, 6, 3, 1, 2, 0, 1, 1, 0, false},
@@ -103,7 +103,7 @@ static double *zeros(size_t n)
     return a;
 }
 
-/* y's height (i = 0) and width (i = 1), as the headers say. */
+/* Fail unless y's height (i = 0) or width (i = 1) is that of the headers' formulas. */
 static void assert_side(const spec *s, const cst_module *m, size_t i)
 {
     const size_t x = i == 0 ? s->h : s->w, reach = s->dilation * (s->kernel - 1) + 1;
@@ -113,7 +113,7 @@ static void assert_side(const spec *s, const cst_module *m, size_t i)
         fail_msg("%s, side %zu: got %zu pixels, expected %zu", m->ops->name, i, m->y.dim[1 + i], y);
 }
 
-/* Everything that is random or measured for a spec. */
+/* The random arguments and the results of a spec. */
 typedef struct rig {
     const spec *s;
     cst_module *m;
@@ -154,8 +154,8 @@ static void stop(rig *r)
 
 /* ---- the reference --------------------------------------------------------------------------------------------- */
 
-/* Visit every pair of a pixel of the image and one of the map that the kernel ties, with the weight between them: add
- * weight image to to_map, weight map to to_image, scale image map to gweight; NULL for what is not wanted. */
+/* Visit every pair of an image pixel and a map pixel that the kernel connects, with the weight between them. Add weight
+ * * image to to_map, weight * map to to_image, scale * image * map to gweight. A result of NULL is not wanted. */
 typedef struct sums {
     const real *weight, *image, *map;
     double *to_map, *to_image, *gweight, scale;
@@ -199,7 +199,7 @@ static double *expected_y(const rig *r, size_t rows, const real *x, bool bias)
     return y;
 }
 
-/* gx, and gtheta added to. */
+/* gx, and gtheta, which the pass adds to. */
 static double *expected_gx(const rig *r, size_t rows, const real *x, const real *gy, double scale, double *gtheta,
                            bool bias)
 {
@@ -243,7 +243,7 @@ static void values(const rig *r)
     free(expected), free(y);
 }
 
-/* All four choices of gx and gtheta; gtheta is added to what was there. */
+/* All four choices of gx and gtheta. gtheta is added to its initial value. */
 static void cotangents(const rig *r)
 {
     const size_t n = r->s->n, p = r->m->n_params;
@@ -262,7 +262,7 @@ static void cotangents(const rig *r)
     }
 }
 
-/* With gy, gydot or both. */
+/* With gy, with gydot and with both. */
 static void tangent_cotangents(const rig *r)
 {
     const size_t n = r->s->n, p = r->m->n_params;
@@ -300,7 +300,7 @@ static void passes_equal_the_direct_sums(void **state)
     }
 }
 
-/* <gy, J xdot> = <J^T gy, xdot>, and the product with the parameters likewise. */
+/* <gy, J xdot> = <J^T gy, xdot>, and the same for the parameters. */
 static void vjp_is_the_adjoint_of_jvp(void **state)
 {
     (void)state;
@@ -312,7 +312,7 @@ static void vjp_is_the_adjoint_of_jvp(void **state)
         for (size_t j = 0; j < r.m->n_params; j++) gtheta[j] = 0;
         const cst_tangents d = {.capacity = 1, .count = 1, .xdot = r.xdot, .ydot = ydot};
         assert_int_equal(r.m->ops->jvp(r.m, &r.call, &(cst_point){0}, &d), CST_OK);
-        /* At xdot the gradient of <gy, W xdot> along W is that inner product again. */
+        /* At xdot, the gradient of <gy, W xdot> along W is the same inner product. */
         const cst_grads g = {.scale = 1, .gx = gx, .gtheta = gtheta};
         assert_int_equal(r.m->ops->vjp(r.m, &r.call, &(cst_point){.x = r.xdot}, r.gy, &g), CST_OK);
         double forward = 0, backward = 0, parameters = 0, size = 1;
@@ -328,7 +328,7 @@ static void vjp_is_the_adjoint_of_jvp(void **state)
     }
 }
 
-/* An infinite pixel is in the windows that see it and in no other: zeros outside of the image are no products. */
+/* An infinite pixel reaches the windows that contain it and no other: zeros outside of the image are not multiplied. */
 static void infinite_pixels_stay_where_they_are_seen(void **state)
 {
     (void)state;

@@ -24,7 +24,7 @@ static void statuses_have_names_and_texts(void **state)
         for (int j = 0; j < i; j++)
             assert_string_not_equal(cst_status_name((cst_status)i), cst_status_name((cst_status)j));
     }
-    assert_non_null(cst_status_name(CST_N_STATUS)); /* no status at all: still a text */
+    assert_non_null(cst_status_name(CST_N_STATUS)); /* not a status: still a text */
     assert_non_null(cst_status_text((cst_status)1000));
 }
 
@@ -131,7 +131,8 @@ static void arenas_too_large_are_an_error(void **state)
 
 /* ---- rng ----------------------------------------------------------------------------------------------------- */
 
-/* Philox4x32-10 once more, from the paper's figure: rounds of two multiplications, a permutation and two keys. */
+/* Philox4x32-10, written a second time from the paper's figure: rounds of two multiplications, a permutation and two
+ * keys. */
 static void reference_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t k[2] = {key[0], key[1]};
@@ -145,7 +146,7 @@ static void reference_philox(const uint32_t counter[4], const uint32_t key[2], u
     }
 }
 
-/* The vectors of Random123's kat_vectors hold for the reference, and the reference for the library. */
+/* The reference agrees with Random123's kat_vectors, and the library agrees with the reference. */
 static void draws_are_philox(void **state)
 {
     (void)state;
@@ -188,7 +189,7 @@ static void streams_differ(void **state)
     assert_true(cst_rng_split(keys[0], 0) != cst_rng_bits(keys[0], 0));
 }
 
-/* Moments of n draws, each within 5 of its standard deviations. */
+/* The moments of n draws lie within 5 of their standard deviations. */
 static void draws_have_their_moments(void **state)
 {
     (void)state;
@@ -221,7 +222,7 @@ static void draws_have_their_moments(void **state)
     free(x);
 }
 
-static void integers_are_even(void **state)
+static void integers_are_uniform(void **state)
 {
     (void)state;
     const cst_rng rng = cst_rng_new(5, CST_RNG_TEST);
@@ -253,7 +254,7 @@ static void permutations_are_permutations(void **state)
         fixed += order[i] == i;
     }
     for (size_t i = 0; i < N; i++) assert_true(seen[i] == 1);
-    assert_true(fixed < 10); /* one is expected */
+    assert_true(fixed < 10); /* a random permutation has one fixed point on average */
     size_t first[3] = {0};
     for (uint64_t i = 0; i < 3000; i++) {
         size_t three[3];
@@ -291,7 +292,7 @@ static void tasks_run_once_each(void **state)
 
 /* ---- blas ---------------------------------------------------------------------------------------------------- */
 
-/* C = alpha op(A) op(B) + beta C for every op, with rows further apart than they are long. */
+/* C = alpha op(A) op(B) + beta C for every op, with rows farther apart than they are long. */
 static void products_are_right(void **state)
 {
     (void)state;
@@ -332,7 +333,7 @@ int main(void)
         cmocka_unit_test(draws_are_philox),
         cmocka_unit_test(streams_differ),
         cmocka_unit_test(draws_have_their_moments),
-        cmocka_unit_test(integers_are_even),
+        cmocka_unit_test(integers_are_uniform),
         cmocka_unit_test(permutations_are_permutations),
         cmocka_unit_test(tasks_run_once_each),
         cmocka_unit_test(products_are_right),

@@ -1,8 +1,8 @@
-/* Files of every format that is read, cut off anywhere, with any byte changed, or with a byte after their end: what comes is
- * an error that names the file, or contents; nothing worse, which sanitizers see. (Tensors, checkpoints and metrics have the
- * same in tests/test_safetensors.c, test_checkpoint.c and test_metrics.c.) */
-#include "data_files.h"
+/* Files of every format, cut at any byte, with any byte changed, or with a byte after their end. The reader returns
+ * either contents or an error that names the file; sanitizers see anything worse. (test_safetensors.c,
+ * test_checkpoint.c and test_metrics.c do the same for tensors, checkpoints and metrics.) */
 #include "image_bytes.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/plot.h"
@@ -19,9 +19,9 @@ typedef struct format {
     const char *name; /* of the file */
     void (*write)(void);
     cst_status (*read)(const char *path, cst_error *error);
-    int slack;     /* a cut that takes more bytes than these is an error, always; negative: it need not be one */
+    int slack;     /* a cut that removes more bytes than this must be an error; negative: it need not be */
     uint64_t bits; /* flipped a byte */
-    size_t stride; /* between bytes that are damaged; 0: 1 */
+    size_t stride; /* distance between the bytes that are damaged; 0: 1 */
     bool tail;     /* bytes after the end are ignored, as gzip does */
 } format;
 
@@ -54,7 +54,7 @@ static cst_status read_config(const char *path, cst_error *error)
     return status;
 }
 
-/* One experiment with a trainer, which has learnt for an epoch. */
+/* An experiment with a trainer after one epoch. */
 static cst_document *document;
 static cst_experiment experiment;
 static cst_trainer trained;
@@ -203,7 +203,7 @@ static const format formats[] = {
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
-/* Read a damaged file: contents, or an error that names it. */
+/* Read a damaged file: the result is either contents or an error that names it. */
 static cst_status try(const format *f, const char *bytes, size_t size, const char *how, size_t where)
 {
     char path[TEST_PATH];
@@ -220,7 +220,7 @@ static cst_status try(const format *f, const char *bytes, size_t size, const cha
     return status;
 }
 
-static void damaged(void **state)
+static void damaged_files_are_errors_or_contents(void **state)
 {
     const format *f = *state;
     char *bytes, path[TEST_PATH];
@@ -246,7 +246,7 @@ static void damaged(void **state)
         }
         bytes[i] = kept;
     }
-    bytes[size] = 'x'; /* in the place of a NUL */
+    bytes[size] = 'x'; /* in place of a NUL */
     if (try(f, bytes, size + 1, "longer than", size) == CST_OK && f->slack >= 0 && !f->tail)
         fail_msg("%s, with a byte more, was read", f->name);
     print_message("%s: %zu bytes, %zu tries, %zu errors\n", f->name, size, tries, errors);
@@ -276,7 +276,7 @@ int main(void)
 {
     static struct CMUnitTest tests[N_FORMATS];
     for (size_t i = 0; i < N_FORMATS; i++) {
-        tests[i] = (struct CMUnitTest){.name = formats[i].name, .test_func = damaged};
+        tests[i] = (struct CMUnitTest){.name = formats[i].name, .test_func = damaged_files_are_errors_or_contents};
         memcpy(&tests[i].initial_state, &(const format *){&formats[i]}, sizeof tests[i].initial_state); /* const */
     }
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,14 +1,15 @@
+/* Data sets in general: cutting off splits, gathering rows, normalization, the sections of a config, locating data. */
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/locate.h"
 #include "datasets/registry.h"
 #include "datasets/split.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
 enum { N_TRAIN = 100, N_TEST = 40, CHANNELS = 2, LENGTH = 6, ROW = CHANNELS * LENGTH, N_TARGETS = 3 };
 
-/* Rows that tell which they are: values, label and targets all begin with the row's number. */
+/* Rows that identify themselves: values, label and targets all begin with the row's number. */
 static void make_part(cst_split *split, cst_split_kind kind, size_t n)
 {
     assert_int_equal(cst_split_init(split, kind, n, ROW, NULL), CST_OK);
@@ -35,7 +36,7 @@ static void make_data(cst_dataset *data, cst_split_kind kind)
 
 /* ---- cutting ------------------------------------------------------------------------------------------------- */
 
-/* Sizes as a document would hold them, so that errors have a place. */
+/* Read the sizes from a document, so that errors have a place. */
 static cst_status cut(cst_dataset *data, size_t train, size_t validation, size_t test, uint64_t seed, cst_error *error)
 {
     const char json[] = JSON({"train_size": 1, "validation_size": 2, "test_size": 3});
@@ -47,7 +48,7 @@ static cst_status cut(cst_dataset *data, size_t train, size_t validation, size_t
     return status;
 }
 
-/* Everything in a row moved together, rows are in order; marks them as seen. */
+/* Fail unless values, label and targets moved together and rows are in order; mark the rows as seen. */
 static void check_rows(const cst_split *split, int seen[N_TRAIN])
 {
     for (size_t i = 0; i < split->n; i++) {
@@ -81,8 +82,8 @@ static void test_cut(void **state)
     }
 }
 
-/* A validation split that is there is thinned like a test split, and takes nothing from the training split. */
-static void test_cut_of_three_parts(void **state)
+/* An existing validation split is reduced like a test split, and takes nothing from the training split. */
+static void test_cut_of_three_splits(void **state)
 {
     (void)state;
     cst_dataset data;
@@ -126,7 +127,7 @@ static void test_cut_is_reproducible(void **state)
     for (size_t i = 0; i < 4; i++) cst_dataset_clear(&data[i]);
 }
 
-/* Over many seeds every row is drawn as often as any other. */
+/* Over many seeds, every row is drawn as often as any other. */
 static void test_draws_are_uniform(void **state)
 {
     (void)state;
@@ -205,7 +206,7 @@ static void test_gather_normalized(void **state)
         cst_dataset_gather(&data, &data.train, rows, N_TRAIN, x, labels, targets);
         check_moments(&data, x, labels);
         for (size_t j = 0; j < N_TARGETS; j++) assert_true(targets[j] == (real)(N_TRAIN - 1 + 1000 * j));
-        /* The test split is normalized by the training split; labels and targets may be not wanted. */
+        /* The test split is normalized by the training split. Labels and targets may be NULL. */
         cst_dataset_gather(&data, &data.test, &(size_t){5}, 1, x, NULL, NULL);
         test_assert_near("test x", (double)x[0], (raw(&data.test, 5 * ROW) - data.mean[0]) / data.std[0],
                          20 * (double)CST_REAL_EPSILON);
@@ -258,7 +259,7 @@ static void test_constant_channel(void **state)
     }
 }
 
-/* As tables have them: a channel a column. */
+/* As in tables, each column is a channel. */
 static void test_many_channels(void **state)
 {
     (void)state;
@@ -313,7 +314,7 @@ static void test_places(void **state)
     assert_int_equal(setenv("COSTATE_DATA", test_root, 1), 0);
     test_folder("place");
     test_write("packed.gz", "x", 1);
-    /* Relative: below the data root; absolute: as it is, and nowhere else. */
+    /* A relative path is below the data root. An absolute path is used as it is. */
     assert_int_equal(locate((cst_data_location){.path = "place"}, &found), CST_OK);
     assert_string_equal(found, test_path("place", path));
     free(found);
@@ -325,7 +326,7 @@ static void test_places(void **state)
     assert_string_equal(found, test_path("packed.gz", path));
     free(found);
     assert_int_equal(locate((cst_data_location){.path = "packed"}, &found), CST_EIO);
-    /* By name: the system's folder first. */
+    /* By name: the system's folder is tried first. */
     assert_int_equal(locate((cst_data_location){.name = "place", .system = "/nowhere/at/all"}, &found), CST_OK);
     free(found);
     assert_int_equal(locate((cst_data_location){.name = "place", .system = test_root}, &found), CST_OK);
@@ -343,7 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_cut_of_three_parts),
+        cmocka_unit_test(test_cut_of_three_splits),
         cmocka_unit_test(test_cut_is_reproducible),
         cmocka_unit_test(test_draws_are_uniform),
         cmocka_unit_test(test_sizes_too_large),

@@ -1,14 +1,15 @@
-#include "data_files.h"
+/* Data sets written to files and read again: labels, images, trajectories, and failures. */
 #include "datasets/dataset_write.h"
+#include "tests/data_files.h"
 
-/* Files that were told of, one a line. */
+/* The files that callbacks named, one per line. */
 static void note(void *context, const char *name, cst_npy_type type, const cst_shape *shape)
 {
     char text[CST_SHAPE_TEXT];
     cst_text_printf(context, "%s %s %s\n", name, cst_npy_type_name(type), cst_shape_text(shape, text));
 }
 
-/* Write to a folder of that name; `expected` is what should be told of. */
+/* Write to a folder of that name; `expected` lists the files that the callback must name. */
 static void write_data(const cst_dataset *data, const char *folder, const char *expected)
 {
     char path[TEST_PATH];
@@ -40,7 +41,7 @@ static void same_part(const cst_dataset *data, const cst_split *a, const cst_spl
     same_array(a->trajectories, b->trajectories, a->n_trajectories * a->n_points * x * sizeof(real));
 }
 
-/* What is read from such a section is the same data. */
+/* Loading the section reads the same data. */
 static void read_back(const cst_dataset *data, const char *json, bool trajectories)
 {
     cst_dataset read;

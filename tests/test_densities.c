@@ -1,6 +1,7 @@
-/* Densities in the plane: where their points lie, how many where; parts without labels, and what can be learnt of them. */
-#include "data_files.h"
+/* Densities in the plane: where their points lie and in which numbers; splits without labels, and what a flow learns of
+ * them. */
 #include "datasets/densities.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ static double radius(size_t i)
 static void test_points_fit_into_the_picture(void **state)
 {
     (void)state;
-    /* Centres of mass, in the order of the list. */
+    /* The centres of mass, in the order of the list. */
     static const double middle[CST_N_DENSITIES][2] = {{0, 0}, {0, 0.3},        {0, 0}, {0, 0},
                                                       {0, 0}, {0.4, 2 / 47.1}, {0, 0}, {0, 0}};
     for (size_t k = 0; k < CST_N_DENSITIES; k++) {
@@ -40,7 +41,7 @@ static void test_points_fit_into_the_picture(void **state)
     }
 }
 
-/* Half on each circle, a quarter on each ring. */
+/* Half of the points are on each circle, or a quarter on each ring. */
 static void test_radii(void **state)
 {
     (void)state;
@@ -66,7 +67,7 @@ static void test_radii(void **state)
     }
 }
 
-/* Uniform on every other square: the same number in each. */
+/* Uniform on every other square: each has the same number of points. */
 static void test_checkerboard(void **state)
 {
     (void)state;
@@ -100,7 +101,7 @@ static void test_gaussians(void **state)
     for (size_t k = 0; k < 8; k++) test_assert_near("share", (double)count[k] / N, 0.125, 0.02);
 }
 
-/* Along a spiral the angle grows with the radius; the two arms are each other's mirror images in the origin. */
+/* Along a spiral the angle grows with the radius. The two arms are mirror images of each other in the origin. */
 static void test_arms(void **state)
 {
     (void)state;
@@ -121,7 +122,7 @@ static void test_arms(void **state)
     }
     assert_true(4 * near > 3 * N);
     test_assert_near("share of an arm", (double)first / N, 0.5, 0.03);
-    /* Five arms: turned by a fifth the pinwheel's points have the same distribution of angles. */
+    /* Five arms: after a turn by a fifth, the pinwheel's points have the same distribution of angles. */
     size_t sector[5] = {0};
     fill(CST_DENSITY_pinwheel);
     for (size_t i = 0; i < N; i++)
@@ -146,7 +147,7 @@ static void test_moons(void **state)
     assert_true(sqrt(squares) > 0.07 && sqrt(squares) < 0.11);
 }
 
-static void test_parts(void **state)
+static void test_splits(void **state)
 {
     (void)state;
     cst_dataset a, b;
@@ -168,7 +169,7 @@ static void test_parts(void **state)
                     TEST_WORDS("test.json: name", "checkerboard"));
 }
 
-/* In five epochs of small batches a flow comes a good part of the way from the base's likelihood. */
+/* In five epochs of small batches, a flow improves well on the base's likelihood. */
 static void test_flow_learns(void **state)
 {
     (void)state;
@@ -196,8 +197,8 @@ static void test_flow_learns(void **state)
     test_assert_ok("training", cst_trainer_run(&run.trainer, &error), &error);
     test_assert_ok("after", cst_trainer_evaluate(&run.trainer, &run.experiment.data.test, &after, &error), &error);
     if (!(before.loss > 4.5 && after.loss < 3.6)) fail_msg("loss %g, then %g", before.loss, after.loss);
-    /* Under the density itself 500 points have on average the loss 2.84, its entropy, with a deviation of 1 / sqrt(500):
-     * whoever is four of these below has no density. */
+    /* Under the density itself, 500 points have on average the loss 2.84, its entropy, with a standard deviation of 1 /
+     * sqrt(500). A model whose loss is four of these lower has no normalized density. */
     assert_true(after.loss > 2.84 - 4 * 0.045);
     test_assert_near("bits a dimension", cst_experiment_bits(&run.experiment, 2 * log(2)), 1, 1e-12);
     assert_true(isnan(after.accuracy));
@@ -213,7 +214,7 @@ int main(void)
         cmocka_unit_test(test_gaussians),
         cmocka_unit_test(test_arms),
         cmocka_unit_test(test_moons),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_splits),
         cmocka_unit_test(test_flow_learns),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);

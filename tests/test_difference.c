@@ -1,4 +1,4 @@
-/* The first difference of two documents, and what counts as none. */
+/* The first difference between two documents, and what does not count as one. */
 #include "tests/helpers.h"
 #include "train/difference.h"
 
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The path expected in both directions; NULL: no difference. */
-static void check_one(const char *a, const char *b, const char *const *but, const char *expected)
+/* The path that is expected in both directions; NULL: no difference. */
+static void check_one(const char *a, const char *b, const char *const *except, const char *expected)
 {
     cst_document *x = test_parse(a), *y = test_parse(b);
-    char *path = (char *)(uintptr_t)a; /* not NULL: it has to be set */
+    char *path = (char *)(uintptr_t)a; /* not NULL: the call must set it */
     cst_error error = {0};
-    test_assert_ok(a, cst_config_difference(cst_document_root(x), cst_document_root(y), but, &path, &error), &error);
+    test_assert_ok(a, cst_config_difference(cst_document_root(x), cst_document_root(y), except, &path, &error), &error);
     if (!path != !expected) fail_msg("%s\n%s\nexpected %s, got %s", a, b, expected, path);
     if (path) assert_string_equal(path, expected);
     free(path);
@@ -20,10 +20,10 @@ static void check_one(const char *a, const char *b, const char *const *but, cons
     cst_document_free(y);
 }
 
-static void check(const char *a, const char *b, const char *const *but, const char *expected)
+static void check(const char *a, const char *b, const char *const *except, const char *expected)
 {
-    check_one(a, b, but, expected);
-    check_one(b, a, but, expected);
+    check_one(a, b, except, expected);
+    check_one(b, a, except, expected);
 }
 
 static void test_none(void **state)
@@ -42,7 +42,7 @@ static void test_values(void **state)
 {
     (void)state;
     check(JSON({"a": 1}), JSON({"a": 2}), NULL, "a");
-    check(JSON({"a": 0.1}), JSON({"a": 0.10000000000000002}), NULL, "a"); /* neighbours */
+    check(JSON({"a": 0.1}), JSON({"a": 0.10000000000000002}), NULL, "a"); /* adjacent doubles */
     check(JSON({"a": "x"}), JSON({"a": "X"}), NULL, "a");
     check(JSON({"a": true}), JSON({"a": false}), NULL, "a");
     check(JSON({"a": {"b": {"c": 1}}}), JSON({"a": {"b": {"c": 2}}}), NULL, "a.b.c");
@@ -59,7 +59,7 @@ static void test_kinds(void **state)
             char a[40], b[40];
             snprintf(a, sizeof a, "{'a': %s}", values[i]);
             snprintf(b, sizeof b, "{'a': %s}", values[j]);
-            /* Two lists, or two objects, differ in what only one of them has. */
+            /* Two lists or two objects differ if one has a member that the other lacks. */
             const bool lists = *values[i] == '[' && *values[j] == '[', objects = *values[i] == '{' && *values[j] == '{';
             check_one(a, b, NULL, i == j ? NULL : lists ? "a[0]" : objects ? "a.b" : "a");
         }
@@ -73,10 +73,10 @@ static void test_only_in_one(void **state)
     check(JSON({"a": {"b": 1}}), JSON({"a": {"b": 1, "c": 0}}), NULL, "a.c");
     check(JSON({"a": [1, 2]}), JSON({"a": [1, 2, 3]}), NULL, "a[2]");
     check(JSON({"a": [[], 2]}), JSON({"a": [[{}], 2]}), NULL, "a[0][0]");
-    check(JSON({"a": [1, 2]}), JSON({"a": [2, 1]}), NULL, "a[0]"); /* order is a matter of lists */
+    check(JSON({"a": [1, 2]}), JSON({"a": [2, 1]}), NULL, "a[0]"); /* order matters in lists only */
 }
 
-/* In the order of the first document, and only then what the second has beside it. */
+/* Differences in the order of the first document, then members that only the second one has. */
 static void test_first(void **state)
 {
     (void)state;
@@ -85,25 +85,25 @@ static void test_first(void **state)
     check_one(JSON({"a": {"same": 1, "x": 1}, "b": 1}), JSON({"a": {"same": 1, "x": 2}, "b": 2}), NULL, "a.x");
 }
 
-static void test_but(void **state)
+static void test_exceptions(void **state)
 {
     (void)state;
-    static const char *const but[] = {"name", "epochs", NULL}, *const none[] = {NULL};
-    check(JSON({"name": "a", "epochs": 3, "seed": 1}), JSON({"name": {}, "seed": 1}), but, NULL);
+    static const char *const except[] = {"name", "epochs", NULL}, *const none[] = {NULL};
+    check(JSON({"name": "a", "epochs": 3, "seed": 1}), JSON({"name": {}, "seed": 1}), except, NULL);
     check(JSON({"name": "a"}), JSON({"name": "b"}), none, "name");
-    check(JSON({"name": "a", "seed": 1}), JSON({"name": "b", "seed": 2}), but, "seed");
-    /* Of the root alone. */
-    check(JSON({"data": {"name": "a"}}), JSON({"data": {"name": "b"}}), but, "data.name");
-    check(JSON({"data": {}}), JSON({"data": {"epochs": 1}}), but, "data.epochs");
-    check(JSON({"list": [{"name": 1}]}), JSON({"list": [{"name": 2}]}), but, "list[0].name");
-    check(JSON({"Name": 1}), JSON({"Name": 2}), but, "Name");
+    check(JSON({"name": "a", "seed": 1}), JSON({"name": "b", "seed": 2}), except, "seed");
+    /* Exceptions apply to the root alone. */
+    check(JSON({"data": {"name": "a"}}), JSON({"data": {"name": "b"}}), except, "data.name");
+    check(JSON({"data": {}}), JSON({"data": {"epochs": 1}}), except, "data.epochs");
+    check(JSON({"list": [{"name": 1}]}), JSON({"list": [{"name": 2}]}), except, "list[0].name");
+    check(JSON({"Name": 1}), JSON({"Name": 2}), except, "Name");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),        cmocka_unit_test(test_values), cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_only_in_one), cmocka_unit_test(test_first),  cmocka_unit_test(test_but),
+        cmocka_unit_test(test_only_in_one), cmocka_unit_test(test_first),  cmocka_unit_test(test_exceptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

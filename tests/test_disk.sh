@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A disk that is full: training into it ends with a clear message and exit code 1, what was there stays as it was, and with
-# room again the run goes on. The disk is a small tmpfs in a mount namespace of its own; where there may be none, skipped.
+# A full disk: training ends with a clear message and exit code 1, existing files stay as they are, and the run can be resumed
+# once there is space. The disk is a small tmpfs in its own mount namespace; skipped if the system does not allow one.
 # COSTATE: the program to test. Ends with "N passed, N failed".
 set -u
 costate=$(realpath "${COSTATE:-build/float/costate}") checks=$(realpath "$(dirname "$0")/checks.sh")
@@ -35,14 +35,14 @@ touch out err
 run train config.json --out reference --quiet
 ok "a run with room" [ "$code" -eq 0 ]
 
-# ---- no room at all ----
+# ---- no space at all ----
 head -c 1100000 /dev/zero >disk/filler 2>/dev/null
 run train config.json --out disk/new --quiet
 ok "nothing fits: exit code" [ "$code" -eq 1 ]
 ok "nothing fits: message" grep -q '^costate: disk/new.*No space left on device' err
 rm -rf disk/new disk/filler
 
-# ---- a run in the midst, then less room than it needs, a little more each time ----
+# ---- an unfinished run resumed with too little space, a little more each time ----
 run train config.json --out disk/run --quiet --set epochs=2
 ok "two epochs" [ "$code" -eq 0 ]
 cp -r disk/run before
@@ -71,7 +71,7 @@ ok "several failures before" [ "$failures" -ge 5 ]
 ok "most of which left the checkpoint as it was" [ "$kept" -ge 4 ]
 ok "the same end in the end" cmp -s reference/model.safetensors disk/run/model.safetensors
 
-# ---- a pipe or a device that takes nothing ----
+# ---- a pipe or a device that accepts no output ----
 "$costate" list >/dev/full 2>err
 ok "a full standard output" [ $? -eq 1 ]
 

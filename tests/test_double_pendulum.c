@@ -1,20 +1,21 @@
+/* The simulated double pendulum: its equations from the Lagrangian, its energy, its draws, and errors. */
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/double_pendulum.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
 static const double pi = 3.141592653589793;
 
-/* Tolerances of what is simulated over a few seconds, in which errors grow. */
+/* Tolerances for simulations of a few seconds, in which errors grow. */
 static const double tolerance = sizeof(real) == sizeof(float) ? 2e-4 : 1e-7;
 
 /* ---- an independent derivation ------------------------------------------------------------------------------- */
 
-/* Kinetic energy from the velocities of both centres of mass and the links' rotations. */
+/* The kinetic energy, from the velocities of both centres of mass and the links' rotations. */
 static double kinetic(const double q[2], const double v[2])
 {
-    const double x1 = 0.5 * cos(q[0]) * v[0], y1 = 0.5 * sin(q[0]) * v[0]; /* the first centre */
+    const double x1 = 0.5 * cos(q[0]) * v[0], y1 = 0.5 * sin(q[0]) * v[0]; /* of the first link */
     const double both = v[0] + v[1];
     const double x2 = 2 * x1 + 0.5 * cos(q[0] + q[1]) * both, y2 = 2 * y1 + 0.5 * sin(q[0] + q[1]) * both;
     return 0.5 * (x1 * x1 + y1 * y1 + v[0] * v[0] + x2 * x2 + y2 * y2 + both * both);
@@ -34,8 +35,8 @@ static void mass(const double q[2], double m[2][2])
     m[0][1] = m[1][0] = ab - a - b;
 }
 
-/* Lagrange: M a = Q - M' v + d(T - V)/dq, derivatives by central differences, with what the data's torques come to at the
- * joints: Q = (-u2, u1 - M_12/M_11 u2). */
+/* Lagrange: M a = Q - M' v + d(T - V)/dq, derivatives by central differences, with the generalized torques of the data:
+ * Q = (-u2, u1 - M_12/M_11 u2). */
 static void accelerate(const double q[2], const double v[2], const double u[2], double a[2])
 {
     const double h = 1e-5;
@@ -86,7 +87,7 @@ static double energy(const real y[4])
     return kinetic(q, v) + potential(q);
 }
 
-/* A state and torques from a stream of the test's. */
+/* A state and torques from one of the test's streams. */
 static void make_case(uint64_t tag, real y[4], real u[2])
 {
     cst_rng_fill_uniform(cst_rng_new(tag, CST_RNG_TEST), y, 4, -3.14, 3.14);
@@ -109,7 +110,7 @@ static void test_equations_are_lagranges(void **state)
     }
 }
 
-/* Without torques the energy stays; under the first it changes by E' = u1 q2'. */
+/* Without torques the energy is constant; under the first torque it changes by E' = u1 q2'. */
 static void test_energy(void **state)
 {
     (void)state;
@@ -190,7 +191,7 @@ static void test_defaults(void **state)
     cst_dataset_clear(&data);
 }
 
-/* Draw a trajectory as the header says, with as many draws as it takes, which are returned. */
+/* Draw a trajectory as the header says, with as many draws as that takes; returns their number. */
 static size_t draw(cst_rng rng, const real u[2], size_t n, real *points)
 {
     for (size_t redraw = 0;; redraw++) {
@@ -211,7 +212,7 @@ static size_t draw(cst_rng rng, const real u[2], size_t n, real *points)
     }
 }
 
-/* Every trajectory is the first of its stream that stays within the limits; strong torques make some that do not. */
+/* Every trajectory is the first of its stream that stays within the limits. Strong torques drive some beyond them. */
 static void test_trajectories_are_drawn_again(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* Images averaged down: means, rounding, channels, refusals, and what the keys of the data sets do. */
-#include "data_files.h"
+/* Images averaged to smaller ones: means, rounding, channels, errors, and the keys of the data sets. */
 #include "datasets/downsample.h"
+#include "tests/data_files.h"
 
 enum { N = 2, C = 3, H = 4, W = 6, SIZE = N * C * H * W };
 
@@ -40,7 +40,7 @@ static void a_patch_becomes_its_mean(void **state)
     cst_dataset_clear(&data);
 }
 
-/* Two images 4 x 4 of idx files, white in their upper halves; one pixel more, which is half of a level in the mean. */
+/* Two images 4 x 4 of idx files, white in their upper halves. One more white pixel adds half of a level to a mean. */
 static void data_sets_have_a_key_for_it(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Dropout: rate, scale, and that a mask depends on nothing but the random stream and the place in the whole batch. */
+/* Dropout: rate, scale, and that a mask depends only on the random stream and the position in the whole batch. */
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -23,7 +23,7 @@ static cst_module *new_dropout(double p)
     return m;
 }
 
-/* A call in training for n rows, the first of them number `row` of the batch. */
+/* A call in training for n rows, the first of which is row number `row` of the batch. */
 static cst_call new_call(size_t row, size_t n, uint64_t seed)
 {
     return (cst_call){.n = n, .row = row, .threads = 1, .train = true, .rng = cst_rng_new(seed, CST_RNG_DROPOUT)};
@@ -53,7 +53,7 @@ static void test_rate_and_scale(void **state)
     }
 }
 
-static void test_mask_is_of_the_place(void **state)
+static void test_mask_depends_on_position(void **state)
 {
     (void)state;
     static real x[SIZE], whole[SIZE], parts[SIZE], other[SIZE];
@@ -72,7 +72,7 @@ static void test_mask_is_of_the_place(void **state)
         assert_true(whole[i] == parts[i]);
         agree += whole[i] == other[i];
     }
-    /* Another stream is another mask: half of the places agree by chance; so do those of two rows. */
+    /* Another stream has another mask: half of the positions agree by chance. The same holds for two rows. */
     assert_in_range(agree, SIZE * 4 / 10, SIZE * 6 / 10);
     agree = 0;
     for (size_t i = 0; i < DIM; i++) agree += whole[i] == whole[DIM + i];
@@ -80,7 +80,7 @@ static void test_mask_is_of_the_place(void **state)
     cst_module_free(m);
 }
 
-/* y = M x with a diagonal M, so gx = M gy: the same numbers in, the same out. */
+/* y = M x with a diagonal M, so gx = M gy: equal arguments have equal results. */
 static void test_vjp_has_the_same_mask(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rate_and_scale),        cmocka_unit_test(test_mask_is_of_the_place),
+        cmocka_unit_test(test_rate_and_scale),        cmocka_unit_test(test_mask_depends_on_position),
         cmocka_unit_test(test_vjp_has_the_same_mask), cmocka_unit_test(test_nothing_to_drop),
         cmocka_unit_test(test_everything_dropped),    cmocka_unit_test(test_errors),
     };

@@ -9,7 +9,7 @@ trap 'rm -rf "$folder"' EXIT
 out=$folder/out
 passed=0 failed=0
 
-ok() { # name, condition as a command; what it and the commands before it printed is shown if it fails
+ok() { # name, condition as a command; on failure, prints the output of it and of the commands before it
     local name=$1
     shift
     if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && printf 'FAILED: %s: %s\n' "$name" "$*" && sed 's/^/    /' "$out"; fi

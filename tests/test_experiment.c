@@ -1,6 +1,6 @@
-/* Configs with one mistake each and what is said about it; what a good one comes to. */
+/* Configs with one error each and their messages; the result of a valid config. */
 #include "core/parallel.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/experiment.h"
 
@@ -13,7 +13,7 @@
 #define EPOCHS "'epochs': 3"
 static const char good[] = "{" NAME ", " DATA ", " MODEL ", " EPOCHS "}";
 
-/* Text with the temporary folder for every @. */
+/* The text with the temporary folder for every @. */
 static void fill_in(const char *text, char filled[4 * TEST_PATH])
 {
     size_t n = 0;
@@ -24,7 +24,7 @@ static void fill_in(const char *text, char filled[4 * TEST_PATH])
     }
 }
 
-/* The document, and in it values (JSON) for paths. */
+/* The document, with values (JSON) set at paths. */
 typedef struct setting {
     const char *path, *value;
 } setting;
@@ -53,7 +53,7 @@ static void check_failure(cst_document *document, cst_status expected, const cha
     cst_document_free(document);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_missing(void **state)
 {
@@ -244,7 +244,7 @@ static void test_files(void **state)
                          misfit = {{{"data", JSON({"type": "idx", "path": "@/short"})}},
                                    "@/short/t10k-labels-idx1-ubyte: expected 4 labels, one per image, "
                                    "found 3"},
-                         /* What costs nothing to find is found first. */
+                         /* Errors that cost nothing to find are found first. */
         both = {{{"data", JSON({"type": "idx", "path": "@/short"})}, {"optimizer", JSON({"type": "adm"})}},
                 "test.json: optimizer.type: expected the name of an optimizer (the nearest is "
                 "\"adam\"), got \"adm\""};
@@ -285,7 +285,7 @@ static void test_defaults(void **state)
     assert_int_equal(e.schedule.kind, CST_SCHEDULE_CONSTANT);
     assert_true(e.data.train.n == 40 && e.data.validation.n == 8 && e.data.test.n == 20);
     assert_int_equal(e.model->n_params, 2 * 4 + 4 + 4 * 2 + 2);
-    /* What was not said stands in the document. */
+    /* The document gets the defaults of missing keys. */
     double number;
     assert_true(cst_config_number(cst_config_get(cst_config_get(e.config, "optimizer"), "weight_decay"), &number));
     assert_true(number == 0.01);
@@ -316,7 +316,7 @@ static void test_values(void **state)
     clear(document, &e);
 }
 
-/* What is monitored, and whether the best weights are kept, without and with a validation split. */
+/* The monitored value, and whether the best weights are kept, without and with a validation split. */
 static void test_monitor(void **state)
 {
     (void)state;
@@ -340,7 +340,7 @@ static void test_monitor(void **state)
     }
 }
 
-/* Full batches and what is left at the end, in training and in the evaluation of every part. */
+/* Full batches and the remaining smaller one, in training and in the evaluation of every split. */
 static void test_batch_sizes(void **state)
 {
     (void)state;
@@ -365,7 +365,7 @@ static void test_batch_sizes(void **state)
     }
 }
 
-/* The seed draws the rows; a resolved document means the same as the one it was made of. */
+/* The seed selects the rows. A resolved document means the same as the document that it was made from. */
 static void test_resolved_document(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What writers that died leave in a folder, and what it takes for it to be removed. */
-#include "data_files.h"
+/* Temporary files that a dead writer left in a folder, and when they are removed. */
+#include "tests/data_files.h"
 
 #include "core/file.h"
 
@@ -9,7 +9,7 @@
 
 static const char *const names[] = {"a.json", "b", NULL};
 
-/* The number of a process that is no more. */
+/* The number of a process that has ended. */
 static long dead_process(void)
 {
     const pid_t child = fork();
@@ -32,7 +32,8 @@ static void test_leftovers(void **state)
     const long dead = dead_process(), own = (long)getpid(), alive = (long)getppid();
     assert_true(is_leftover("a.json.tmp%ld-0", dead));
     assert_true(is_leftover("b.tmp%ld-17", dead));
-    assert_true(is_leftover("b.tmp%ld-0", own)); /* of one that had our number: we do not write yet */
+    assert_true(
+        is_leftover("b.tmp%ld-0", own)); /* left by another process that had our number: we have not written yet */
     assert_false(is_leftover("b.tmp%ld-0", alive));
     const char *const others[] = {
         "b",           "a.json.tmp",  "c.tmp%ld-0",  "b.tmp%ld", "b.tmp%ld-",     "b.tmp-%ld", "b.tmp%ld-0x",
@@ -85,7 +86,7 @@ static void test_paths_below(void **state)
         if (cst_path_stays_below(elsewhere[i])) fail_msg("%s", elsewhere[i]);
 }
 
-/* Nothing that is read makes the program wait, but for a pipe to which somebody writes. */
+/* Opening a file to read never waits, except for a pipe that has a writer. */
 static void test_open(void **state)
 {
     (void)state;
@@ -107,7 +108,7 @@ static void test_open(void **state)
         assert_string_equal(error.message, expected);
         assert_int_equal(unlink(path), 0);
     }
-    /* As `costate check <(...)` has it, and the writer is slow. */
+    /* The case of `costate check <(...)`, with a slow writer. */
     assert_int_equal(pipe(ends), 0);
     const pid_t child = fork();
     assert_true(child >= 0);
@@ -124,7 +125,7 @@ static void test_open(void **state)
     alarm(0);
 }
 
-/* What is added to a file is added to that file, not to where a link leads, and no pipe is waited for. */
+/* Appending adds to the named file itself and never follows a link. It does not wait for a pipe. */
 static void test_append(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Normalizing flows: densities in closed form, densities that integrate to one, the way back, scales, refusals. */
-#include "data_files.h"
+/* Normalizing flows: densities in closed form, densities that integrate to one, inverses, scales, errors. */
+#include "tests/data_files.h"
 #include "tests/ode_rig.h"
 
 #include "layers/squeeze.h"
@@ -80,7 +80,7 @@ static void linear_flow_has_its_closed_form(void **state)
     ode_rig_clear(&r);
 }
 
-/* Two cnfs, far from the identity: p sums to one over a grid of squares with side 0.2. */
+/* Two cnfs, far from the identity: the sum of p over a grid of squares with side 0.2 is one. */
 static void densities_integrate_to_one(void **state)
 {
     (void)state;
@@ -120,13 +120,13 @@ static void densities_integrate_to_one(void **state)
         normal += 0.04 * fabs(exp((double)r.y[i]) - exp(-log_two_pi - (x * x + y * y) / 2));
     }
     if (!(fabs(sum - 1) < 2e-3)) fail_msg("the density sums to %g", sum);
-    assert_true(normal > 0.1); /* it is not the base's */
+    assert_true(normal > 0.1); /* it differs from the base's */
     ode_rig_clear(&r);
 }
 
 /* ---- there and back ---------------------------------------------------------------------------------------------- */
 
-/* z of x, and x and its density again. */
+/* The map from x to z and back gives x and its density again. */
 static void round_trip(const char *json, cst_shape x, size_t n, bool pixels)
 {
     ode_rig r;
@@ -144,7 +144,7 @@ static void round_trip(const char *json, cst_shape x, size_t n, bool pixels)
     call.work = test_pool_take(&pool, cst_flow_inverse_work(r.m, n, 1), TEST_NAN);
     test_assert_ok("back", cst_flow_inverse(r.m, &call, z, back, logp), &r.error);
     test_assert_close("x", back, r.x, r.in, exact ? 1e-8 : 1e-3);
-    /* What was added to pixels does not come back, and through the logit that moves the density. */
+    /* Noise that was added to pixels does not come back, and through the logit this changes the density. */
     if (!pixels) test_assert_close("log p(x)", logp, first, n, exact ? 1e-8 : 1e-3);
     for (size_t i = 0; pixels && i < n; i++)
         assert_true(fabs((double)(logp[i] - first[i])) < 1e-2 * fabs((double)first[i]));
@@ -155,7 +155,7 @@ static void round_trip(const char *json, cst_shape x, size_t n, bool pixels)
     ode_rig_clear(&r);
 }
 
-static void flows_go_back(void **state)
+static void flows_are_inverted(void **state)
 {
     (void)state;
     round_trip("{'type': 'flow', 'layers': [" CNF("", "'hidden': [6]") ", " CNF(
@@ -166,8 +166,8 @@ static void flows_go_back(void **state)
     round_trip(IMAGES, cst_shape_3d(1, 8, 4), 2, true);
 }
 
-/* Frame 0 is z, and the last one is what the way back comes to, through two cnfs that differ. */
-static void the_way_back_can_be_watched(void **state)
+/* Frame 0 of the path is z, and its last frame is the inverse of z, through two different cnfs. */
+static void the_inverse_path_ends_at_the_inverse(void **state)
 {
     (void)state;
     enum { N = 4, D = 3, SIZE = N * D, FRAMES = 4 };
@@ -191,7 +191,8 @@ static void the_way_back_can_be_watched(void **state)
 
 /* ---- scales ------------------------------------------------------------------------------------------------------ */
 
-/* The paper's: after two cnfs, a squeeze and two more half of the channels go out, and the last scale has four. */
+/* The paper's architecture: after two cnfs, a squeeze and two more cnfs, half of the channels are factored out, and the
+ * last scale has four cnfs. */
 static void blocks_make_scales(void **state)
 {
     (void)state;
@@ -232,8 +233,8 @@ static void blocks_make_scales(void **state)
     cst_module_free(m);
 }
 
-/* Nothing but layers without parameters: log p in closed form, half of it of what went out. */
-static void what_goes_out_counts(void **state)
+/* Only layers without parameters: log p in closed form, half of it from the channels that are factored out. */
+static void factored_out_channels_count(void **state)
 {
     (void)state;
     enum { N = 2, D = 8 };
@@ -269,7 +270,7 @@ static void what_goes_out_counts(void **state)
             assert_true(fabs((double)(gx[i * D + k] + gy[i] * data[i * D + k])) < 1e-6);
         }
         assert_true(fabs((double)y[i] + sum / 2 + 4 * log_two_pi) < 1e-5);
-        /* Channels 2 and 3, the second rows, went out. */
+        /* Channels 2 and 3, the second rows, are factored out. */
         const real *row = data + i * D;
         const real expected[D] = {row[4], row[6], row[5], row[7], row[0], row[2], row[1], row[3]};
         assert_memory_equal(z + i * D, expected, sizeof expected);
@@ -281,7 +282,7 @@ static void what_goes_out_counts(void **state)
     cst_module_free(r.m);
 }
 
-/* The penalty is that of training. */
+/* Training adds a penalty. */
 static void evaluation_has_no_penalty(void **state)
 {
     (void)state;
@@ -298,7 +299,7 @@ static void evaluation_has_no_penalty(void **state)
     for (int train = 0; train < 2; train++) {
         call.train = train != 0;
         test_assert_ok("forward", cst_module_forward(r.m, &call, r.x, r.y, r.cache), &r.error);
-        for (size_t i = 0; i < N; i++) /* |f|^2 = 4^2 + 5^2 all the way */
+        for (size_t i = 0; i < N; i++) /* |f|^2 = 4^2 + 5^2 everywhere */
             assert_true(fabs((double)r.y[2 * i + 1] - (train ? 0.5 * 41 : 0)) < 1e-3);
     }
     ode_rig_clear(&r);
@@ -316,19 +317,21 @@ static double loss_of(ode_rig *r, const cst_call *call)
 static void expect_slopes(const char *what, ode_rig *r, const cst_call *call, real *at, const real *gradient, size_t n)
 {
     const real h = (real)1e-5;
+    test_derivative seen = {0};
     for (size_t i = 0; i < n; i++) {
         const real saved = at[i];
         at[i] = saved + h;
         const double up = loss_of(r, call);
         at[i] = saved - h;
-        const double slope = (up - loss_of(r, call)) / (2 * (double)h), got = (double)gradient[i];
-        if (!(fabs(got - slope) < 1e-7 * (1 + fabs(slope))))
-            fail_msg("%s[%zu]: gradient %.10g, differences %.10g", what, i, got, slope);
+        const double slope = (up - loss_of(r, call)) / (2 * (double)h);
+        test_derivative_compare(&seen, what, i, (double)gradient[i], slope, 1e-7 * (1 + fabs(slope)));
         at[i] = saved;
     }
+    test_derivative_end(&seen, what, false);
 }
 
-/* The weighted sum of the cnf's own columns, and a gradient of that alone; none in evaluation. */
+/* In training, the penalty is the weighted sum of the cnf's own columns, and its gradient is that of the sum alone.
+ * Evaluation has no penalty. */
 static void penalties_are_the_cnfs(void **state)
 {
     (void)state;
@@ -385,10 +388,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_flow_has_its_closed_form),
         cmocka_unit_test(densities_integrate_to_one),
-        cmocka_unit_test(flows_go_back),
-        cmocka_unit_test(the_way_back_can_be_watched),
+        cmocka_unit_test(flows_are_inverted),
+        cmocka_unit_test(the_inverse_path_ends_at_the_inverse),
         cmocka_unit_test(blocks_make_scales),
-        cmocka_unit_test(what_goes_out_counts),
+        cmocka_unit_test(factored_out_channels_count),
         cmocka_unit_test(evaluation_has_no_penalty),
         cmocka_unit_test(penalties_are_the_cnfs),
     };

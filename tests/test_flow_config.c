@@ -1,5 +1,5 @@
-/* Sections of flows, and data, that are refused. */
-#include "data_files.h"
+/* Sections of flows, and data, that are errors. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "formats/npy.h"
@@ -44,7 +44,7 @@ static void bad_sections_are_refused(void **state)
         if (status != CST_ECONFIG || !strstr(error.message, cases[i].message))
             fail_msg("case %zu: %s: %s", i, cst_status_name(status), status == CST_OK ? "" : error.message);
     }
-    /* A layer that was made for other rows. */
+    /* A layer for rows of another shape. */
     cst_module *m = NULL, *layer = NULL;
     cst_error error;
     const cst_shape other = cst_shape_3d(1, 2, 2), none = {.rank = 1, .dim = {0}};
@@ -56,7 +56,7 @@ static void bad_sections_are_refused(void **state)
     assert_int_equal(cst_flow_new(&none, &m, &error), CST_ESHAPE);
 }
 
-/* Data that are no pixels are found before anything is learnt. */
+/* Data that are not pixels are found before training begins, */
 static void data_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -79,8 +79,8 @@ static void data_out_of_range_are_refused(void **state)
     cst_document_free(document);
 }
 
-/* ... in whichever part they are. */
-static void each_part_is_looked_at(void **state)
+/* in whichever split they are. */
+static void each_split_is_checked(void **state)
 {
     (void)state;
     static const char *const files[] = {"train.npy", "validation.npy", "test.npy"};
@@ -106,7 +106,7 @@ static void each_part_is_looked_at(void **state)
             }
         }),
         test_root);
-    for (size_t bad = 0; bad < 4; bad++) { /* 3: none is */
+    for (size_t bad = 0; bad < 4; bad++) { /* 3: in no split */
         for (size_t i = 0; i < 3; i++) {
             double x[6] = {0, 0.25, 0.5, 0.75, 1, 0.125};
             if (i == bad) x[3] = 1.5;
@@ -126,10 +126,10 @@ static void each_part_is_looked_at(void **state)
     }
 }
 
-static void levels_are_the_data_s(void **state)
+static void levels_come_from_the_data(void **state)
 {
     (void)state;
-    static const int levels[] = {9, 17, 5, 256}; /* eighths are also sixteenths */
+    static const int levels[] = {9, 17, 5, 256}; /* multiples of an eighth are also multiples of a sixteenth */
     const double x[3] = {0, 0.125, 1};
     const cst_shape shape = cst_shape_1d(3);
     char path[TEST_PATH], text[2 * TEST_PATH];
@@ -158,8 +158,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_sections_are_refused),
         cmocka_unit_test(data_out_of_range_are_refused),
-        cmocka_unit_test(each_part_is_looked_at),
-        cmocka_unit_test(levels_are_the_data_s),
+        cmocka_unit_test(each_split_is_checked),
+        cmocka_unit_test(levels_come_from_the_data),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

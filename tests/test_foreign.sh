@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Configs, data, weights and results of other people: what their text and their names can bring about, which docs/design.md says
-# under "Untrusted files". COSTATE: the program to test. Ends with "N passed, N failed".
+# Configs, data, weights and results from untrusted sources: what their text and names may cause and what not, as
+# docs/design.md says under "Untrusted files". COSTATE: the program to test. Ends with "N passed, N failed".
 set -u
 costate=$(realpath "${COSTATE:-build/costate}")
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,8 +12,8 @@ unset COSTATE_DATA
 says() { grep -qaF -- "$1" "$2"; }
 if command -v gnuplot >/dev/null; then gnuplot=1; else gnuplot=; fi
 
-# What must not have happened: a command that ran (all of them would make INJECTED), a file outside, a control character or
-# malformed UTF-8 on a terminal.
+# After each check, none of these may have happened: a command was executed (each of them would make INJECTED), a file was
+# written outside, a control character or malformed UTF-8 was printed.
 quiet_bytes() { # files
     ! LC_ALL=C grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$@" && cat "$@" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1
 }
@@ -21,7 +21,7 @@ harmless() { # name of the check
     ok "$1: nothing runs" [ -z "$(find "$folder" -name 'INJECTED*')" ]
     ok "$1: nothing is written outside" [ "$(ls -A ..)" = inside ]
     ok "$1: a terminal has nothing to obey" quiet_bytes out err
-    find "$folder" -name 'INJECTED*' -delete # so that what comes next is judged alone
+    find "$folder" -name 'INJECTED*' -delete # so that the next check starts without it
 }
 refuse() { # message, arguments
     local message=$1 before
@@ -64,12 +64,12 @@ if [ "$gnuplot" ]; then
         ok "plot of a folder called $name" [ "$code" -eq 0 -a -s "-place/$name/plot.png" ]
         (cd ./-place && "$costate" plot --out="$name" -- "$name" >../out 2>../err)
         ok "plot by the name of $name" [ -s "-place/$name.png" -a -s "-place/$name.svg" ]
-        # Newlines in a path that the user gave remain in what is printed.
+        # Newlines in a path that the user gave are printed.
         tr -d '\n' <out >out.flat && mv out.flat out
         harmless "a folder called $name"
         rm -rf ./-place
     done
-    # gnuplot's macros: once its count of quotes is out of step, @GPVAL_PWD is the name of the folder it works in, as it is.
+    # gnuplot's macros: if it miscounts quotes, it expands @GPVAL_PWD to the name of its folder, unquoted.
     trap="x'.system('touch INJECTED').'"
     mkdir "$trap" && cp -r run "$trap/run" && cp -r run "$trap/a'@GPVAL_PWD"
     (cd "$trap" && "$costate" plot run "a'@GPVAL_PWD" >../out 2>../err)
@@ -141,8 +141,8 @@ ok "... and a field of comparison.csv" says '"name=""a|b, \""c\"" <i>_`x`""",1,0
 refuse "not beginning with '.' or '-'), got the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
 harmless "folders of variants"
 
-# ---- the terminal: nobody but the program says what it does ----
-bad() { # what must be shown, file, arguments
+# ---- the terminal: only the program controls it ----
+bad() { # text that must be printed, file, arguments
     local shown=$1
     shift
     run "$@"
@@ -266,7 +266,7 @@ for run in ../outside /etc a/../../outside ..; do
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp
 done
 
-# ---- pipes that nobody writes to, and devices: nothing waits for them ----
+# ---- pipes without a writer, and devices: the program does not wait for them ----
 waits() { # arguments
     timeout 60 "$costate" "$@" >out 2>err
     code=$?
@@ -295,8 +295,9 @@ ok "a device is no file" says 'pipes/x.ts: cannot open: neither a regular file n
 waits check <(sleep 0.2; cat config.json)
 ok "a pipe with a config is" [ "$code" -eq 0 ]
 
-# ---- what each file may do, and no more: docs/design.md ----
-# A config reads what it names, with links in data, and leaves data as they are; check takes no memory that a model would need.
+# ---- the only effects that each file may have: docs/design.md ----
+# A config reads the files that it names, also through links in data, and changes no data. check does not allocate the memory
+# of a model.
 mkdir -p sounds/a sounds/b
 printf 'x,y\n1,2\n3,4\n' >outside/table.csv
 { printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00data\x90\x01\x00\x00' &&

@@ -1,5 +1,5 @@
-/* The Fourier transform against its definition, summed term by term in long double; lengths of every kind: powers of two,
- * each radix and several of them, primes beyond these, which take a convolution. */
+/* The Fourier transform against its definition, summed term by term in long double. Lengths of every kind: powers of
+ * two, each radix and several of them, and primes beyond these, which need a convolution. */
 #include "tests/data_files.h"
 #include "tests/helpers.h"
 
@@ -17,7 +17,7 @@ static cst_fourier *fourier_new(size_t n)
     return f;
 }
 
-/* The power spectrum, with work that holds no numbers and a mark behind each array. */
+/* The power spectrum; the work memory is poisoned, and a mark follows each array. */
 static void power_of(const cst_fourier *f, size_t n, const double *x, double *power)
 {
     const size_t n_work = cst_fourier_work(f);
@@ -30,7 +30,7 @@ static void power_of(const cst_fourier *f, size_t n, const double *x, double *po
     free(work);
 }
 
-/* cos and sin of 2 pi j / n, j < n, one behind the other; the caller frees them. */
+/* cos and sin of 2 pi j / n, j < n, one array after the other; the caller frees them. */
 static long double *circle(size_t n)
 {
     const long double pi = 3.14159265358979323846264338L;
@@ -54,7 +54,7 @@ static double direct_power(size_t n, const long double *circle, const double *x,
     return (double)(re * re + im * im);
 }
 
-/* `every`: frequencies from one that is looked at to the next. */
+/* `every`: the distance between the frequencies that are compared. */
 static void check_length(size_t n, size_t every)
 {
     double *x = malloc(n * sizeof *x), *power = malloc((n / 2 + 2) * sizeof *power), total = 0;
@@ -73,7 +73,7 @@ static void check_length(size_t n, size_t every)
         fail_msg("length %zu: Parseval's sums are %.17g and %.17g", n, mean, total);
     for (size_t k = 0; k <= n / 2; k += every) {
         const double expected = direct_power(n, roots, x, k), error = fabs(power[k] - expected);
-        /* Errors of X_k are relative to the norm of x: |X|^2 is then off by 2 |X| of that. */
+        /* The error of X_k is relative to the norm of x, so |X|^2 is off by 2 |X| times that error. */
         const double tolerance = 1e-14 * sqrt((double)n * total) * (sqrt(expected) + 1e-14 * sqrt((double)n * total));
         if (!(error <= tolerance))
             fail_msg("length %zu, frequency %zu: %.17g, by its definition %.17g", n, k, power[k], expected);
@@ -99,7 +99,8 @@ static void test_long(void **state)
     check_length(2 * 65537, 16384); /* a prime */
 }
 
-/* e^(-2 pi i j k / n) of one number that is not 0 has a modulus of 1 at every frequency; a constant has one frequency. */
+/* e^(-2 pi i j k / n): a single number that is not 0 has the same modulus at every frequency, and a constant has one
+ * frequency. */
 static void test_closed_forms(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-#include "data_files.h"
+/* The generated data sets spirals and circles: geometry, noise, splits and seeds. */
 #include "datasets/generated.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -53,7 +54,7 @@ static void test_noise_has_its_deviation(void **state)
     }
 }
 
-/* Radii have the quantiles of a uniform distribution in the ball and in the shell, directions no mean. */
+/* Radii have the quantiles of a uniform distribution in the ball and in the shell; the mean of the directions is 0. */
 static void test_circles_are_uniform(void **state)
 {
     (void)state;
@@ -83,7 +84,7 @@ static void test_circles_are_uniform(void **state)
     }
 }
 
-static void test_parts_and_seeds(void **state)
+static void test_splits_and_seeds(void **state)
 {
     (void)state;
     const char *json = JSON({"type": "spirals", "train_size": 30, "test_size": 20, "validation_size": 10});
@@ -96,7 +97,7 @@ static void test_parts_and_seeds(void **state)
     assert_int_equal(a.test.n, 20);
     assert_int_equal(a.n_classes, 2);
     assert_int_equal(a.n_channels, 0);
-    /* One part's size changes neither its first rows nor another part; parts and seeds differ. */
+    /* A split's size changes neither its first rows nor another split. Splits and seeds differ. */
     assert_memory_equal(a.train.values, b.train.values, 60 * sizeof(real));
     assert_memory_equal(a.test.values, b.test.values, 40 * sizeof(real));
     assert_int_equal(b.validation.n, 0);
@@ -124,7 +125,7 @@ int main(void)
         cmocka_unit_test(test_spirals_lie_on_their_arms),
         cmocka_unit_test(test_noise_has_its_deviation),
         cmocka_unit_test(test_circles_are_uniform),
-        cmocka_unit_test(test_parts_and_seeds),
+        cmocka_unit_test(test_splits_and_seeds),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

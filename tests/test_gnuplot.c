@@ -1,5 +1,5 @@
-/* Text and paths in gnuplot's scripts stay what they are, whatever is in them: nothing of them runs. */
-#include "data_files.h"
+/* Text and paths in gnuplot's scripts are printed as they are, whatever they contain: nothing in them is executed. */
+#include "tests/data_files.h"
 
 #include "analysis/gnuplot.h"
 #include "core/file.h"
@@ -35,13 +35,13 @@ static void test_quotes(void **state)
     }
 }
 
-/* ---- what gnuplot makes of it ------------------------------------------------------------------------------------ */
+/* ---- gnuplot's result -------------------------------------------------------------------------------------------- */
 
-/* In test_root, where a picture called STEM is drawn; skips the test where there is no gnuplot. */
+/* Run gnuplot in test_root, where it draws the picture STEM. Skips the test if gnuplot is not installed. */
 static void draw(const char *stem, const cst_text *data, const cst_text *panels)
 {
     cst_error error;
-    const cst_gnuplot_grid grid = {1, 1, 700, 600}; /* room for a legend */
+    const cst_gnuplot_grid grid = {1, 1, 700, 600}; /* leaves space for a legend */
     const cst_status status = cst_gnuplot_draw(stem, data, panels, grid, &error);
     if (status == CST_EUNSUPPORTED) skip();
     if (status != CST_OK) fail_msg("%s: %s", stem, error.message);
@@ -68,45 +68,47 @@ static int leave(void **state)
     return chdir("/") == 0 ? test_remove_root(state) : -1;
 }
 
+/* Texts that gnuplot, a shell or a browser would execute or format if they were not escaped. */
+static const char *const hostile_texts[] = {
+    "`" RUNS "`",
+    "it's `" RUNS "`",
+    "'.system('" RUNS "').'",
+    "''; system '" RUNS "' #",
+    "a''.system('" RUNS "').''b",
+    "'''' ; system '" RUNS "'",
+    "' ; system '" RUNS "' #",
+    "\\'.system('" RUNS "').'",
+    "\".system(\"" RUNS "\").\"",
+    "@run @@run",
+    "it's @run",
+    "''@run '\"@run \"'@run",
+    "\\'@run \\\"@run",
+    "$run ${run} %s %d %n",
+    "a\\",
+    "a\\n\\t\\101",
+    "{/Bold x}_2^3 &{x} ~x{y}",
+    "# not a comment",
+    "EOD\nEND\n`" RUNS "`",
+    "] ] > <script>alert(1)</script> &amp;",
+    "\xc3\xa9\xc3\xbc",
+    "\x1b[31m\xff",
+};
+
 static void test_text_is_text(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "`" RUNS "`",
-        "it's `" RUNS "`",
-        "'.system('" RUNS "').'",
-        "''; system '" RUNS "' #",
-        "a''.system('" RUNS "').''b",
-        "'''' ; system '" RUNS "'",
-        "' ; system '" RUNS "' #",
-        "\\'.system('" RUNS "').'",
-        "\".system(\"" RUNS "\").\"",
-        "@run @@run",
-        "it's @run",
-        "''@run '\"@run \"'@run",
-        "\\'@run \\\"@run",
-        "$run ${run} %s %d %n",
-        "a\\",
-        "a\\n\\t\\101",
-        "{/Bold x}_2^3 &{x} ~x{y}",
-        "# not a comment",
-        "EOD\nEND\n`" RUNS "`",
-        "] ] > <script>alert(1)</script> &amp;",
-        "\xc3\xa9\xc3\xbc",
-        "\x1b[31m\xff",
-    };
-    enum { N = sizeof texts / sizeof texts[0] };
+    enum { N = sizeof hostile_texts / sizeof hostile_texts[0] };
     cst_text data = {0}, panels = {0}, expected = {0};
     cst_text_puts(&data, "run = \"system '" RUNS "'\"\nset print './printed'\n");
     cst_text_puts(&panels, "plot ");
     for (size_t i = 0; i < N; i++) {
         cst_text_puts(&data, "print ");
-        cst_gnuplot_text(&data, texts[i]);
+        cst_gnuplot_text(&data, hostile_texts[i]);
         cst_text_puts(&data, "\n");
-        cst_text_visible(&expected, texts[i]);
+        cst_text_visible(&expected, hostile_texts[i]);
         cst_text_puts(&expected, "\n");
         cst_text_printf(&panels, "%zu * x title ", i);
-        cst_gnuplot_text(&panels, texts[i]);
+        cst_gnuplot_text(&panels, hostile_texts[i]);
         cst_text_puts(&panels, i + 1 < N ? ", \\\n" : "\n");
     }
     cst_text_puts(&data, "unset print\n");
@@ -168,7 +170,7 @@ static void test_paths(void **state)
     free(data.data), free(panels.data);
 }
 
-/* Who puts links in the pictures' places does not make gnuplot write to where they lead. */
+/* A link in place of a picture does not make gnuplot write to the link's target. */
 static void test_links(void **state)
 {
     (void)state;

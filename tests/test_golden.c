@@ -1,5 +1,6 @@
-/* Reference cases: every *.json below the folders given as arguments (default: ../shared/golden), told apart by their
- * "kind" alone. Ends with "N passed, N failed, N skipped"; exits 1 if any failed or none ran. */
+/* Reference cases: every *.json below the folders given as arguments (default: ../shared/golden). Their "kind" alone
+ * selects the function that compares them. The last line is "N passed, N failed, N skipped"; the exit status is 1 if
+ * any case failed or none ran. */
 #include "tests/golden.h"
 
 #include <dirent.h>
@@ -74,8 +75,8 @@ static int compare_paths(const void *a, const void *b)
 
 static const struct {
     const char *kind;
-    void (*run)(golden *g); /* NULL: what it needs is not built yet */
-    bool in_double;         /* whatever `real` is */
+    void (*run)(golden *g); /* NULL: this build lacks what the kind needs */
+    bool in_double;         /* in double, whatever `real` is */
 } kinds[] = {
     {"layer", golden_layer},
     {"solve", golden_solve},
@@ -94,7 +95,7 @@ enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 typedef struct counts {
     size_t passed, failed, skipped;
-    size_t left_out; /* as `real` is float */
+    size_t left_out; /* as if `real` were float */
 } counts;
 
 static void run_kind(golden *g)

@@ -1,7 +1,7 @@
-/* The comparison of gradient methods: differences take the steps that the exact gradient is of. */
+/* The comparison of gradient methods: differences repeat the steps that the exact gradient belongs to. */
 #include "analysis/gradients.h"
-#include "data_files.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include <math.h>
@@ -23,7 +23,15 @@ static const char format[] =
     "'tanh'}, {'type': 'linear', 'out_features': 4}]}, 'solver': {%s}}, {'type': 'linear', 'out_features': 2}]}, "
     "'epochs': 1}";
 
-/* Steps of all kinds: cut short by the end or by a stop, growing as fast as may be, as long as may be. */
+/* The slope of the loss along a direction, by the exact gradient and by differences. */
+static void expect_same_slope(const char *what, const cst_gradient_row *exact, const cst_gradient_row *differences)
+{
+    test_derivative seen = {0};
+    test_derivative_compare(&seen, what, 0, exact->along, differences->along, tolerance * fabs(exact->along));
+    test_derivative_end(&seen, what, false);
+}
+
+/* Steps of all kinds: cut short by the end or by a stop, limited by the largest factor or by the largest step. */
 static void differences_take_the_same_steps(void **state)
 {
     (void)state;
@@ -50,8 +58,7 @@ static void differences_take_the_same_steps(void **state)
         test_assert_ok(cases[i].solver, cst_experiment_new(document, &e, &error), &error);
         test_assert_ok(cases[i].solver, cst_gradients_compare(&e, rows, &error), &error);
         const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
-        if (!(fabs(differences->along - exact->along) <= tolerance * fabs(exact->along)))
-            fail_msg("%s: %.10g, differences %.10g", cases[i].solver, exact->along, differences->along);
+        expect_same_slope(cases[i].solver, exact, differences);
         const bool fixed = strstr(cases[i].solver, "rk4") != NULL;
         if (fixed ? !isnan(exact->from_limit) : !(exact->from_limit < 0.1 && (i > 0 || exact->from_limit > 0)))
             fail_msg("%s: %g from the limit", cases[i].solver, exact->from_limit);
@@ -60,7 +67,27 @@ static void differences_take_the_same_steps(void **state)
     }
 }
 
-/* The corners of a CDE's path are steps too: they come from the data, and are stepped on again. */
+/* A CDE on the arrays below; printf's arguments are their folder and the solver's profile. */
+static const char cde_config[] = JSON({
+    "name": "a",
+    "threads": 1,
+    "data": {"type": "npy", "path": "%s", "train_x": "x.npy", "train_y": "y.npy", "batch_size": 8, "normalize": false},
+    "model": {
+        "type": "sequential",
+        "layers": [
+            {
+                "type": "cde",
+                "hidden": 3,
+                "field": {"type": "sequential", "layers": [{"type": "linear", "out_features": 6}, {"type": "tanh"}]},
+                "solver": {"profile": "%s", "rtol": 1e-4, "atol": 1e-4}
+            },
+            {"type": "linear", "out_features": 2}
+        ]
+    },
+    "epochs": 1
+});
+
+/* The knots of a CDE's path are stops too. They come from the data, and differences stop there again. */
 static void differences_of_a_cde(void **state)
 {
     (void)state;
@@ -79,49 +106,20 @@ static void differences_of_a_cde(void **state)
         cst_gradient_row rows[CST_GRADIENT_ROWS];
         cst_experiment e;
         cst_error error;
-        snprintf(json, sizeof json, JSON({
-                     "name": "a",
-                     "threads": 1,
-                     "data": {
-                         "type": "npy",
-                         "path": "%s",
-                         "train_x": "x.npy",
-                         "train_y": "y.npy",
-                         "batch_size": 8,
-                         "normalize": false
-                     },
-                     "model": {
-                         "type": "sequential",
-                         "layers": [
-                             {
-                                 "type": "cde",
-                                 "hidden": 3,
-                                 "field": {
-                                     "type": "sequential",
-                                     "layers": [{"type": "linear", "out_features": 6}, {"type": "tanh"}]
-                                 },
-                                 "solver": {"profile": "%s", "rtol": 1e-4, "atol": 1e-4}
-                             },
-                             {"type": "linear", "out_features": 2}
-                         ]
-                     },
-                     "epochs": 1
-                 }),
-                 test_root, profiles[i]);
+        snprintf(json, sizeof json, cde_config, test_root, profiles[i]);
         cst_document *document = test_parse(json);
         test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
         test_assert_ok(json, cst_gradients_compare(&e, rows, &error), &error);
         const cst_gradient_row *exact = &rows[0], *differences = &rows[CST_GRADIENT_ROWS - 1];
-        if (!(fabs(differences->along - exact->along) <= tolerance * fabs(exact->along)))
-            fail_msg("%s: %.10g, differences %.10g", profiles[i], exact->along, differences->along);
+        expect_same_slope(profiles[i], exact, differences);
         for (size_t row = 2; row + 1 < CST_GRADIENT_ROWS; row++)
-            assert_true(rows[row].distance > 0 && rows[row].distance < 0.1); /* other methods, not the config's own */
+            assert_true(rows[row].distance > 0 && rows[row].distance < 0.1); /* other methods than the config's own */
         cst_experiment_clear(&e);
         cst_document_free(document);
     }
 }
 
-/* The block of a module that has one of its own is in no section "ode", which alone are changed. */
+/* The ODE block inside of another module is not in a section "ode", and only such sections are changed. */
 static void a_block_of_another_module_is_refused(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* gru against a loop written here, series with gaps against filled ones, series that end early against shorter ones; its
- * gradients by differences on such series; batches cut; errors. */
+/* gru against a loop written here; series with gaps against filled ones; series that end early against shorter ones;
+ * their gradients by differences; batches cut into shards; errors. */
 #include "tests/gap_rig.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* Row j of weight (.., n) times x, and bias j. */
+/* Row j of weight (.., n) times x, plus bias j. */
 static double line(const real *weight, const real *bias, size_t j, size_t n, const double *x)
 {
     double sum = (double)bias[j];
@@ -20,7 +20,7 @@ static double line(const real *weight, const real *bias, size_t j, size_t n, con
     return sum;
 }
 
-/* One step of one row, by PyTorch's equations. */
+/* One step of one row by PyTorch's equations. */
 static void step(const real *theta, size_t in, const double *x, double h[H])
 {
     const real *ih = theta, *hh = ih + 3 * H * in, *bih = hh + 3 * H * H, *bhh = bih + 3 * H;
@@ -56,7 +56,7 @@ static void check_loop(const char *json, bool mask, bool all)
     ode_rig_clear(&r);
 }
 
-static void is_the_loop(void **state)
+static void equals_the_loop(void **state)
 {
     (void)state;
     check_loop(GRU "}", false, false);
@@ -65,7 +65,7 @@ static void is_the_loop(void **state)
     check_loop(GRU ", 'mask': true, 'output': 'all'}", true, true);
 }
 
-/* All uniform in +-1/sqrt(H): 195 numbers come near the bounds, and their mean to 0. */
+/* All are uniform in +-1/sqrt(H): 195 numbers come near the bounds, and their mean is near 0. */
 static void starts_as_in_pytorch(void **state)
 {
     (void)state;
@@ -108,21 +108,21 @@ static void an_early_end_is_a_shorter_series(void **state)
     gap_check_end(GRU ", 'output': 'all'}", 1);
 }
 
-static void without_any_value(void **state)
+static void rows_without_values_are_zero(void **state)
 {
     (void)state;
     gap_check_nothing(GRU "}");
     gap_check_nothing(GRU ", 'output': 'all'}");
 }
 
-/* Shards have rows of other lengths, and so fewer steps. */
+/* Shards have rows of different lengths, and so different numbers of steps. */
 static void rows_are_cut(void **state)
 {
     (void)state;
     ode_rig one, three;
     gap_build(&one, JSON({"type": "gru", "hidden": 32, "output": "all"}), SHAPE(T, C), 60, 1);
     gap_build(&three, JSON({"type": "gru", "hidden": 32, "output": "all"}), SHAPE(T, C), 60, 3);
-    assert_true(one.m->cost * 60 > 3e5); /* enough to be cut */
+    assert_true(one.m->cost * 60 > 3e5); /* enough for the batch to be cut */
     for (size_t row = 0; row < 60; row++)
         for (size_t i = (1 + row % 20 / 4) * C; i < T * C; i++) one.x[row * T * C + i] = (real)NAN;
     memcpy(three.x, one.x, one.in * sizeof(real));
@@ -155,12 +155,12 @@ static void configs_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(is_the_loop),
+        cmocka_unit_test(equals_the_loop),
         cmocka_unit_test(starts_as_in_pytorch),
         cmocka_unit_test(a_gap_is_the_last_value),
         cmocka_unit_test(a_mask_is_more_channels),
         cmocka_unit_test(an_early_end_is_a_shorter_series),
-        cmocka_unit_test(without_any_value),
+        cmocka_unit_test(rows_without_values_are_zero),
         cmocka_unit_test(rows_are_cut),
 #ifdef CST_DOUBLE
         cmocka_unit_test(gradients_are_differences),

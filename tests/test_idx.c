@@ -1,7 +1,8 @@
-#include "data_files.h"
+/* idx files, plain and gzipped: splits, damaged files, folders and names, and the real data if they are installed. */
 #include "datasets/idx.h"
+#include "tests/data_files.h"
 
-/* Header of up to four dimensions, then `n` elements 0, 7, 14, ... modulo 251. Returns the file's size. */
+/* Write a header of up to four dimensions, then `n` elements 0, 7, 14, ... modulo 251. Returns the file's size. */
 static size_t make_idx(uint8_t *file, size_t rank, const size_t *dim, size_t n)
 {
     size_t size = 0;
@@ -81,10 +82,10 @@ static void test_damaged_stream(void **state)
     uint8_t file[400], packed[400];
     test_write_gz("good.gz", file, make_idx(file, 2, (size_t[]){20, 10}, 200));
     const size_t size = test_read("good.gz", packed, sizeof packed);
-    const size_t header = 10; /* of gzip, where a changed time stamp is no error */
+    const size_t header = 10; /* the header of gzip, in which another time stamp is not an error */
     for (size_t i = header; i < size; i++) {
         if (i == size - 9)
-            continue; /* before CRC and length: the stream's last byte, filled up with bits of no meaning */
+            continue; /* the stream's last byte before CRC and length, whose padding bits have no meaning */
         packed[i] ^= 1;
         test_write("bad.gz", packed, size);
         fails("bad.gz", CST_EFORMAT, TEST_WORDS("bad.gz"));
@@ -113,7 +114,7 @@ static void test_promises_too_much(void **state)
     size_t size = make_idx(file, 3, (size_t[]){60000, 28, 28}, 4);
     test_write("promise", file, size);
     fails("promise", CST_EFORMAT, TEST_WORDS("expected 47040016 bytes", "found 20"));
-    size = make_idx(file, 2, (size_t[]){0xffffffff, 0xffff}, 0); /* 2^48 bytes: must not be asked for */
+    size = make_idx(file, 2, (size_t[]){0xffffffff, 0xffff}, 0); /* 2^48 bytes, which must not be allocated */
     test_write("promise", file, size);
     fails("promise", CST_EFORMAT, TEST_WORDS("expected 281470681677837 bytes", "found 12"));
     size = make_idx(file, 4, (size_t[]){0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, 4);
@@ -138,7 +139,7 @@ static void test_other_files(void **state)
     fails("a_folder", CST_EIO, TEST_WORDS("a_folder"));
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------------- */
+/* ---- splits -------------------------------------------------------------------------------------------------- */
 
 static cst_status read_part(const char *images, const char *labels, size_t n_classes, cst_shape *x, cst_split *split,
                             cst_error *error)
@@ -157,7 +158,7 @@ static void part_fails(const char *images, const char *labels, cst_shape x, cons
     assert_null(split.labels);
 }
 
-static void test_parts(void **state)
+static void test_splits(void **state)
 {
     (void)state;
     uint8_t file[400];
@@ -180,7 +181,7 @@ static void test_parts(void **state)
     }
 }
 
-static void test_parts_that_do_not_fit(void **state)
+static void test_splits_that_do_not_fit(void **state)
 {
     (void)state;
     uint8_t file[400];
@@ -213,7 +214,7 @@ static void test_folder_and_names(void **state)
     test_write_gz("set/t10k-labels-idx1-ubyte.gz", file, make_idx(file, 1, (size_t[]){2}, 2));
     cst_dataset data;
     test_load_ok(JSON({"type": "idx", "path": "@/set", "batch_size": 2}), 0, &data);
-    assert_int_equal(data.n_classes, 15); /* the largest label and one */
+    assert_int_equal(data.n_classes, 15); /* the largest label plus one */
     assert_int_equal(data.train.n, 3);
     assert_int_equal(data.test.n, 2);
     assert_int_equal(data.batch_size, 2);
@@ -222,7 +223,7 @@ static void test_folder_and_names(void **state)
     test_assert_near("mean", data.mean[0], 38.5 / 255, 1e-14);
     test_assert_near("deviation", data.std[0], 7 * 3.4520525295346629 / 255, 1e-14);
     cst_dataset_clear(&data);
-    /* The same by names: in the folder, and as paths. */
+    /* The same by names, in the folder and as paths. */
     test_load_ok(JSON({"type": "idx", "path": "@/set", "train_images": "train-images-idx3-ubyte.gz"}), 0, &data);
     cst_dataset_clear(&data);
     test_load_ok(JSON({
@@ -240,7 +241,7 @@ static void test_folder_and_names(void **state)
     test_load_fails(JSON({"type": "mnist", "path": "@/set"}), CST_EFORMAT, TEST_WORDS("below 10", "found 14"));
 }
 
-/* The moments are those that everybody uses for these two sets; classes have 6,000 images each in Fashion-MNIST. */
+/* The moments that are commonly used for these two sets. In Fashion-MNIST each class has 6,000 images. */
 static void check_real(const char *json, double mean, double deviation)
 {
     cst_dataset data;
@@ -284,8 +285,8 @@ int main(void)
         cmocka_unit_test(test_trailing_bytes),
         cmocka_unit_test(test_promises_too_much),
         cmocka_unit_test(test_other_files),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_parts_that_do_not_fit),
+        cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_splits_that_do_not_fit),
         cmocka_unit_test(test_folder_and_names),
         cmocka_unit_test(test_fashion_mnist),
         cmocka_unit_test(test_mnist),

@@ -1,7 +1,8 @@
-#include "data_files.h"
+/* Folders of images: decoding, damaged files, splits and classes, and the real data if they are installed. */
 #include "datasets/image_folder.h"
 #include "formats/image.h"
 #include "image_bytes.h"
+#include "tests/data_files.h"
 
 /* ---- decoding ------------------------------------------------------------------------------------------------ */
 
@@ -30,8 +31,8 @@ static void test_decode(void **state)
     free(planes);
 }
 
-/* A file that is cut off (before a PNG's last checksum) is refused; with any byte changed it may be decoded, but
- * nothing worse: run with sanitizers. */
+/* A cut file is refused (a PNG if the cut is before its last checksum). A file with a changed byte may be decoded;
+ * sanitizers see anything worse. */
 static void test_damaged(void **state)
 {
     (void)state;
@@ -61,7 +62,7 @@ static void test_damaged(void **state)
                         CST_EFORMAT, &error, TEST_WORDS("some.png: cannot decode", "type"));
 }
 
-/* flat_jpeg with a segment behind its first two bytes. */
+/* flat_jpeg with a segment after its first two bytes. */
 static cst_status decode_with(const uint8_t *segment, size_t n, cst_error *error)
 {
     uint8_t bytes[1024], *planes;
@@ -75,7 +76,7 @@ static cst_status decode_with(const uint8_t *segment, size_t n, cst_error *error
     return CST_OK;
 }
 
-/* A JPEG's Huffman table of more codes than there can be, beyond whose room stb would write. */
+/* A JPEG's Huffman table with more codes than its lengths allow, which stb would write beyond the table. */
 static void test_huffman_tables(void **state)
 {
     (void)state;
@@ -91,27 +92,27 @@ static void test_huffman_tables(void **state)
     counts[6] = 1;
     test_assert_failure(decode_with(dht, sizeof dht, &error), CST_EFORMAT, &error, words);
     counts[6] = 0;
-    counts[8] = 255; /* with the one of 8 bits 256 short ones */
+    counts[8] = 255; /* with the code of 8 bits, 256 short ones */
     counts[15] = 0;
     test_assert_failure(decode_with(dht, sizeof dht, &error), CST_EFORMAT, &error, words);
-    /* A table that its segment cuts off: stb looks at the length when it is too late. */
+    /* A table that its segment cuts off, which stb notices too late. */
     uint8_t cut[] = {0xff, 0xc4, 0,   3,   3,   255, 255, 255, 255, 255, 255,
                      255,  255,  255, 255, 255, 255, 255, 255, 255, 255};
     test_assert_failure(decode_with(cut, sizeof cut, &error), CST_EFORMAT, &error, words);
-    /* Fill bytes before the marker; and two tables in one segment, of which the second is too large. */
+    /* Fill bytes before the marker; and two tables in one segment, the second of which is too large. */
     uint8_t filled[sizeof cut + 2] = {0xff, 0xff};
     memcpy(filled + 2, cut, sizeof cut);
     test_assert_failure(decode_with(filled, sizeof filled, &error), CST_EFORMAT, &error, words);
     uint8_t two[4 + 17 + 17] = {0xff, 0xc4, 0, 36, 3};
     memset(two + 4 + 17 + 1, 255, 16);
     test_assert_failure(decode_with(two, sizeof two, &error), CST_EFORMAT, &error, words);
-    /* What only looks like one, in a comment. */
+    /* Bytes of a comment that only look like a table. */
     uint8_t comment[4 + sizeof cut] = {0xff, 0xfe, 0, 2 + sizeof cut};
     memcpy(comment + 4, cut, sizeof cut);
     if (decode_with(comment, sizeof comment, &error) != CST_OK) fail_msg("%s", error.message);
 }
 
-/* A PNG's chunk of 2 GB in a file of some bytes is not made room for. */
+/* Memory is not allocated for a PNG's chunk of 2 GB in a file of some bytes. */
 static void test_promised_chunk(void **state)
 {
     (void)state;
@@ -124,7 +125,7 @@ static void test_promised_chunk(void **state)
                         &error, TEST_WORDS("bad.png: ", "a chunk is cut off"));
     uint8_t longer[sizeof rgb_png + 20];
     memcpy(longer, rgb_png, sizeof rgb_png);
-    memset(longer + sizeof rgb_png, 0x7f, 20); /* behind its end there may be anything */
+    memset(longer + sizeof rgb_png, 0x7f, 20); /* any bytes may follow its end */
     assert_int_equal(cst_image_decode("a", longer, sizeof longer, 3, &h, &w, &planes, &error), CST_OK);
     free(planes);
 }
@@ -151,7 +152,7 @@ static void test_train_and_test(void **state)
     test_write("set/train/bee/0.jpeg", flat_jpeg, sizeof flat_jpeg);
     test_load_fails(json, CST_EIO, TEST_WORDS("set/test"));
     test_folder("set/test");
-    test_folder("set/test/bee"); /* not every class need be there */
+    test_folder("set/test/bee"); /* a class may be missing */
     test_write("set/test/bee/x.png", rgb_png, sizeof rgb_png);
     cst_dataset data;
     test_load_ok(json, 0, &data);
@@ -224,7 +225,7 @@ static void test_real(void **state)
     assert_true(cst_shape_equal(&data.x, &(cst_shape){3, {3, 32, 32}}));
     assert_int_equal(data.train.n, 1500);
     assert_int_equal(data.test.n, 500);
-    const double mean[3] = {0.4914, 0.4822, 0.4465}; /* CIFAR-10's, of all images */
+    const double mean[3] = {0.4914, 0.4822, 0.4465}; /* the published values of CIFAR-10, over all images */
     for (size_t c = 0; c < 3; c++) test_assert_near("mean", data.mean[c], mean[c], 0.02);
     cst_dataset_clear(&data);
 }

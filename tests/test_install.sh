@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The library as its users have it: both precisions installed side by side, programs in C and C++ compiled against what is
-# there by pkg-config alone, with the shared library and with the static one, and what keeps the two precisions apart.
+# The library as its users have it: both precisions installed side by side; programs in C and C++ that pkg-config alone
+# compiles and links, with the shared library and with the static one; and mixing the two precisions, which must fail.
 # COSTATE: the program of the build to test. The other precision takes part where its build is up to date.
 # Ends with "N passed, N failed".
 set -u
@@ -15,7 +15,7 @@ cc="${CC:-cc} -std=c11" cpp="${CXX:-c++} -std=c++17"
 has_cpp=$(if command -v "${CXX:-c++}" >/dev/null; then echo true; else echo false; fi)
 passed=0 failed=0 skipped=0
 
-ok() { # name, condition as a command; what it and the commands before it printed is shown if it fails
+ok() { # name, condition as a command; on failure, prints the output of it and of the commands before it
     local name=$1
     shift
     if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && printf 'FAILED: %s: %s\n' "$name" "$*" && sed 's/^/    /' "$out"; fi
@@ -29,7 +29,7 @@ finish() {
     [ "$failed" -eq 0 ]
     exit
 }
-# This script's make has nothing to do with one that may have called it.
+# The make of this script inherits nothing from a make that called it.
 make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u SANITIZE -u COVERAGE -u NATIVE make -j1 -s "$@"; }
 name_of() { if [ "$1" = double ]; then echo costate-double; else echo costate; fi; }
 built() { make -q PRECISION="$1" "build/$1/costate" "build/$1/lib$(name_of "$1")".{a,so} 2>/dev/null; }
@@ -40,15 +40,15 @@ flags() {
         if [[ " $* " == *" --static "* ]]; then sed -E 's/-l(costate\S*)/-l:lib\1.a/'; else cat; fi
 }
 # shellcheck disable=SC2046,SC2086 # lists of words
-compile() { # compiler with its flags, source, the names whose headers and whose library it takes, --static or nothing
+compile() { # compiler with flags, source, the package of the headers, the package of the library, --static or nothing
     $1 -O2 -Wall -Wextra -Werror "$2" $(flags --cflags "$3") $(flags --libs "${@:4}") -o "$program" >"$out" 2>&1
 }
 # shellcheck disable=SC2120 # called by name with an argument
-run() { LD_LIBRARY_PATH=${1:-$lib} timeout 60 "$program" >"$out" 2>&1; } # a solver of the wrong precision may not come to an end
-run_beside() { LD_PRELOAD=$1 run; } # another library
+run() { LD_LIBRARY_PATH=${1:-$lib} timeout 60 "$program" >"$out" 2>&1; } # a solver of the wrong precision may never end
+run_beside() { LD_PRELOAD=$1 run; } # a library to preload
 compile_and_run() { compile "$@" && run; }
 needed() { readelf -d "$program" | grep -c "NEEDED.*$1"; }
-fails_with() { # what it prints, command
+fails_with() { # text that it prints, command
     ! "${@:2}" && grep -qF -e "$1" "$out"
 }
 
@@ -78,7 +78,7 @@ int main()
 }
 END
 
-# ---- each precision, the others' files beside it -----------------------------------------------------------------
+# ---- each precision, with the other one's files present ---------------------------------------------------------------
 test_precision() { # its name
     local precision=$1 name size pc
     name=$(name_of "$precision")
@@ -104,10 +104,10 @@ test_precision() { # its name
     ok "$precision: C, shared: it needs the library" [ "$(needed "lib$name.so.0")" -eq 1 ]
     ok "$precision: C, static" compile_and_run "$cc" examples/custom_model.c "$name" "$name" --static
     ok "$precision: C, static: it does not need it" [ "$(needed libcostate)" -eq 0 ]
-    # A machine that has the Fortran compiler links where others do not.
+    # A machine with a Fortran compiler could link what others cannot.
     flags --static --libs "$name" >"$out"
     ok "$precision: C, static: nothing of Fortran is asked for" [ "$(grep -c gfortran "$out")" -eq 0 ]
-    # OpenBLAS from its archive too, where there is one: no constructor of ours may run before its own.
+    # OpenBLAS from its archive too, if it exists: no constructor of libcostate may run before its own.
     if [ -e "$(${CC:-cc} -print-file-name=libopenblas.a)" ]; then
         sed -i 's/-lopenblas/-l:libopenblas.a/' "$pc"
         ok "$precision: C, static, OpenBLAS too" compile_and_run "$cc" examples/custom_model.c "$name" "$name" --static

@@ -1,5 +1,5 @@
-/* Fields with integrals beside their state: against the same system with them in the state, all gradient methods, both
- * profiles, weights 0 and 1. */
+/* Fields with integrals against the same system with the integrals as states: all gradient methods, both profiles,
+ * weights 0 and 1. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -74,7 +74,8 @@ static void build(ode_rig *r, const setting *s)
     for (size_t i = first; i < r->m->n_params; i++) r->theta[i] *= 2;
 }
 
-/* The same with u and v in the state, which nothing reads: columns of zeros in the first layer. */
+/* The same field with the integrals u and v as states that no other one depends on: columns of zeros in the first
+ * layer. */
 static void build_whole(ode_rig *r, const setting *s, const ode_rig *from)
 {
     const cst_ode_options o = options_of(s);
@@ -88,7 +89,7 @@ static void build_whole(ode_rig *r, const setting *s, const ode_rig *from)
     memcpy(r->gy, from->gy, r->out * sizeof(real));
 }
 
-/* The whole system's gradients, as the block's with integrals would be laid out. */
+/* The whole system's gradients in the layout of the block with integrals. */
 static void compare_with_whole(const char *what, const ode_rig *r, const ode_rig *whole, double tolerance)
 {
     const size_t in = 1 + D, wide = in + M, rest = r->m->n_params - HIDDEN * in;
@@ -108,7 +109,7 @@ static void describe(const setting *s, char text[120])
              s->times ? s->n_times : 2);
 }
 
-/* Values and gradients are those of the whole system, however the integrals are made. */
+/* Values and gradients are those of the whole system, with every method of integration. */
 static void integrals_are_those_of_the_whole_system(void **state)
 {
     (void)state;
@@ -120,7 +121,7 @@ static void integrals_are_those_of_the_whole_system(void **state)
                      .backward_weight = (double)(i / METHODS / 4 % 2),
                      .tolerance = tolerance};
         if (i / METHODS >= 8) s.times = i % 2 ? three : back, s.n_times = 3, s.output_all = true;
-        if (s.n_times == 3 && s.forward_weight == 0) continue; /* refused */
+        if (s.n_times == 3 && s.forward_weight == 0) continue; /* an error */
         char what[120];
         describe(&s, what);
         ode_rig r, whole;
@@ -134,7 +135,8 @@ static void integrals_are_those_of_the_whole_system(void **state)
     }
 }
 
-/* A weight too small to count keeps integrals in the state: the same steps as weight 0, and the same sums to rounding. */
+/* A weight too small to count keeps integrals in the state. The steps are those of weight 0, and the sums are equal to
+ * rounding. */
 static void quadrature_equals_the_block_in_the_state(void **state)
 {
     (void)state;
@@ -147,7 +149,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
                      .tolerance = exact ? 1e-6 : 1e-3};
         const cst_tableau *t = cst_tableau_find(s.method);
         if (!s.gradient->solves && s.profile == CST_PROFILE_TORCHDIFFEQ && t->adaptive && !t->fsal)
-            continue; /* its steps cannot be made again */
+            continue; /* its steps cannot be repeated */
         for (int in_state = 0; in_state < 2; in_state++) {
             s.forward_weight = s.backward_weight = in_state ? 1e-300 : 0;
             build(&r[in_state], &s);
@@ -166,7 +168,7 @@ static void quadrature_equals_the_block_in_the_state(void **state)
     }
 }
 
-/* Steps of weight 0 do not see the integrals; five products in six evaluations. */
+/* Steps under weight 0 do not depend on the integrals, and five of six evaluations have products. */
 static void weight_zero_leaves_the_state(void **state)
 {
     (void)state;
@@ -176,14 +178,14 @@ static void weight_zero_leaves_the_state(void **state)
     ode_rig_run(&r);
     assert_true(r.seen.quadrature_nfe[0] * 6 <= r.seen.nfe[0] * 5 + 12 && r.seen.quadrature_nfe[0] * 3 > r.seen.nfe[0]);
     const size_t nfe = r.seen.nfe[0];
-    /* Integrals a million times as fast change no step, */
+    /* Integrals that grow a million times as fast change no step */
     real *last = r.theta + r.m->n_params - M - M * HIDDEN;
     last -= D; /* the last layer is [weight (5, 8) | bias (5)]: rows 3 and 4 of the weight */
     for (size_t i = 0; i < M * HIDDEN; i++) last[i] *= (real)1e6;
     ode_rig_run(&r);
     assert_int_equal(r.seen.nfe[0], nfe);
     ode_rig_clear(&r);
-    /* unless they count. */
+    /* unless their weight is above 0. */
     s.forward_weight = 1;
     build(&r, &s);
     last = r.theta + r.m->n_params - M - D - M * HIDDEN;
@@ -193,7 +195,7 @@ static void weight_zero_leaves_the_state(void **state)
     ode_rig_clear(&r);
 }
 
-/* Names and order of the blocks: every integral behind z, its adjoint behind a_z. */
+/* Names and order of the blocks: every integral follows z, its adjoint follows a_z. */
 static double look_at_blocks(void *context, const real *v, const cst_block *blocks, size_t n_blocks)
 {
     static const char *const names[] = {"z", "u", "v", "a_z", "a_u", "a_v", "a_theta", "a_t"};
@@ -209,7 +211,7 @@ static double look_at_blocks(void *context, const real *v, const cst_block *bloc
     return sqrt(sum / (double)at);
 }
 
-/* One RMS over everything counts all of these entries. */
+/* One RMS over everything counts all entries of these blocks. */
 static void norms_see_the_blocks(void **state)
 {
     (void)state;
@@ -237,6 +239,7 @@ static void norms_see_the_blocks(void **state)
 static void compare_differences(const char *what, ode_rig *r, real *argument, const real *gradient, size_t n,
                                 double tolerance)
 {
+    test_derivative seen = {0};
     for (size_t j = 0; j < n; j++) {
         const real saved = argument[j], h = (real)1e-5;
         argument[j] = saved + h;
@@ -244,12 +247,13 @@ static void compare_differences(const char *what, ode_rig *r, real *argument, co
         argument[j] = saved - h;
         const double difference = (up - ode_rig_loss(r)) / (2 * (double)h);
         argument[j] = saved;
-        if (!(fabs(difference - (double)gradient[j]) < tolerance * (1 + fabs(difference))))
-            fail_msg("%s, [%zu]: difference %.10g, gradient %.10g", what, j, difference, (double)gradient[j]);
+        test_derivative_compare(&seen, what, j, (double)gradient[j], difference, tolerance * (1 + fabs(difference)));
     }
+    test_derivative_end(&seen, what, false);
 }
 
-/* Of the steps themselves where they are fixed, of the solution where they are many: states, parameters and times. */
+/* Gradients of the steps themselves where these are fixed, of the solution where they are many: by states, parameters
+ * and times. */
 static void gradients_agree_with_differences(void **state)
 {
     (void)state;
@@ -276,7 +280,7 @@ static void gradients_agree_with_differences(void **state)
         compare_differences(what, &r, r.theta, gtheta, r.m->n_params, 1e-7);
         ode_rig_clear(&r);
     }
-    for (size_t i = 0; i < 4; i++) { /* steps of 0.13 */
+    for (size_t i = 0; i < 4; i++) { /* fixed steps of 0.13 */
         const setting s = {.gradient = cst_gradient_find("checkpointed"),
                            .profile = i % 2 ? CST_PROFILE_TORCHDIFFEQ : CST_PROFILE_COSTATE,
                            .method = "rk4",
@@ -294,7 +298,7 @@ static void gradients_agree_with_differences(void **state)
     }
 }
 
-/* ---- what is refused, what is said ---------------------------------------------------------------------------- */
+/* ---- errors and messages -------------------------------------------------------------------------------------- */
 
 static void expect_refusal(cst_ode_options *o, const char *field, const char *message)
 {
@@ -326,7 +330,7 @@ static void bad_blocks_are_refused(void **state)
     o.times = unit, o.n_times = 2;
     memset(o.norm.weight, 0, sizeof o.norm.weight);
     memset(o.norm.integral, 0, sizeof o.norm.integral);
-    expect_refusal(&o, NETWORK, "weight above 0"); /* a_u and a_v are constant: they control nothing */
+    expect_refusal(&o, NETWORK, "weight above 0"); /* a_u and a_v are constant and have no error */
 }
 
 static void failures_name_the_block_and_the_row(void **state)

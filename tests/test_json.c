@@ -1,5 +1,5 @@
-/* What counts as a document and how it is printed: every complaint with its place, documents cut
- * and changed anywhere. */
+/* Which texts are documents, and how documents are printed: every message with its place; texts cut and changed at
+ * every byte. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,63 +47,65 @@ static void expect_print(cst_config config, const char *expected)
 
 /* ---- text ---------------------------------------------------------------------------------------------------- */
 
+/* Texts that are not JSON, or not a document, and their messages. */
+static const struct {
+    const char *text, *message;
+} malformed[] = {
+    {"", "a.json:1:1: expected a value, got the end of the text"},
+    {"  \n ", "a.json:2:2: expected a value, got the end of the text"},
+    {"[1, 2]", "a.json: expected an object, got [1, 2]"},
+    {"3", "a.json: expected an object, got 3"},
+    {"{", "a.json:1:2: expected a key in double quotes, got the end of the text"},
+    {"{\"a\": 1,}", "a.json:1:9: expected a key in double quotes, got '}'"},
+    {"{\"a\": [1,]}", "a.json:1:10: expected a value, got ']'"},
+    {"{\"a\": 1 \"b\": 2}", "a.json:1:9: expected ',' or '}', got '\"'"},
+    {"{\"a\" 1}", "a.json:1:6: expected ':', got 1"},
+    {"{\"a\": [1, 2}", "a.json:1:12: expected ',' or ']', got '}'"},
+    {"{\"a\": 1} x", "a.json:1:10: expected the end of the text, got x"},
+    {"{\"a\": 1}{}", "a.json:1:9: expected the end of the text, got '{'"},
+    {"{'a': 1}", "a.json:1:2: expected a key in double quotes, got '''"},
+    {"{a: 1}", "a.json:1:2: expected a key in double quotes, got a"},
+    {"// no\n{}", "a.json:1:1: expected a value, got '/'"},
+    {"{\"a\": NaN}", "a.json:1:7: expected a value, got NaN"},
+    {"{\"a\": nan}", "a.json:1:7: expected a value, got nan"},
+    {"{\"a\": Infinity}", "a.json:1:7: expected a value, got Infinity"},
+    {"{\"a\": -Infinity}", "a.json:1:8: expected a digit, got Infinity"},
+    {"{\n  \"a\": [0, 1e999]}", "a.json:2:12: a number too large for a double"},
+    {"{\"a\": {\"b\": 1}, \"c\": -1e400}", "a.json:1:22: a number too large for a double"},
+    {"{\"a\": 01}", "a.json:1:7: a number with a leading zero"},
+    {"{\"a\": +1}", "a.json:1:7: expected a value, got '+'"},
+    {"{\"a\": .5}", "a.json:1:7: expected a value, got '.'"},
+    {"{\"a\": 1.}", "a.json:1:9: expected a digit, got '}'"},
+    {"{\"a\": 1e}", "a.json:1:9: expected a digit, got '}'"},
+    {"{\"a\": 0x10}", "a.json:1:8: expected ',' or '}', got x10"},
+    {"{\"a\": True}", "a.json:1:7: expected a value, got True"},
+    {"{\"a\": nul}", "a.json:1:7: expected a value, got nul"},
+    {"{\"a\": \"b}", "a.json:1:7: a string without its closing quote"},
+    {"{\"a\": \"b\nc\"}", "a.json:1:9: a control character in a string: escape it"},
+    {"{\"a\": \"b\tc\"}", "a.json:1:9: a control character in a string: escape it"},
+    {"{\"a\": \"b\x1f\"}", "a.json:1:9: a control character in a string: escape it"},
+    {"{\"a\": \"\\x41\"}", "a.json:1:8: unknown escape in a string"},
+    {"{\"a\": \"\\u12g4\"}", "a.json:1:8: expected four hexadecimal digits after \\u"},
+    {"{\"a\": \"\\u0000\"}", "a.json:1:8: \\u0000 in a string"},
+    {"{\"a\": \"\\ud83d\"}", "a.json:1:8: half of a surrogate pair in a string"},
+    {"{\"a\": \"\\ude00\\ud83d\"}", "a.json:1:8: half of a surrogate pair in a string"},
+    {"{\"\xc3\xa9\": \"\xc3\xa9\xff\"}", "a.json:1:9: malformed UTF-8 in a string"},
+    {"{\"a\": \"\xc0\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
+    {"{\"a\": \"\xe0\x9f\xbf\"}", "a.json:1:8: malformed UTF-8 in a string"},
+    {"{\"a\": \"\xed\xa0\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
+    {"{\"a\": \"\xf4\x90\x80\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
+    {"{\"a\": \"\xf0\x9f\x98\"}", "a.json:1:8: malformed UTF-8 in a string"},
+    {"\xef\xbb\xbf{}", "a.json:1:1: expected a value, got '\xef\xbb\xbf'"},
+    {"{\"lr\": 1,\n \"b\": 2, \"lr\": 3}", "a.json:2:10: duplicate key \"lr\""},
+    {"{\"a\": [{\"b\": 1, \"c:\": 2, \"c:\" : 3}], \"a\": 1}", "a.json:1:26: duplicate key \"c:\""},
+    {"{\"lr\": 1, \"\\u006cr\": 3}", "a.json:1:11: duplicate key \"\\u006cr\""},
+};
+
 static void test_malformed(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"", "a.json:1:1: expected a value, got the end of the text"},
-        {"  \n ", "a.json:2:2: expected a value, got the end of the text"},
-        {"[1, 2]", "a.json: expected an object, got [1, 2]"},
-        {"3", "a.json: expected an object, got 3"},
-        {"{", "a.json:1:2: expected a key in double quotes, got the end of the text"},
-        {"{\"a\": 1,}", "a.json:1:9: expected a key in double quotes, got '}'"},
-        {"{\"a\": [1,]}", "a.json:1:10: expected a value, got ']'"},
-        {"{\"a\": 1 \"b\": 2}", "a.json:1:9: expected ',' or '}', got '\"'"},
-        {"{\"a\" 1}", "a.json:1:6: expected ':', got 1"},
-        {"{\"a\": [1, 2}", "a.json:1:12: expected ',' or ']', got '}'"},
-        {"{\"a\": 1} x", "a.json:1:10: expected the end of the text, got x"},
-        {"{\"a\": 1}{}", "a.json:1:9: expected the end of the text, got '{'"},
-        {"{'a': 1}", "a.json:1:2: expected a key in double quotes, got '''"},
-        {"{a: 1}", "a.json:1:2: expected a key in double quotes, got a"},
-        {"// no\n{}", "a.json:1:1: expected a value, got '/'"},
-        {"{\"a\": NaN}", "a.json:1:7: expected a value, got NaN"},
-        {"{\"a\": nan}", "a.json:1:7: expected a value, got nan"},
-        {"{\"a\": Infinity}", "a.json:1:7: expected a value, got Infinity"},
-        {"{\"a\": -Infinity}", "a.json:1:8: expected a digit, got Infinity"},
-        {"{\n  \"a\": [0, 1e999]}", "a.json:2:12: a number too large for a double"},
-        {"{\"a\": {\"b\": 1}, \"c\": -1e400}", "a.json:1:22: a number too large for a double"},
-        {"{\"a\": 01}", "a.json:1:7: a number with a leading zero"},
-        {"{\"a\": +1}", "a.json:1:7: expected a value, got '+'"},
-        {"{\"a\": .5}", "a.json:1:7: expected a value, got '.'"},
-        {"{\"a\": 1.}", "a.json:1:9: expected a digit, got '}'"},
-        {"{\"a\": 1e}", "a.json:1:9: expected a digit, got '}'"},
-        {"{\"a\": 0x10}", "a.json:1:8: expected ',' or '}', got x10"},
-        {"{\"a\": True}", "a.json:1:7: expected a value, got True"},
-        {"{\"a\": nul}", "a.json:1:7: expected a value, got nul"},
-        {"{\"a\": \"b}", "a.json:1:7: a string without its closing quote"},
-        {"{\"a\": \"b\nc\"}", "a.json:1:9: a control character in a string: escape it"},
-        {"{\"a\": \"b\tc\"}", "a.json:1:9: a control character in a string: escape it"},
-        {"{\"a\": \"b\x1f\"}", "a.json:1:9: a control character in a string: escape it"},
-        {"{\"a\": \"\\x41\"}", "a.json:1:8: unknown escape in a string"},
-        {"{\"a\": \"\\u12g4\"}", "a.json:1:8: expected four hexadecimal digits after \\u"},
-        {"{\"a\": \"\\u0000\"}", "a.json:1:8: \\u0000 in a string"},
-        {"{\"a\": \"\\ud83d\"}", "a.json:1:8: half of a surrogate pair in a string"},
-        {"{\"a\": \"\\ude00\\ud83d\"}", "a.json:1:8: half of a surrogate pair in a string"},
-        {"{\"\xc3\xa9\": \"\xc3\xa9\xff\"}", "a.json:1:9: malformed UTF-8 in a string"},
-        {"{\"a\": \"\xc0\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
-        {"{\"a\": \"\xe0\x9f\xbf\"}", "a.json:1:8: malformed UTF-8 in a string"},
-        {"{\"a\": \"\xed\xa0\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
-        {"{\"a\": \"\xf4\x90\x80\x80\"}", "a.json:1:8: malformed UTF-8 in a string"},
-        {"{\"a\": \"\xf0\x9f\x98\"}", "a.json:1:8: malformed UTF-8 in a string"},
-        {"\xef\xbb\xbf{}", "a.json:1:1: expected a value, got '\xef\xbb\xbf'"},
-        {"{\"lr\": 1,\n \"b\": 2, \"lr\": 3}", "a.json:2:10: duplicate key \"lr\""},
-        {"{\"a\": [{\"b\": 1, \"c:\": 2, \"c:\" : 3}], \"a\": 1}", "a.json:1:26: duplicate key \"c:\""},
-        {"{\"lr\": 1, \"\\u006cr\": 3}", "a.json:1:11: duplicate key \"\\u006cr\""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        expect_parse_error(cases[i].text, strlen(cases[i].text), cases[i].message);
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        expect_parse_error(malformed[i].text, strlen(malformed[i].text), malformed[i].message);
     }
     expect_parse_error("{\"a\": 1}\0", 9, "a.json:1:9: expected the end of the text, got byte 0x00");
     expect_parse_error("{\"a\0\": 1}", 9, "a.json:1:4: a control character in a string: escape it");
@@ -152,7 +154,7 @@ static void test_cut_anywhere(void **state)
     (void)state;
     static const char text[] = "{\"a\": [1, -2.5e-3, true, null], \"\\u00e9\": {\"b\": \"\\ud83d\\ude00 \xc3\xa9\"}}";
     for (size_t size = 0; size < sizeof text - 1; size++) {
-        char *copy = malloc(size > 0 ? size : 1); /* so that reading beyond shows */
+        char *copy = malloc(size > 0 ? size : 1); /* exactly sized, so that a sanitizer sees a read beyond it */
         memcpy(copy, text, size);
         cst_document *document = NULL;
         assert_int_equal(cst_document_parse("a.json", copy, size, &document, NULL), CST_ECONFIG);

@@ -1,4 +1,4 @@
-/* Runs that die, some of them: tests/test_slow_kill.c has more. */
+/* Runs that are killed at some moments. tests/test_slow_kill.c has more. */
 #define TEST_DEFINE_IO
 #include "tests/failing_io.h"
 #include "tests/run_kills.h"

@@ -1,5 +1,5 @@
-/* What the conformance suite does not know of the layers over vectors: closed forms, initial distributions, parameter
- * names, edges, and which work is not done. */
+/* Layers over vectors, beyond the conformance suite: closed forms, initial distributions, parameter names, edge cases,
+ * and work that is skipped. */
 #include "tests/helpers.h"
 
 #include "layers/activations.h"
@@ -55,13 +55,13 @@ static void test_linear_by_hand(void **state)
     assert_int_equal(cst_module_vjp(m, &c, &(cst_point){.x = x, .y = y}, gy, &g), CST_OK);
     const double expected_gx[] = {11, 14, 2, 2};
     for (size_t i = 0; i < 4; i++) assert_near(gx[i], expected_gx[i]);
-    /* gW = gy^T x = (-1 -4; 2 3; 2 -2), gb = (0, 1, 2), half of each added to 10 */
+    /* gW = gy^T x = (-1 -4; 2 3; 2 -2), gb = (0, 1, 2); half of each is added to 10 */
     const double expected_gtheta[] = {9.5, 8, 11, 11.5, 11, 9, 10, 10.5, 11};
     for (size_t i = 0; i < 9; i++) assert_near(gtheta[i], expected_gtheta[i]);
     cst_module_free(m);
 }
 
-/* Uniform in +-bound: the extremes, the mean (0) and the second moment (bound^2 / 3). */
+/* Uniform in +-bound: its extremes, mean (0) and second moment (bound^2 / 3). */
 static void assert_uniform(const real *w, size_t n, double bound)
 {
     double mean = 0, square = 0, largest = 0;
@@ -73,7 +73,7 @@ static void assert_uniform(const real *w, size_t n, double bound)
     }
     const double five_deviations = 5 / sqrt((double)n);
     assert_true(largest <= 1 + 1e-6 && largest > 1 - 10 / (double)n);
-    assert_true(fabs(mean) < five_deviations * 0.5774);             /* deviation of v: 1/sqrt(3) */
+    assert_true(fabs(mean) < five_deviations * 0.5774);             /* standard deviation of v: 1/sqrt(3) */
     assert_true(fabs(square - 1.0 / 3) < five_deviations * 0.2982); /* of v^2: sqrt(4/45) */
 }
 
@@ -90,14 +90,14 @@ static void test_linear_initial_distribution(void **state)
     assert_memory_equal(theta, again, m->n_params * sizeof *theta);
     assert_uniform(theta, IN * OUT, 1 / sqrt(IN));
     assert_uniform(theta + IN * OUT, OUT, 1 / sqrt(IN));
-    /* The bias has draws of its own. */
+    /* The bias has its own stream of random numbers. */
     assert_memory_not_equal(theta, theta + IN * OUT, OUT * sizeof *theta);
     free(theta);
     free(again);
     cst_module_free(m);
 }
 
-/* (N, 2, 3, in) is the same numbers as (6 N, in), in every pass. */
+/* In every pass, (N, 2, 3, in) has the results of (6 N, in). */
 static void test_linear_along_the_last_dimension(void **state)
 {
     (void)state;
@@ -197,7 +197,7 @@ static void test_activations_at_points(void **state)
     }
 }
 
-/* More elements than the passes take at a time, and tangents that far apart: tanh, in closed form. */
+/* More elements than the passes take at a time, with tangents as far apart: tanh, in closed form. */
 static void test_activations_of_many_elements(void **state)
 {
     (void)state;
@@ -330,12 +330,12 @@ static void test_shapes_that_do_not_fit(void **state)
     assert_non_null(strstr(error.message, "(4)"));
     assert_non_null(strstr(error.message, "(5)"));
     assert_int_equal(s->n_children, 1);
-    assert_int_equal(cst_residual_new(s, &r, &error), CST_ESHAPE); /* takes s, also on failure */
+    assert_int_equal(cst_residual_new(s, &r, &error), CST_ESHAPE); /* takes ownership of s, also on failure */
     assert_non_null(strstr(error.message, "from (3) to (4)"));
     assert_null(r);
 }
 
-/* The identity, which counts its reverse passes. */
+/* The identity, with a count of its reverse passes. */
 typedef struct spy {
     cst_module base;
     int *visits;
@@ -359,7 +359,7 @@ static cst_status spy_vjp(const cst_module *m, const cst_call *c, const cst_poin
 
 static const cst_module_ops spy_ops = {.name = "spy", .forward = spy_forward, .vjp = spy_vjp};
 
-/* What comes before the first parameters is visited only if gx or gt is wanted. */
+/* The layers before the first parameters have a reverse pass only if gx or gt is wanted. */
 static void test_sequential_stops_early(void **state)
 {
     (void)state;
@@ -398,7 +398,7 @@ static void test_sequential_stops_early(void **state)
     cst_module_free(s);
 }
 
-/* From 20 on x itself, with slope 1, as PyTorch has it; log(1 + exp(x)) below. */
+/* From 20 on y = x with slope 1, as in PyTorch; below, y = log(1 + exp(x)). */
 static void softplus_is_pytorchs(void **state)
 {
     (void)state;

@@ -1,144 +1,12 @@
-/* Training steps: that their gradient is the loss's, that failures leave no trace, that nothing is allocated; evaluation,
- * batch sizes, memory. */
-#define _GNU_SOURCE /* RTLD_NEXT */
-#include "models/registry.h"
-#include "tests/helpers.h"
-#include "train/learner.h"
+/* Training steps: their gradient is the loss's, failures leave no trace; evaluation and batch sizes.
+ * test_learner_memory.c has memory and allocations. */
+#include "tests/learner_rig.h"
 
-#include <dlfcn.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- counting allocations ------------------------------------------------------------------------------------ */
-
-static atomic_size_t n_allocations;
-
-#ifndef __has_feature
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-
-void __sanitizer_malloc_hook(const volatile void *block, size_t size); /* AddressSanitizer calls it */
-void __sanitizer_malloc_hook(const volatile void *block, size_t size)
-{
-    (void)block, (void)size;
-    n_allocations++;
-}
-
-#else
-
-/* The program's functions come before the C library's for the whole process, threads and OpenBLAS included. */
-#define COUNTED(type, name, parameters, arguments)                                                                     \
-    type name parameters                                                                                               \
-    {                                                                                                                  \
-        type(*function) parameters;                                                                                    \
-        void *const address = dlsym(RTLD_NEXT, #name);                                                                 \
-        memcpy(&function, &address, sizeof function);                                                                  \
-        n_allocations++;                                                                                               \
-        return function arguments;                                                                                     \
-    }
-
-COUNTED(void *, malloc, (size_t size), (size))
-COUNTED(void *, calloc, (size_t n, size_t size), (n, size))
-COUNTED(void *, realloc, (void *block, size_t size), (block, size))
-COUNTED(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
-COUNTED(int, posix_memalign, (void **block, size_t alignment, size_t size), (block, alignment, size))
-
-#endif
-
-/* ---- a learner and batches ----------------------------------------------------------------------------------- */
-
-enum { MAX_ROWS = 256, D = 2, CLASSES = 3 };
-
-#define LINEAR(out) "{'type': 'linear', 'out_features': " out "}"
-#define SEQUENTIAL(layers) "{'type': 'sequential', 'layers': [" layers "]}"
-#define ODE_MODEL(width)                                                                                               \
-    SEQUENTIAL(LINEAR(width) ", {'type': 'ode', 'field': " SEQUENTIAL(                                                 \
-        "{'type': 'concat_time'}, " LINEAR(width) ", {'type': 'tanh'}") "}, " LINEAR("3"))
-static const char dropout_model[] =
-    SEQUENTIAL(LINEAR("16") ", {'type': 'tanh'}, {'type': 'dropout', 'p': 0.4}, " LINEAR("3"));
-
-typedef struct rig {
-    cst_module *model;
-    cst_optimizer optimizer;
-    cst_learner learner;
-    real x[MAX_ROWS * D];
-    int32_t labels[MAX_ROWS];
-} rig;
-
 static rig one, other; /* too large for a stack */
-
-typedef struct setup {
-    const char *model, *loss, *optimizer; /* optimizer NULL: evaluation only */
-    double clip;
-    int threads;
-    size_t rows;
-} setup;
-
-static const setup usual = {
-    .model = ODE_MODEL("6"), .loss = "cross_entropy", .optimizer = JSON({"type": "sgd"}), .threads = 1, .rows = 32};
-
-/* A model and an optimizer (NULL: none) from JSON. */
-static void read_parts(const setup *s, rig *r)
-{
-    cst_error error = {0};
-    const cst_shape x = cst_shape_1d(D);
-    cst_document *model = test_parse(s->model), *optimizer = test_parse(s->optimizer ? s->optimizer : "{}");
-    cst_status status = cst_module_from_config(&cst_all_modules, cst_document_root(model), &x, &r->model, &error);
-    test_assert_ok(s->model, status, &error);
-    if (s->optimizer) status = cst_optimizer_read(cst_document_root(optimizer), &r->optimizer, &error);
-    test_assert_ok(s->optimizer, status, &error);
-    cst_document_free(model);
-    cst_document_free(optimizer);
-}
-
-static void make_rig(rig *r, const setup *s)
-{
-    cst_error error = {0};
-    read_parts(s, r);
-    const cst_learner_options options = {.loss = cst_loss_find(s->loss),
-                                         .optimizer = s->optimizer ? &r->optimizer : NULL,
-                                         .clip_grad_norm = s->clip,
-                                         .threads = s->threads,
-                                         .rows = &s->rows,
-                                         .n_rows = 1};
-    const cst_rng rng = cst_rng_new(3, CST_RNG_INIT);
-    test_assert_ok("learner", cst_learner_init(&r->learner, r->model, &options, rng, &error), &error);
-    test_random(5, r->x, MAX_ROWS * D, 1);
-    for (size_t i = 0; i < MAX_ROWS; i++) r->labels[i] = (int32_t)(i % CLASSES);
-}
-
-static void clear_rig(rig *r)
-{
-    cst_learner_clear(&r->learner);
-    cst_module_free(r->model);
-}
-
-static cst_batch batch_of(const rig *r, size_t n)
-{
-    return (cst_batch){.n = n, .x = r->x, .targets = {.labels = r->labels}, .rng = cst_rng_new(1, CST_RNG_DROPOUT)};
-}
-
-static cst_step step_good(rig *r, size_t n, double lr)
-{
-    const cst_batch batch = batch_of(r, n);
-    cst_step step;
-    cst_error error = {0};
-    test_assert_ok("step", cst_learner_step(&r->learner, &batch, lr, &step, &error), &error);
-    return step;
-}
-
-static cst_step evaluate_good(rig *r, size_t n)
-{
-    const cst_batch batch = batch_of(r, n);
-    cst_step step;
-    cst_error error = {0};
-    test_assert_ok("evaluation", cst_learner_evaluate(&r->learner, &batch, &step, &error), &error);
-    return step;
-}
 
 /* ---- learning ------------------------------------------------------------------------------------------------ */
 
@@ -148,8 +16,8 @@ static void assert_about(const char *what, double got, double expected, double t
         fail_msg("%s: expected %.9g, got %.9g", what, expected, got);
 }
 
-/* A step of length lr |g| against the gradient lowers the loss by lr |g|^2, but for terms of second order: a gradient
- * too long by a factor would promise more than it keeps. */
+/* A step of length lr |g| against the gradient lowers the loss by lr |g|^2, up to terms of second order. A gradient
+ * that is too long by a factor predicts a larger decrease than the step has. */
 static void test_gradient(void **state)
 {
     (void)state;
@@ -184,7 +52,7 @@ static void test_learning(void **state)
     }
 }
 
-/* The clipped step is the share 0.01 / (norm + 1e-6) of the other; the norm told is the one before. */
+/* The clipped step is 0.01 / (norm + 1e-6) times the other step. The reported norm is that before clipping. */
 static void test_clipping(void **state)
 {
     (void)state;
@@ -205,7 +73,7 @@ static void test_clipping(void **state)
     clear_rig(&other);
 }
 
-/* What the block, the second layer, did in a step is told, and added to its counts and the totals. */
+/* A step reports the counts of its ODE block, the second layer, and adds them to the block's counts and the totals. */
 static void test_counts(void **state)
 {
     (void)state;
@@ -235,16 +103,16 @@ static void test_counts(void **state)
 
 /* ---- failures ------------------------------------------------------------------------------------------------ */
 
-/* z' = z^2 blows up at t = 1 / z(0); from far below 0 it takes its time, more than the backward solve is given. */
+/* z' = z^2 blows up at t = 1 / z(0). From far below 0 it is stiff, and needs more steps backward than allowed. */
 static const char square_model[] = SEQUENTIAL(LINEAR(
     "2") ", {'type': 'ode', 'field': {'type': 'square'}, 'gradient': {'solver': {'max_num_steps': 5}}}, " LINEAR("3"));
 
 typedef struct mishap {
-    real x;        /* of a row's first component; 0: as it was */
-    int32_t label; /* of a row; 0: as it was */
+    real x;        /* for a row's first component; 0: unchanged */
+    int32_t label; /* for a row; 0: unchanged */
     cst_status status;
     const char *message;
-    int failed[CST_N_DIRECTIONS]; /* solves */
+    int failed[CST_N_DIRECTIONS]; /* number of failed solves */
 } mishap;
 
 static const mishap mishaps[] = {
@@ -291,7 +159,7 @@ static void assert_same_learner(const char *what, const rig *a, const rig *b)
     assert_int_equal(a->learner.updates, b->learner.updates);
 }
 
-/* Who failed between two steps goes on as who did not. */
+/* A learner whose steps failed in between continues like one whose steps did not. */
 static void test_failures(void **state)
 {
     (void)state;
@@ -308,7 +176,7 @@ static void test_failures(void **state)
     }
 }
 
-/* y = W2 W1 x and an l1 loss, all finite; the gradient of W1, W2^T sign x, is not. */
+/* y = W2 W1 x and an l1 loss are finite, but the gradient of W1, W2^T sign x, is not. */
 static void test_overflow(void **state)
 {
     (void)state;
@@ -332,7 +200,7 @@ static void test_overflow(void **state)
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------- */
 
-/* Mean of log sum exp(y) - y[label], and the rows whose largest score is the label's, from the scores themselves. */
+/* From the scores: the mean of log sum exp(y) - y[label], and the number of rows whose largest score is the label's. */
 static void expect_cross_entropy(const rig *r, size_t n, double *loss, size_t *correct)
 {
     *loss = 0;
@@ -351,6 +219,9 @@ static void expect_cross_entropy(const rig *r, size_t n, double *loss, size_t *c
     }
 }
 
+static const char dropout_model[] =
+    SEQUENTIAL(LINEAR("16") ", {'type': 'tanh'}, {'type': 'dropout', 'p': 0.4}, " LINEAR("3"));
+
 static void test_evaluation(void **state)
 {
     (void)state;
@@ -365,13 +236,13 @@ static void test_evaluation(void **state)
         expect_cross_entropy(&one, n, &loss, &correct);
         assert_about("loss", step.loss, loss, 1e-13);
         assert_int_equal(step.correct, correct);
-        assert_true(step_good(&one, n, 0).loss != loss); /* there dropout takes part; at lr 0 theta stays */
+        assert_true(step_good(&one, n, 0).loss != loss); /* a training step applies dropout; lr 0 keeps theta */
     }
     assert_true(test_checksum(one.learner.theta, one.model->n_params) == theta);
     clear_rig(&one);
 }
 
-/* bce_with_logits on labels of two classes: the learner makes the values. */
+/* bce_with_logits on labels of two classes: the learner makes the targets from the labels. */
 static void test_labels(void **state)
 {
     (void)state;
@@ -429,62 +300,8 @@ static void test_batch_sizes(void **state)
     }
     assert_true(test_checksum(one.learner.theta, one.model->n_params) == theta);
     for (size_t n = 1; n <= 32; n++)
-        assert_true(isfinite(step_good(&one, n, 0.1).loss)); /* also what was not planned */
+        assert_true(isfinite(step_good(&one, n, 0.1).loss)); /* also sizes that were not planned */
     clear_rig(&one);
-}
-
-static void test_plan(void **state)
-{
-    (void)state;
-    setup s = usual;
-    s.optimizer = JSON({"type": "adam"});
-    make_rig(&one, &s);
-    const size_t few = 32, many = SIZE_MAX / 64;
-    cst_learner_options options = {.optimizer = &one.optimizer, .threads = 1, .rows = &few, .n_rows = 1};
-    cst_memory_plan plan;
-    cst_error error = {0};
-    assert_int_equal(cst_learner_plan(one.model, &options, &plan, NULL), CST_OK);
-    assert_true(plan.params >= 4 * one.model->n_params && plan.state >= few * 3 * CLASSES && plan.cache > 0);
-    assert_int_equal(plan.params + plan.state + plan.cache + plan.work, one.learner.arena.size);
-    assert_int_equal(one.learner.arena.used, one.learner.arena.size);
-    options.n_rows = 0; /* nothing is planned, and no batch is taken */
-    cst_learner none;
-    const cst_rng rng = cst_rng_new(1, CST_RNG_INIT);
-    const cst_batch batch = batch_of(&one, 1);
-    assert_int_equal(cst_learner_init(&none, one.model, &options, rng, NULL), CST_OK);
-    assert_int_equal(cst_learner_evaluate(&none, &batch, &(cst_step){0}, NULL), CST_EARG);
-    cst_learner_clear(&none);
-    options.n_rows = 1;
-    options.rows = &many;
-    test_assert_error(cst_learner_plan(one.model, &options, &plan, &error), CST_EARG, &error,
-                      "the model needs more memory than can be addressed with batches of 288230376151711743 rows");
-    assert_int_equal(cst_learner_init(&none, one.model, &options, rng, NULL), CST_EARG);
-    clear_rig(&one);
-}
-
-/* ---- allocations --------------------------------------------------------------------------------------------- */
-
-/* After two rounds, in which threads and the BLAS may set themselves up. */
-static void test_allocations(void **state)
-{
-    (void)state;
-    for (int threads = 1; threads <= 2; threads++) {
-        setup s = usual;
-        s.model = ODE_MODEL("32"); /* wide enough for a batch to be cut */
-        s.optimizer = JSON({"type": "adamw"});
-        s.clip = 1;
-        s.threads = threads;
-        s.rows = MAX_ROWS;
-        n_allocations = 0;
-        make_rig(&one, &s);
-        if (n_allocations == 0) skip(); /* where a tool's allocator, valgrind's, comes before even the program's */
-        for (size_t k = 0; k < 2; k++) step_good(&one, MAX_ROWS, 0.01), evaluate_good(&one, MAX_ROWS);
-        n_allocations = 0;
-        for (size_t k = 0; k < 10; k++) step_good(&one, MAX_ROWS, 0.01), evaluate_good(&one, MAX_ROWS);
-        const size_t n = n_allocations;
-        if (n != 0) fail_msg("%zu allocations in ten iterations with %d threads", n, threads);
-        clear_rig(&one);
-    }
 }
 
 int main(void)
@@ -493,7 +310,7 @@ int main(void)
         cmocka_unit_test(test_gradient),    cmocka_unit_test(test_learning), cmocka_unit_test(test_clipping),
         cmocka_unit_test(test_counts),      cmocka_unit_test(test_failures), cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_evaluation),  cmocka_unit_test(test_labels),   cmocka_unit_test(test_no_optimizer),
-        cmocka_unit_test(test_batch_sizes), cmocka_unit_test(test_plan),     cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_batch_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

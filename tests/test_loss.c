@@ -1,13 +1,6 @@
 /* The losses against closed forms and, signed and entry by entry, central differences of plain references. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "core/rng.h"
+#include "tests/helpers.h"
 #include "train/loss.h"
 
 #include <math.h>
@@ -33,7 +26,7 @@ static void data_init(data *a)
     a->targets = (cst_targets){a->labels, a->values};
 }
 
-/* The definitions, without regard for overflow. */
+/* The definitions, without care for overflow. */
 static double reference(const char *name, const double *x, const data *a)
 {
     double sum = 0;
@@ -68,6 +61,7 @@ static void values_and_gradients(void **state)
         const double expected = reference(loss->name, x, &a);
         if (!(fabs(value - expected) < 1e-13 * (1 + fabs(expected))))
             fail_msg("%s: got %.17g, expected %.17g (seed %d)", loss->name, value, expected, SEED);
+        test_derivative seen = {0};
         for (size_t i = 0; i < SIZE; i++) {
             const double kept = x[i], h = 1e-5;
             x[i] = kept + h;
@@ -75,9 +69,9 @@ static void values_and_gradients(void **state)
             x[i] = kept - h;
             const double slope = (up - reference(loss->name, x, &a)) / (2 * h);
             x[i] = kept;
-            if (!(fabs((double)gx[i] - slope) < fmax(4 * eps, 1e-9)))
-                fail_msg("%s, gx[%zu]: got %.10g, expected %.10g (seed %d)", loss->name, i, (double)gx[i], slope, SEED);
+            test_derivative_compare(&seen, loss->name, i, (double)gx[i], slope, fmax(4 * eps, 1e-9));
         }
+        test_derivative_end(&seen, loss->name, false);
     }
 }
 
@@ -99,7 +93,7 @@ static void large_scores(void **state)
     loss->evaluate(1, 2, (const real[2]){5000, -5000}, (cst_targets){NULL, ones}, &value, gx);
     assert_true(value == 2500);
     assert_true(gx[0] == 0 && gx[1] == (real)-0.5);
-    /* Close to a sure and right answer the loss is exp(-x), not rounded to 0. */
+    /* Close to a certain and right answer the loss is exp(-x), which must not round to 0. */
     loss->evaluate(1, 1, (const real[1]){50}, (cst_targets){NULL, ones}, &value, NULL);
     assert_true(fabs(value / exp(-50.0) - 1) < 1e-12);
 }
@@ -125,7 +119,7 @@ static void special_values(void **state)
     }
 }
 
-/* What is not there is as if it had never been, whatever its score: the same loss as that of the rest alone. */
+/* Missing targets have no influence, whatever the score: the loss is that of the other targets alone. */
 static void missing_targets(void **state)
 {
     (void)state;
@@ -145,13 +139,13 @@ static void missing_targets(void **state)
         if (!(fabs(value - expected) <= 1e-15 * fabs(expected)))
             fail_msg("%s: got %.17g, expected %.17g", loss->name, value, expected);
         for (size_t i = 0, next = 0; i < 8; i++) {
-            const bool there = loss->labels ? labels[i / 2] >= 0 : !isnan(values[i]);
-            assert_true(gx[i] == (there ? expected_gx[next++] : 0));
+            const bool present = loss->labels ? labels[i / 2] >= 0 : !isnan(values[i]);
+            assert_true(gx[i] == (present ? expected_gx[next++] : 0));
         }
-        const cst_target_count there = cst_loss_count_targets(loss, 4, 2, all);
-        assert_int_equal(there.terms, loss->labels ? 2 : 4);
-        assert_int_equal(there.rows, loss->labels ? 2 : 3);
-        /* None at all. */
+        const cst_target_count count = cst_loss_count_targets(loss, 4, 2, all);
+        assert_int_equal(count.terms, loss->labels ? 2 : 4);
+        assert_int_equal(count.rows, loss->labels ? 2 : 3);
+        /* All targets are missing. */
         const int32_t no_labels[2] = {-1, -1};
         const real no_values[4] = {nan, nan, nan, nan};
         loss->evaluate(2, 2, x, (cst_targets){no_labels, no_values}, &value, gx);
@@ -161,7 +155,7 @@ static void missing_targets(void **state)
     const cst_loss *loss = cst_loss_find("cross_entropy");
     assert_int_equal(loss->count_correct(4, 2, labelled, (cst_targets){labels, NULL}), 0);
     assert_int_equal(loss->count_correct(4, 2, labelled, (cst_targets){(int32_t[]){0, 0, 1, -1}, NULL}), 2);
-    loss = cst_loss_find("bce_with_logits"); /* of the rows (1 .) (. 4) (. .) (-7 8) the second alone is right */
+    loss = cst_loss_find("bce_with_logits"); /* of the rows (1 .) (. 4) (. .) (-7 8), only the second is right */
     assert_int_equal(loss->count_correct(4, 2, x, (cst_targets){NULL, values}), 1);
 }
 

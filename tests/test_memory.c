@@ -1,6 +1,5 @@
-/* What passes take of memory: backsolve nothing but its plan, however many steps there are. */
-#define TEST_DEFINE_ALLOC
-#include "tests/failing_alloc.h"
+/* Memory of passes: backsolve uses its planned memory only, however many steps the solver takes. */
+#include "tests/failing_alloc.inc"
 
 #include "tests/ode_rig.h"
 
@@ -10,7 +9,7 @@
     "'field': {'type': 'sequential', 'layers': [{'type': 'concat_squash_linear', 'out_features': 8}, "                 \
     "{'type': 'tanh'}, {'type': 'concat_squash_linear', 'out_features': 3}]}"
 
-/* Steps, reals planned, and allocations of one forward and one backward pass. */
+/* Steps, planned reals, and allocations of one forward and one backward pass. */
 typedef struct use {
     size_t steps, plan, allocations;
 } use;
@@ -35,13 +34,8 @@ static use measure(const char *type, const char *tolerance, bool trace)
     cst_module_plan(r.m, 4, 0, 1, &plan);
     u.plan = plan.cache + plan.work;
     const cst_observer observer = {.context = &u.steps, .trace = trace, .solved = count};
-    const cst_call call = {.n = 4,
-                           .threads = 1,
-                           .train = true,
-                           .theta = r.theta,
-                           .work = r.work,
-                           .observer = &observer,
-                           .error = &r.error};
+    cst_call call = ode_rig_call(&r, &observer);
+    call.train = true;
     const cst_point point = {r.x, r.y, r.cache};
     test_alloc_fail(0, false);
     const cst_status forward = cst_module_forward(r.m, &call, r.x, r.y, r.cache);
@@ -64,7 +58,7 @@ static void steps_cost_backsolve_no_memory(void **state)
         assert_int_equal(many.plan, few.plan);
         assert_int_equal(few.allocations, 0);
         assert_int_equal(many.allocations, 0);
-        assert_true(measure(types[i], tight, true).allocations > 0); /* the trace, for who asks for one */
+        assert_true(measure(types[i], tight, true).allocations > 0); /* a trace, if the observer asks for one */
     }
 }
 

@@ -1,5 +1,5 @@
-/* metrics.csv written and read back, with other columns, cut off at every length, damaged. */
-#include "data_files.h"
+/* metrics.csv: written and read back, with other columns, cut at every length, damaged. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/metrics.h"
 
@@ -7,7 +7,7 @@
 
 enum { ROWS = 3 };
 
-/* All columns of all rows differ; some take 17 digits, some are not measured. */
+/* All columns of all rows differ. Some need 17 digits, some are NaN because they were not measured. */
 static void fill(cst_metrics rows[ROWS])
 {
     double values[ROWS * CST_N_METRICS];
@@ -45,14 +45,14 @@ static cst_metrics *read_good(const char *name, size_t *n)
     return rows;
 }
 
-/* ---- what is written ----------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static void test_round_trip(void **state)
 {
     (void)state;
     cst_metrics rows[ROWS];
     fill(rows);
-    for (size_t n = 0; n <= ROWS; n++) { /* each time in place of the file before */
+    for (size_t n = 0; n <= ROWS; n++) { /* each write replaces the file before */
         size_t read = 99;
         write_good("a.csv", rows, n);
         cst_metrics *back = read_good("a.csv", &read);
@@ -124,7 +124,7 @@ static void test_other_columns(void **state)
 
 /* ---- damage -------------------------------------------------------------------------------------------------- */
 
-/* The message, after the file's name; nothing is kept. */
+/* The message after the file's name. A failed read keeps nothing. */
 static void assert_malformed(const char *name, const char *message)
 {
     char path[TEST_PATH], expected[2 * TEST_PATH];
@@ -187,7 +187,7 @@ static void test_too_many_columns(void **state)
     }
 }
 
-/* A number that has lost digits is still a number: only the newline at its end tells that it is whole. */
+/* A number that has lost digits is still a number. Only the newline at the line's end shows that it is complete. */
 static void test_truncated(void **state)
 {
     (void)state;

@@ -1,9 +1,9 @@
-/* Cepstral coefficients against a direct transform, written from the formulas of formats/mfcc.h in another way, and against
- * closed forms. tests/golden_mfcc.c has torchaudio's. */
+/* Cepstral coefficients against a direct transform, written from the formulas of formats/mfcc.h in another way, and
+ * against closed forms. tests/golden_mfcc.c has torchaudio's. */
 #include "core/parallel.h"
 #include "core/rng.h"
-#include "data_files.h"
 #include "formats/mfcc.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -150,8 +150,8 @@ static void test_constant(void **state)
     cst_mfcc_free(m);
 }
 
-/* An impulse at a frame's middle, where the window is 1, has the same power at all frequencies: a filter's energy is the sum
- * of its weights. */
+/* An impulse at a frame's middle, where the window is 1, has the same power at all frequencies: a filter's energy is
+ * the sum of its weights. */
 static void test_impulse(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Error norms: each formula of ode/norm.h is written out in plain loops and compared with the table's result, and so is the
- * block that limits the step. The named norms of the adjoint system: their blocks, weights and error ratios. */
+/* Error norms: each formula of ode/norm.h is written out in plain loops and compared with the table's result, and so is
+ * the block that limits the step. The named norms of the adjoint system: their blocks, weights and error ratios. */
 #include "tests/ode_rig.h"
 
 #include "adjoint/adjoint_norm.h"
@@ -70,7 +70,7 @@ static void discard(vectors *m)
     free(m->partial);
 }
 
-/* Whether x is the largest so far: then it is noted, with its block. */
+/* True if x is the largest so far; then records it with its block. */
 static void note(double x, size_t block, double *largest, size_t *worst)
 {
     if (!(x > *largest)) return;
@@ -134,8 +134,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The larger RMS of the first n entries and of the next n. The part of a block within one of the two has the RMS of that part
- * as its share. */
+/* The larger RMS of the first n entries and of the next n. The part of a block within one of the two has the RMS of
+ * that part as its share. */
 static double slices_by_hand(const vectors *m, size_t n, size_t *worst)
 {
     double largest = -1;
@@ -222,8 +222,9 @@ static void compare(vectors *m, const inputs *in, const cst_norm_ops *ops)
     }
 }
 
-/* Unequal blocks and weights, one block without a weight and one without entries; slices that straddle blocks, end with the
- * state, or are longer. The second state is long enough for threads to share its blocks, and one block is far the largest. */
+/* Unequal blocks and weights, one block without a weight and one without entries; slices that straddle blocks, end with
+ * the state, or are longer. The second state is long enough for threads to share its blocks, and one block is far the
+ * largest. */
 static void norms_follow_their_formulas(void **state)
 {
     (void)state;
@@ -381,7 +382,7 @@ static void named_norms_are_the_listed_ones(void **state)
         }
         if (n != b.seen.n_attempts[1])
             fail_msg("norm %s: %zu attempts, expected %zu", named[i].name, n, b.seen.n_attempts[1]);
-        /* No two of the norms agree here, so that none is tested with another's numbers. */
+        /* The norms have different values here, so that none can be tested with another's numbers. */
         first_ratio[i] = a.seen.attempts[1][0].ratio;
         for (size_t j = 0; j < i; j++)
             if (fabs(first_ratio[i] - first_ratio[j]) < 0.01 * first_ratio[i])
@@ -401,7 +402,7 @@ static void unknown_name_lists_the_known(void **state)
                       "expected a norm (default, default_per_tensor, seminorm, rms, max), got \"semi\"");
 }
 
-/* What configs may say instead of a name. */
+/* Configs without a name: slices, weights and how to combine them. */
 static void configs_describe_norms(void **state)
 {
     (void)state;

@@ -1,10 +1,11 @@
-#include "data_files.h"
+/* NumPy's array files: every type and header, damaged files, writing. */
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 /* ---- files --------------------------------------------------------------------------------------------------- */
 
-/* A file of version `major`.0 with this header (padded and ended as the format wants unless `raw`) and n bytes of data.
- * Returns its size. */
+/* A file of version `major`.0 with this header and n bytes of data. The header is padded and ended as the format
+ * demands, unless `raw`. Returns the file's size. */
 static size_t make_npy(char *file, int major, const char *header, bool raw, const void *data, size_t n)
 {
     char text[400];
@@ -58,7 +59,7 @@ static void header_fails(const char *header, const char *const *words)
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Every type with its smallest and largest value, or what is awkward in it. */
+/* Every type with its smallest and largest value, or with its special values. */
 static void test_types(void **state)
 {
     (void)state;
@@ -182,8 +183,8 @@ static void test_cut_off_anywhere(void **state)
     fails("cut", CST_EFORMAT, TEST_WORDS("expected 24 bytes after the header", "found 10"));
 }
 
-/* Whatever a byte is changed to, the file is read or refused; of the magic, the version, and almost everywhere in the
- * header it is refused. */
+/* With any byte changed, a file is either read or refused. It is refused if the byte is in the magic, the version, or
+ * almost anywhere in the header. */
 static void test_flipped_anywhere(void **state)
 {
     (void)state;
@@ -297,7 +298,7 @@ static void test_write_and_read(void **state)
     assert_true(cst_shape_equal(&array.shape, &(cst_shape){2, {2, 3}}));
     assert_memory_equal(array.data, f4, sizeof f4);
     cst_npy_clear(&array);
-    /* Byte for byte what NumPy writes, but for blanks. */
+    /* Except for blanks, the bytes that NumPy writes. */
     static const char header[] = "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
     assert_int_equal(test_read("written", file, sizeof file), 128 + sizeof f4);
     assert_memory_equal(file, header, sizeof header - 1);

@@ -1,5 +1,6 @@
-#include "data_files.h"
+/* Data sets of NumPy arrays: labels, targets, images, and arrays that do not fit. */
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -11,22 +12,28 @@ static void write_array(const char *name, cst_npy_type type, cst_shape shape, co
 
 #define SHAPE(...) ((cst_shape){sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), {__VA_ARGS__}})
 
-static void test_labels(void **state)
+/* Four rows with labels 0 to 2 in x.npy and y.npy, two rows with labels 1 and 4 in x2.npy and y2.npy. */
+static void write_labelled_rows(void)
 {
-    (void)state;
     const double x[8] = {1, 10, 3, 30, 5, 50, 7, 70};
     const int64_t y[4] = {0, 2, 1, 0};
     write_array("x.npy", CST_NPY_F8, SHAPE(4, 2), x);
     write_array("y.npy", CST_NPY_I8, SHAPE(4), y);
     write_array("y2.npy", CST_NPY_U1, SHAPE(2), "\1\4");
     write_array("x2.npy", CST_NPY_I2, SHAPE(2, 2), (int16_t[]){-4, 0, 4, 1});
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
     cst_dataset data;
+    write_labelled_rows();
     test_load_ok(JSON({"type": "npy", "train_x": "@/x.npy", "train_y": "@/y.npy"}), 0, &data);
     assert_int_equal(data.n_classes, 3);
     assert_int_equal(data.n_targets, 0);
     assert_int_equal(data.train.n, 4);
     assert_int_equal(data.test.n, 0);
-    assert_int_equal(data.n_channels, 2); /* a column each */
+    assert_int_equal(data.n_channels, 2); /* one channel per column */
     assert_int_equal(data.train.labels[1], 2);
     test_assert_near("mean", data.mean[1], 40, 1e-12);
     test_assert_near("deviation", data.std[0], sqrt(5), 1e-12);
@@ -44,6 +51,13 @@ static void test_labels(void **state)
     assert_int_equal(data.test.n, 2);
     assert_true(data.test.values[0] == -4 && data.test.labels[1] == 4);
     cst_dataset_clear(&data);
+}
+
+static void test_labels_of_validation(void **state)
+{
+    (void)state;
+    cst_dataset data;
+    write_labelled_rows();
     test_load_ok(JSON({
                      "type": "npy",
                      "path": "@",
@@ -54,7 +68,7 @@ static void test_labels(void **state)
                      "test_size": 1
                  }),
                  0, &data);
-    assert_int_equal(data.n_classes, 5); /* ... or the validation split's */
+    assert_int_equal(data.n_classes, 5); /* the largest label is the validation split's */
     assert_int_equal(data.train.n, 3);
     assert_int_equal(data.validation.n, 2);
     assert_int_equal(data.test.n, 1);
@@ -77,7 +91,7 @@ static void test_labels(void **state)
     cst_dataset_clear(&data);
 }
 
-/* Rows alone, for models of densities. */
+/* Rows without targets, for models of densities. */
 static void test_no_targets(void **state)
 {
     (void)state;
@@ -123,7 +137,7 @@ static void test_targets_and_images(void **state)
     assert_true(data.train.targets[1] == 2 && data.train.values[1] == 7);
     cst_dataset_clear(&data);
     test_load_ok(JSON({"type": "npy", "path": "@", "train_x": "x3.npy", "train_y": "b.npy"}), 0, &data);
-    assert_int_equal(data.n_channels, 1); /* rows of two dimensions: as a whole */
+    assert_int_equal(data.n_channels, 1); /* rows of two dimensions are normalized as a whole */
     assert_int_equal(data.n_classes, 2);
     assert_int_equal(data.train.labels[0], 1);
     cst_dataset_clear(&data);
@@ -139,9 +153,9 @@ static void set_fails(const char *more, cst_status expected, const char *const *
 #define SET(x, y) "'train_x': '" x "', 'train_y': '" y "'"
 #define TEST_SET(x, y) ", 'test_x': '" x "', 'test_y': '" y "'"
 
-static void test_sets_that_do_not_fit(void **state)
+/* Arrays that do not fit together, and some that no data set can have. */
+static void write_bad_arrays(void)
 {
-    (void)state;
     const float f[6] = {1, 2, 3, 4, 5, 6};
     write_array("x", CST_NPY_F4, SHAPE(3, 2), f);
     write_array("x2", CST_NPY_F4, SHAPE(2, 3), f);
@@ -159,6 +173,12 @@ static void test_sets_that_do_not_fit(void **state)
     write_array("t3", CST_NPY_F8, SHAPE(3, 2, 1), (double[]){0, 1, 2, 3, 4, 5});
     write_array("t0", CST_NPY_F8, SHAPE(3, 0), NULL);
     write_array("inf", CST_NPY_F8, SHAPE(3), (double[]){0, 1, (double)INFINITY});
+}
+
+static void test_bad_keys(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     set_fails("'train_x': 'x'" TEST_SET("x", "y"), CST_ECONFIG,
               TEST_WORDS("test.json", "missing key \"train_y\": expected a string beside \"test_y\""));
     set_fails("'train_y': 'y'", CST_ECONFIG, TEST_WORDS("missing key \"train_x\""));
@@ -172,6 +192,12 @@ static void test_sets_that_do_not_fit(void **state)
               TEST_WORDS("/y: expected floats, targets, as in", "/t, found integers"));
     set_fails(SET("x", "y") ", 'classes': 0", CST_ECONFIG, TEST_WORDS("test.json: classes"));
     set_fails(SET("absent", "y"), CST_EIO, TEST_WORDS("test.json", "no data found: tried", "/absent"));
+}
+
+static void test_bad_arrays(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     set_fails(SET("scalar", "y"), CST_EFORMAT,
               TEST_WORDS("/scalar: expected rows of numbers, (n, ...)", "of shape ()"));
     set_fails(SET("none", "y"), CST_EFORMAT, TEST_WORDS("/none: expected rows", "of shape (0, 2)"));
@@ -208,10 +234,9 @@ static void test_sets_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_no_targets),
-        cmocka_unit_test(test_targets_and_images),
-        cmocka_unit_test(test_sets_that_do_not_fit),
+        cmocka_unit_test(test_labels),     cmocka_unit_test(test_labels_of_validation),
+        cmocka_unit_test(test_no_targets), cmocka_unit_test(test_targets_and_images),
+        cmocka_unit_test(test_bad_keys),   cmocka_unit_test(test_bad_arrays),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

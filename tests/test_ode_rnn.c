@@ -1,4 +1,4 @@
-/* ode_rnn against gru where its field is zero; series with gaps and early ends, alone and beside others; a step without an
+/* ode_rnn against gru where its field is zero; series with gaps and early ends, alone and in a batch; a step without an
  * observation; gradients by differences; times in a channel, and errors in them. */
 #include "tests/gap_rig.h"
 
@@ -37,7 +37,7 @@ static void check_zero_field(bool channel, bool all)
     ode_rig_clear(&o);
 }
 
-static void a_zero_field_leaves_the_gru(void **state)
+static void a_zero_field_equals_the_gru(void **state)
 {
     (void)state;
     check_zero_field(false, false);
@@ -46,8 +46,9 @@ static void a_zero_field_leaves_the_gru(void **state)
     check_zero_field(true, true);
 }
 
-/* Beside others that go on, a row has the states and gradients that it has alone: under steps of fixed size it may. */
-static void a_row_that_ends_stays(void **state)
+/* In a batch whose other rows continue, a row has the states and gradients that it has alone, if steps have a fixed
+ * size. */
+static void other_rows_do_not_change_an_ended_one(void **state)
 {
     (void)state;
     ode_rig all, one;
@@ -67,9 +68,9 @@ static void a_row_that_ends_stays(void **state)
     ode_rig_clear(&one);
 }
 
-/* A step with nothing observed is not there: steps 0, 1, 2 with a gap at 1 are times 0 and 2, the solver's steps being the
- * same. */
-static void nothing_observed_is_no_observation(void **state)
+/* A step without any observation has no effect: steps 0, 1, 2 with a gap at 1 have the results of times 0 and 2,
+ * provided that the solver takes the same steps. */
+static void a_step_without_observation_has_no_effect(void **state)
 {
     (void)state;
     ode_rig three, two;
@@ -136,7 +137,7 @@ static void times_are_shared(void **state)
     check_times_error(2, 1, 1.125, "expected rows that share their times, got 1 in row 0 and 1.125 in row 2 at step 1");
     check_times_error(1, 2, (double)NAN, "expected a finite time in channel 0, got nan at step 2 of row 1");
     check_times_error(0, 3, HUGE_VAL, "expected a finite time in channel 0, got inf at step 3 of row 0");
-    /* rows 1 and 3 have ended, and row 0 is asked first */
+    /* rows 1 and 3 have ended, and row 0 is checked first */
     check_times_error(0, 4, 2, "expected rows that share their times, got 2 in row 0 and 3.5 in row 2 at step 4");
 }
 
@@ -162,10 +163,10 @@ static void configs_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_zero_field_leaves_the_gru),
+        cmocka_unit_test(a_zero_field_equals_the_gru),
         cmocka_unit_test(gaps_and_ends),
-        cmocka_unit_test(a_row_that_ends_stays),
-        cmocka_unit_test(nothing_observed_is_no_observation),
+        cmocka_unit_test(other_rows_do_not_change_an_ended_one),
+        cmocka_unit_test(a_step_without_observation_has_no_effect),
 #ifdef CST_DOUBLE
         cmocka_unit_test(gradients_are_differences),
 #endif

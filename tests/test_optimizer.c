@@ -1,5 +1,5 @@
-/* Optimizers against PyTorch's update rules, written out here one number at a time in double as torch.optim has them;
- * the gradient's norm and its clipping; sections of a config. */
+/* Optimizers against PyTorch's update rules, written one number at a time in double as torch.optim has them; the
+ * gradient's norm and its clipping; sections of a config. */
 #include "tests/helpers.h"
 #include "train/optimizer.h"
 
@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { P = 37, STEPS = 7 }; /* P: no multiple of a vector's length */
+enum { P = 37, STEPS = 7 }; /* P: not a multiple of a vector's length */
 
 /* ---- PyTorch's rules ----------------------------------------------------------------------------------------- */
 
-/* One parameter, and what PyTorch keeps for it. */
+/* One parameter with the state that PyTorch keeps for it. */
 typedef struct scalar {
     double theta, buffer, exp_avg, exp_avg_sq;
 } scalar;
@@ -24,7 +24,7 @@ typedef struct rule {
     size_t slots;
 } rule;
 
-/* The momentum buffer is the first gradient itself, not a share of it. */
+/* The first momentum buffer is the gradient itself, without a factor. */
 static void sgd(const rule *r, double lr, int k, double g, scalar *s)
 {
     g = g + r->weight_decay * s->theta;
@@ -65,7 +65,7 @@ static void rmsprop(const rule *r, double lr, int k, double g, scalar *s)
     s->theta = s->theta - lr * (r->momentum > 0 ? s->buffer : step);
 }
 
-/* An eps of 0.1 shows where it is added: to the root, after the correction. */
+/* An eps of 0.1 reveals where it is added: to the root, after the correction. */
 static const rule rules[] = {
     {JSON({"type": "sgd"}), sgd, .slots = 0},
     {JSON({"type": "sgd", "weight_decay": 0.3}), sgd, .weight_decay = 0.3},
@@ -107,7 +107,7 @@ static cst_optimizer read_good(const char *json)
     return o;
 }
 
-/* Theta and the slots it asks for, no others, between guards. */
+/* Theta and the slots that the optimizer asks for, and no others, between guards. */
 static cst_update new_update(const cst_optimizer *o, test_pool *pool, scalar scalars[P])
 {
     cst_update u = {.n = P, .theta = test_pool_take(pool, P, 0)};
@@ -117,8 +117,8 @@ static cst_update new_update(const cst_optimizer *o, test_pool *pool, scalar sca
     return u;
 }
 
-/* Rates that differ from step to step, as under a schedule. Each step rounds a handful of times, to numbers of the
- * size of theta, and the steps are no larger than these. */
+/* Rates that differ from step to step, as under a schedule. Each step rounds a few times, to numbers of the size of
+ * theta, and no step is larger than theta. */
 static void check_rule(const rule *r)
 {
     test_pool pool = {0};
@@ -149,7 +149,7 @@ static void test_rules(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_RULES; i++) check_rule(&rules[i]);
-    for (size_t i = 0; cst_optimizer_types[i]; i++) { /* none is left out */
+    for (size_t i = 0; cst_optimizer_types[i]; i++) { /* all are tested */
         char type[80];
         snprintf(type, sizeof type, JSON("%s"), cst_optimizer_types[i]->name);
         size_t uses = 0;
@@ -158,7 +158,7 @@ static void test_rules(void **state)
     }
 }
 
-/* PyTorch's defaults; the rules above were run at rates of the test's own. */
+/* PyTorch's defaults; the rules above are tested at other rates. */
 static void test_default_rates(void **state)
 {
     (void)state;
@@ -190,7 +190,7 @@ static void test_norm(void **state)
     for (size_t i = 0; i < P; i++) sum += (long double)grad[i] * (long double)grad[i];
     assert_near("norm", cst_grad_norm(P, grad), (double)sqrtl(sum));
     assert_true(cst_grad_norm(0, grad) == 0);
-    /* Squares out of single precision's range, at either end. */
+    /* Squares beyond single precision's range, at either end. */
     const real large[2] = {(real)3e30, (real)-4e30}, small[2] = {(real)3e-30, (real)-4e-30};
     assert_near("large", cst_grad_norm(2, large), hypot((double)large[0], (double)large[1]));
     assert_near("small", cst_grad_norm(2, small), hypot((double)small[0], (double)small[1]));
@@ -265,7 +265,7 @@ static void test_config_errors(void **state)
         cst_optimizer o = {.lr = -1};
         cst_error error = {0};
         test_assert_error(read_section(cases[i].json, &o, &error), CST_ECONFIG, &error, cases[i].message);
-        assert_true(o.lr == -1); /* nothing is stored of what is wrong */
+        assert_true(o.lr == -1); /* nothing is stored after an error */
     }
 }
 

@@ -1,6 +1,7 @@
+/* The simulated pendulum and mass-spring systems: energy, closed forms, defaults, and errors. */
 #include "core/rng.h"
-#include "data_files.h"
 #include "datasets/oscillators.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -29,7 +30,7 @@ static void test_pendulum_energy(void **state)
     }
 }
 
-/* With the defaults the system of the paper: q'' = 3 p' = -15 sin q + 3 u. */
+/* The defaults are the paper's system: q'' = 3 p' = -15 sin q + 3 u. */
 static void test_pendulum_defaults(void **state)
 {
     (void)state;
@@ -46,7 +47,7 @@ static void test_pendulum_defaults(void **state)
         const real *a = data.train.trajectories + i * 80, *b = a + 4, *c = b + 4;
         const double q = atan2((double)b[1], (double)b[0]), slope = ((double)c[2] - (double)a[2]) / 0.1;
         const double expected = -15 * sin(q) + 3 * (double)b[3], v = (double)b[2];
-        /* A central difference of q' is off by h^2/6 times its third derivative. */
+        /* A central difference of q' differs by h^2/6 times the third derivative of q'. */
         const double third = fabs(-15 * (-sin(q) * v * v + cos(q) * expected));
         test_assert_near("q''", slope, expected, 0.0025 / 6 * third * 1.5 + 0.03);
         assert_true(b[3] == (real)((double)(i / 35) - 2));
@@ -99,7 +100,7 @@ static void test_mistakes(void **state)
                     TEST_WORDS("test.json: torques: unknown key"));
     test_load_fails(JSON({"type": "mass_spring", "damping": -1}), CST_ECONFIG,
                     TEST_WORDS("test.json: damping: expected a non-negative number"));
-    /* A motion beyond measure ends the load at the torque that makes it. */
+    /* A motion of excessive speed makes loading fail; the message names the torque. */
     test_load_fails(JSON({"type": "pendulum", "torques": [0, 1e30], "mass": 1e-300, "trajectories": 2}), CST_ECONFIG,
                     TEST_WORDS("test.json: torques[1]: "));
 }

@@ -1,4 +1,5 @@
-/* The pool of threads: every task once, whoever asks and however often. Run it under ThreadSanitizer (make tsan). */
+/* The pool of threads runs every task once, whoever calls it and however often. Run this test under ThreadSanitizer
+ * (make tsan). */
 #include "tests/helpers.h"
 
 #include "core/parallel.h"
@@ -12,7 +13,8 @@
 
 enum { MOST = 40 };
 
-/* How often each task ran: plain ints, as every task is one thread's alone and the call's return orders them. */
+/* The number of runs of each task. Plain ints are enough: one thread runs a task, and the call's return orders
+ * memory. */
 typedef struct counts {
     int ran[MOST];
 } counts;
@@ -42,7 +44,7 @@ static void every_task_runs_once(void **state)
     }
 }
 
-/* Late workers: a pause between jobs long enough for them to go to sleep. */
+/* A pause between jobs that is long enough for the workers to go to sleep. */
 static void sleeping_workers_wake(void **state)
 {
     (void)state;
@@ -59,7 +61,7 @@ static void ask_again(void *context, size_t i)
     if (!all_ran_once(2, 5)) atomic_fetch_add(wrong, 1);
 }
 
-static void tasks_may_ask_for_more(void **state)
+static void tasks_may_start_tasks(void **state)
 {
     (void)state;
     atomic_int wrong = 0;
@@ -73,7 +75,7 @@ static void *ask_often(void *context)
     return NULL;
 }
 
-static void several_threads_may_ask(void **state)
+static void several_threads_may_call(void **state)
 {
     (void)state;
     atomic_int wrong = 0;
@@ -105,8 +107,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(sleeping_workers_wake),
-        cmocka_unit_test(tasks_may_ask_for_more),
-        cmocka_unit_test(several_threads_may_ask),
+        cmocka_unit_test(tasks_may_start_tasks),
+        cmocka_unit_test(several_threads_may_call),
         cmocka_unit_test(forked_processes_have_their_own),
         cmocka_unit_test(there_is_a_processor),
     };

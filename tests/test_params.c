@@ -1,45 +1,12 @@
 /* A module's parameters saved by name and loaded again. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
 #include "core/rng.h"
 #include "formats/safetensors.h"
+#include "tests/tensor_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/costate_test_params_XXXXXX";
-static char path[80];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/a.safetensors", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove(path);
-    return rmdir(folder); /* fails if anything has been left in it */
-}
-
-static cst_safetensors *open_file(const char *where)
-{
-    cst_safetensors *file;
-    cst_error error;
-    if (cst_safetensors_open(where, &file, &error) != CST_OK) fail_msg("%s", error.message);
-    return file;
-}
 
 static const cst_module_ops no_ops = {.name = "test"};
 
@@ -64,8 +31,8 @@ static void test_params(void **state)
     cst_module *m = make_module();
     real theta[12], back[12] = {0};
     cst_rng_fill_normal(cst_rng_new(9, CST_RNG_TEST), theta, 12, 1);
-    assert_int_equal(cst_params_save(path, m, theta, NULL, NULL), CST_OK);
-    cst_safetensors *file = open_file(path);
+    assert_int_equal(cst_params_save(tensor_path, m, theta, NULL, NULL), CST_OK);
+    cst_safetensors *file = tensor_file_open(tensor_path);
     assert_int_equal(cst_safetensors_count(file), 3);
     cst_error error;
     if (cst_params_load(file, m, "", true, back, &error) != CST_OK) fail_msg("%s", error.message);
@@ -77,7 +44,7 @@ static void test_params(void **state)
     for (size_t i = 0; i < 4; i++) assert_true((real)child[i] == theta[8 + i]);
     char expected[200];
     assert_int_equal(cst_params_load(file, m, "model.", false, back, &error), CST_EFORMAT);
-    snprintf(expected, sizeof expected, "%s: has no tensor \"model.weight\"", path);
+    snprintf(expected, sizeof expected, "%s: has no tensor \"model.weight\"", tensor_path);
     assert_string_equal(error.message, expected);
     cst_safetensors_close(file);
     cst_module_free(m);
@@ -96,26 +63,26 @@ static void test_params_exact(void **state)
     real theta[12] = {0};
     cst_error error;
     char expected[200];
-    /* what is under another prefix does not matter */
-    assert_int_equal(cst_safetensors_save(path, tensors, 4, NULL, NULL), CST_OK);
-    cst_safetensors *file = open_file(path);
+    /* tensors under another prefix do not matter */
+    assert_int_equal(cst_safetensors_save(tensor_path, tensors, 4, NULL, NULL), CST_OK);
+    cst_safetensors *file = tensor_file_open(tensor_path);
     assert_int_equal(cst_params_load(file, m, "model.", true, theta, NULL), CST_OK);
     for (size_t i = 0; i < 12; i++) assert_true(theta[i] == 1);
     cst_safetensors_close(file);
     memset(theta, 0, sizeof theta);
-    assert_int_equal(cst_safetensors_save(path, tensors, 5, NULL, NULL), CST_OK);
-    file = open_file(path);
+    assert_int_equal(cst_safetensors_save(tensor_path, tensors, 5, NULL, NULL), CST_OK);
+    file = tensor_file_open(tensor_path);
     assert_int_equal(cst_params_load(file, m, "model.", true, theta, &error), CST_EFORMAT);
-    snprintf(expected, sizeof expected, "%s: tensor \"model.0.weight2\" does not exist in the model", path);
+    snprintf(expected, sizeof expected, "%s: tensor \"model.0.weight2\" does not exist in the model", tensor_path);
     assert_string_equal(error.message, expected);
     for (size_t i = 0; i < 12; i++) assert_true(theta[i] == 0);
     assert_int_equal(cst_params_load(file, m, "model.", false, theta, NULL), CST_OK);
     assert_true(theta[11] == 1);
     cst_safetensors_close(file);
-    /* the last tensor missing: nothing is loaded of the first ones */
+    /* the last tensor is missing: none of the first ones is loaded */
     memset(theta, 0, sizeof theta);
-    assert_int_equal(cst_safetensors_save(path, tensors, 2, NULL, NULL), CST_OK);
-    file = open_file(path);
+    assert_int_equal(cst_safetensors_save(tensor_path, tensors, 2, NULL, NULL), CST_OK);
+    file = tensor_file_open(tensor_path);
     assert_int_equal(cst_params_load(file, m, "model.", false, theta, &error), CST_EFORMAT);
     for (size_t i = 0; i < 12; i++) assert_true(theta[i] == 0);
     cst_safetensors_close(file);
@@ -128,5 +95,5 @@ int main(void)
         cmocka_unit_test(test_params),
         cmocka_unit_test(test_params_exact),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, tensor_folder_make, tensor_folder_remove);
 }

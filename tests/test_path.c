@@ -1,4 +1,5 @@
-/* Paths: through their knots, slopes against differences, smoothness, closed forms, gaps, times of their own, mistakes. */
+/* Paths: values at their knots, slopes against differences, smoothness, closed forms, gaps, series with their own
+ * times, errors. */
 #include "tests/helpers.h"
 
 #include "models/path.h"
@@ -50,7 +51,7 @@ static cst_knots random_series(real x[N * T * C])
     return (cst_knots){.n = N, .length = T, .channels = C, .t = times, .x = x};
 }
 
-/* X' by differences of X that are exact for cubics (Richardson's extrapolation). */
+/* X' by differences that are exact for cubics (Richardson's extrapolation). */
 static double difference(const made *m, size_t row, double t, double h, size_t c)
 {
     const double wide = (value(m, row, t + h, c) - value(m, row, t - h, c)) / (2 * h);
@@ -77,7 +78,8 @@ static void goes_through_its_knots(void **state)
     }
 }
 
-/* Of X', a parabola on each side of t: its limit there and its derivative, from values at t + h, t + 2 h, t + 3 h, exactly. */
+/* The one-sided limit of X' at t, a parabola on each side, and its derivative: exact, from values at t + h, t + 2 h, t
+ * + 3 h. */
 static void side(const made *m, size_t row, double t, double h, double *limit, double *derivative)
 {
     const double a = slope(m, row, t + h, 0), b = slope(m, row, t + 2 * h, 0), c = slope(m, row, t + 3 * h, 0);
@@ -120,7 +122,7 @@ static void hermite_has_backward_slopes(void **state)
     free(m.memory);
 }
 
-/* A natural spline through sin on [0, pi], whose second derivative is 0 at both ends, is off by O(h^4). */
+/* A natural spline through sin on [0, pi], whose second derivative is 0 at both ends, has an error of O(h^4). */
 static void spline_converges(void **state)
 {
     double error[2];
@@ -140,7 +142,7 @@ static void spline_converges(void **state)
     if (!single) assert_true(error[0] / error[1] > 14 && error[0] / error[1] < 18);
 }
 
-/* Dropping a value that the others determine changes nothing; ends are level; a channel without values is 0. */
+/* Removing a value that the others determine changes nothing. Ends are constant. A channel without values is 0. */
 static void gaps_are_filled(void **state)
 {
     static const cst_path_kind kinds[] = {CST_PATH_LINEAR, CST_PATH_CUBIC, CST_PATH_HERMITE};
@@ -217,7 +219,7 @@ static void series_have_times_of_their_own(void **state)
         }
         const double end = t[T + 3];
         assert_true(slope(&all, 1, nextafter(end, 9), 0) == 0 && value(&all, 1, 3, 0) == value(&all, 1, end, 0));
-        assert_true(slope(&all, 1, end, 0) != 0); /* a knot belongs to what is before */
+        assert_true(slope(&all, 1, end, 0) != 0); /* a knot belongs to the interval before it */
         real rows[N * C];
         cst_path_slope(&all.path, 0, N, 1.1, rows);
         for (size_t row = 0; row < N; row++) assert_true((double)rows[row * C + 1] == slope(&all, row, 1.1, 1));
@@ -225,7 +227,7 @@ static void series_have_times_of_their_own(void **state)
     }
 }
 
-static void knots_belong_to_what_is_before(void **state)
+static void knots_belong_to_the_interval_before(void **state)
 {
     real x[N * T * C];
     const cst_knots s = random_series(x);
@@ -238,7 +240,7 @@ static void knots_belong_to_what_is_before(void **state)
         assert_near(slope(&m, 0, times[i], 0), line, single ? 1e-5 : 1e-13, "at a knot");
         if (i + 1 < T) assert_true(slope(&m, 0, nextafter(times[i], 9), 0) == slope(&m, 0, times[i + 1], 0));
     }
-    assert_true(slope(&m, 0, nextafter(3.5, 9), 0) == slope(&m, 0, 3.5, 0)); /* rounding is no end */
+    assert_true(slope(&m, 0, nextafter(3.5, 9), 0) == slope(&m, 0, 3.5, 0)); /* rounding does not move the end */
     free(m.memory);
 }
 
@@ -256,7 +258,7 @@ static void rectilinear_knots(void **state)
     for (size_t i = 0; i < 5; i++) assert_true(made_t[i] == at[i]);
 }
 
-static void mistakes_are_told(void **state)
+static void mistakes_have_messages(void **state)
 {
     real x[N * T * C];
     double t[N * T];
@@ -293,9 +295,9 @@ int main(void)
         cmocka_unit_test(gaps_are_filled),
         cmocka_unit_test(spline_with_a_gap),
         cmocka_unit_test(series_have_times_of_their_own),
-        cmocka_unit_test(knots_belong_to_what_is_before),
+        cmocka_unit_test(knots_belong_to_the_interval_before),
         cmocka_unit_test(rectilinear_knots),
-        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(mistakes_have_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* PNG files written, read back with the reader of images. */
 #include "core/file.h"
-#include "data_files.h"
 #include "formats/image.h"
 #include "formats/png.h"
+#include "tests/data_files.h"
 
-/* The planes of a file; its sides must be these. */
+/* Read the planes of a file, whose sides must be these. */
 static uint8_t *read_back(const char *name, size_t channels, size_t h, size_t w)
 {
     char path[TEST_PATH], *bytes = NULL;
@@ -44,7 +44,7 @@ static void what_is_written_is_read(void **state)
     }
 }
 
-/* Five pictures of 2 x 3 in rows of two, with zoom 3 and gaps: every pixel is where it has to be. */
+/* Five pictures of 2 x 3 in rows of two, with zoom 3 and gaps: every pixel is at its place. */
 static void a_grid_has_each_picture_in_its_place(void **state)
 {
     (void)state;
@@ -70,7 +70,7 @@ static void a_grid_has_each_picture_in_its_place(void **state)
     free(back);
 }
 
-static void what_is_no_picture_is_refused(void **state)
+static void invalid_pictures_are_refused(void **state)
 {
     (void)state;
     char path[TEST_PATH];
@@ -91,7 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(a_grid_has_each_picture_in_its_place),
-        cmocka_unit_test(what_is_no_picture_is_refused),
+        cmocka_unit_test(invalid_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

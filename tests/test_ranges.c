@@ -1,4 +1,4 @@
-/* The schema's words for each kind of range; tests/test_config_read.c has the messages. */
+/* How the schema states each kind of range; tests/test_config_read.c has the messages. */
 #include "cli/schema.h"
 #include "core/text.h"
 #include "tests/helpers.h"

@@ -1,4 +1,4 @@
-/* Registries of one's own on top of another's, and modules from JSON text. */
+/* A registry with another one as its base, and modules from JSON text. */
 #include "tests/helpers.h"
 
 #include "models/registry.h"
@@ -18,7 +18,7 @@ static cst_status make_own(const cst_registry *registry, cst_config section, con
 {
     (void)registry, (void)section;
     CST_TRY(cst_module_new(sizeof **m, &own_ops, x, m, error));
-    (*m)->cost = 1e6; /* enough for threads to pay */
+    (*m)->cost = 1e6; /* enough for several threads to be worth it */
     return CST_OK;
 }
 
@@ -41,9 +41,10 @@ static void test_base(void **state)
     cst_module *m = make(JSON({
         "type": "sequential",
         "layers": [{"type": "own"}, {"type": "tanh"}, {"type": "relu"}]
-    })); /* a type of the base builds one of ours */
+    })); /* a type of the base builds a module of the new registry */
     assert_string_equal(m->children[0].module->ops->name, "own");
-    assert_string_equal(m->children[1].module->ops->name, "own"); /* the nearer one of two of a name */
+    assert_string_equal(m->children[1].module->ops->name,
+                        "own"); /* of two types with the same name, the one of the new registry */
     assert_string_equal(m->children[2].module->ops->name, "relu");
     cst_module_free(m);
     cst_error error;

@@ -1,6 +1,6 @@
-/* Messages about names that have changed: of keys and values, and of numbers in a run's files. */
+/* Messages about names that have changed: keys and values of configs, and numbers in a run's files. */
 #include "core/renames.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/difference.h"
 #include "train/metrics.h"
@@ -16,7 +16,7 @@ typedef struct section {
 
 static const char *const monitors[] = {"auto", "validation_loss", NULL};
 
-/* Sections that have one of the two new names of "every", and one that has neither. */
+/* Sections with one of the two new names of "every", and one section with neither. */
 static const cst_key series_keys[] = {
     {.name = "stride", .kind = CST_KEY_SIZE, .offset = offsetof(section, every), .fallback = "1"}, {.name = NULL}};
 static const cst_key plateau_keys[] = {
@@ -69,7 +69,7 @@ static void test_new_names(void **state)
     assert_null(cst_new_name_among("val_accuracy", monitors));
 }
 
-/* A run's config of before and one of now. */
+/* A run's config from before the change and one from now. */
 static void test_difference(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* Samples of trained flows: the same twice, in the data's units, with a density that is theirs; their files and pictures. */
-#include "data_files.h"
+/* Samples of trained flows: the same in every run, in the data's units, and with the flow's density; their files and
+ * pictures. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "analysis/sample.h"
@@ -78,7 +79,7 @@ static void clear(trained *t)
 static void samples_follow_from_the_seed(void **state)
 {
     (void)state;
-    enum { N = 70, FEW = 64 }; /* one batch of the evaluation's, and six rows */
+    enum { N = 70, FEW = 64 }; /* one batch of the evaluation's size, and six rows */
     trained t;
     cst_error error;
     real *x, *few, *other;
@@ -91,7 +92,8 @@ static void samples_follow_from_the_seed(void **state)
     test_assert_ok("draw others", cst_sample_draw(&s, FEW, &other, &error), &error);
     assert_true(memcmp(few, other, FEW * 2 * sizeof *few) != 0);
     for (size_t i = 0; i < N; i++) assert_true(fabs((double)x[2 * i]) < 100);
-    for (size_t i = 2 * FEW; i < 2 * N; i++) /* no batch has the rows of another, but for the steps' error */
+    for (size_t i = 2 * FEW; i < 2 * N;
+         i++) /* batches share no rows, so results differ by the error of the steps only */
         assert_true(fabs((double)(x[i] - x[i - 2 * FEW])) > 1e-3);
     free(x);
     free(few);
@@ -99,7 +101,7 @@ static void samples_follow_from_the_seed(void **state)
     clear(&t);
 }
 
-/* The end of the path is the sample, its beginning the base's draw, and the middle what only the second cnf has moved. */
+/* The path ends in the sample and begins at the base's draw. In the middle, only the second cnf has moved the point. */
 static void paths_end_at_the_samples(void **state)
 {
     (void)state;
@@ -124,7 +126,7 @@ static void paths_end_at_the_samples(void **state)
 
 /* ---- likelihood -------------------------------------------------------------------------------------------------- */
 
-/* n numbers of the line that is so many behind `begin` in the script. */
+/* Read n numbers from the script: from the line that is `line` lines after `begin`. */
 static void numbers_at(const char *script, const char *begin, size_t line, size_t n, double *numbers)
 {
     const char *at = strstr(script, begin);
@@ -143,8 +145,8 @@ static void numbers_at(const char *script, const char *begin, size_t line, size_
     }
 }
 
-/* In the data's units a density integrates to one there. */
-static void densities_are_in_the_data_s_units(void **state)
+/* In the data's units, the density integrates to one. */
+static void densities_have_the_units_of_the_data(void **state)
 {
     (void)state;
     enum { SIDE = 80, N = SIDE * SIDE };
@@ -152,7 +154,7 @@ static void densities_are_in_the_data_s_units(void **state)
     cst_error error;
     train(learnt, "density", &t);
     const cst_training *training = &t.run.trainer.training;
-    /* Without training the density is about the base's, under which normalized data have the loss log 2 pi + 1. */
+    /* Without training the density is almost the base's, under which normalized data have the loss log 2 pi + 1. */
     assert_true(training->metrics[training->n_metrics - 1].train_loss < 2.84 - 0.3);
     assert_true(t.run.experiment.data.std[0] > 1.2); /* units matter */
     const cst_sampler s = {.run = &t.run};
@@ -166,7 +168,7 @@ static void densities_are_in_the_data_s_units(void **state)
     double sum = 0;
     for (size_t i = 0; i < N; i++) sum += 0.09 * exp((double)logp[i]);
     test_assert_near("integral", sum, 1, 5e-3);
-    /* Rows of a part one way and the other: through the units, or gathered. */
+    /* Rows of a split in two ways: through the units, or gathered. */
     const cst_split *split = &t.run.experiment.data.test;
     real *again = malloc(split->n * sizeof *again);
     assert_non_null(again);
@@ -181,8 +183,8 @@ static void densities_are_in_the_data_s_units(void **state)
     clear(&t);
 }
 
-/* The script that draws: points as they are, and on a grid of squares the density at each of their middles. */
-static void pictures_of_points_tell_the_density(void **state)
+/* The script that draws: points as they are, and the density at each middle of a grid of squares. */
+static void pictures_of_points_show_the_density(void **state)
 {
     (void)state;
     enum { N = 70, SIDE = 120 };
@@ -197,7 +199,8 @@ static void pictures_of_points_tell_the_density(void **state)
     const cst_sampler s = {.run = &t.run, .seed = 5};
     test_assert_ok("draw", cst_sample_draw(&s, N, &x, &error), &error);
     const cst_status status = cst_sample_picture(&s, split, N, x, t.folder, &error);
-    if (status != CST_EUNSUPPORTED) test_assert_ok("picture", status, &error); /* without gnuplot the script alone */
+    if (status != CST_EUNSUPPORTED)
+        test_assert_ok("picture", status, &error); /* without gnuplot, the script is the only output */
     test_assert_ok("script", cst_file_read(test_path("points/samples.gp", path), 1 << 24, &script, &size, &error),
                    &error);
     cst_sample_data(&t.run.experiment.data, split, 1, data);
@@ -220,8 +223,8 @@ static void pictures_of_points_tell_the_density(void **state)
     clear(&t);
 }
 
-/* Bytes in the plane: a density over their values, and under a flow that dequantizes one number for each pair of values. Pictures
- * stay where there is a density. */
+/* Bytes in the plane: a density over their values. Under a flow that dequantizes, it has one number for each pair of
+ * values. The picture covers the domain of the density only. */
 static void bytes_have_units(void **state)
 {
     (void)state;
@@ -262,8 +265,8 @@ static void bytes_have_units(void **state)
     free(logp);
 }
 
-/* Of coordinates in unlike units each fills its side of the picture. */
-static void unlike_units_are_both_seen(void **state)
+/* Coordinates in different units each fill their side of the picture. */
+static void different_units_both_fill_the_picture(void **state)
 {
     (void)state;
     const cst_shape shape = {2, {40, 2}};
@@ -312,7 +315,7 @@ static void write_images(void)
     test_write("t10k-labels-idx1-ubyte", labels, 8 + 6);
 }
 
-/* Pictures in one row, each pixel 14 x 14 large, the gaps 2: the middle of each pixel. */
+/* Pictures in one row, each pixel 14 x 14 large, with gaps of 2: compare the middle of each pixel. */
 static void expect_picture(const char *name, size_t n, const real *x)
 {
     char path[TEST_PATH], *bytes;
@@ -330,7 +333,7 @@ static void expect_picture(const char *name, size_t n, const real *x)
     free(planes);
 }
 
-/* Bytes stay bytes; the mean likelihood is what the evaluation finds; pictures have them all. */
+/* Bytes stay bytes; the mean likelihood is that of the evaluation; the pictures show all samples. */
 static void images_are_pixels(void **state)
 {
     (void)state;
@@ -378,7 +381,7 @@ static bool stop(void *context, const char *what, size_t done, size_t total)
     return done < 128;
 }
 
-static void what_cannot_be_is_told(void **state)
+static void impossible_requests_have_messages(void **state)
 {
     (void)state;
     trained t;
@@ -411,12 +414,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_follow_from_the_seed),
         cmocka_unit_test(paths_end_at_the_samples),
-        cmocka_unit_test(densities_are_in_the_data_s_units),
-        cmocka_unit_test(pictures_of_points_tell_the_density),
+        cmocka_unit_test(densities_have_the_units_of_the_data),
+        cmocka_unit_test(pictures_of_points_show_the_density),
         cmocka_unit_test(bytes_have_units),
-        cmocka_unit_test(unlike_units_are_both_seen),
+        cmocka_unit_test(different_units_both_fill_the_picture),
         cmocka_unit_test(images_are_pixels),
-        cmocka_unit_test(what_cannot_be_is_told),
+        cmocka_unit_test(impossible_requests_have_messages),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

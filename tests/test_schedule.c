@@ -1,12 +1,12 @@
-/* Learning rates against closed forms and PyTorch's plateau, epoch by epoch and iteration by iteration; warm-up; sections
- * of a config. */
+/* Learning rates against closed forms and PyTorch's plateau, epoch by epoch and iteration by iteration; warm-up;
+ * sections of a config. */
 #include "tests/helpers.h"
 #include "train/schedule.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { EPOCHS = 12, ITERATIONS = 5 }; /* of an epoch */
+enum { EPOCHS = 12, ITERATIONS = 5 }; /* iterations per epoch */
 static const double lr0 = 0.3;
 
 static cst_schedule read_good(const char *json, size_t epochs)
@@ -19,7 +19,7 @@ static cst_schedule read_good(const char *json, size_t epochs)
     return s;
 }
 
-/* `terms`: the size of what is added up to the rate, where it may come to much less. */
+/* `terms`: the size of the terms that the rate is a sum of; the rate itself may be much smaller. */
 static void assert_rate(const char *what, size_t epoch, double got, double expected, double terms)
 {
     if (fabs(got - expected) <= 1e-15 * (expected + terms)) return;
@@ -59,7 +59,7 @@ static double exponential(size_t e)
     return times(0.75, e);
 }
 
-/* Half a turn of the unit circle, seen from the side: 1 + cos a = 2 cos^2(a / 2). */
+/* Half a turn of the unit circle, as a projection: 1 + cos a = 2 cos^2(a / 2). */
 static double half_turn(double low, double share)
 {
     const double c = cos(acos(0.0) * share);
@@ -91,7 +91,7 @@ static const struct {
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
-/* W iterations of warm-up; the monitored values are noise that nobody looks at. */
+/* W iterations of warm-up; the monitored values are noise that these schedules ignore. */
 static void check_form(const char *json, closed_form rate, double terms, size_t warmup)
 {
     const cst_schedule s = read_good(json, EPOCHS);
@@ -131,7 +131,7 @@ static void test_closed_forms(void **state)
 
 /* ---- plateau ------------------------------------------------------------------------------------------------- */
 
-/* The monitored value of each epoch and the rate after it, worked out by hand. */
+/* The monitored value of each epoch and the rate after it, computed by hand. */
 typedef struct point {
     double value, rate;
 } point;
@@ -151,7 +151,7 @@ static void test_plateau(void **state)
 {
     (void)state;
     static const point points[] = {
-        {1, 0.8},     {0.95, 0.8},  /* 1st that does not better 1 by a tenth */
+        {1, 0.8},     {0.95, 0.8},  /* 1st epoch that does not improve 1 by a tenth */
         {0.9, 0.4},                 /* 2nd, more than the patience of 1 */
         {0.91, 0.4},                /* 1st again */
         {0.89, 0.4},                /* better */
@@ -169,17 +169,17 @@ static void test_plateau(void **state)
 static void test_plateau_defaults(void **state)
 {
     (void)state;
-    point points[14]; /* the first is the best, ten are forgiven, the eleventh is not */
+    point points[14]; /* the first is the best, ten are within the patience, the eleventh is not */
     for (size_t e = 0; e < 14; e++) points[e] = (point){e == 0 ? 2 : 1.9999, e < 11 ? 1 : 0.1};
     check_plateau(JSON({"type": "plateau"}), 1, points, 14);
-    /* Half of the threshold is no improvement, one and a half is; a NaN is none. */
+    /* Half of the threshold is not an improvement, one and a half is; NaN never is. */
     const point impatient[] = {{2, 1}, {1.9999, 0.1}, {1.9997, 0.1}, {(double)NAN, 0.01}, {1.9997, 0.001}, {3, 1e-4}};
     /* Only epochs 1, 4 and 7 count. */
     const point seldom[] = {{2, 1}, {1, 1}, {1, 1}, {2, 0.1}, {3, 0.1}, {3, 0.1}, {1.5, 0.1}, {9, 0.1}};
     check_plateau(JSON({"type": "plateau", "patience": 0, "check_every": 3}), 1, seldom,
                   sizeof seldom / sizeof seldom[0]);
     check_plateau(JSON({"type": "plateau", "patience": 0}), 1, impatient, sizeof impatient / sizeof impatient[0]);
-    /* PyTorch's eps: a drop by 2e-9 is none, one by 1.8e-8 is. */
+    /* PyTorch's eps: a drop by 2e-9 is ignored, one by 1.8e-8 is not. */
     const point gentle[] = {{1, 2e-8}, {1, 2e-8}, {1, 2e-8}}, steep[] = {{1, 2e-8}, {1, 2e-9}, {1, 2e-9}};
     check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0.9}), 2e-8, gentle, 3);
     check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0.1}), 2e-8, steep, 3);
@@ -187,7 +187,7 @@ static void test_plateau_defaults(void **state)
     check_plateau(JSON({"type": "plateau", "patience": 0, "factor": 0}), 0.5, to_nothing, 3);
 }
 
-/* The rate that warm-up takes its share of is the one that has dropped meanwhile. */
+/* Warm-up scales the current rate, which has dropped in between. */
 static void test_plateau_in_warmup(void **state)
 {
     (void)state;
@@ -217,7 +217,7 @@ static void test_absent(void **state)
     cst_document_free(document);
 }
 
-/* A cosine's length is told where the config is silent about it. */
+/* A cosine gets its length from the run if the config does not state it. */
 static void test_length_is_written(void **state)
 {
     (void)state;

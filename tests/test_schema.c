@@ -1,9 +1,11 @@
+/* The JSON schema of configs: it agrees with the reader of configs on every key and every example. */
 #include "cli/catalog.h"
 #include "cli/schema.h"
-#include "data_files.h"
 #include "models/registry.h"
+#include "tests/data_files.h"
 #include "train/experiment.h"
 
+#include <dirent.h>
 #include <math.h>
 
 /* ---- a validator: as much of JSON Schema as ours has --------------------------------------------------------- */
@@ -17,7 +19,7 @@ static cst_config definition(const char *name)
     return cst_config_get(cst_config_get(cst_document_root(schema_document), "$defs"), name);
 }
 
-/* What "#/$defs/NAME" means; fails the test if it is not there. */
+/* The definition that "#/$defs/NAME" refers to; fails the test if it is missing. */
 static cst_config follow(const char *ref)
 {
     static const char start[] = "#/$defs/";
@@ -51,7 +53,7 @@ static bool equal(cst_config a, cst_config b)
     return same;
 }
 
-/* Whether any (or all) of a list's members hold: types, values or schemas. */
+/* True if any (or all) of a list's members hold: types, values or schemas. */
 static bool among(cst_config list, cst_config value, const char *keyword)
 {
     const bool all = strcmp(keyword, "allOf") == 0;
@@ -112,7 +114,7 @@ static bool bound_holds(const char *keyword, double bound, cst_config value)
     return !list || length <= bound;
 }
 
-/* One of the schema's members; the test fails on a keyword that it does not know, but for those without a say. */
+/* Evaluate one member of the schema. An unknown keyword fails the test, unless it is one that only describes. */
 static bool keyword_holds(cst_config schema, cst_config member, cst_config value)
 {
     static const char *const silent[] = {"$schema", "$defs",    "title",         "description",          "default",
@@ -191,7 +193,7 @@ static void test_references(void **state)
     check_references(cst_document_root(schema_document));
 }
 
-/* What the conformance suite builds, as it stands and with all its defaults, and with a key that nobody knows. */
+/* The examples of the conformance suite, as they are, with all their defaults, and with an unknown key. */
 static void test_examples(void **state)
 {
     (void)state;
@@ -217,7 +219,7 @@ static void test_examples(void **state)
     }
 }
 
-/* Values of every kind, and on either side of every bound there is. */
+/* Values of every type, and values on both sides of every bound. */
 static const char *const values[] = {"null",
                                      "true",
                                      "\"x\"",
@@ -259,8 +261,8 @@ static const char *const values[] = {"null",
                                      JSON({"slices": "8z"}),
                                      JSON({"type": "adam"})};
 
-/* The schema's word on each value for each key of the catalog is that of cst_config_read; where a key says what it holds
- * the schema may say no to more. */
+/* For each key of the catalog and each value, the schema and cst_config_read agree. Where a key holds another section,
+ * the schema may refuse more. */
 static void compare_keys(void *context, const cst_catalog_entry *entry)
 {
     size_t *compared = context;
@@ -296,60 +298,64 @@ static void test_keys(void **state)
     assert_true(compared > 2000);
 }
 
-/* A configuration of every part, and one mistake in each. */
+/* A config with every section. */
+static const char whole_config[] = JSON({
+    "name": "a",
+    "data": {"type": "csv", "train": "a.csv", "target": ["x", "y"], "ignore": ["id"]},
+    "model": {
+        "type": "sequential",
+        "layers": [{
+            "type": "ode",
+            "t": [0, 1],
+            "field": {"type": "residual", "body": {"type": "tanh"}},
+            "solver": {"method": "rk4", "step_t": [1]},
+            "gradient": {"norm": {"norm": "seminorm", "a_t": 0.1}}
+        }]
+    },
+    "loss": "mse",
+    "optimizer": {"type": "adamw", "betas": [0.9, 0.99]},
+    "schedule": {"type": "step", "step_size": 3},
+    "early_stopping": {"patience": 2},
+    "epochs": 3
+});
+
+/* A piece of whole_config, and what replaces it to make the config invalid. */
+static const char *const mistakes[][2] = {
+    {"\"name\": \"a\", ", ""},
+    {"\"epochs\"", "\"epochz\""},
+    {"\"epochs\": 3", "\"epochs\": 0"},
+    {"\"csv\"", "\"cvs\""},
+    {"\"ignore\"", "\"ingore\""},
+    {JSON(["id"]), "[1]"},
+    {JSON(["x", "y"]), "7"},
+    {"\"tanh\"", "\"tahn\""},
+    {"[0, 1]", "[0]"},
+    {"[0, 1]", JSON([0, "1"])},
+    {JSON({"type": "tanh"}), "3"},
+    {"\"rk4\"", "\"rk5\""},
+    {"\"step_t\": [1]", "\"step_t\": 1"},
+    {"\"seminorm\"", "\"semi\""},
+    {"\"a_t\": 0.1", "\"a_t\": -0.1"},
+    {"\"a_t\"", "\"a_q\""},
+    {"\"mse\"", "\"mean\""},
+    {"\"adamw\"", "\"adamz\""},
+    {"0.99]", "1]"},
+    {"0.99]", "0.99, 0.5]"},
+    {"\"step_size\": 3", "\"step_size\": 0"},
+    {"\"patience\": 2", "\"patience\": 2, \"x\": 1"},
+    {JSON({"patience": 2}), "3"},
+};
+
+/* A config with every section is valid, and one error in each makes it invalid. */
 static void test_configs(void **state)
 {
     (void)state;
-    static const char good[] = JSON({
-        "name": "a",
-        "data": {"type": "csv", "train": "a.csv", "target": ["x", "y"], "ignore": ["id"]},
-        "model": {
-            "type": "sequential",
-            "layers": [{
-                "type": "ode",
-                "t": [0, 1],
-                "field": {"type": "residual", "body": {"type": "tanh"}},
-                "solver": {"method": "rk4", "step_t": [1]},
-                "gradient": {"norm": {"norm": "seminorm", "a_t": 0.1}}
-            }]
-        },
-        "loss": "mse",
-        "optimizer": {"type": "adamw", "betas": [0.9, 0.99]},
-        "schedule": {"type": "step", "step_size": 3},
-        "early_stopping": {"patience": 2},
-        "epochs": 3
-    });
-    static const char *const mistakes[][2] = {
-        {"\"name\": \"a\", ", ""},
-        {"\"epochs\"", "\"epochz\""},
-        {"\"epochs\": 3", "\"epochs\": 0"},
-        {"\"csv\"", "\"cvs\""},
-        {"\"ignore\"", "\"ingore\""},
-        {JSON(["id"]), "[1]"},
-        {JSON(["x", "y"]), "7"},
-        {"\"tanh\"", "\"tahn\""},
-        {"[0, 1]", "[0]"},
-        {"[0, 1]", JSON([0, "1"])},
-        {JSON({"type": "tanh"}), "3"},
-        {"\"rk4\"", "\"rk5\""},
-        {"\"step_t\": [1]", "\"step_t\": 1"},
-        {"\"seminorm\"", "\"semi\""},
-        {"\"a_t\": 0.1", "\"a_t\": -0.1"},
-        {"\"a_t\"", "\"a_q\""},
-        {"\"mse\"", "\"mean\""},
-        {"\"adamw\"", "\"adamz\""},
-        {"0.99]", "1]"},
-        {"0.99]", "0.99, 0.5]"},
-        {"\"step_size\": 3", "\"step_size\": 0"},
-        {"\"patience\": 2", "\"patience\": 2, \"x\": 1"},
-        {JSON({"patience": 2}), "3"},
-    };
-    check("the whole", "config", good, true);
+    check("the whole", "config", whole_config, true);
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         cst_text text = {0};
-        const char *at = strstr(good, mistakes[i][0]);
+        const char *at = strstr(whole_config, mistakes[i][0]);
         assert_non_null(at);
-        cst_text_add(&text, good, (size_t)(at - good));
+        cst_text_add(&text, whole_config, (size_t)(at - whole_config));
         cst_text_printf(&text, "%s%s", mistakes[i][1], at + strlen(mistakes[i][0]));
         check(mistakes[i][1], "config", text.data, false);
         free(text.data);
@@ -366,7 +372,7 @@ static void test_configs(void **state)
     check("norm", "gradient", JSON({"norm": {"slices": 0}}), false);
 }
 
-/* The configs that come with costate. */
+/* The configs in configs/. */
 static void test_shipped(void **state)
 {
     (void)state;
@@ -386,7 +392,7 @@ static void test_shipped(void **state)
     closedir(folder);
 }
 
-/* A config that was read has all defaults in it and is still one. */
+/* A config that was read contains all defaults and is valid again. */
 static void test_resolved(void **state)
 {
     (void)state;

@@ -1,5 +1,7 @@
-#include "data_files.h"
+/* Series in general: rows, strides, origins of time, normalization, dropped values, labels and targets per time,
+ * errors. */
 #include "datasets/series.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -17,7 +19,7 @@ static void add(cst_series *s, size_t length, const double *times, const real *v
     memcpy(s->values + first * s->channels, values, length * s->channels * sizeof *values);
 }
 
-/* Two series of two channels, five times and three, with times of their own; labels 1 and 0. */
+/* Two series of two channels, with five and three times of their own; labels 1 and 0. */
 static cst_series pair(void)
 {
     static const double times[] = {10, 11, 13, 16, 20}, more_times[] = {-1, 0, 5};
@@ -32,7 +34,7 @@ static cst_series pair(void)
 
 static const cst_key keys[] = {CST_SERIES_KEYS, {0}};
 
-/* Finish with the keys of `json`. The parts are given up. */
+/* Finish the data set with the keys of `json`, which takes ownership of the splits. */
 static cst_status finish(const char *json, uint64_t seed, cst_series splits[3], cst_dataset *data, cst_error *error)
 {
     cst_document *document = NULL;
@@ -110,7 +112,7 @@ static void test_every(void **state)
     finish_ok(JSON({"normalize": false, "stride": 2, "time": "index"}), pair(), &data);
     static const real index[] = {0, 1, 10, 2, 3, GAP, 4, 5, 50, 0, 7, 70, 2, 9, 90, GAP, GAP, GAP};
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 3}}));
-    assert_numbers("every second", data.train.values, index, 18); /* the index is that in the file */
+    assert_numbers("every second", data.train.values, index, 18); /* the index is that of the file */
     cst_dataset_clear(&data);
     finish_ok(JSON({"normalize": false, "stride": 100}), pair(), &data);
     static const real first[] = {10, 1, 10, -1, 7, 70};
@@ -138,7 +140,7 @@ static cst_series steady(double first, double step)
     return s;
 }
 
-/* Each step between a row's times, normalized or not, is as the file has it, to 2 %. */
+/* Each step between a row's times, normalized or not, is the file's to 2 %. */
 static void assert_steps(const cst_dataset *data, const cst_split *split, double step)
 {
     real x[2 * STEPS];
@@ -153,9 +155,9 @@ static void test_times_far_from_0(void **state)
     (void)state;
     static const struct {
         double first, step;
-        int lost; /* 1: in float; 2: in double, too */
+        int lost; /* 0: never; 1: the step is lost in float; 2: in double, too */
     } cases[] = {{1.6e9, 1000, 1}, {1.6e9, 30, 1}, {1.6e9, 1e5, 0}, {-1.6e9, 1, 1},
-                 {1e7, 1, 1}, /* exact, but not once it is normalized */
+                 {1e7, 1, 1}, /* exact, but not after normalization */
                  {2000, 0.002, 1}, {50000, 1, 0},  {1, 0.1, 0},     {0x1p48, 1, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const double first = cases[i].first, step = cases[i].step;
@@ -163,7 +165,7 @@ static void test_times_far_from_0(void **state)
         for (size_t normalize = 0; normalize < 2; normalize++) {
             cst_dataset data;
             cst_error error = {0};
-            /* Other parts are counted from the training split's first time, too. */
+            /* Other splits count from the training split's first time, too. */
             cst_series splits[3] = {steady(first, step), steady(first - 50 * step, step), steady(first + step, step)};
             const char *json = normalize ? "{}" : JSON({"normalize": false});
             if (finish(json, 0, splits, &data, &error) != CST_OK) fail_msg("from %g: %s", first, error.message);
@@ -181,7 +183,7 @@ static void test_origin(void **state)
 {
     (void)state;
     cst_dataset data;
-    cst_series s = steady(1.6e9 + 1000, 1); /* the earliest is another series' first */
+    cst_series s = steady(1.6e9 + 1000, 1); /* the earliest time belongs to another series */
     const double times[] = {1.6e9, 1.6e9 + 10};
     add(&s, 2, times, (const real[]){1, 2});
     s.labels[1] = 0;
@@ -204,7 +206,7 @@ static void test_normalization(void **state)
     add(&splits[2], 2, (const double[]){1, 2}, (const real[]){GAP, -6, 1000, GAP});
     splits[2].labels[0] = 0;
     assert_int_equal(finish(JSON({"intensity": true}), 0, splits, &data, &error), CST_OK);
-    /* Of the training split alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and how many of these there were. */
+    /* From the training split alone: times, values 1 3 5 7 8 9 and 10 20 50 70 90, and the number of values. */
     double mean[5] = {0, 33.0 / 6, 48}, deviation[5] = {0, sqrt(229.0 / 6 - 5.5 * 5.5), sqrt(896)};
     for (size_t c = 0; c < 5; c++) {
         double n = 0, sum = 0, squares = 0;
@@ -253,15 +255,15 @@ static size_t count_dropped(const cst_dataset *data, const cst_split *split, siz
     size_t n = 0;
     for (size_t k = 0; k < LENGTH; k++) {
         const real *x = split->values + row * cst_shape_size(&data->x) + WIDTH * k;
-        assert_true(isnan(x[1]) == isnan(x[2])); /* both values at once */
+        assert_true(isnan(x[1]) == isnan(x[2])); /* both values together */
         if (isnan(x[0])) {
-            assert_true(k == LENGTH - 1 && isnan(x[1])); /* the end, which drops nothing */
+            assert_true(k == LENGTH - 1 && isnan(x[1])); /* the padding after the end, which drops nothing */
             continue;
         }
         assert_true(x[0] == (real)k && (isnan(x[1]) || x[1] == (real)k + 1)); /* the time stays */
         n += isnan(x[1]) ? 1 : 0;
         gone[k] += isnan(x[1]) ? 1 : 0;
-        assert_true(x[3] == (real)(k + 1 - n) && x[4] == x[3]); /* what is taken away does not count */
+        assert_true(x[3] == (real)(k + 1 - n) && x[4] == x[3]); /* removed values do not count */
     }
     return n;
 }
@@ -274,21 +276,22 @@ static void test_drop(void **state)
     finish_ok(JSON({"missing_rate": 0.3, "intensity": true}), ramps(), &data);
     /* floor(0.3 L): 3 of 10 as of 11. */
     for (size_t i = 0; i < SERIES; i++) assert_int_equal(count_dropped(&data, &data.train, i, gone), 3);
-    for (size_t k = 0; k < LENGTH - 1; k++) { /* each place as often as any: 0.3 N, within five deviations */
+    for (size_t k = 0; k < LENGTH - 1;
+         k++) { /* each place is drawn equally often: 0.3 N times, within five standard deviations */
         test_assert_near("dropped", (double)gone[k] / SERIES, 0.5 * (0.3 + 3.0 / 11), 5 * sqrt(0.3 * 0.7 / SERIES));
     }
     cst_series splits[3] = {ramps()};
     assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 0, splits, &again, NULL), CST_OK);
     assert_numbers("same seed", again.train.values, data.train.values, SERIES * LENGTH * WIDTH);
     cst_dataset_clear(&again);
-    /* Another part has positions of its own, and so has another seed. */
+    /* Another split has positions of its own, and so has another seed. */
     cst_series two[3] = {ramps(), ramps()};
     assert_int_equal(finish(JSON({"missing_rate": 0.3, "intensity": true}), 1, two, &again, NULL), CST_OK);
     assert_true(memcmp(again.train.values, data.train.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     assert_true(memcmp(again.train.values, again.validation.values, SERIES * LENGTH * WIDTH * sizeof(real)) != 0);
     cst_dataset_clear(&again);
     cst_dataset_clear(&data);
-    finish_ok(JSON({"missing_rate": 0.9999, "intensity": true}), ramps(), &data); /* one stays */
+    finish_ok(JSON({"missing_rate": 0.9999, "intensity": true}), ramps(), &data); /* one value stays */
     assert_int_equal(count_dropped(&data, &data.train, 0, gone), LENGTH - 2);
     cst_dataset_clear(&data);
 }
@@ -321,7 +324,7 @@ static void test_labels_at_every_time(void **state)
     finish_ok(JSON({"stride": 2}), stepwise_labels(), &data);
     assert_memory_equal(data.train.labels, ((const int32_t[]){0, 1, 1, -1}), 4 * sizeof(int32_t));
     cst_dataset_clear(&data);
-    /* Rows that go to another part take their labels along. */
+    /* Rows that move to another split take their labels along. */
     finish_ok(JSON({"test_size": 1}), stepwise_labels(), &data);
     assert_true(data.train.n == 1 && data.test.n == 1);
     const bool first = data.test.values[1] == 1;
@@ -345,7 +348,7 @@ static void test_targets_at_every_time(void **state)
     cst_dataset_clear(&data);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static cst_series one(size_t channels, bool timed, size_t length, const double *times, const real *values)
 {

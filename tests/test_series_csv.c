@@ -1,4 +1,5 @@
-#include "data_files.h"
+/* Series from CSV tables: classes, targets, times, splits, and errors. */
+#include "tests/data_files.h"
 
 #include <math.h>
 
@@ -105,7 +106,7 @@ static void test_target_per_time(void **state)
     cst_dataset_clear(&data);
 }
 
-/* A float has every 128th of such seconds: there they count from the earliest one. */
+/* Floats resolve every 128th such second only, so times count from the earliest one. */
 static void test_unix_times(void **state)
 {
     (void)state;
@@ -116,7 +117,7 @@ static void test_unix_times(void **state)
     cst_dataset_clear(&data);
 }
 
-static void test_parts(void **state)
+static void test_splits(void **state)
 {
     (void)state;
     cst_dataset data;
@@ -133,7 +134,7 @@ static void test_parts(void **state)
             TEST_WORDS("/d.csv: line 1: expected 6 fields as in", "/a.csv, found 5"));
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 #define HEAD "who,t,x,y\n"
 
@@ -195,7 +196,7 @@ static void test_configs_that_are_wrong(void **state)
     test_load_fails(TABLE "'y', 'separator': '1'}", CST_ECONFIG, TEST_WORDS("separator: expected one character"));
 }
 
-/* Cut off anywhere or with any byte changed, a table is read or refused with the file's name. */
+/* A table cut at any byte, or with any byte changed, is read, or refused with the file's name. */
 static void test_damaged(void **state)
 {
     (void)state;
@@ -223,7 +224,7 @@ int main(void)
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_target_per_time),
         cmocka_unit_test(test_unix_times),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_splits),
         cmocka_unit_test(test_lines_that_are_wrong),
         cmocka_unit_test(test_configs_that_are_wrong),
         cmocka_unit_test(test_damaged),

@@ -1,11 +1,12 @@
-#include "data_files.h"
+/* Series from NumPy arrays: gaps and ends, types, splits, targets, labels per time, and errors. */
 #include "datasets/dataset_write.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
 #define GAP ((float)NAN)
-static const double gap = (double)NAN; /* where it is expected */
+static const double gap = (double)NAN; /* a gap in expected values */
 
 #define SHAPE(...) ((cst_shape){sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), {__VA_ARGS__}})
 
@@ -31,7 +32,7 @@ static void test_gaps_and_ends(void **state)
 {
     (void)state;
     cst_dataset data;
-    /* Four times of two channels; the second series ends after two, and no file has all four. */
+    /* Four times of two channels. The second series ends after two of them, and no file has all four. */
     write_array("x", CST_NPY_F4, SHAPE(2, 4, 2),
                 (float[]){1, 10, GAP, GAP, GAP, 30, GAP, GAP, 5, GAP, 6, 60, GAP, GAP, GAP, GAP});
     write_array("y", CST_NPY_U1, SHAPE(2), "\2\0");
@@ -42,7 +43,7 @@ static void test_gaps_and_ends(void **state)
     assert_int_equal(data.n_classes, 3);
     assert_true(data.train.labels[0] == 2 && data.train.labels[1] == 0 && data.steps == 0);
     cst_dataset_clear(&data);
-    /* Channel 0 is the time, which goes on as long as the file has times. */
+    /* Channel 0 is the time, which continues as long as the file has times. */
     write_array("timed", CST_NPY_F4, SHAPE(2, 3, 2), (float[]){1, 10, 3, GAP, 7, GAP, -2, 8, 0, 9, GAP, GAP});
     test_load_ok(SET("timed", "y") ", 'normalize': false, 'time': 'file'}", 0, &data);
     assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {3, 2}}));
@@ -50,7 +51,7 @@ static void test_gaps_and_ends(void **state)
     cst_dataset_clear(&data);
 }
 
-static void test_types_and_parts(void **state)
+static void test_types_and_splits(void **state)
 {
     (void)state;
     cst_dataset data;
@@ -64,11 +65,12 @@ static void test_types_and_parts(void **state)
     test_load_ok(SET("bytes", "labels") ", 'validation_x': 'longer', 'validation_y': 'label', 'test_x': "
                                         "'other', 'test_y': 'label'}",
                  0, &data);
-    assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {5, 2}})); /* the longest is in another part */
+    assert_true(cst_shape_equal(&data.x, &(cst_shape){2, {5, 2}})); /* the longest series is in another split */
     assert_int_equal(data.n_classes, 5);
     assert_true(data.train.n == 4 && data.validation.n == 1 && data.test.n == 1);
     assert_numbers(data.train.values, (double[]){0, -60, 1, -50, 2, -40, gap, gap, gap, gap, 0, -30}, 12);
-    assert_numbers(data.validation.values, (double[]){0, 1, 1, 2, 2, 3, 3, 4, 4, 255}, 10); /* numbers, not shades */
+    assert_numbers(data.validation.values, (double[]){0, 1, 1, 2, 2, 3, 3, 4, 4, 255},
+                   10); /* plain numbers, not grey levels */
     assert_numbers(data.test.values, (double[]){0, 0.5, gap, gap}, 4);
     test_assert_near("mean", data.mean[1], -5, 1e-12);
     test_assert_near("deviation", data.std[1], 10 * sqrt(143.0 / 12) + 1e-5, 1e-12);
@@ -88,7 +90,7 @@ static void test_targets(void **state)
     test_load_ok(SET("x", "one") "}", 0, &data);
     assert_true(data.n_targets == 1 && data.steps == 0 && data.n_classes == 0 && data.train.targets[1] == 8);
     cst_dataset_clear(&data);
-    test_load_ok(SET("x", "two") "}", 0, &data); /* (n, k), though k = T */
+    test_load_ok(SET("x", "two") "}", 0, &data); /* (n, k), although k = T */
     assert_true(data.n_targets == 2 && data.steps == 0 && data.train.targets[3] == 4);
     cst_dataset_clear(&data);
 }
@@ -100,7 +102,7 @@ static bool same(real a, real b)
     return a == b || (isnan(a) && isnan(b));
 }
 
-/* Written and read again it is the same. */
+/* A series written and read again is the same. */
 static void round_trip(const cst_dataset *data, const char *folder)
 {
     char path[TEST_PATH], json[400];
@@ -131,7 +133,7 @@ static void test_every_time(void **state)
     write_array("labels", CST_NPY_I4, SHAPE(2, 4), (int32_t[]){-1, 2, 0, 1, 0, -1, 1, -1});
     test_load_ok(SET("x", "labels") "}", 0, &data);
     assert_true(data.steps == 4 && data.n_classes == 3);
-    /* The second series goes on to its last label. */
+    /* The second series continues until its last label. */
     assert_numbers(data.train.values, (double[]){0, 1, 1, 2, 2, 3, 3, 4, 0, 5, 1, gap, 2, gap, gap, gap}, 16);
     assert_memory_equal(data.train.labels, ((int32_t[]){-1, 2, 0, 1, 0, -1, 1, -1}), 8 * sizeof(int32_t));
     round_trip(&data, "labelled");
@@ -145,7 +147,7 @@ static void test_every_time(void **state)
     cst_dataset_clear(&data);
 }
 
-/* A float has every 128th of such seconds: there they count from the first one. */
+/* Floats resolve every 128th such second only, so times count from the first one. */
 static void test_unix_times(void **state)
 {
     (void)state;
@@ -158,11 +160,11 @@ static void test_unix_times(void **state)
     cst_dataset_clear(&data);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
-static void test_arrays_that_do_not_fit(void **state)
+/* Arrays that fit neither the series nor their targets, each named for its fault. */
+static void write_bad_arrays(void)
 {
-    (void)state;
     const float f[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     write_array("x", CST_NPY_F4, SHAPE(2, 2, 2), f);
     write_array("x1", CST_NPY_F4, SHAPE(2, 4), f);
@@ -186,6 +188,12 @@ static void test_arrays_that_do_not_fit(void **state)
     write_array("t4", CST_NPY_F8, SHAPE(2, 2, 1, 1), (double[]){0, 1, 2, 3});
     write_array("t0", CST_NPY_F8, SHAPE(2, 2, 0), NULL);
     write_array("tinf", CST_NPY_F8, SHAPE(2, 2, 1), (double[]){0, (double)NAN, 2, (double)INFINITY});
+}
+
+static void test_bad_series(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     test_load_fails(JSON({"type": "series_npy", "train_x": "x"}), CST_ECONFIG, TEST_WORDS("missing key \"train_y\""));
     test_load_fails(SET("x", "y") ", 'test_x': 'x'}", CST_ECONFIG, TEST_WORDS("missing key \"test_y\""));
     test_load_fails(SET("row", "y") "}", CST_EFORMAT,
@@ -200,6 +208,12 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/gap: series 1, time 0: expected a finite number in the range", "found nan"));
     test_load_fails(SET("x1", "y") ", 'time': 'file'}", CST_EFORMAT,
                     TEST_WORDS("/x1: expected another channel beside the time", "(2, 4)"));
+}
+
+static void test_bad_targets(void **state)
+{
+    (void)state;
+    write_bad_arrays();
     test_load_fails(SET("x", "y3") "}", CST_EFORMAT, TEST_WORDS("/y3: expected", "2 series", "/x has", "shape (3)"));
     test_load_fails(SET("x", "minus") "}", CST_EFORMAT,
                     TEST_WORDS("/minus: series 1: expected a label from 0 to 2147483646, found -1"));
@@ -209,7 +223,7 @@ static void test_arrays_that_do_not_fit(void **state)
                     TEST_WORDS("/times: expected 2 times as in", "/x", "shape (2, 3)"));
     test_load_fails(SET("x", "below") "}", CST_EFORMAT,
                     TEST_WORDS("/below: series 1: expected a label from -1", "found -2"));
-    test_load_fails(SET("ends", "behind") "}", CST_EFORMAT, /* where nothing else is left */
+    test_load_fails(SET("ends", "behind") "}", CST_EFORMAT, /* the series has ended here */
                     TEST_WORDS("/behind: series 1: expected a label from -1", "found -7"));
     test_load_fails(SET("x", "huge") "}", CST_EFORMAT,
                     TEST_WORDS("/huge: series 1: expected a label from 0 to 2147483646, found 1099511627776"));
@@ -273,10 +287,10 @@ static void test_speech_commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaps_and_ends),   cmocka_unit_test(test_types_and_parts),
-        cmocka_unit_test(test_targets),         cmocka_unit_test(test_every_time),
-        cmocka_unit_test(test_unix_times),      cmocka_unit_test(test_arrays_that_do_not_fit),
-        cmocka_unit_test(test_speech_commands),
+        cmocka_unit_test(test_gaps_and_ends), cmocka_unit_test(test_types_and_splits),
+        cmocka_unit_test(test_targets),       cmocka_unit_test(test_every_time),
+        cmocka_unit_test(test_unix_times),    cmocka_unit_test(test_bad_series),
+        cmocka_unit_test(test_bad_targets),   cmocka_unit_test(test_speech_commands),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,5 +1,5 @@
-/* The adjoint norm {"slices": "2z"}, with its formula written out: the larger RMS of the first two and of the next two times
- * as many entries of the adjoint's state as z has. */
+/* The adjoint norm {"slices": "2z"}, with its formula written out: a slice is twice as long as z, and the norm is the
+ * larger RMS of the first two slices of the adjoint's state. */
 #include "tests/ode_rig.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ static double rms(const real *v, size_t n)
     return sqrt(squares / (double)n);
 }
 
-/* Of v = [z (NZ) | a_z (NZ) | a_theta (P)] */
+/* The norm of v = [z (NZ) | a_z (NZ) | a_theta (P)]. */
 static double by_hand(void *context, const real *v, const cst_block *blocks, size_t n_blocks)
 {
     (void)context;

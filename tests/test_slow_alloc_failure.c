@@ -1,7 +1,6 @@
-/* Allocations that fail, every single one. */
-#define TEST_DEFINE_ALLOC
+/* Failing allocations, every single one. */
 #include "tests/alloc_sweep.h"
-#include "tests/failing_alloc.h"
+#include "tests/failing_alloc.inc"
 
 int main(void)
 {

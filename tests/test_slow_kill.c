@@ -1,4 +1,4 @@
-/* Runs that die, at every step of writing and at 100 random moments. */
+/* Runs that are killed before every step of writing and at 100 random moments. */
 #define TEST_DEFINE_IO
 #include "tests/failing_io.h"
 #include "tests/run_kills.h"

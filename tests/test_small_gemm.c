@@ -1,5 +1,5 @@
-/* Products by core/small_gemm.c beside three plain loops in double, and what core/blas.c does to OpenBLAS. What is asked of an
- * entry of C: |difference| <= (k + 4) epsilon (|alpha| sum |a| |b| + |beta c|). */
+/* Products by core/small_gemm.c against three plain loops in double, and the effect of core/blas.c on OpenBLAS. The
+ * bound for each entry of C: |difference| <= (k + 4) epsilon (|alpha| sum |a| |b| + |beta c|). */
 #ifdef __linux__
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #endif
@@ -25,13 +25,13 @@ typedef struct product {
 
 enum { GAP = 3 };
 
-/* What all products share: room, with GAP numbers that are NaN behind each row. The arrays end where the last row does. */
+/* Operands of a product, with GAP numbers that are NaN after each row. The arrays end with the last row. */
 typedef struct rig {
     real *a, *b, *c, *start;
     size_t lda, ldb, ldc;
 } rig;
 
-/* Memory between two pages that cannot be touched: one per operand, reused by all products. */
+/* Memory between two pages that cannot be accessed: one per operand, for all products. */
 enum { ROOM = 1 << 20, FENCES = 3 };
 
 static real *fenced(size_t operand, size_t size, bool at_end)
@@ -126,20 +126,20 @@ static void try_at(const product *p, bool at_end)
 {
     rig r = new_rig(p, at_end);
     for (size_t i = 0; i < p->m; i++)
-        for (size_t j = 0; p->beta == 0 && j < p->n; j++) r.c[i * r.ldc + j] = (real)NAN; /* not to be read */
+        for (size_t j = 0; p->beta == 0 && j < p->n; j++) r.c[i * r.ldc + j] = (real)NAN; /* must not be read */
     cst_small_gemm(p->ta, p->tb, p->m, p->n, p->k, p->alpha, r.a, r.lda, r.b, r.ldb, p->beta, r.c, r.ldc);
     check(p, &r);
     free(r.start);
 }
 
-/* Once with the operands right before memory that cannot be read, once right behind it. */
+/* Once with the operands directly before memory that cannot be read, once directly after it. */
 static void try(const product *p)
 {
     try_at(p, true);
     try_at(p, false);
 }
 
-/* Sizes on both sides of every width of vectors, tiles and blocks, in all transpositions. */
+/* Sizes around every width of vectors, tiles and blocks, in all transpositions. */
 static void products_are_right(void **state)
 {
     (void)state;
@@ -157,7 +157,7 @@ static void products_are_right(void **state)
                 }
 }
 
-/* Where k is cut into blocks: packed panels and copied columns. */
+/* k is cut into blocks: packed panels and copied columns. */
 static void long_sums_are_right(void **state)
 {
     (void)state;
@@ -172,7 +172,7 @@ static void long_sums_are_right(void **state)
             }
 }
 
-/* Nothing is written, and nothing is divided by 0, where C is empty. */
+/* Where C is empty, nothing is written, and nothing is divided by 0. */
 static void empty_products_are_right(void **state)
 {
     (void)state;
@@ -184,8 +184,8 @@ static void empty_products_are_right(void **state)
                 try(&(product){op & 1, op & 2, sizes[i][0], sizes[i][1], depths[l], (real)0.5, (real)-0.25});
 }
 
-/* What is not finite in a row of A is seen in that row of C and in no other; an infinity is one with the same sign there, as by
- * the formula, wherever along k it stands. */
+/* A number of a row of A that is not finite shows in that row of C and in no other. An infinity becomes one with the
+ * sign of the formula, wherever along k it is. */
 static void infinities_stay_in_their_row(void **state)
 {
     (void)state;
@@ -211,7 +211,8 @@ static void infinities_stay_in_their_row(void **state)
             }
 }
 
-/* ---- OpenBLAS ------------------------------------------------------------------------------------------------------ */
+/* ---- OpenBLAS
+ * ------------------------------------------------------------------------------------------------------ */
 
 enum { SIDE = 200 }; /* SIDE^3 > CST_SMALL_PRODUCT */
 
@@ -225,7 +226,7 @@ static void multiply_large(void *context, size_t i)
     cst_gemm(false, false, SIDE, SIDE, SIDE, 1, l->a, SIDE, l->a, SIDE, 0, l->c + i * SIDE * SIDE, SIDE);
 }
 
-/* What OpenBLAS is asked for is the product, too. */
+/* OpenBLAS computes the correct product, too. */
 static void large_products_are_right(void **state)
 {
     (void)state;
@@ -238,7 +239,7 @@ static void large_products_are_right(void **state)
     }
 }
 
-/* One product is long, and another begins and ends meanwhile. */
+/* A long product, during which another one begins and ends. */
 typedef struct meeting {
     large l;
     atomic_bool begun, ended;
@@ -283,10 +284,11 @@ static void one_thread_until_the_last_has_ended(void **state)
     }
     free(x.l.a);
     free(x.l.c);
-    if (!begun) skip(); /* there was never a second thread in time */
+    if (!begun) skip(); /* a second thread never ran at the same time */
 }
 
-/* Large products of several threads at a time are the same bits as one alone, and OpenBLAS has its threads again. */
+/* Large products of several threads at a time have the same bits as one alone, and afterwards OpenBLAS has its threads
+ * again. */
 static void the_host_keeps_its_threads(void **state)
 {
     (void)state;
@@ -308,7 +310,8 @@ static void the_host_keeps_its_threads(void **state)
     free(l.c);
 }
 
-/* What OpenBLAS chose when it was loaded is still there when main begins: libcostate has no constructor that changes it. */
+/* The kernels that OpenBLAS chose when it was loaded are still in use when main begins: libcostate has no constructor
+ * that changes them. */
 static int threads_at_start;
 
 static void loading_changes_nothing(void **state)

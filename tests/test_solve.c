@@ -20,7 +20,7 @@ static cst_status jump(void *context, double t, const real *y, real *dy, real sc
     return CST_OK;
 }
 
-/* So slow that Hairer's probe for the first step would go far. */
+/* So slow that Hairer's probe for the first step would be very long. */
 static cst_status slow(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     field *f = context;
@@ -47,14 +47,15 @@ static void tolerance_is_met_both_ways_in_time(void **state)
     for (size_t k = 0; cst_tableaus[k]; k++) {
         if (!cst_tableaus[k]->adaptive) continue;
         for (size_t i = 0; i < 4; i++) {
-            if (cst_tableaus[k]->rough_middle && i % 2) continue; /* read off torchdiffeq's interpolant, of order 1 */
+            if (cst_tableaus[k]->rough_middle && i % 2) continue; /* read from torchdiffeq's interpolant, of order 1 */
             const double direction = i / 2 ? -1 : 1, times[4] = {0, 0.7 * direction, 1.9 * direction, 4 * direction};
             solve_rig r;
             solve_rig_set_up(&r, solve_rig_profiles[i % 2], cst_tableaus[k]->name, solve_rig_rotation, NULL, 2);
             if (cst_tableaus[k]->order == 2) r.options.rtol = r.options.atol = solve_rig_exact ? 1e-6 : 1e-4;
             if (solve_rig_solve(&r, times, 4, solve_rig_start) != CST_OK)
                 fail_msg("%s: %s", cst_tableaus[k]->name, r.error.message);
-            /* A local tolerance allows some growth over the interval; dopri8's steps are long for a quartic. */
+            /* A local tolerance allows some growth over the interval. dopri8's steps are long for a quartic
+             * interpolant. */
             const bool inside = cst_tableaus[k]->order < 8;
             for (size_t j = inside ? 1 : 3; j < (inside || i % 2 == 0 ? 4 : 0); j++) {
                 const double allowed = 1000 * r.options.rtol + 20 * (double)CST_REAL_EPSILON;
@@ -66,7 +67,7 @@ static void tolerance_is_met_both_ways_in_time(void **state)
     }
 }
 
-/* Steps of a fixed size h: the error goes down as h^p. */
+/* With steps of a fixed size h, the error decreases as h^p. */
 static void methods_converge_at_their_order(void **state)
 {
     (void)state;
@@ -98,7 +99,7 @@ static void fixed_steps_follow_their_grid(void **state)
     solve_rig_set_up(&r, CST_PROFILE_COSTATE, "rk4", solve_rig_rotation, NULL, 2);
     r.options.step_size = 0.1;
     assert_int_equal(solve_rig_solve(&r, times, 3, solve_rig_start), CST_OK);
-    assert_int_equal(r.stats.accepted, 3 + 8); /* each interval divided equally */
+    assert_int_equal(r.stats.accepted, 3 + 8); /* each interval is divided equally */
     assert_int_equal(r.stats.nfe, 4 * 11);
     solve_rig_assert_close(&r, (double)r.y[2], sin(0.25), 1e-6);
     r.options.step_size = 0;
@@ -115,8 +116,8 @@ static void fixed_steps_follow_their_grid(void **state)
     solve_rig_tear_down(&r);
 }
 
-/* A landing cuts a step of the grid in two; a new state begins a new grid. */
-static void fixed_steps_land(void **state)
+/* A stop cuts a step of the grid in two; a jump of the state begins a new grid. */
+static void fixed_steps_land_on_stops(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -144,7 +145,7 @@ static void fixed_steps_land(void **state)
 
 /* ---- control ------------------------------------------------------------------------------------------------- */
 
-static void steps_end_where_they_are_told_to(void **state)
+static void steps_end_at_stops(void **state)
 {
     (void)state;
     static const double step_t[] = {-5, 0.3, 1.1, 9}, times[2] = {0, 2};
@@ -169,8 +170,8 @@ static void steps_end_where_they_are_told_to(void **state)
     }
 }
 
-/* Announced, a jump costs an evaluation; unannounced, rejections. Also one that a step happens to end on. */
-static void jumps_are_taken_in_stride(void **state)
+/* An announced jump costs one evaluation, an unannounced one costs rejections; also if a step happens to end on it. */
+static void announced_jumps_cost_one_evaluation(void **state)
 {
     (void)state;
     static const double jump_t[] = {0.5, 0.8}, times[2] = {0, 2}, back[2] = {2, 0};
@@ -185,7 +186,7 @@ static void jumps_are_taken_in_stride(void **state)
         r.options.n_jump_t = 2;
         for (int hit = 0; hit < 3; hit++) {
             r.options.first_step = hit == 1 ? 0.5 : 0;
-            r.options.step_t = jump_t; /* a time in both is a jump */
+            r.options.step_t = jump_t; /* a time in both lists is a jump */
             r.options.n_step_t = hit == 2 ? 2 : 0;
             assert_int_equal(solve_rig_solve(&r, times, 2, zero), CST_OK);
             assert_int_equal(r.stats.rejected, 0);
@@ -200,8 +201,8 @@ static void jumps_are_taken_in_stride(void **state)
     }
 }
 
-/* An observation at a jump: what is evaluated there for the new state lies behind it. */
-static void a_state_is_replaced_behind_a_jump(void **state)
+/* An observation at a jump: the evaluation for the new state comes after it. */
+static void a_state_is_replaced_after_a_jump(void **state)
 {
     (void)state;
     static const double jump_t[] = {0.5}, ends[2] = {0, 2};
@@ -227,7 +228,7 @@ static void a_state_is_replaced_behind_a_jump(void **state)
     }
 }
 
-/* Nothing is evaluated behind a jump at which the solve ends. */
+/* A jump at the end of the solve costs no evaluation after it. */
 static void a_jump_at_the_end_costs_nothing(void **state)
 {
     (void)state;
@@ -274,12 +275,13 @@ static void limits_on_steps_are_kept(void **state)
         r.options.min_step = 0.4;
         r.options.rtol = r.options.atol = 1e-12;
         assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
-        assert_int_equal(r.stats.rejected, 0); /* so short a step is taken whatever its error */
+        assert_int_equal(r.stats.rejected, 0); /* a step this short is accepted whatever its error */
         solve_rig_tear_down(&r);
     }
 }
 
-/* After a rejection the costate profile does not grow the step at once; it takes fewer attempts than the I controller. */
+/* After a rejection, the costate profile does not increase the step at once. It needs fewer attempts than the I
+ * controller. */
 static void rejections_are_remembered(void **state)
 {
     (void)state;
@@ -296,7 +298,7 @@ static void rejections_are_remembered(void **state)
     solve_rig_tear_down(&r);
 }
 
-/* Land, change the state, go on with the step size that was: evaluates once. */
+/* Stop, change the state, and continue with the same step size: this costs one evaluation. */
 static void landing_keeps_the_step_size(void **state)
 {
     (void)state;
@@ -317,7 +319,7 @@ static void landing_keeps_the_step_size(void **state)
     solve_rig_assert_close(&r, (double)s.k[0][1], -(double)r.y[0], 0);
     assert_int_equal(cst_solver_advance(&s, 3.0, true, r.y), CST_OK);
     solve_rig_assert_close(&r, (double)r.y[0], sin(3) + cos(2),
-                           300 * r.options.rtol); /* the added 1 turns with the rest */
+                           300 * r.options.rtol); /* the added 1 rotates with the rest of the state */
     solve_rig_tear_down(&r);
 }
 
@@ -360,7 +362,7 @@ static void quadratures_are_integrals(void **state)
             solve_rig_set_up(&r, solve_rig_profiles[i % 2], cst_tableaus[k]->name, solve_rig_rotation, NULL, 2);
             if (cst_tableaus[k]->order <= 2) r.options.rtol = r.options.atol = solve_rig_exact ? 1e-7 : 1e-4;
             if (cst_tableaus[k]->order <= 2)
-                r.options.max_step = 0.002; /* nothing controls the error of a quadrature */
+                r.options.max_step = 0.002; /* the error of a quadrature is not controlled */
             r.options.step_size = 1e-3;
             r.problem.n_quadratures = 2;
             r.options.jump_t = jump_t;
@@ -377,13 +379,20 @@ static void quadratures_are_integrals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tolerance_is_met_both_ways_in_time), cmocka_unit_test(methods_converge_at_their_order),
-        cmocka_unit_test(fixed_steps_follow_their_grid),      cmocka_unit_test(fixed_steps_land),
-        cmocka_unit_test(steps_end_where_they_are_told_to),   cmocka_unit_test(jumps_are_taken_in_stride),
-        cmocka_unit_test(a_state_is_replaced_behind_a_jump),  cmocka_unit_test(nothing_is_evaluated_beyond_the_end),
-        cmocka_unit_test(a_jump_at_the_end_costs_nothing),    cmocka_unit_test(limits_on_steps_are_kept),
-        cmocka_unit_test(rejections_are_remembered),          cmocka_unit_test(landing_keeps_the_step_size),
-        cmocka_unit_test(threads_do_not_change_bits),         cmocka_unit_test(quadratures_are_integrals),
+        cmocka_unit_test(tolerance_is_met_both_ways_in_time),
+        cmocka_unit_test(methods_converge_at_their_order),
+        cmocka_unit_test(fixed_steps_follow_their_grid),
+        cmocka_unit_test(fixed_steps_land_on_stops),
+        cmocka_unit_test(steps_end_at_stops),
+        cmocka_unit_test(announced_jumps_cost_one_evaluation),
+        cmocka_unit_test(a_state_is_replaced_after_a_jump),
+        cmocka_unit_test(nothing_is_evaluated_beyond_the_end),
+        cmocka_unit_test(a_jump_at_the_end_costs_nothing),
+        cmocka_unit_test(limits_on_steps_are_kept),
+        cmocka_unit_test(rejections_are_remembered),
+        cmocka_unit_test(landing_keeps_the_step_size),
+        cmocka_unit_test(threads_do_not_change_bits),
+        cmocka_unit_test(quadratures_are_integrals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

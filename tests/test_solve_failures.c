@@ -1,4 +1,4 @@
-/* Solves that fail: what they say, and what is refused before it begins. */
+/* Solves that fail: their messages, and errors that are found before the solve begins. */
 #include "tests/solve_rig.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ static cst_status turns_infinite(void *context, double t, const real *y, real *d
     return CST_OK;
 }
 
-/* y' = -50 (y - 0.5), not defined where y >= 1: the solution never is, but the stages of a long step are. */
+/* y' = -50 (y - 0.5), undefined where y >= 1. The solution stays below, but the stages of a long step do not. */
 static cst_status recoverable(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     field *f = context;
@@ -42,7 +42,7 @@ static cst_status recoverable(void *context, double t, const real *y, real *dy, 
     return CST_OK;
 }
 
-/* Evaluates where a solve begins and nowhere else. */
+/* Can be evaluated at the start of a solve and nowhere else. */
 static cst_status once(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     field *f = context;
@@ -121,7 +121,7 @@ static void recoverable_fields_get_shorter_steps(void **state)
     }
 }
 
-/* Stages that were never evaluated are not looked at, whatever the memory holds. */
+/* Stages that were never evaluated are not read, whatever the memory holds. */
 static void fields_that_refuse_every_step_are_told_so(void **state)
 {
     (void)state;
@@ -145,7 +145,7 @@ static void fields_that_refuse_every_step_are_told_so(void **state)
     }
 }
 
-/* Steps that do not change the time, and more of them than may be: neither is begun. */
+/* Steps that are too short to change the time, and more steps than allowed: neither solve begins. */
 static void fixed_steps_too_short_are_refused(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* Something to learn at every time of a series: a batch of these is to the loss what its times are that have a label or a
- * target, one row each. */
-#include "data_files.h"
+/* Labels or targets at every time of a series. For the loss, such a batch is the set of its times that have a label or
+ * a target, one row each. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "formats/npy.h"
@@ -38,7 +38,7 @@ static void pupil_clear(pupil *p)
     cst_module_free(p->model);
 }
 
-/* One step with the batch, whose targets may be missing, and one with the rows alone that have theirs. */
+/* One training step with the batch, whose targets may be missing, and one with only those rows that have them. */
 static void compare(const char *loss, size_t out, const cst_batch *batch, const cst_batch *rest, double weight)
 {
     pupil series, rows;
@@ -78,7 +78,7 @@ static void test_labels(void **state)
     const cst_batch batch = {.n = N, .steps = STEPS, .x = x, .targets = {.labels = labels}};
     const cst_batch rest = {.n = n, .x = rest_x, .targets = {.labels = rest_labels}};
     compare("cross_entropy", OUT, &batch, &rest, 7.0 / STEPS);
-    /* Two classes as one score, whose targets are made from the labels. */
+    /* Two classes as one score, with targets made from the labels. */
     static const int32_t binary[ROWS] = {1, -1, 0, 1, 0, -1, -1, -1, -1, 0, 0, 1};
     const int32_t rest_binary[] = {1, 0, 1, 0, 0, 0, 1};
     cst_batch two = batch, rest_two = rest;
@@ -94,9 +94,9 @@ static void test_targets(void **state)
     size_t n = 0;
     test_random(2, x, ROWS * IN, 1);
     for (size_t i = 0; i < ROWS; i++) {
-        const bool there = i % 3 != 1 && i != 11;
-        for (size_t j = 0; j < OUT; j++) targets[i * OUT + j] = there ? (real)((i + j) % 2) : (real)NAN;
-        if (!there) continue;
+        const bool present = i % 3 != 1 && i != 11;
+        for (size_t j = 0; j < OUT; j++) targets[i * OUT + j] = present ? (real)((i + j) % 2) : (real)NAN;
+        if (!present) continue;
         memcpy(rest_x + n * IN, x + i * IN, IN * sizeof *x);
         memcpy(rest_targets + n++ * OUT, targets + i * OUT, OUT * sizeof *x);
     }
@@ -107,7 +107,7 @@ static void test_targets(void **state)
     compare("bce_with_logits", OUT, &batch, &rest, 7.0 / STEPS);
 }
 
-static void test_nothing_there(void **state)
+static void test_no_targets(void **state)
 {
     (void)state;
     const int32_t labels[ROWS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
@@ -127,7 +127,7 @@ static void test_nothing_there(void **state)
 
 enum { SERIES = 7, TIMES = 5, CLASSES = 3 };
 
-/* Series of two channels that end anywhere, with a label at some of their times: how many in all. */
+/* Series of two channels with any ends, and labels at some of their times; returns the number of labels. */
 static size_t write_series(int32_t labels[SERIES * TIMES])
 {
     char path[TEST_PATH];
@@ -145,7 +145,7 @@ static size_t write_series(int32_t labels[SERIES * TIMES])
     return n;
 }
 
-/* A readout at every time of them. */
+/* A readout at every time of these series. */
 static void make_run(test_run *run, size_t batch_size, size_t eval_batch_size)
 {
     char json[1024];
@@ -158,7 +158,7 @@ static void make_run(test_run *run, size_t batch_size, size_t eval_batch_size)
     test_run_init(run, json, NULL);
 }
 
-/* The loss of a part is the mean over its labels however it is cut into batches, and so is the accuracy. */
+/* The loss of a split is the mean over its labels however it is cut into batches. So is the accuracy. */
 static void test_evaluation(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void test_evaluation(void **state)
         }
         test_assert_near("loss", r.loss, loss, 4 * (double)CST_REAL_EPSILON);
         assert_int_equal(r.correct, correct);
-        /* By hand, a label at a time. */
+        /* By hand, one label at a time. */
         const cst_dataset *data = &run.experiment.data;
         double sum = 0;
         real x[TIMES * 3];
@@ -255,9 +255,9 @@ static void test_models_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_models_that_do_not_fit),
+        cmocka_unit_test(test_labels),     cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_no_targets), cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_epochs),     cmocka_unit_test(test_models_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,12 +1,12 @@
 /* A summary adds up the metrics of a run. */
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 
 #include "train/summary.h"
 
 #include <math.h>
 
-/* The paper's count: ten times the backward evaluations of epochs 1, 11, ... and of the last one. */
+/* The paper counts ten times the backward evaluations of epochs 1, 11, ... and of the last epoch. */
 static void the_papers_count_is_of_every_tenth_epoch(void **state)
 {
     (void)state;
@@ -41,7 +41,7 @@ static void the_papers_count_is_of_every_tenth_epoch(void **state)
     }
 }
 
-/* A loss in nats for 3 numbers is loss / (3 log 2) bits for each; of other losses than a likelihood there are none. */
+/* A loss in nats for 3 numbers is loss / (3 log 2) bits per dimension. Only likelihoods have bits per dimension. */
 static void likelihoods_have_bits(void **state)
 {
     (void)state;

@@ -12,7 +12,8 @@
 
 enum { MAX_ORDER = 8 };
 
-/* A rooted tree as the depths of its nodes in preorder. The successor in Beyer and Hedetniemi's order, or false. */
+/* Turn a rooted tree, the depths of its nodes in preorder, into its successor in Beyer and Hedetniemi's order; false
+ * after the last one. */
 static int next_tree(size_t level[MAX_ORDER], size_t n)
 {
     size_t p = n;
@@ -114,7 +115,8 @@ static void order_conditions_hold(void **state)
     }
 }
 
-/* The companion solution b - e is one order lower (dopri8's, two conditions of which it was made for: 7). */
+/* The companion solution b - e is one order lower. dopri8's is 7: it satisfies two of the conditions of the order
+ * above. */
 static void error_estimates_have_their_order(void **state)
 {
     (void)state;

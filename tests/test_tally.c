@@ -1,4 +1,4 @@
-/* What blocks did is counted by number, block and direction. */
+/* Counts of solves per quantity, block and direction. */
 #include "tests/helpers.h"
 
 #include "layers/linear.h"
@@ -30,7 +30,7 @@ static void solves_are_counted(void **state)
     observer.solved(observer.context, m, false, &stats);
     observer.solved(observer.context, m, false, &stats);
     observer.solved(observer.context, m, true, &failed);
-    observer.solved(observer.context, other, true, &stats); /* counts in the total alone */
+    observer.solved(observer.context, other, true, &stats); /* counts in the total only */
     const cst_counts twice = {200, 60, 4, 22, 10, 0}, once = {7, 0, 0, 0, 0, 1}, total = {107, 30, 2, 11, 5, 1};
     assert_counts("forward", &tally.blocks[0].counts[CST_FORWARD], &twice);
     assert_counts("backward", &tally.blocks[0].counts[CST_BACKWARD], &once);

@@ -26,7 +26,7 @@ static void test_buffer(void **state)
     cst_text_add(&text, "xyz", 2);
     assert_string_equal(text.data, "0,1,\"a\\\"\\\\\\n\\t\\u007f\\u0001\"xy");
     free(text.data);
-    /* what cannot be had is remembered, and what was there stays */
+    /* a failed allocation is recorded, and the text before it stays */
     text = (cst_text){0};
     cst_text_puts(&text, "abc");
     cst_text_add(&text, "", SIZE_MAX - 2);
@@ -68,7 +68,7 @@ static void test_visible(void **state)
     }
 }
 
-/* A text that is cut anywhere ends with a whole character, and loses no other one. */
+/* A text cut at any place ends with a whole character, and loses no other character. */
 static void test_whole(void **state)
 {
     (void)state;
@@ -78,7 +78,8 @@ static void test_whole(void **state)
     assert_int_equal(cst_utf8_whole("\x80\x80", 2), 2);
     cst_error error;
     char name[600];
-    for (size_t shift = 0; shift < 3; shift++) { /* two bytes each, so that one of two shifts cuts one in two */
+    for (size_t shift = 0; shift < 3;
+         shift++) { /* two bytes each, so that one of the two shifts cuts a character in two */
         memset(name, 'x', shift);
         for (size_t i = shift; i + 2 < sizeof name; i += 2) memcpy(name + i, "\xc3\xa9", 3);
         cst_fail(&error, CST_EARG, "%s", name);

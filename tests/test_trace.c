@@ -1,10 +1,11 @@
-/* Traces that are gone on with: what is kept of them, however they end and however large they are. */
+/* Traces that are continued: which rows are kept, however the file ends and however large it is. */
 #include "core/file.h"
-#include "data_files.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/trace.h"
 
-/* Iterations 0, 3, 6 ... of rows of different lengths, several each; where the rows before an iteration end. */
+/* Iterations 0, 3, 6 ... with several rows each, of different lengths; the offsets at which the rows before an
+ * iteration end. */
 static const char *const blocks[] = {"a", "a.longer.name", "b"};
 
 static cst_text make_rows(uint64_t before)
@@ -27,7 +28,7 @@ static void put(const char *path, const char *text, size_t size)
     assert_int_equal(fclose(stream), 0);
 }
 
-/* Open at this iteration, add a row, and find the rows before it and that one. */
+/* Open the trace at this iteration, add a row, and expect the rows before the iteration and the new one. */
 static void check_open(const char *path, uint64_t iteration)
 {
     cst_error error;
@@ -70,12 +71,12 @@ static void a_large_trace_is_not_read(void **state)
     cst_text rows = make_rows(12);
     cst_text_puts(&rows, "12,a,");
     put(path, rows.data, rows.size);
-    assert_int_equal(truncate(path, ((off_t)1 << 30) + 4096), 0); /* a last line without an end */
+    assert_int_equal(truncate(path, ((off_t)1 << 30) + 4096), 0); /* a last line without its newline */
     check_open(path, 12);
     free(rows.data);
 }
 
-static void what_is_no_trace_is_left_alone(void **state)
+static void other_files_are_left_alone(void **state)
 {
     (void)state;
     static const char text[] = "iteration,block\n1,2\n";
@@ -98,7 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_before_an_iteration_stay),
         cmocka_unit_test(a_large_trace_is_not_read),
-        cmocka_unit_test(what_is_no_trace_is_left_alone),
+        cmocka_unit_test(other_files_are_left_alone),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

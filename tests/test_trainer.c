@@ -1,6 +1,6 @@
-/* Training as a whole: that it learns, twice the same, the same whether or not it was interrupted; failures, what it
- * reports. */
-#include "data_files.h"
+/* Training as a whole: it learns, it is the same twice, and the same whether or not it was interrupted; failures, and
+ * callbacks. */
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "train/checkpoint.h"
 
@@ -10,7 +10,7 @@
 #define SEQUENTIAL(layers) "{'type': 'sequential', 'layers': [" layers "]}"
 #define CONFIG(data, model, rest) "{'name': 'a', 'data': {" data "}, 'model': " model ", " rest "}"
 
-/* Three batches of training and three of validation an epoch, the last of each smaller. */
+/* Three batches of training and three of validation per epoch; the last of each is smaller. */
 #define SPIRALS                                                                                                        \
     "'type': 'spirals', 'train_size': 45, 'validation_size': 20, 'test_size': 0, 'batch_size': 16, "                   \
     "'eval_batch_size': 8"
@@ -22,7 +22,7 @@ enum { ITERATIONS = 3, EVALUATIONS = 3 };
 /* z' = z^2 blows up at t = 1 / z(0). */
 #define SQUARE JSON({"type": "ode", "field": {"type": "square"}})
 
-/* A model with dropout and all that changes from epoch to epoch. */
+/* A model with dropout, and with all the state that changes from epoch to epoch. */
 static const char everything[] =
     CONFIG(SPIRALS, ODE_NET,
            "'seed': 3, 'threads': 1, 'epochs': 8, 'save_every': 0, 'optimizer': {'type': 'adam', 'lr': 0.05}, "
@@ -81,7 +81,7 @@ static void test_same_twice(void **state)
     }
 }
 
-/* Two batches of one and the same row: noise is drawn for each of them. */
+/* Two batches with the same row: each of them gets noise of its own. */
 static void test_noise_of_evaluations(void **state)
 {
     (void)state;
@@ -103,9 +103,9 @@ static void test_noise_of_evaluations(void **state)
     test_run_clear(&run);
 }
 
-/* An accidental change of the numerics shows here: figures of the second epoch as they were first computed. They are no
- * results, which may become better, but sums, and so early that roundings have not grown yet: from one kernel of the BLAS to
- * another they differ by 5e-7 in single precision. How many steps a solve takes may differ, and is not looked at. */
+/* An accidental change of the numerics shows here: the figures of the second epoch as they were first computed. They
+ * are not results, which may improve, but sums, taken so early that rounding errors have not grown. They differ by 5e-7
+ * in single precision between kernels of the BLAS. The number of steps of a solve may differ, and is not compared. */
 static void test_second_epoch(void **state)
 {
     (void)state;
@@ -123,12 +123,12 @@ static void test_second_epoch(void **state)
 
 /* ---- interruption -------------------------------------------------------------------------------------------- */
 
-/* Listens to a run and ends it when asked for the nth time. */
+/* Callbacks that record a run and interrupt it at the nth question. */
 typedef struct listener {
     size_t asked, interrupt_at; /* 0: never */
     size_t saved, skipped;
     const char *path;  /* where checkpoints go; NULL: nowhere */
-    cst_status answer; /* to checkpoints */
+    cst_status answer; /* number of checkpoints */
     cst_error failure; /* of the last batch that was skipped */
 } listener;
 
@@ -157,7 +157,8 @@ static void load_checkpoint(const char *path, cst_trainer *trainer)
     cst_safetensors_close(file);
 }
 
-/* What an interruption at the nth question says: they come after each iteration and each batch of the evaluation. */
+/* The message of an interruption at the nth question. A question follows each iteration and each batch of the
+ * evaluation. */
 static void expect_interruption(test_run *run, size_t nth)
 {
     char message[80];
@@ -168,7 +169,7 @@ static void expect_interruption(test_run *run, size_t nth)
     test_assert_error(cst_trainer_run(&run->trainer, &error), CST_EINTERRUPTED, &error, message);
 }
 
-/* Interrupted there, who goes on and who begins anew from the checkpoint come to what `whole` has come to. */
+/* After an interruption there, both the same trainer continued and a new one from the checkpoint end as `whole` did. */
 static void check_interruption(const char *json, size_t nth, const char *path, const cst_trainer *whole)
 {
     listener l = {.interrupt_at = nth, .path = path};
@@ -190,7 +191,7 @@ static void check_interruption(const char *json, size_t nth, const char *path, c
     test_run_clear(&second);
 }
 
-/* At every question of the run, or at every nth. Returns the batches that the run skips. */
+/* Interrupt the run at every question, or at every nth. Returns the number of batches that the run skips. */
 static double check_interruptions(const char *json, size_t stride)
 {
     char path[TEST_PATH];
@@ -213,7 +214,7 @@ static void test_interruption(void **state)
 {
     (void)state;
     assert_true(check_interruptions(everything, 1) == 0);
-    /* Two threads, batches that fail and are skipped, a rate that follows epochs, another optimizer. */
+    /* Two threads, batches that fail and are skipped, a rate that changes per epoch, another optimizer. */
     assert_true(
         check_interruptions(CONFIG(SPIRALS ", 'noise': 0.3", SEQUENTIAL(SQUARE ", " ODE_NET),
                                    "'threads': 2, 'epochs': 4, 'save_every': 0, 'on_failure': 'skip', 'optimizer': "
@@ -223,7 +224,7 @@ static void test_interruption(void **state)
 
 /* ---- failures ------------------------------------------------------------------------------------------------ */
 
-/* Rows with a component above 1 blow up before the time 1; each is a batch of its own. */
+/* Rows with a component above 1 blow up before the time 1. Each row is a batch of its own. */
 #define BLOW_UP(rest)                                                                                                  \
     CONFIG(                                                                                                            \
         "'type': 'circles', 'noise': 0.4, 'train_size': 20, 'validation_size': 10, 'test_size': 0, 'batch_size': 1, "  \
@@ -233,7 +234,7 @@ static void test_interruption(void **state)
 static bool is_bad(const cst_split *split, size_t row)
 {
     const double larger = fmax((double)split->values[2 * row], (double)split->values[2 * row + 1]);
-    assert_true(fabs(larger - 1) > 0.01); /* no matter of tolerances */
+    assert_true(fabs(larger - 1) > 0.01); /* independent of tolerances */
     return larger > 1;
 }
 
@@ -253,7 +254,7 @@ static void skipped(void *context, const cst_trainer *trainer, const cst_error *
     l->failure = *error;
 }
 
-/* The loss is the mean over the rows that did not fail; those that did are wrong. */
+/* The loss is the mean over the rows that did not fail. Rows that failed count as wrong. */
 static void check_evaluation(test_run *run, const cst_split *split)
 {
     cst_evaluation r;
@@ -294,7 +295,7 @@ static void test_skip(void **state)
     test_run_clear(&run);
 }
 
-/* At the first row that fails, with what was learnt before it. */
+/* Training ends at the first row that fails, and keeps what it learned before. */
 static void test_stop(void **state)
 {
     (void)state;
@@ -338,7 +339,7 @@ static cst_status end_epoch(void *context, const cst_trainer *trainer, const cst
     return save(context, trainer, error);
 }
 
-/* Not every failure is one that on_failure is about. */
+/* on_failure does not apply to every failure. */
 static void test_events_fail(void **state)
 {
     (void)state;
@@ -355,10 +356,10 @@ static void test_events_fail(void **state)
     }
 }
 
-/* ---- what is reported ---------------------------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------------------------------------------- */
 
-/* At a rate that changes nothing an epoch's means are those of an evaluation of the part; and with fixed steps, so that
- * a row does not depend on its batch. */
+/* At a rate too small to change anything, an epoch's means are those of an evaluation of the split, given fixed steps,
+ * so that a row does not depend on its batch. */
 static void test_metrics(void **state)
 {
     (void)state;

@@ -1,24 +1,27 @@
-#include "data_files.h"
+/* Trajectories in NumPy arrays as windows: splits, sizes, and errors. */
 #include "datasets/split.h"
 #include "datasets/trajectories.h"
 #include "formats/npy.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 
-/* What stands at an entry of a trajectory of a file. */
+/* The number at an entry of a trajectory of a file. */
 static double entry(size_t file, size_t trajectory, size_t point, size_t k)
 {
     return (double)(10000 * file + 1000 * trajectory + 10 * point + k);
 }
 
-/* n trajectories of n_points points of `width` numbers, as floats or doubles, with one number in the place of another. */
-static void write_file(const char *name, size_t file, size_t n, size_t n_points, size_t width, cst_npy_type type,
-                       size_t changed, double value)
+/* The shape of n trajectories of n_points points of `width` numbers. */
+#define SHAPE(n, n_points, width) ((cst_shape){3, {n, n_points, width}})
+
+/* An array of entry() in floats or doubles, in which number `changed`, if there is one, is `value`. */
+static void write_file(const char *name, size_t file, cst_shape shape, cst_npy_type type, size_t changed, double value)
 {
     float singles[1000];
     double doubles[1000];
     char path[TEST_PATH];
-    const size_t size = n * n_points * width;
+    const size_t size = cst_shape_size(&shape), n_points = shape.dim[1], width = shape.dim[2];
     assert_in_range(size, 0, 1000);
     for (size_t i = 0; i < size; i++) {
         const size_t point = i / width;
@@ -26,13 +29,13 @@ static void write_file(const char *name, size_t file, size_t n, size_t n_points,
         singles[i] = (float)doubles[i];
     }
     const void *data = type == CST_NPY_F4 ? (const void *)singles : doubles;
-    const cst_shape shape = {3, {n, n_points, width}};
     assert_int_equal(cst_npy_write(test_path(name, path), type, &shape, data, NULL), CST_OK);
 }
 
-/* That a part's rows are all windows of the trajectories first ... first + n - 1 of a file, and these are kept. */
-static void check_part(const cst_split *split, size_t file, size_t first, size_t n, size_t n_points, size_t width,
-                       size_t window)
+/* Fail unless a split's rows are all windows of the trajectories first ... first + n - 1 of a file, and these are
+ * kept. */
+static void check_split(const cst_split *split, size_t file, size_t first, size_t n, size_t n_points, size_t width,
+                        size_t window)
 {
     const size_t starts = n_points - window + 1;
     assert_int_equal(split->n_trajectories, n);
@@ -54,7 +57,7 @@ static void check_part(const cst_split *split, size_t file, size_t first, size_t
 
 /* ---- windows ------------------------------------------------------------------------------------------------- */
 
-/* As another loader would use it: no files, parts of different lengths. */
+/* Splits of different lengths without files, as another loader would make them. */
 static void test_windows_of_arrays(void **state)
 {
     (void)state;
@@ -82,8 +85,8 @@ static void test_windows_of_arrays(void **state)
     assert_int_equal(data.n_targets, 6);
     assert_int_equal(data.n_classes, 0);
     assert_int_equal(data.n_channels, 0);
-    check_part(&data.train, 0, 0, 3, 5, 2, 3);
-    check_part(&data.test, 1, 0, 2, 3, 2, 3);
+    check_split(&data.train, 0, 0, 3, 5, 2, 3);
+    check_split(&data.test, 1, 0, 2, 3, 2, 3);
     assert_int_equal(data.validation.n, 0);
     cst_document_free(document);
     cst_dataset_clear(&data);
@@ -111,26 +114,26 @@ static void test_fractions(void **state)
         char json[300];
         cst_dataset data;
         const size_t n = cases[i].n, test = n - cases[i].test, validation = test - cases[i].validation;
-        write_file("some.npy", 1, n, 5, 2, CST_NPY_F8, SIZE_MAX, 0);
+        write_file("some.npy", 1, SHAPE(n, 5, 2), CST_NPY_F8, SIZE_MAX, 0);
         snprintf(json, sizeof json, "{'type': 'trajectories', 'file': '@/some.npy', 'window': 4%s}", cases[i].keys);
         test_load_ok(json, 0, &data);
         assert_true(cst_shape_equal(&data.x, &(cst_shape){1, {2}}));
         assert_int_equal(data.n_targets, 8);
-        check_part(&data.train, 1, 0, validation, 5, 2, 4);
-        if (cases[i].validation > 0) check_part(&data.validation, 1, validation, cases[i].validation, 5, 2, 4);
-        if (cases[i].test > 0) check_part(&data.test, 1, test, cases[i].test, 5, 2, 4);
+        check_split(&data.train, 1, 0, validation, 5, 2, 4);
+        if (cases[i].validation > 0) check_split(&data.validation, 1, validation, cases[i].validation, 5, 2, 4);
+        if (cases[i].test > 0) check_split(&data.test, 1, test, cases[i].test, 5, 2, 4);
         assert_true((cases[i].validation > 0) == (data.validation.n > 0) && (cases[i].test > 0) == (data.test.n > 0));
         cst_dataset_clear(&data);
     }
 }
 
-static void test_files_of_parts(void **state)
+static void test_files_of_splits(void **state)
 {
     (void)state;
     cst_dataset data;
-    write_file("a.npy", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("b.npy", 2, 2, 4, 3, CST_NPY_F8, SIZE_MAX, 0); /* of another length and precision */
-    write_file("c.npy", 3, 1, 9, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a.npy", 1, SHAPE(10, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("b.npy", 2, SHAPE(2, 4, 3), CST_NPY_F8, SIZE_MAX, 0); /* of another length and precision */
+    write_file("c.npy", 3, SHAPE(1, 9, 3), CST_NPY_F4, SIZE_MAX, 0);
     test_load_ok(JSON({
                      "type": "trajectories",
                      "path": "@",
@@ -140,9 +143,9 @@ static void test_files_of_parts(void **state)
                      "window": 2
                  }),
                  0, &data);
-    check_part(&data.train, 1, 0, 10, 6, 3, 2);
-    check_part(&data.validation, 2, 0, 2, 4, 3, 2);
-    check_part(&data.test, 3, 0, 1, 9, 3, 2);
+    check_split(&data.train, 1, 0, 10, 6, 3, 2);
+    check_split(&data.validation, 2, 0, 2, 4, 3, 2);
+    check_split(&data.test, 3, 0, 1, 9, 3, 2);
     cst_dataset_clear(&data);
     test_load_ok(JSON({
                      "type": "trajectories",
@@ -154,21 +157,21 @@ static void test_files_of_parts(void **state)
                      "normalize": true
                  }),
                  0, &data);
-    check_part(&data.train, 1, 0, 5, 6, 3, 2);
-    check_part(&data.validation, 1, 5, 5, 6, 3, 2);
-    check_part(&data.test, 3, 0, 1, 9, 3, 2);
+    check_split(&data.train, 1, 0, 5, 6, 3, 2);
+    check_split(&data.validation, 1, 5, 5, 6, 3, 2);
+    check_split(&data.test, 3, 0, 1, 9, 3, 2);
     assert_int_equal(data.n_channels, 3);
     /* Windows begin at points 0 to 4 of trajectories 0 to 4: 20 on average, and 2000. */
     test_assert_near("mean", data.mean[2], entry(1, 2, 2, 2), 1e-9);
     cst_dataset_clear(&data);
 }
 
-/* Some of the windows, drawn by the seed; trajectories stay. */
+/* Some of the windows, drawn by the seed. All trajectories are kept. */
 static void test_sizes(void **state)
 {
     (void)state;
     cst_dataset all, some, other;
-    write_file("a.npy", 1, 20, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a.npy", 1, SHAPE(20, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
     const char *json = JSON({
         "type": "trajectories",
         "file": "@/a.npy",
@@ -188,7 +191,7 @@ static void test_sizes(void **state)
         size_t from = 0;
         assert_int_equal(kept[p]->n, n[p]);
         assert_int_equal(kept[p]->n_trajectories, splits[p]->n_trajectories);
-        for (size_t i = 0; i < n[p]; i++, from++) { /* each is one of all, in order, with its targets */
+        for (size_t i = 0; i < n[p]; i++, from++) { /* each window is one of all, in order, with its targets */
             while (from < splits[p]->n &&
                    memcmp(splits[p]->values + 3 * from, kept[p]->values + 3 * i, 3 * sizeof(real)))
                 from++;
@@ -202,7 +205,7 @@ static void test_sizes(void **state)
     cst_dataset_clear(&other);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void fails(const char *keys, cst_status expected, const char *const *words)
 {
@@ -211,27 +214,38 @@ static void fails(const char *keys, cst_status expected, const char *const *word
     test_load_fails(json, expected, words);
 }
 
-static void test_files_that_do_not_fit(void **state)
+static void write_bad_files(void)
 {
-    (void)state;
     char path[TEST_PATH];
     const double numbers[8] = {0};
-    write_file("a", 1, 10, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("short", 1, 10, 4, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("wide", 1, 10, 6, 4, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("none", 1, 0, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
-    write_file("nan", 1, 10, 6, 3, CST_NPY_F4, (7 * 6 + 5) * 3 + 2, (double)NAN);
-    write_file("inf", 1, 10, 6, 3, CST_NPY_F8, 3, -(double)INFINITY);
-    write_file("two", 1, 2, 6, 3, CST_NPY_F4, SIZE_MAX, 0);
+    write_file("a", 1, SHAPE(10, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("short", 1, SHAPE(10, 4, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("wide", 1, SHAPE(10, 6, 4), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("none", 1, SHAPE(0, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
+    write_file("nan", 1, SHAPE(10, 6, 3), CST_NPY_F4, (7 * 6 + 5) * 3 + 2, (double)NAN);
+    write_file("inf", 1, SHAPE(10, 6, 3), CST_NPY_F8, 3, -(double)INFINITY);
+    write_file("two", 1, SHAPE(2, 6, 3), CST_NPY_F4, SIZE_MAX, 0);
     assert_int_equal(cst_npy_write(test_path("matrix", path), CST_NPY_F8, &(cst_shape){2, {4, 2}}, numbers, NULL), 0);
     assert_int_equal(cst_npy_write(test_path("whole", path), CST_NPY_I8, &(cst_shape){3, {1, 4, 2}}, numbers, NULL), 0);
     test_write("text", "hello", 5);
+}
+
+static void test_bad_keys(void **state)
+{
+    (void)state;
+    write_bad_files();
     fails("'file': 'a'", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"window\""));
     fails("'window': 4", CST_ECONFIG, TEST_WORDS("test.json", "missing key \"file\""));
     fails("'file': 'a', 'window': 1", CST_ECONFIG, TEST_WORDS("test.json: window: expected an integer from 2"));
     fails("'file': 'a', 'window': 2, 'test_fraction': 1.5", CST_ECONFIG,
           TEST_WORDS("test.json: test_fraction: expected a number in [0, 1], got 1.5"));
     fails("'file': 'absent', 'window': 2", CST_EIO, TEST_WORDS("test.json: no data found: tried", "/absent"));
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    write_bad_files();
     fails("'file': 'text', 'window': 2", CST_EFORMAT, TEST_WORDS("/text: expected a NumPy array"));
     fails("'file': 'matrix', 'window': 2", CST_EFORMAT,
           TEST_WORDS("/matrix: expected trajectories, floats of shape (R, T, D), found f8 of shape (4, 2)"));
@@ -262,7 +276,7 @@ static void test_files_that_do_not_fit(void **state)
     fails("'file': 'a', 'window': 5, 'train_size': 17", CST_ECONFIG,
           TEST_WORDS("test.json: train_size: expected at most 16, the rows there are, got 17"));
 #ifndef CST_DOUBLE
-    write_file("huge", 1, 10, 6, 3, CST_NPY_F8, 5, 1e300);
+    write_file("huge", 1, SHAPE(10, 6, 3), CST_NPY_F8, 5, 1e300);
     fails("'file': 'huge', 'window': 5", CST_EFORMAT,
           TEST_WORDS("/huge: trajectory 0, point 1, entry 2: expected a finite number in single precision's range, "
                      "found 1e+300"));
@@ -272,9 +286,9 @@ static void test_files_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows_of_arrays),     cmocka_unit_test(test_fractions),
-        cmocka_unit_test(test_files_of_parts),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_files_that_do_not_fit),
+        cmocka_unit_test(test_windows_of_arrays), cmocka_unit_test(test_fractions),
+        cmocka_unit_test(test_files_of_splits),   cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_bad_keys),          cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, test_make_root, test_remove_root);
 }

@@ -1,5 +1,6 @@
-#include "data_files.h"
+/* Series in .ts files: dimensions, classes, targets, time stamps, splits, and errors. */
 #include "datasets/ts.h"
+#include "tests/data_files.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ static void write_text(const char *name, const char *text)
     test_write(name, text, strlen(text));
 }
 
-/* The rows of a file, not normalized: their shape, and their values one after the other. */
+/* The shape of the rows of a file, not normalized, and their values one after the other. */
 static void reads(const char *text, const char *more, size_t n, size_t steps, size_t channels, const double *expected,
                   cst_dataset *data)
 {
@@ -58,7 +59,7 @@ static void test_dimensions(void **state)
     cst_dataset_clear(&data);
 }
 
-/* As many classes as series take no time, in whatever order. */
+/* As many classes as series without times, in any order. */
 static void test_classes(void **state)
 {
     (void)state;
@@ -77,7 +78,7 @@ static void test_classes(void **state)
     assert_int_equal(data.n_classes, N);
     for (size_t i = 0; i < N; i++) assert_int_equal(data.train.labels[i], N - 1 - i);
     cst_dataset_clear(&data);
-    /* Of a name that is there twice it is the first. */
+    /* Of a name that occurs twice, the first counts. */
     reads("@classLabel true b twice a twice\n@data\n1:twice\n2:a\n", "", 2, 1, 2, NULL, &data);
     assert_true(data.train.labels[0] == 1 && data.train.labels[1] == 2);
     cst_dataset_clear(&data);
@@ -98,7 +99,7 @@ static void test_time_stamps(void **state)
 {
     (void)state;
     cst_dataset data;
-    /* Dimensions with times of their own: a series has all of them. */
+    /* Dimensions with times of their own: a series has all of these times. */
     reads(TIMED "(0,1),(2,2),(5,?):(1, 10) , (2,20):a\n:(-1.5,3):b\n", "", 2, 4, 3,
           (double[]){0,    1,   gap, 1,   gap, 10,  2,   2,   20,  5,   gap, gap,
                      -1.5, gap, 3,   gap, gap, gap, gap, gap, gap, gap, gap, gap},
@@ -109,7 +110,7 @@ static void test_time_stamps(void **state)
     cst_dataset_clear(&data);
 }
 
-/* In seconds from the series' first: over a leap day, a year's end, a century without a leap day, one with. */
+/* In seconds from the series' first time: over a leap day, a year's end, a century without a leap day, and one with. */
 static void test_dates(void **state)
 {
     (void)state;
@@ -126,7 +127,7 @@ static void test_dates(void **state)
     cst_dataset_clear(&data);
 }
 
-/* A float has every 128th of such seconds: there they count from the first one. */
+/* Floats resolve every 128th such second only, so times count from the first one. */
 static void test_unix_times(void **state)
 {
     (void)state;
@@ -137,7 +138,7 @@ static void test_unix_times(void **state)
     cst_dataset_clear(&data);
 }
 
-static void test_parts(void **state)
+static void test_splits(void **state)
 {
     (void)state;
     cst_dataset data;
@@ -157,7 +158,7 @@ static void test_parts(void **state)
     test_load_fails(FILES ", 'test': 'absent'}", CST_EIO, TEST_WORDS("absent"));
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_headers_that_are_wrong(void **state)
 {
@@ -228,12 +229,12 @@ static void test_pairs_that_are_wrong(void **state)
                     TEST_WORDS("time: expected a file with time stamps", "/a.ts"));
 }
 
-/* Cut off anywhere or with any byte changed, a file is read or refused with its name. */
+/* A file cut at any byte, or with any byte changed, is read, or refused with its name. */
 static void damage(const char *good)
 {
     char bytes[512];
     const size_t size = strlen(good);
-    for (size_t i = 0; i < 3 * size; i++) { /* two flipped bits of each byte, and its end */
+    for (size_t i = 0; i < 3 * size; i++) { /* two flipped bits of each byte, and the end of the file */
         cst_dataset data;
         cst_error error = {0};
         const size_t at = i / 3;
@@ -302,7 +303,7 @@ int main(void)
         cmocka_unit_test(test_time_stamps),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_unix_times),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_splits),
         cmocka_unit_test(test_headers_that_are_wrong),
         cmocka_unit_test(test_series_that_are_wrong),
         cmocka_unit_test(test_pairs_that_are_wrong),

@@ -8,7 +8,7 @@
 enum { MAX_POINTS = 6 };
 static const double pi = 3.14159265358979323846;
 
-/* (q1, q2, q1', q2') of points a second apart. */
+/* (q1, q2, q1', q2') of points one second apart. */
 static cst_control judged(const double y[][4], size_t n, cst_control_point points[MAX_POINTS])
 {
     cst_control_options o;
@@ -22,7 +22,7 @@ static cst_control judged(const double y[][4], size_t n, cst_control_point point
     return c;
 }
 
-static void it_counts_from_when_it_stays(void **state)
+static void it_counts_from_the_time_it_stays(void **state)
 {
     const double y[][4] = {{0, 0, 0, 0},         {pi, 0.1, 0, 0}, {pi + 0.3, 0, 0, 0},
                            {pi - 0.19, 0, 0, 0}, {pi, 0, 0.4, 0}, {3 * pi, -2 * pi, 0, -0.4}};
@@ -51,7 +51,7 @@ static void it_must_be_at_rest_and_upright_at_the_end(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(it_counts_from_when_it_stays),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(it_counts_from_the_time_it_stays),
                                        cmocka_unit_test(it_must_be_at_rest_and_upright_at_the_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

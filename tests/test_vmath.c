@@ -104,7 +104,7 @@ static void check_all(const char *what, size_t n, const real *x)
     }
 }
 
-/* Every exponent equally often, subnormal numbers among them. */
+/* Every exponent equally often, subnormal numbers included. */
 static void test_all_magnitudes(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void test_all_magnitudes(void **state)
     }
 }
 
-/* Where the functions are not constant: ranges of decreasing width. */
+/* Where the functions are not constant: intervals of decreasing width. */
 static void test_usual_arguments(void **state)
 {
     (void)state;
@@ -141,7 +141,7 @@ static void test_special_values(void **state)
                       0,         -(real)0.0, CST_REAL_MAX,    -CST_REAL_MAX};
     enum { N = sizeof x / sizeof *x };
     for (size_t f = 0; f < N_FUNCTIONS; f++) {
-        /* Several lengths, so that both the vector part of a loop and its end are met. */
+        /* Several lengths, so that both the vector part of a loop and its remainder are tested. */
         for (size_t repeats = 1; repeats <= 9; repeats++) {
             real in[9 * N], y[9 * N];
             for (size_t i = 0; i < repeats * N; i++) in[i] = x[i % N];
@@ -157,7 +157,7 @@ static void test_special_values(void **state)
     }
 }
 
-/* A value is the same at every place of arrays of every length, and in place. */
+/* A value has the same result at every place of arrays of every length, and in place. */
 static void test_places(void **state)
 {
     (void)state;

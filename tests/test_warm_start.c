@@ -1,11 +1,11 @@
-/* The adjoint solve begins with the step size that the forward pass ended with, unless something speaks against it. */
+/* The adjoint solve begins with the last step size of the forward pass, except in the cases below. */
 #include "tests/ode_rig.h"
 
 #include "ode/tableau.h"
 
 #include <math.h>
 
-/* Forward steps of 0.3 that may not grow, the last of them cut to 0.1: the size that the pass ends with is 0.3. */
+/* Forward steps of 0.3 that may not grow, and a last one that the end cuts to 0.1: the step size of the pass is 0.3. */
 static cst_ode_options loose(void)
 {
     cst_ode_options o;
@@ -21,7 +21,7 @@ static cst_ode_options loose(void)
 static const char field[] =
     JSON({"type": "sequential", "layers": [{"type": "linear", "out_features": 3}, {"type": "tanh"}]});
 
-/* `first`: the size of the first backward step; 0: one that the solver chooses, which takes an evaluation. */
+/* `first`: the size of the first backward step; 0: the solver chooses it, which takes one evaluation. */
 static void check(const char *what, const cst_ode_options *o, double first)
 {
     ode_rig r;
@@ -32,13 +32,14 @@ static void check(const char *what, const cst_ode_options *o, double first)
     const double got = fabs(r.seen.attempts[1][0].dt);
     if (first > 0 ? fabs(got - first) > 1e-12 : fabs(got - 0.3) < 1e-3)
         fail_msg("%s: first step %.12g, expected %.12g (0: the solver's choice)", what, got, first);
-    /* One evaluation at the end, where the pass begins, and one for every further stage of each attempt. */
+    /* One evaluation at the end of the interval, where the pass begins, and one for every further stage of each
+     * attempt. */
     const size_t stages = o->backward.method->stages - 1;
     assert_int_equal(r.seen.nfe[1], 1 + stages * r.seen.n_attempts[1] + (first == 0));
     ode_rig_clear(&r);
 }
 
-static void first_backward_step(void **state)
+static void first_backward_step_is_the_last_forward_one(void **state)
 {
     (void)state;
     cst_ode_options o = loose();
@@ -61,6 +62,6 @@ static void first_backward_step(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(first_backward_step)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(first_backward_step_is_the_last_forward_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

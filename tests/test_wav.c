@@ -1,5 +1,6 @@
-#include "data_files.h"
+/* WAV files: encodings, other chunks, streams without a length, and damaged files. */
 #include "formats/wav.h"
+#include "tests/data_files.h"
 
 /* A file under construction. */
 typedef struct bytes {
@@ -32,7 +33,7 @@ static void start(bytes *f)
     put(f, "WAVE", 4);
 }
 
-/* The first 16 bytes of a format's chunk, `size` bytes long. */
+/* Append the first 16 bytes of a format chunk of `size` bytes. */
 static void put_format(bytes *f, size_t size, unsigned encoding, unsigned channels, unsigned bits)
 {
     put_chunk(f, "fmt ", size);
@@ -67,7 +68,7 @@ static void make(bytes *f, unsigned encoding, unsigned channels, unsigned bits, 
     finish(f, samples, n);
 }
 
-/* A byte of the file in another way. */
+/* Set a byte of the file. */
 static const bytes *poked(const bytes *f, size_t at, uint8_t value)
 {
     static bytes copy;
@@ -76,7 +77,7 @@ static const bytes *poked(const bytes *f, size_t at, uint8_t value)
     return &copy;
 }
 
-/* Decode a copy at the end of memory, so that a sanitizer sees who reads on. */
+/* Decode a copy that ends exactly at the end of an allocation, so that a sanitizer sees a read beyond it. */
 static cst_status decode(const bytes *f, cst_wav *wav, cst_error *error)
 {
     uint8_t *copy = malloc(f->n + 1);
@@ -116,7 +117,7 @@ static void fails(const bytes *f, const char *message)
 /* ---- encodings ----------------------------------------------------------------------------------------------- */
 
 enum { PCM = 1, FLOAT = 3, EXTENSIBLE = 0xfffe };
-enum { FORMAT = 20, DATA = 44 }; /* bytes at which the format and the samples begin in what `make` makes */
+enum { FORMAT = 20, DATA = 44 }; /* offsets of the format and of the samples in the file that `make` makes */
 
 static const struct {
     unsigned encoding, bits;
@@ -156,8 +157,8 @@ static void make_extensible(bytes *f, unsigned encoding, unsigned bits, const vo
     start(f);
     put_format(f, 40, EXTENSIBLE, 1, bits);
     put_number(f, 22, 2);   /* bytes that follow */
-    put_number(f, bits, 2); /* that are valid */
-    put_number(f, 4, 4);    /* the front centre's loudspeaker */
+    put_number(f, bits, 2); /* valid bits */
+    put_number(f, 4, 4);    /* loudspeaker mask: front centre */
     put_number(f, encoding, 2);
     put(f, "\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71", 14);
     finish(f, samples, n);
@@ -218,7 +219,7 @@ static void test_refused_formats(void **state)
 static const char four[] = "\x00\x80\x00\x00\xff\x7f\xff\xff"; /* samples of 16 bits */
 static const double four_values[] = {-1, 0, 32767. / 32768, -1. / 32768};
 
-/* Chunks around those that count, one of an odd size with its padding; a longer format. */
+/* Other chunks around the needed ones, one of an odd size with its padding; a longer format chunk. */
 static void test_other_chunks(void **state)
 {
     (void)state;
@@ -232,7 +233,7 @@ static void test_other_chunks(void **state)
     put_number(&f, 4, 4);
     put_chunk(&f, "junk", 0);
     finish(&f, four, 8);
-    put_chunk(&f, "data", 100); /* what follows the samples does not matter */
+    put_chunk(&f, "data", 100); /* bytes after the samples do not matter */
     decodes(&f, four_values, 4);
 }
 
@@ -242,13 +243,13 @@ static void test_no_samples(void **state)
     bytes f;
     make(&f, PCM, 1, 16, "", 0);
     decodes(&f, NULL, 0);
-    put_chunk(&f, "LIST", 2); /* within what "RIFF" knows of */
+    put_chunk(&f, "LIST", 2); /* within the size that "RIFF" states */
     put(&f, "ab", 2);
     set_riff_size(&f);
     decodes(&f, NULL, 0);
 }
 
-/* What a program that cannot come back has written for the sizes of "RIFF" and "data". */
+/* The sizes of "RIFF" and "data" that a program writes if it cannot seek back. */
 static void test_streamed(void **state)
 {
     (void)state;
@@ -257,7 +258,7 @@ static void test_streamed(void **state)
         {UINT32_MAX, UINT32_MAX},
         {0, UINT32_MAX},
         {UINT32_MAX, 0},
-        {36, 0},                  /* a header written for no samples */
+        {36, 0},                  /* a header written before any samples */
         {0x7ffff024, 0x7ffff000}, /* sox */
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -291,7 +292,7 @@ static void test_other_files(void **state)
     fails(&f, "byte 12: expected chunk \"fmt \", found the file's end");
 }
 
-/* Cut off at any place it is refused; with any byte changed it is read, or refused: run with sanitizers. */
+/* A file cut at any byte is refused. With any byte changed it is read or refused; sanitizers see anything worse. */
 static void test_damaged(void **state)
 {
     (void)state;

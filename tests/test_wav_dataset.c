@@ -20,7 +20,7 @@ static void test_train_and_test(void **state)
     write_tone("set/train/Yes/a.wav", 8000, 80, 0.3);
     test_load_fails(json, CST_EIO, TEST_WORDS("set/test"));
     test_folder("set/test");
-    test_folder("set/test/no"); /* not every class need be there */
+    test_folder("set/test/no"); /* a class may be missing */
     write_tone("set/test/no/c.Wav", 8000, 120, 0.4);
     cst_dataset data;
     test_load_ok(json, 0, &data);
@@ -41,7 +41,7 @@ static void test_train_and_test(void **state)
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("set/test", "class \"maybe\""));
 }
 
-/* Some of the folders, in an order of their own. */
+/* Some of the folders, in an order that is not alphabetical. */
 static void test_classes(void **state)
 {
     (void)state;
@@ -69,7 +69,7 @@ static void test_classes(void **state)
                     TEST_WORDS("test.json: classes[1]: expected another class"));
 }
 
-/* Clips of another length are left out, here the second of "no"; a part without any other ones is an error. */
+/* Clips of another length are left out, here the second of "no". A split with no other clips is an error. */
 static void test_samples(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void test_samples(void **state)
                     TEST_WORDS("test.json: samples: expected more than 8, half of n_fft, got 8"));
 }
 
-/* What all series have: every second frame, no time; rows drawn for a test. */
+/* Keys of all series: every second frame, no time; rows drawn for a test split. */
 static void test_series_keys(void **state)
 {
     (void)state;
@@ -119,7 +119,7 @@ static void test_options(void **state)
                     TEST_WORDS("set/train/Yes/a.wav: expected more than 100 samples", "found 80"));
 }
 
-/* Of several files that are wrong the first one is named, whichever thread reads it. */
+/* Of several files with errors, the message names the first one, whichever thread reads it. */
 static void test_wrong_files(void **state)
 {
     (void)state;
@@ -138,11 +138,11 @@ static void test_wrong_files(void **state)
     for (int i = 0; i < 20; i++) test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/34.wav: expected more than 8"));
     test_write("wrong/a/12.wav", "RIFF", 4);
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/12.wav: byte 0"));
-    /* A rate that filters cannot be made for; samples whose power is not finite. */
+    /* A rate that the filters cannot be made for; samples whose power is not finite. */
     write_tone("wrong/a/10.wav", 1, 50, 0.1);
     test_load_fails(json, CST_EFORMAT, TEST_WORDS("wrong/a/10.wav: expected at least 2 samples per second, found 1"));
     uint8_t file[WAV_HEADER + 8 * 50];
-    wav_tone(file, 8000, 4 * 50, 0); /* as many bytes as 50 doubles have */
+    wav_tone(file, 8000, 4 * 50, 0); /* as many bytes as 50 doubles */
     file[20] = 3;
     file[32] = 8;
     file[34] = 64;
@@ -153,7 +153,7 @@ static void test_wrong_files(void **state)
 
 /* ---- words --------------------------------------------------------------------------------------------------- */
 
-/* 40 clips of ten words each, with the paper's parameters. */
+/* 40 clips of each of ten words, with the paper's parameters. */
 static void test_real(void **state)
 {
     (void)state;

@@ -10,7 +10,7 @@ typedef struct geometry {
     size_t channels, maps, h, w, padding, rows;
 } geometry;
 
-/* Odd and even sides, every padding, one image in strips, several in a block and some left over. */
+/* Odd and even sides, every padding, one image in strips, several images in a block with a remainder. */
 static const geometry geometries[] = {
     {16, 16, 6, 6, 1, 3},  {17, 19, 7, 5, 1, 2},   {16, 24, 3, 3, 0, 9},  {32, 16, 4, 9, 2, 2},
     {64, 64, 6, 6, 1, 40}, {24, 16, 33, 41, 1, 2}, {16, 16, 1, 1, 1, 50}, {65, 64, 28, 28, 1, 1},
@@ -136,7 +136,7 @@ static void other_geometries_do_not_suit(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(cst_winograd_suits(&bad[i]));
 }
 
-/* The last batch of an epoch is smaller than the one that was planned for, and may be cut into other blocks. */
+/* The last batch of an epoch is smaller than the planned one, and may be cut into other blocks. */
 static void work_for_many_rows_suffices_for_few(void **state)
 {
     (void)state;

@@ -9,12 +9,14 @@
 
 enum { WAV_HEADER = 44 };
 
+/* Store four bytes, the lowest first. */
 static inline void wav_put(uint8_t *to, uint32_t value)
 {
     for (size_t i = 0; i < 4; i++) to[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* n samples of a tone with `cycles` periods a sample, at amplitude 16384. Returns the file's bytes, WAV_HEADER + 2 n. */
+/* Write n samples of a tone with `cycles` periods per sample and amplitude 16384. Returns the number of bytes,
+ * WAV_HEADER + 2 n. */
 static inline size_t wav_tone(uint8_t *file, uint32_t rate, size_t n, double cycles)
 {
     static const uint8_t header[WAV_HEADER] = "RIFF....WAVEfmt \x10\0\0\0\1\0\1\0........\2\0\x10\0data....";

@@ -1,16 +1,16 @@
-/* What tests of the data set `wav` share: files of tones, and the coefficients that a row must have. */
+/* Functions that tests of the data set `wav` share: files of tones, and the coefficients that a row must have. */
 #ifndef CST_TESTS_WAV_ROWS_H
 #define CST_TESTS_WAV_ROWS_H
 
-#include "data_files.h"
 #include "formats/mfcc.h"
 #include "formats/wav.h"
+#include "tests/data_files.h"
 #include "tests/helpers.h"
 #include "wav_bytes.h"
 
 #include <math.h>
 
-enum { MOST = 4000 }; /* samples of a clip */
+enum { MOST = 4000 }; /* samples per clip */
 
 static inline void write_tone(const char *name, uint32_t rate, size_t n, double cycles)
 {
@@ -18,10 +18,10 @@ static inline void write_tone(const char *name, uint32_t rate, size_t n, double 
     test_write(name, file, wav_tone(file, rate, n, cycles));
 }
 
-static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* what most tests use: */
+static const cst_mfcc_options small = {16, 8, 6, 4, 1e-6}; /* keys that most tests use */
 #define SMALL "'n_fft': 16, 'hop_length': 8, 'n_mels': 6, 'n_mfcc': 4"
 
-/* A row's coefficients, behind the time channel, are those of the file; NaN follows. */
+/* Fail unless a row's coefficients, after the time channel, are those of the file, followed by NaN. */
 static inline void check_row(const cst_dataset *data, const cst_split *split, size_t row, const char *name)
 {
     char path[TEST_PATH];
