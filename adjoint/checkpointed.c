@@ -1,3 +1,4 @@
+/* The equations are in adjoint/checkpointed.h; the code has their letters. */
 #include "adjoint/checkpointed.h"
 
 #include "adjoint/field.h"
@@ -7,10 +8,11 @@
 
 #include <string.h>
 
-/* States between kept ones that are held at a time: halving so often goes from the largest stride that 65,536 steps and 64
- * slots can need down to one step. */
+/* Number of spare vectors for states between kept ones. Ten halvings go from the largest stride that 65,536 steps in 64
+ * slots need, 1024, down to one step. */
 enum { SPARES = 10 };
 
+/* One backward pass over the steps. */
 typedef struct reversal {
     const cst_gradient_problem *p;
     const cst_gradient_result *r;
@@ -18,13 +20,13 @@ typedef struct reversal {
     const cst_tableau *tableau;
     cst_replay replay;
     size_t nz, nq;             /* N D, M N */
-    size_t observation;        /* the observations before this number are still to come */
-    double gt;                 /* of all evaluations together */
-    real *a;                   /* cotangent of the state at the end of the step at hand, then at its start */
-    real *start;               /* what observations within the step add to its start's */
-    real *g, *next;            /* a stage's cotangent, the next a; or states on the way */
-    real *a_q, *start_q, *g_q; /* a, start and g of the integrals */
-    real *slope;               /* [z' | q'] (N, D + M) at an observation */
+    size_t observation;        /* observations 0 .. observation - 1 are still to come */
+    double gt;                 /* sum of the time gradients of all evaluations */
+    real *a;                   /* cotangent of the state at the end of the current step, then at its start */
+    real *start;               /* what observations within the step add to the cotangent of its start */
+    real *g, *next;            /* cotangent of a stage; the next a, or a state during recomputation */
+    real *a_q, *start_q, *g_q; /* (M, N): a, start and g of the integrals */
+    real *slope;               /* (N, D + M): [z' | q'] at an observation */
     real *v[CST_MAX_STAGES], *spare[SPARES];
 } reversal;
 
@@ -35,7 +37,7 @@ cst_status cst_checkpointed_check(const cst_gradient_problem *problem, cst_error
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* Set the vectors behind `work`, NULL where only their size is asked for, which is returned. */
+/* Set all vectors to consecutive parts of `work`, and return the size of all. `work` may be NULL to get the size. */
 static size_t cut_work(reversal *s, const cst_gradient_problem *p, cst_solve_stats *stats, real *work)
 {
     size_t size = 0;
@@ -64,8 +66,8 @@ size_t cst_checkpointed_work(const cst_gradient_problem *problem)
 
 /* ---- a step differentiated ----------------------------------------------------------------------------------- */
 
-/* Weights of a stage in the observation at t, y_0 + h sum_i w_i k_i, and of its derivative, sum_i s_i k_i. Methods without a
- * dense output are interpolated by a line. */
+/* Weights of the stages in the observation at t, y_0 + h sum_i w_i k_i, and in its derivative in time, sum_i slope_i
+ * k_i. Methods without dense output are interpolated linearly. */
 static void observe_at(const reversal *s, const cst_step_record *record, double t, double *w, double *slope)
 {
     const double x = (t - record->t) / record->h;
@@ -78,25 +80,28 @@ static void observe_at(const reversal *s, const cst_step_record *record, double 
     cst_tableau_dense_slope(s->tableau, s->p->options->refine_dense, x, slope);
 }
 
-/* Whether observation i lies in the step: behind its start, in its order. */
+/* Whether observation i is in the step: after its start, in the direction of the solve. */
 static bool lies_in(const reversal *s, size_t step, size_t i)
 {
     const cst_step_record *record = &s->trajectory->records[step];
     return i > 0 && (s->p->times[i] - record->t) * record->h > 0;
 }
 
-/* How many stages of the step matter: its last, if that is the next step's first, only to observations within. */
+/* Number of stages that must be differentiated. The last stage of a FSAL method is not needed, since it counts as the
+ * next step's first, unless an observation inside the step uses it, or a time gradient. */
 static size_t stages_needed(const reversal *s, size_t step)
 {
     const bool own_last = !(s->tableau->adaptive && s->tableau->fsal);
     const bool observed = s->observation > 0 && lies_in(s, step, s->observation - 1);
+    /* at_end: the only observation in this step is its end, which is y_1 and not interpolated. */
     const bool at_end = observed && s->p->times[s->observation - 1] == s->trajectory->records[step].t1 &&
                         !lies_in(s, step, s->observation > 1 ? s->observation - 2 : 0);
     if (own_last || (observed && (s->p->want_times || !at_end))) return s->tableau->stages;
     return s->tableau->stages - 1;
 }
 
-/* The step's stages and caches: those that are kept, or made again. `kept` is the step's slot, or SIZE_MAX. */
+/* Set k and cache to the first n stages of the step and the field's caches there: kept ones, or recomputed ones. `kept`
+ * is the number of the step among the kept ones, or SIZE_MAX. */
 static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kept, size_t n, const real *k[],
                              const real *cache[])
 {
@@ -107,9 +112,9 @@ static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kep
         cache[i] = stored ? cst_trajectory_cache_at(s->trajectory, kept, i) : s->replay.cache[i];
     }
     if (!stored) return CST_OK;
-    s->replay.stats->nfe += n; /* a VJP without f is an evaluation too */
+    s->replay.stats->nfe += n; /* a VJP with a stored f counts as an evaluation, too */
 
-    /* the last stage's cache, where that stage is the next step's first */
+    /* The cache of a FSAL method's last stage is not stored with this step: recompute it. */
     const size_t last = s->tableau->stages - 1;
     if (n <= last || cache[last]) return CST_OK;
     cache[last] = s->replay.cache[last];
@@ -118,17 +123,22 @@ static cst_status get_stages(reversal *s, size_t step, const real *y, size_t kep
     return cst_field_forward(s->p->field, &s->replay.call, s->replay.x, s->replay.k[last], NULL, s->replay.cache[last]);
 }
 
-/* The cotangents that observations within the step give to its start and its end, and the gradients of their times. */
+/* Add the cotangents of the observations in the step: at its end to `a`, inside to `start` (the part g of dL/dy_0).
+ * Compute the gradients of their times. */
 static void add_observations(reversal *s, size_t step, size_t n, const real *const k[], const real *const cache[])
 {
     const cst_step_record *record = &s->trajectory->records[step];
     memset(s->start, 0, s->nz * sizeof(real));
     memset(s->start_q, 0, s->nq * sizeof(real));
+
+    /* From the last observation in the step to the first. */
     for (; s->observation > 0 && lies_in(s, step, s->observation - 1); s->observation--) {
         const size_t i = s->observation - 1;
         const bool at_end = s->p->times[i] == record->t1;
         cst_gradient_add_observed(s->p, i, 1, at_end ? s->a : s->start, at_end ? s->a_q : s->start_q);
         if (!s->p->want_times) continue;
+
+        /* dL/dt_i = g . (the interpolant's derivative at t_i) */
         double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
         cst_combination sum = {0};
         observe_at(s, record, s->p->times[i], w, slope);
@@ -139,11 +149,11 @@ static void add_observations(reversal *s, size_t step, size_t n, const real *con
     }
 }
 
-/* g_i, of which observations s->observation .. end - 1 of the step have a part unless they are at its end; false if it is
- * zero. */
+/* Compute g_i into s->g and s->g_q. The observations s->observation .. end - 1 are in this step; those that are not at
+ * its end add to g_i. Returns false if g_i is zero. */
 static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n, size_t end)
 {
-    /* g_i = h b_i a + h sum_{j > i} a_ji v_j, and of the integrals h b_i a_q */
+    /* g_i = h b_i a + h sum_{j > i} a_ji v_j; for the integrals h b_i a_q. */
     const cst_step_record *record = &s->trajectory->records[step];
     const double h = record->h;
     cst_combination sum = {0};
@@ -156,7 +166,7 @@ static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n, 
     cst_combine(s->replay.call.threads, s->nz, NULL, &sum, s->g);
     for (size_t j = 0; j < s->nq; j++) s->g_q[j] = (real)(h * s->tableau->b[i]) * s->a_q[j];
 
-    /* g_i += h w_i g, g the cotangent of an observation */
+    /* g_i += h w_i(x) g, where g is the cotangent of an observation inside the step. */
     for (size_t o = s->observation; o < end; o++) {
         double w[CST_MAX_STAGES], slope[CST_MAX_STAGES];
         if (s->p->times[o] == record->t1) continue;
@@ -166,7 +176,7 @@ static bool stage_cotangent(const reversal *s, size_t step, size_t i, size_t n, 
     return any;
 }
 
-/* v_i = (df/dz)_i^T g_i, and what stage i adds to the gradients of theta, the context and the time. */
+/* v_i = (df/dz)_i^T g_i, and a_theta += (df/dtheta)_i^T g_i; the same for the context and the time. */
 static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, const real *const k[], const real *cache)
 {
     cst_grads grads = {.scale = s->r->scale, .gx = s->v[i]};
@@ -174,6 +184,8 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     if (s->p->want_theta) grads.gtheta = s->r->gtheta;
     if (s->p->n_context > 0) grads.gcontext = s->r->gcontext, grads.context_scale = s->r->context_scale;
     if (s->p->want_times) grads.gt = &gt;
+
+    /* At the stage's input x_i and time. */
     if (i > 0) cst_replay_input(&s->replay, step, y, i, k, s->replay.x);
     s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, i);
     s->replay.stats->quadrature_nfe += s->p->want_theta;
@@ -182,7 +194,8 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     return CST_OK;
 }
 
-/* The cotangent of the step's end becomes that of its start y. `kept` is the step's slot, or SIZE_MAX. */
+/* Differentiate one step: s->a, the cotangent of its end, becomes that of its start y. `kept` is the number of the step
+ * among the kept ones, or SIZE_MAX. */
 static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t kept)
 {
     const size_t n = stages_needed(s, step), end = s->observation;
@@ -190,7 +203,7 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
     CST_TRY(get_stages(s, step, y, kept, n, k, cache));
     add_observations(s, step, n, k, cache);
 
-    /* the stages, from the last to the first */
+    /* The stages, from the last to the first. */
     cst_combination sum = {0};
     for (size_t i = n; i-- > 0;) {
         if (!stage_cotangent(s, step, i, n, end)) {
@@ -201,7 +214,7 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
         cst_combination_add(&sum, 1, s->v[i]);
     }
 
-    /* dL/dy_0 = a + sum_i v_i, with what observations within the step add to it */
+    /* dL/dy_0 = a + sum_i v_i, plus what observations inside the step add: that is added to v_0, a term of the sum. */
     const bool observed = s->observation < end;
     for (size_t j = 0; observed && j < s->nz; j++) s->v[0][j] += s->start[j];
     for (size_t j = 0; observed && j < s->nq; j++) s->a_q[j] += s->start_q[j];
@@ -215,23 +228,29 @@ static cst_status reverse_step(reversal *s, size_t step, const real *y, size_t k
 
 /* ---- all steps ----------------------------------------------------------------------------------------------- */
 
-/* Steps first .. end-1, the first of them from y, with room for states from number `spare` on: one by one if there is room
- * for all, otherwise by halves, and without room each from y anew. */
+/* Differentiate the steps first .. end - 1, of which the first starts from y. Spare vectors from number `spare` on are
+ * free. If they are enough for all states between, each step is split off; if not, the steps are halved. Without a
+ * spare vector every step is recomputed from y. */
 static cst_status reverse_steps(reversal *s, size_t first, size_t end, const real *y, size_t spare)
 {
     const size_t n = end - first;
     if (n == 1) return reverse_step(s, first, y, SIZE_MAX);
-    const bool room = spare < SPARES;
-    const size_t middle = spare + n - 1 <= SPARES ? first + 1 : room ? first + n / 2 : end - 1;
-    real *to = room ? s->spare[spare] : s->start;
+
+    /* Recompute the state at the start of step `middle`. */
+    const bool has_spare = spare < SPARES;
+    const size_t middle = spare + n - 1 <= SPARES ? first + 1 : has_spare ? first + n / 2 : end - 1;
+    real *to = has_spare ? s->spare[spare] : s->start;
     for (size_t step = first; step < middle; step++) {
         CST_TRY(cst_replay_advance(&s->replay, step, step == first ? y : to, s->next));
         memcpy(to, s->next, s->nz * sizeof(real));
     }
-    if (room)
+
+    /* The steps after it, then those before. Without a spare vector the state is in s->next, because reverse_step
+     * overwrites s->start at once and s->next only at its end. */
+    if (has_spare)
         CST_TRY(reverse_steps(s, middle, end, to, spare + 1));
     else
-        CST_TRY(reverse_step(s, middle, s->next, SIZE_MAX)); /* `start` is used there, `next` last of all */
+        CST_TRY(reverse_step(s, middle, s->next, SIZE_MAX));
     return reverse_steps(s, first, middle, y, spare);
 }
 
@@ -244,6 +263,8 @@ cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradien
     memset(s.a, 0, s.nz * sizeof(real));
     memset(s.a_q, 0, s.nq * sizeof(real));
     for (size_t i = 0; p->want_times && i < p->n_times; i++) r->gtimes[i] = 0;
+
+    /* From the last kept step to the first, each with the steps up to the next kept one. */
     for (size_t kept = (steps + stride - 1) / stride; kept-- > 0;) {
         const size_t first = kept * stride, end = first + stride < steps ? first + stride : steps;
         const real *y = cst_trajectory_state_at(p->trajectory, kept);
@@ -254,9 +275,11 @@ cst_status cst_checkpointed_run(const cst_gradient_problem *p, const cst_gradien
     }
     stats->solves++;
     stats->method = p->options->method->name;
-    cst_gradient_add_observed(p, 0, 1, s.a, s.a_q); /* a loss may read z(t_0) too */
+
+    /* The loss may also read z(t_0) itself. */
+    cst_gradient_add_observed(p, 0, 1, s.a, s.a_q);
     if (r->gz0) memcpy(r->gz0, s.a, s.nz * sizeof(real));
-    /* All evaluation times move with t_0, and away from the times of the observations. */
+    /* dL/dt_0: all evaluation times move with t_0, and so away from the fixed times of the observations. */
     for (size_t i = 1; p->want_times && i < p->n_times; i++) r->gtimes[0] -= r->gtimes[i];
     if (p->want_times) r->gtimes[0] += s.gt;
     return CST_OK;

@@ -1,7 +1,9 @@
+/* Conversion between rows [f | g] of a module and the blocks z, q of a solver. */
 #include "adjoint/field.h"
 
 #include <string.h>
 
+/* D */
 static size_t state_size(const cst_module *field)
 {
     return cst_shape_size(&field->x);
@@ -19,6 +21,8 @@ cst_status cst_field_check(const cst_module *field, size_t n_integrals, cst_erro
     cst_shape_text(&field->y, out);
     if (n_integrals > CST_MAX_INTEGRALS)
         return cst_fail(error, CST_EARG, "expected at most %d integrals, got %zu", CST_MAX_INTEGRALS, n_integrals);
+
+    /* Without integrals the shapes are equal; with integrals the output is a row of D + M numbers. */
     if (n_integrals == 0) {
         if (cst_shape_equal(&field->x, &field->y)) return CST_OK;
         return cst_fail(error, CST_ESHAPE, "expected a field that keeps the shape of its state, got %s -> %s", in, out);
@@ -29,7 +33,8 @@ cst_status cst_field_check(const cst_module *field, size_t n_integrals, cst_erro
                     n_integrals == 1 ? "" : "s", in, rows.dim[0], in, out);
 }
 
-/* Rows [f | g], at the front of the cache, and of their cotangents, at the front of work; nothing without integrals. */
+/* Reals for the rows [f | g], which are the first part of the cache, or of their cotangents, which are the first part
+ * of work. 0 without integrals: the module then writes to dz and reads a_z itself. */
 static size_t rows_size(const cst_module *field, size_t n)
 {
     return cst_field_integrals(field) > 0 ? cst_size_align(cst_size_mul(n, cst_shape_size(&field->y))) : 0;
@@ -42,12 +47,13 @@ void cst_field_plan(const cst_module *field, size_t n, int threads, cst_plan *pl
     plan->work = cst_size_add(plan->work, rows_size(field, n));
 }
 
+/* With integrals the rows [f | g] are in the cache; without, f itself is in dz. */
 const real *cst_field_value(const cst_module *field, const real *dz, const real *cache)
 {
     return cst_field_integrals(field) > 0 ? cache : dz;
 }
 
-/* dz (N, D) and dq (M, N), unless NULL, from rows (N, D + M) */
+/* dz (N, D) and, unless it is NULL, dq (M, N) from rows (N, D + M). */
 static void split(const cst_module *field, size_t n, const real *rows, real *dz, real *dq)
 {
     const size_t d = state_size(field), m = cst_field_integrals(field);
@@ -57,7 +63,7 @@ static void split(const cst_module *field, size_t n, const real *rows, real *dz,
     }
 }
 
-/* rows (N, D + M) from a_z (N, D) and a_q (M, N) */
+/* Rows (N, D + M) from a_z (N, D) and a_q (M, N). */
 static void join(const cst_module *field, size_t n, const real *a_z, const real *a_q, real *rows)
 {
     const size_t d = state_size(field), m = cst_field_integrals(field);
@@ -67,7 +73,7 @@ static void join(const cst_module *field, size_t n, const real *a_z, const real 
     }
 }
 
-/* The module's own call. */
+/* The call for the module: its work begins after the rows. */
 static cst_call call_module(const cst_module *field, const cst_call *c)
 {
     cst_call call = *c;
@@ -79,6 +85,8 @@ cst_status cst_field_forward(const cst_module *field, const cst_call *c, const r
 {
     const cst_call call = call_module(field, c);
     if (cst_field_integrals(field) == 0) return cst_module_forward(field, &call, z, dz, cache);
+
+    /* The module writes rows into the first part of the cache; its own cache is the rest. */
     CST_TRY(cst_module_forward(field, &call, z, cache, cache + rows_size(field, c->n)));
     split(field, c->n, cache, dz, dq);
     return CST_OK;
@@ -97,9 +105,12 @@ cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const 
 cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real *z, const real *dz, const real *cache,
                          const real *a_z, const real *a_q, const cst_grads *g)
 {
+    /* The module's point has y in rows [f | g], and its cache after them. */
     const cst_call call = call_module(field, c);
     const cst_point point = {z, cst_field_value(field, dz, cache), cache + rows_size(field, c->n)};
     if (cst_field_integrals(field) == 0) return cst_module_vjp(field, &call, &point, a_z, g);
+
+    /* Cotangent rows go to the first part of work. */
     join(field, c->n, a_z, a_q, c->work);
     return cst_module_vjp(field, &call, &point, c->work, g);
 }
@@ -109,6 +120,8 @@ cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, con
 {
     const cst_call call = call_module(field, c);
     if (cst_field_integrals(field) == 0) return cst_module_forward_vjp(field, &call, z, dz, cache, a_z, g);
+
+    /* Cotangent rows in, value rows out. */
     join(field, c->n, a_z, a_q, c->work);
     CST_TRY(cst_module_forward_vjp(field, &call, z, cache, cache + rows_size(field, c->n), c->work, g));
     split(field, c->n, cache, dz, dq);

@@ -1,12 +1,15 @@
-/* The field of an ODE block, with integrals beside its state or without:
+/* The vector field of an ODE block, with or without integrals beside its state:
  *
- *     z' = f(t, z; theta),   q' = g(t, z; theta),   q (M) a row, which neither f nor g reads
+ *     z' = f(t, z; theta),   q' = g(t, z; theta)
  *
- * As a module it maps rows z (D...) to rows [f | g] (D + M); one without integrals, M = 0, keeps the shape of its rows. Its
- * VJP takes rows [a_z | a_q] accordingly, gx = (df/dz)^T a_z + (dg/dz)^T a_q. As nothing reads q, a_q' = 0.
+ * As a module it maps rows z (D...) to rows [f | g] (D + M). Neither f nor g reads q (M numbers per row). A field
+ * without integrals, M = 0, keeps the shape of its rows. Its VJP takes cotangent rows [a_z | a_q] and gives gx =
+ * (df/dz)^T a_z + (dg/dz)^T a_q. Since nothing reads q, a_q' = 0: q is an integral, not an ODE (paper, section 2.2).
+ * The log-density of a continuous normalizing flow (paper, eq. 6) is one.
  *
- * Solvers want blocks, z (N, D) and each integral (N) one after the other: the passes here rearrange. Their cache and work
- * have room for that (cst_field_plan). */
+ * Solvers need blocks: z (N, D), then each integral (N). The functions below convert between the two layouts, for which
+ * their cache and work are larger than the module's (cst_field_plan). `c` is the call of the field: n rows, time t,
+ * theta, work. */
 #ifndef CST_ADJOINT_FIELD_H
 #define CST_ADJOINT_FIELD_H
 
@@ -16,35 +19,40 @@
 extern "C" {
 #endif
 
-enum { CST_MAX_INTEGRALS = 4 };
+enum { CST_MAX_INTEGRALS = 4 }; /* the largest M */
 
-/* CST_ESHAPE unless the field's rows are as above for M = n_integrals. */
+/* CST_ESHAPE unless the field's shapes are those above with M = n_integrals; CST_EARG if there are too many
+ * integrals. */
 CST_MUST_CHECK cst_status cst_field_check(const cst_module *field, size_t n_integrals, cst_error *error);
 
-size_t cst_field_integrals(const cst_module *field); /* M of a field that has been checked */
+/* Returns M of a field that cst_field_check accepts. */
+size_t cst_field_integrals(const cst_module *field);
 
-/* Sizes of cache and work for the passes below, as cst_module_plan. */
+/* Compute the sizes of cache and work that the functions below need for n rows, as cst_module_plan does. */
 void cst_field_plan(const cst_module *field, size_t n, int threads, cst_plan *plan);
 
-/* dz (N, D) = f, and unless it is NULL dq (M, N) = g. */
+/* dz (N, D) = f and dq (M, N) = g at z (N, D). dq may be NULL. The cache is valid for cst_field_vjp afterwards. Fails
+ * as the module does. */
 CST_MUST_CHECK cst_status cst_field_forward(const cst_module *field, const cst_call *c, const cst_real *z, cst_real *dz,
                                             cst_real *dq, cst_real *cache);
 
-/* The same where the cache need not last. */
+/* The same, faster, if no VJP follows: the cache is scratch memory. */
 CST_MUST_CHECK cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const cst_real *z,
                                              cst_real *dz, cst_real *dq, cst_real *cache);
 
-/* At a point where forward left dz and cache: the VJP with cotangents a_z (N, D), a_q (M, N). */
+/* The VJP with cotangents a_z (N, D) and a_q (M, N) at the point z where cst_field_forward filled dz and cache. Results
+ * go to *g as in cst_module_vjp: gx overwritten, the others added to. a_q is not read for M = 0. */
 CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
                                         const cst_real *dz, const cst_real *cache, const cst_real *a_z,
                                         const cst_real *a_q, const cst_grads *g);
 
-/* Both, as cst_module_forward_vjp; the cache need not last. */
+/* cst_field_forward and cst_field_vjp in one pass. The cache is scratch memory. */
 CST_MUST_CHECK cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
                                                 cst_real *dz, cst_real *dq, cst_real *cache, const cst_real *a_z,
                                                 const cst_real *a_q, const cst_grads *g);
 
-/* The value in rows [f | g] (N, D + M), as of the last of these passes with dz and that cache. */
+/* Returns the rows [f | g] (N, D + M) that the last of these functions with this dz and cache computed. The pointer is
+ * into one of the two. */
 const cst_real *cst_field_value(const cst_module *field, const cst_real *dz, const cst_real *cache);
 
 #ifdef __cplusplus

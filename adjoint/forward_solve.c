@@ -1,3 +1,4 @@
+/* The field as a right-hand side for the solver, and the loop over output times. */
 #include "adjoint/forward_solve.h"
 
 #include "adjoint/field.h"
@@ -5,14 +6,15 @@
 
 #include <string.h>
 
-/* The solver's blocks, and where each integral is: in the state behind z, or among the quadratures. */
+/* The solver's blocks, and where each integral is: in the state after z, or in the quadratures. */
 typedef struct layout {
     cst_block blocks[1 + CST_MAX_INTEGRALS];
     size_t n_blocks, n_state, n_quadratures;
-    bool in_state[CST_MAX_INTEGRALS];
-    size_t at[CST_MAX_INTEGRALS];
+    bool in_state[CST_MAX_INTEGRALS]; /* it has a weight */
+    size_t at[CST_MAX_INTEGRALS];     /* its offset in the state or in the quadratures */
 } layout;
 
+/* One forward pass. */
 typedef struct run {
     const cst_forward_problem *p;
     layout layout;
@@ -20,12 +22,13 @@ typedef struct run {
     cst_call call; /* the field's, with work of its own */
     cst_solver solver;
     size_t nz, n_integrals;
-    real *cache;    /* of one evaluation, where none is kept */
-    real *dq;       /* (M, N): g as of the last evaluation */
-    real *y, *sums; /* the state at an output time, the quadratures */
+    real *cache;    /* of one evaluation, if caches are not kept */
+    real *dq;       /* (M, N): g of the last evaluation */
+    real *y, *sums; /* the state at an output time; the quadratures */
     real *solver_work;
 } run;
 
+/* Each integral gets N numbers at the end of the state, or of the quadratures if its weight is 0. */
 static layout lay_out(const cst_forward_problem *p)
 {
     const size_t n = p->call->n;
@@ -41,7 +44,7 @@ static layout lay_out(const cst_forward_problem *p)
     return l;
 }
 
-/* Set the vectors behind `work`, NULL where only their size is asked for, which is returned. */
+/* Set all vectors to consecutive parts of `work`, and return the size of all. `work` may be NULL to get the size. */
 static size_t cut_work(run *r, real *work)
 {
     const cst_forward_problem *p = r->p;
@@ -57,6 +60,7 @@ static size_t cut_work(run *r, real *work)
     return size;
 }
 
+/* z' = f and q' = g (paper, eq. 1). Integrals in the state are part of dy; the others are added to q. */
 static cst_status field_rhs(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)
 {
     run *r = context;
@@ -65,11 +69,15 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
     const size_t n = r->call.n;
     r->call.t = t;
     r->call.error = error;
+
+    /* Evaluate the field, into the cache of this stage if the backward pass needs it. */
     if (recording->trajectory->keep == CST_KEEP_CACHES)
         CST_TRY(cst_field_forward(r->p->field, &r->call, y, dy, r->dq,
                                   cst_recording_cache(recording, r->solver.stage_index)));
     else
         CST_TRY(cst_field_evaluate(r->p->field, &r->call, y, dy, r->dq, r->cache));
+
+    /* Distribute g. */
     for (size_t i = 0; i < r->n_integrals; i++) {
         const real *g = r->dq + i * n;
         if (l->in_state[i]) memcpy(dy + l->at[i], g, n * sizeof *dy);
@@ -78,13 +86,14 @@ static cst_status field_rhs(void *context, double t, const real *y, real *dy, re
     return CST_OK;
 }
 
+/* Record the step for the backward pass. */
 static cst_status accepted(void *context, const cst_solver *solver)
 {
     const run *r = context;
     return cst_recording_accept(r->p->recording, solver, solver->error);
 }
 
-/* [z | q] from the solver's state and sums. */
+/* to = [z (N, D) | q (M, N)] from the solver's state and quadratures. */
 static void keep_state(const run *r, real *to)
 {
     const size_t n = r->call.n;
@@ -93,6 +102,7 @@ static void keep_state(const run *r, real *to)
         memcpy(to + r->nz + i * n, (r->layout.in_state[i] ? r->y : r->sums) + r->layout.at[i], n * sizeof *to);
 }
 
+/* Describe the problem for the solver. */
 static void set_up(run *r, const cst_forward_problem *p)
 {
     *r = (run){.p = p, .layout = lay_out(p), .call = *p->call};
@@ -119,10 +129,14 @@ cst_status cst_forward_run(const cst_forward_problem *p, const real *x, real *st
     run r;
     set_up(&r, p);
     cut_work(&r, p->call->work);
+
+    /* Start from z = x and q = 0. */
     memset(r.y, 0, r.layout.n_state * sizeof *r.y);
     memset(r.sums, 0, r.layout.n_quadratures * sizeof *r.sums);
     memcpy(r.y, x, r.nz * sizeof *x);
     keep_state(&r, states);
+
+    /* One solve over all times. */
     CST_TRY(cst_solver_start(&r.solver, &r.problem, p->options, p->times[0], p->times[last], r.y, r.sums, r.solver_work,
                              stats, p->call->error));
     for (size_t i = 1; i <= last; i++) {

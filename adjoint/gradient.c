@@ -1,5 +1,7 @@
+/* How all gradient methods read the forward pass's states and the loss's cotangents. */
 #include "adjoint/gradient.h"
 
+/* dL/d[z | q](t_i) of one row. */
 static const real *row_of(const cst_gradient_problem *p, size_t i, size_t row)
 {
     return p->gy + i * p->gy_time + row * p->gy_row;
@@ -7,7 +9,7 @@ static const real *row_of(const cst_gradient_problem *p, size_t i, size_t row)
 
 const real *cst_gradient_state(const cst_gradient_problem *p, size_t i)
 {
-    return p->z + i * p->call->n * cst_shape_size(&p->field->y); /* D + M a row, in whatever order */
+    return p->z + i * p->call->n * cst_shape_size(&p->field->y); /* D + M numbers per row */
 }
 
 const real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i)
@@ -18,6 +20,7 @@ const real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i)
 void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real scale, real *a_z, real *a_q)
 {
     const size_t n = p->call->n, d = cst_shape_size(&p->field->x), m = cst_field_integrals(p->field);
+    /* Cotangents are rows [z | q]; a_q is one block of N per integral. */
     for (size_t row = 0; i >= p->first_observed && row < n; row++) {
         const real *restrict gy = row_of(p, i, row);
         real *restrict a = a_z + row * d;
@@ -30,7 +33,7 @@ void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real sca
 double cst_gradient_along(const cst_gradient_problem *p, size_t i, const real *f)
 {
     const size_t width = cst_shape_size(&p->field->y);
-    double sum = 0;
+    double sum = 0; /* stays 0 before the first observation */
     for (size_t row = 0; i >= p->first_observed && row < p->call->n; row++) {
         const real *gy = row_of(p, i, row);
         for (size_t j = 0; j < width; j++) sum += (double)gy[j] * (double)f[row * width + j];

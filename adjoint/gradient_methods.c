@@ -1,10 +1,11 @@
-/* The table of gradient methods. It is not in adjoint/gradient.c, which is compiled once per level of the processor and exports
- * functions only. */
+/* The part of adjoint/gradient.h that is data: the table of gradient methods. adjoint/gradient.c is compiled once per
+ * level of the processor (the Makefile's list `hot`) and may export functions only. */
 #include "adjoint/backsolve.h"
 #include "adjoint/checkpointed.h"
 
 #include <string.h>
 
+/* The paper's method (eq. 2 and 3). It needs nothing of the forward pass's steps. */
 static const cst_gradient_ops backsolve = {
     .name = "backsolve",
     .summary = "solves the adjoint system backwards in time, and z with it",
@@ -16,6 +17,7 @@ static const cst_gradient_ops backsolve = {
     .run = cst_backsolve_run,
 };
 
+/* Eq. 2 alone: z comes from dense output, which needs the stages. */
 static const cst_gradient_ops interpolating = {
     .name = "interpolating",
     .summary = "solves the adjoint system alone, with z from the forward pass's dense output",
@@ -27,6 +29,7 @@ static const cst_gradient_ops interpolating = {
     .run = cst_interpolating_run,
 };
 
+/* Backpropagation through the solver's steps (paper, section 1.3). */
 static const cst_gradient_ops checkpointed = {
     .name = "checkpointed",
     .summary = "the exact gradient of the steps that the forward pass took",

@@ -1,3 +1,4 @@
+/* Loading of steps, and their dense output. */
 #include "adjoint/interpolant.h"
 
 #include "core/arena.h"
@@ -14,15 +15,15 @@ cst_interpolant cst_interpolant_cut(const cst_trajectory *t, const cst_call *cal
     return from;
 }
 
-/* Make `step` the one at hand. */
+/* Load a step: the state at its start, and its stages. */
 static cst_status go_to_step(cst_interpolant *from, size_t step)
 {
     const cst_trajectory *t = from->replay.trajectory;
     const size_t stride = cst_trajectory_stride(t), kept = step / stride, stages = t->options->method->stages;
     if (step == from->step) return CST_OK;
-    from->step = SIZE_MAX; /* in case of a failure on the way */
+    from->step = SIZE_MAX; /* nothing is loaded if the field fails below */
 
-    /* its start, from the nearest state before it that is kept */
+    /* Its start, recomputed from the nearest kept state before it. Two vectors take turns. */
     from->y = cst_trajectory_state_at(t, kept);
     for (size_t before = kept * stride; before < step; before++) {
         real *to = from->between[before % 2];
@@ -30,7 +31,7 @@ static cst_status go_to_step(cst_interpolant *from, size_t step)
         from->y = to;
     }
 
-    /* its stages, which are kept or made again */
+    /* Its stages, which are kept or recomputed. */
     const bool is_kept = step % stride == 0;
     if (!is_kept) CST_TRY(cst_replay_stages(&from->replay, step, from->y, stages, false));
     for (size_t i = 0; i < stages; i++) from->k[i] = is_kept ? cst_trajectory_stage_at(t, kept, i) : from->replay.k[i];
@@ -44,6 +45,8 @@ cst_status cst_interpolant_at(cst_interpolant *from, double t, real *z)
     const cst_tableau *tableau = trajectory->options->method;
     CST_TRY(go_to_step(from, cst_trajectory_find(trajectory, t)));
     const cst_step_record *r = &trajectory->records[from->step];
+
+    /* z = y + h sum_i w_i(x) k_i */
     const double x = (t - r->t) / r->h;
     double w[CST_MAX_STAGES];
     cst_combination sum = {0};

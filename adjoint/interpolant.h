@@ -1,8 +1,11 @@
-/* z(t) between the steps of a forward pass, from its dense output (ode/tableau.h): y + h sum_i w_i(x) k_i on the step that begins
- * with y at t_0, x = (t - t_0) / h. Methods without a dense output are interpolated by a line, w_i = x b_i.
+/* z(t) between the steps of a forward pass, from its dense output (ode/tableau.h). In the step from y at t_0 with size
+ * h,
  *
- * One step is at hand at a time. Where its stages were not kept, they are made again from the nearest kept state before it
- * (adjoint/replay.h), which counts as evaluations. */
+ *     z(t) = y + h sum_i w_i(x) k_i,   x = (t - t_0) / h.
+ *
+ * Methods without dense output are interpolated linearly, w_i = x b_i. One step is loaded at a time. If its stages were
+ * not kept, they are recomputed from the nearest kept state before it (adjoint/replay.h), which counts as
+ * evaluations. */
 #ifndef CST_ADJOINT_INTERPOLANT_H
 #define CST_ADJOINT_INTERPOLANT_H
 
@@ -13,18 +16,19 @@ extern "C" {
 #endif
 
 typedef struct cst_interpolant {
-    cst_replay replay;             /* of the trajectory that is interpolated, which keeps stages */
-    size_t step;                   /* the one at hand; SIZE_MAX: none yet */
-    const real *y;                 /* its start (N, D), */
-    const real *k[CST_MAX_STAGES]; /* and stages (N, D) */
-    real *between[2];              /* states between kept ones, in turns */
+    cst_replay replay;             /* recomputes steps of the trajectory */
+    size_t step;                   /* the loaded step; SIZE_MAX: none */
+    const real *y;                 /* (N, D): the state at its start, */
+    const real *k[CST_MAX_STAGES]; /* (N, D): and its stages */
+    real *between[2];              /* (N, D): states between kept ones, used alternately */
 } cst_interpolant;
 
-/* Cut from `work` at *size, as cst_replay_cut. The trajectory, and what `call` points to, must outlive it. */
+/* Cut the memory from `work` at *size, as cst_replay_cut; `work` may be NULL to get the size. The trajectory must keep
+ * stages. It and all that `call` points to must outlive the interpolant. `stats` counts evaluations. */
 cst_interpolant cst_interpolant_cut(const cst_trajectory *trajectory, const cst_call *call, cst_solve_stats *stats,
                                     real *work, size_t *size);
 
-/* z (N, D) = z(t), t within the forward pass. Fails where the field fails. */
+/* z (N, D) = z(t) for a time t within the forward pass. Fails as the field does. */
 CST_MUST_CHECK cst_status cst_interpolant_at(cst_interpolant *interpolant, double t, real *z);
 
 #ifdef __cplusplus

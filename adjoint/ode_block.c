@@ -1,4 +1,5 @@
-#include "adjoint/ode_block.h"
+/* The ODE block as a module: its memory, its passes, and its messages. */
+#include "adjoint/ode_internal.h"
 
 #include "adjoint/field.h"
 #include "adjoint/forward_solve.h"
@@ -14,7 +15,7 @@
 
 typedef struct ode_block {
     cst_module base;
-    cst_ode_options o; /* with copies of all arrays */
+    cst_ode_options o; /* owns its arrays */
 } ode_block;
 
 static const cst_module *field_of(const cst_module *m)
@@ -22,34 +23,28 @@ static const cst_module *field_of(const cst_module *m)
     return m->children[0].module;
 }
 
-/* ---- where things are ------------------------------------------------------------------------------------------ */
+/* ---- memory --------------------------------------------------------------------------------------------------- */
 
-/* [z | q] at one time, of N rows */
-static size_t at_a_time(const cst_module *m, size_t n)
+/* Reals of [z (N, D) | q (M, N)] at one time. */
+static size_t reals_per_time(const cst_module *m, size_t n)
 {
     return cst_size_mul(n, cst_shape_size(&field_of(m)->y));
 }
 
-/* cache = [z (N, D) | q (M, N) at all times | the trajectory] */
+/* Offset of the trajectory in cache = [z (N, D) | q (M, N) at all times | trajectory]. */
 static size_t trajectory_at(const cst_module *m, size_t n)
 {
-    return cst_size_align(cst_size_mul(((const ode_block *)m)->o.n_times, at_a_time(m, n)));
+    return cst_size_align(cst_size_mul(((const ode_block *)m)->o.n_times, reals_per_time(m, n)));
 }
 
-/* `memory` NULL: the trajectory's size alone. */
-static cst_trajectory trajectory_of(const cst_ode_options *o, const cst_module *field, const cst_call *c,
-                                    const real *memory)
-{
-    return cst_trajectory_at(field, c->n, c->threads, &o->forward, o->gradient->keep[o->store], o->kept_steps, memory);
-}
-
-/* work = [the times, where they are learnt (T) | their gradient (T) | a solve's] */
+/* work = [learnt times (T) | gradients of the times (T) | work of a solve] */
 typedef struct scratch {
     double *times, *gtimes;
     real *solve;
     size_t size;
 } scratch;
 
+/* `work` may be NULL to get the size of the first two parts. */
 static scratch cut_work(const ode_block *block, real *work)
 {
     scratch s = {0};
@@ -59,35 +54,20 @@ static scratch cut_work(const ode_block *block, real *work)
     return s;
 }
 
-/* What is known before there is anything to differentiate; it wants all there is. */
-static cst_gradient_problem problem_of(const cst_ode_options *o, const cst_module *field, const cst_call *c,
-                                       const cst_trajectory *trajectory)
-{
-    return (cst_gradient_problem){.field = field,
-                                  .call = c,
-                                  .options = o->gradient->solves ? &o->backward : &o->forward,
-                                  .norm = &o->norm,
-                                  .fresh_solves = o->fresh_solves,
-                                  .n_times = o->n_times,
-                                  .integrals = o->integrals,
-                                  .trajectory = trajectory,
-                                  .want_theta = true,
-                                  .want_times = true,
-                                  .n_context = cst_size_mul(c->n, o->context_row)};
-}
-
 static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_plan *plan)
 {
     const cst_ode_options *o = &((const ode_block *)m)->o;
     const cst_call call = {.n = n, .threads = threads};
-    const cst_trajectory trajectory = trajectory_of(o, field_of(m), &call, NULL);
+    const cst_trajectory trajectory = cst_ode_trajectory(o, field_of(m), &call, NULL);
     const cst_forward_problem forward = {.field = field_of(m),
                                          .call = &call,
                                          .options = &o->forward,
                                          .integrals = o->integrals,
                                          .weights = o->integral_weights};
-    const cst_gradient_problem backward = problem_of(o, field_of(m), &call, &trajectory);
+    const cst_gradient_problem backward = cst_ode_gradient_problem(o, field_of(m), &call, &trajectory);
     (void)k;
+
+    /* A forward pass and a backward pass use the same work, one after the other. */
     plan->cache = cst_size_add(trajectory_at(m, n), trajectory.size);
     plan->work = cst_size_add(cut_work((const ode_block *)m, NULL).size,
                               cst_size_max(cst_forward_work(&forward), o->gradient->work(&backward)));
@@ -95,31 +75,19 @@ static void ode_plan(const cst_module *m, size_t n, size_t k, int threads, cst_p
 
 /* ---- the passes ---------------------------------------------------------------------------------------------- */
 
-static cst_status check_times(const double *times, size_t n, cst_error *error)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(times[i]))
-            return cst_fail(error, CST_EARG, "expected finite times, got t[%zu] = %g", i, times[i]);
-        if (i > 0 && !((times[i] - times[i - 1]) * (times[1] - times[0]) > 0))
-            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
-                            times[i], times[i - 1]);
-    }
-    return CST_OK;
-}
-
-/* The times as doubles: the options', the call's, or the parameter's, which are put into `learnt`. */
+/* *times = the times of a call: its span's, or the learnt ones, converted into `learnt` (T), or the options'. */
 static cst_status get_times(const ode_block *block, const cst_call *c, double *learnt, const double **times)
 {
     const size_t n = block->o.n_times;
     if (c->span && (c->span->n_times != n || block->o.learn_t))
-        return cst_fail(c->error, CST_EARG, "expected a span of %zu times for a block that learns none, got %zu", n,
-                        c->span->n_times);
+        return cst_fail(c->error, CST_EARG, "expected a span of %zu times and a block without learn_t, got %zu times",
+                        n, c->span->n_times);
     *times = c->span ? c->span->times : block->o.learn_t ? learnt : block->o.times;
     for (size_t i = 0; block->o.learn_t && i < n; i++) learnt[i] = (double)c->theta[i];
-    return check_times(*times, n, c->error);
+    return cst_ode_check_times(*times, n, c->error);
 }
 
-/* The block's options for one call. */
+/* The options of a solver for one call: with its threads and the jump times of its span. */
 static cst_solve_options options_for(const cst_solve_options *options, const cst_call *c)
 {
     cst_solve_options o = *options;
@@ -128,7 +96,7 @@ static cst_solve_options options_for(const cst_solve_options *options, const cst
     return o;
 }
 
-/* The field's call: no block in it integrates over this one's times. */
+/* The field's call. It has no span, which would change the times of ODE blocks inside the field. */
 static cst_call call_field(const cst_module *m, const cst_call *c, real *work)
 {
     cst_call call = cst_call_child(m, c, 0, work);
@@ -136,11 +104,12 @@ static cst_call call_field(const cst_module *m, const cst_call *c, real *work)
     return call;
 }
 
-/* Which row of the batch the component of a failure belongs to, and which of its entries: blocks z and a_z have D a row,
- * integrals one. */
+/* Append to a failure's message the row of the batch and the entry that its component belongs to. Blocks z and a_z have
+ * D numbers per row, integrals one; the component is in one of them, or the message stays as it is. */
 static void name_row(const cst_module *m, const cst_call *c, bool backward, const cst_solve_stats *stats)
 {
     const cst_ode_options *o = &((const ode_block *)m)->o;
+    /* Numbers per row of the solver's blocks, in their order. */
     size_t widths[2 + 2 * CST_MAX_INTEGRALS], n = 0;
     const bool with_z = !backward || o->gradient->solves_for_z;
     if (with_z) widths[n++] = cst_shape_size(&m->x);
@@ -149,15 +118,20 @@ static void name_row(const cst_module *m, const cst_call *c, bool backward, cons
     if (backward) widths[n++] = cst_shape_size(&m->x);
     for (size_t i = 0; backward && i < o->n_integrals; i++)
         if (o->norm.a_integral[i] > 0) widths[n++] = 1;
+
+    /* Convert the index in the block to a row and an entry. */
     if (!c->error || stats->failed_block >= n) return;
     const size_t width = widths[stats->failed_block], row = stats->failed_index / width;
     if (row >= c->n) return;
+
+    /* Rewrite the message. */
     char message[sizeof c->error->message], entry[40] = "";
     memcpy(message, c->error->message, sizeof message);
     if (width > 1) snprintf(entry, sizeof entry, ", entry %zu", stats->failed_index % width);
     snprintf(c->error->message, sizeof message, "%.400s (row %zu of the batch%s)", message, c->row + row, entry);
 }
 
+/* Finish a solve: complete the message of a failure, and pass the statistics to the observer. */
 static void report(const cst_module *m, const cst_call *c, bool backward, double start, cst_solve_stats *stats)
 {
     stats->seconds = cst_clock() - start;
@@ -167,7 +141,8 @@ static void report(const cst_module *m, const cst_call *c, bool backward, double
     cst_solve_stats_clear(stats);
 }
 
-/* y (N, T', D + M), the last times alone unless all are wanted, from [z (N, D) | q (M, N)] at each */
+/* Write the output y from the states [z (N, D) | q (M, N)] at all times: rows [z | q] at the last time, (N, D + M), or
+ * with output_all at all times, (N, T, D + M). */
 static void hand_out(const ode_block *block, size_t n, const real *states, real *y)
 {
     const cst_module *m = &block->base;
@@ -175,7 +150,7 @@ static void hand_out(const ode_block *block, size_t n, const real *states, real 
     const size_t first = block->o.output_all ? 0 : n_times - 1;
     for (size_t row = 0; row < n; row++) {
         for (size_t i = first; i < n_times; i++) {
-            const real *z = states + i * at_a_time(m, n), *q = z + n * d;
+            const real *z = states + i * reals_per_time(m, n), *q = z + n * d;
             memcpy(y, z + row * d, d * sizeof(real));
             y += d;
             for (size_t j = 0; j < n_integrals; j++) *y++ = q[j * n + row];
@@ -183,6 +158,7 @@ static void hand_out(const ode_block *block, size_t n, const real *states, real 
     }
 }
 
+/* Solve eq. 1 of the paper from z(t_0) = x. */
 static cst_status ode_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     const ode_block *block = (const ode_block *)m;
@@ -191,8 +167,10 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     CST_TRY(get_times(block, c, s.times, &times));
     const cst_call call = call_field(m, c, s.solve);
     const cst_solve_options options = options_for(&block->o.forward, c);
+
+    /* Solve, recording the steps for the backward pass. States go to the beginning of the cache. */
     real *memory = cache + trajectory_at(m, c->n);
-    const cst_trajectory trajectory = trajectory_of(&block->o, field_of(m), c, memory);
+    const cst_trajectory trajectory = cst_ode_trajectory(&block->o, field_of(m), c, memory);
     const cst_recording recording = cst_recording_begin(&trajectory, memory);
     const cst_forward_problem problem = {.field = field_of(m),
                                          .call = &call,
@@ -203,6 +181,7 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
                                          .n_times = block->o.n_times,
                                          .recording = &recording};
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
+
     const double start = cst_clock();
     const cst_status status = cst_forward_run(&problem, x, cache, &stats);
     report(m, c, false, start, &stats);
@@ -211,8 +190,8 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     return CST_OK;
 }
 
-/* What is needed of the forward pass depends on the method; the step size it ended with is a good one to begin with, if the
- * tolerances are no tighter. */
+/* The first step size of a backward solve: the one that the forward pass ended with, if the backward tolerances are not
+ * tighter and the method is the same. Otherwise 0, and the solver chooses. */
 static double first_step(const cst_ode_options *o, const cst_trajectory *trajectory)
 {
     const bool tighter = o->backward.rtol < o->forward.rtol || o->backward.atol < o->forward.atol;
@@ -220,28 +199,35 @@ static double first_step(const cst_ode_options *o, const cst_trajectory *traject
                                                                                  : cst_trajectory_last_h(trajectory);
 }
 
+/* dL/dx = dL/dz(t_0), dL/dtheta and dL/dt_i from gy, by the gradient method. */
 static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                           const cst_grads *g)
 {
     const ode_block *block = (const ode_block *)m;
     const size_t width = cst_shape_size(&field_of(m)->y), n_times = block->o.n_times; /* D + M */
     const bool all = block->o.output_all;
-    if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* its own t is not used: gt gets nothing */
+    if (!g->gx && !g->gtheta && !g->gcontext) return CST_OK; /* the block does not use t */
     const scratch s = cut_work(block, c->work);
     const double *times = NULL;
     CST_TRY(get_times(block, c, s.times, &times));
     const cst_call call = call_field(m, c, s.solve);
-    const cst_trajectory trajectory = trajectory_of(&block->o, field_of(m), c, p->cache + trajectory_at(m, c->n));
-    cst_gradient_problem problem = problem_of(&block->o, field_of(m), &call, &trajectory);
+    const cst_trajectory trajectory = cst_ode_trajectory(&block->o, field_of(m), c, p->cache + trajectory_at(m, c->n));
+
+    /* The problem: how to solve, and the states of the forward pass. */
+    cst_gradient_problem problem = cst_ode_gradient_problem(&block->o, field_of(m), &call, &trajectory);
     const cst_solve_options options = options_for(problem.options, c);
     problem.options = &options;
     problem.times = times;
     problem.z = p->cache;
     problem.first_step = first_step(&block->o, &trajectory);
+
+    /* Cotangents: the loss observes the last time, or all of them. */
     problem.gy = gy;
     problem.first_observed = all ? 0 : n_times - 1;
     problem.gy_time = all ? width : 0;
     problem.gy_row = all ? n_times * width : width;
+
+    /* What is wanted, and where the results go. */
     problem.want_theta = g->gtheta != NULL;
     problem.want_times = g->gtheta != NULL && block->o.learn_t;
     if (!g->gcontext) problem.n_context = 0;
@@ -251,6 +237,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
                                         .gtheta = g->gtheta ? g->gtheta + m->children[0].offset : NULL,
                                         .gcontext = g->gcontext,
                                         .gtimes = s.gtimes};
+
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
     const double start = cst_clock();
     const cst_status status = block->o.gradient->run(&problem, &result, &stats);
@@ -260,6 +247,7 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
     return CST_OK;
 }
 
+/* Learnt times start at those of the options. */
 static void ode_init(const cst_module *m, cst_rng rng, real *theta)
 {
     const ode_block *block = (const ode_block *)m;
@@ -278,78 +266,19 @@ static void ode_destroy(cst_module *m)
 static const cst_module_ops ode_ops = {
     .name = "ode", .plan = ode_plan, .forward = ode_forward, .vjp = ode_vjp, .init = ode_init, .destroy = ode_destroy};
 
-static cst_status check_integrals(const cst_module *field, const cst_ode_options *o, cst_error *error)
-{
-    CST_TRY(cst_field_check(field, o->n_integrals, error));
-    for (size_t i = 0; i < o->n_integrals; i++) {
-        const double weight = o->integral_weights[i];
-        if (!(weight >= 0) || !isfinite(weight))
-            return cst_fail(error, CST_EARG, "expected a weight of at least 0 for %s, got %g", o->integrals[i].name,
-                            weight);
-        if (weight == 0 && o->n_times > 2)
-            return cst_fail(error, CST_EUNSUPPORTED,
-                            "integral %s with weight 0 is known at the last time alone: expected two times, got %zu",
-                            o->integrals[i].name, o->n_times);
-    }
-    return CST_OK;
-}
-
-static cst_status check_gradient(const cst_module *field, const cst_ode_options *o, cst_error *error)
-{
-    if (!o->gradient) return cst_fail(error, CST_EARG, "expected a gradient method, got none");
-    if (o->kept_steps < 2 || o->kept_steps > CST_MAX_SLOTS)
-        return cst_fail(error, CST_EARG, "expected 2 to %d checkpoints, got %zu", CST_MAX_SLOTS, o->kept_steps);
-    const cst_call row = {.n = 1, .threads = 1};
-    const cst_trajectory trajectory = trajectory_of(o, field, &row, NULL);
-    const cst_gradient_problem problem = problem_of(o, field, &row, &trajectory);
-    return o->gradient->check(&problem, error);
-}
-
-static cst_status check(const cst_module *field, const cst_ode_options *o, cst_error *error)
-{
-    CST_TRY(check_integrals(field, o, error));
-    if (o->n_times < 2) return cst_fail(error, CST_EARG, "expected at least 2 times, got %zu", o->n_times);
-    CST_TRY(check_times(o->times, o->n_times, error));
-    if (o->output_all && field->y.rank == CST_MAX_RANK)
-        return cst_fail(error, CST_ESHAPE, "expected a state of fewer than %d dimensions with every time in the output",
-                        CST_MAX_RANK);
-    CST_TRY(cst_solve_options_check(&o->forward, error));
-    CST_TRY(cst_solve_options_check(&o->backward, error));
-    return check_gradient(field, o, error);
-}
-
-static cst_status copy_options(ode_block *block, const cst_ode_options *options, cst_error *error)
-{
-    block->o = *options;
-    block->o.forward = block->o.backward = (cst_solve_options){0};
-    double *times = malloc(options->n_times * sizeof *times);
-    block->o.times = times;
-    if (!times) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu times", options->n_times);
-    memcpy(times, options->times, options->n_times * sizeof *times);
-    CST_TRY(cst_solve_options_copy(&block->o.forward, &options->forward, error));
-    return cst_solve_options_copy(&block->o.backward, &options->backward, error);
-}
-
-void cst_ode_options_init(cst_ode_options *options)
-{
-    static const double unit[2] = {0, 1};
-    *options = (cst_ode_options){.times = unit, .n_times = 2, .gradient = cst_gradient_methods[0], .kept_steps = 64};
-    cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
-    cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
-    if (cst_adjoint_norm_init(&options->norm, "seminorm", NULL) != CST_OK) return; /* there is one */
-    for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) options->integral_weights[i] = 1;
-}
-
 cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m, cst_error *error)
 {
+    /* Check, and make a module whose options are copies. */
     *m = NULL;
-    cst_status status = check(field, options, error);
+    cst_status status = cst_ode_options_check(field, options, error);
     if (status == CST_OK) status = cst_module_new(sizeof(ode_block), &ode_ops, &field->x, m, error);
     if (status != CST_OK) {
         cst_module_free(field);
         return status;
     }
-    status = copy_options((ode_block *)*m, options, error);
+
+    /* Add the parameter "t" and the field. The block owns the field only after cst_module_add_child. */
+    status = cst_ode_options_copy(&((ode_block *)*m)->o, options, error);
     if (status != CST_OK) {
         cst_module_free(field);
     } else {
@@ -361,6 +290,8 @@ cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_mo
         *m = NULL;
         return status;
     }
+
+    /* The output's shape. Rows share their steps, so they are not independent. */
     (*m)->y = options->output_all ? cst_shape_rows(options->n_times, &field->y) : field->y;
     (*m)->rows_independent = false;
     return CST_OK;

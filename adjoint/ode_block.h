@@ -1,17 +1,20 @@
-/* The ODE block: z' = f(t, z; theta) with z(t_0) = x, integrated over given times; a module like any other, whose
- * backward pass solves the adjoint system under a norm of the user's choice.
+/* The ODE block (Kidger, Chen, Lyons, eq. 1): z' = f(t, z; theta) with z(t_0) = x, solved over given times. It is a
+ * module like any other. Its backward pass computes gradients by one of the methods of adjoint/gradient.h; the default
+ * solves the adjoint system (eq. 2 and 3) under a norm of the user's choice.
  *
- * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at every time, t_0 included.
- * theta = [t (T) if learn_t | field]. Child: "field". The field must keep x's shape; t of the call is not used. The call's
- * span, if it has one, says other times, as many, unless they are learnt; its context is the field's.
- * Cache: z at all times, and what the gradient method keeps of the steps. Rows share step sizes, so the batch is not cut
- * here: the field's passes cut it.
+ * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at all times, t_0 included. theta = [t
+ * (T) if learn_t | the field's]. Child: "field", a module that keeps the shape of x. The time t of the call is not
+ * used. If the call has a span, that replaces the times; it must have T times, and learn_t must be false. The context
+ * of the call is passed to the field. Cache: z at all times, and what the gradient method keeps of the steps. The rows
+ * of a batch share step sizes, so the batch is not sharded here; the field's passes are sharded.
  *
- * A field with M integrals q' = g(t, z) beside its state (adjoint/field.h), q(t_0) = 0: rows of y are [z | q], (D + M) or (T, D +
- * M). An integral is a block of the forward solve's state and its norm, with its weight; one of weight 0 is a quadrature,
- * summed over accepted steps, of which the value at the last time alone is known: then there are two times. Backwards the
- * adjoint's norm has weights of its own.
- * Errors of the solves: CST_ENONFINITE, CST_EUNDERFLOW, CST_EMAXSTEPS, with time, step, block and component. */
+ * Integrals. For a field with M integrals q' = g(t, z) (adjoint/field.h) with q(t_0) = 0, rows of y are [z | q], of
+ * shape (D + M) or (T, D + M). An integral with a weight is a block of the forward solve's state and norm. One of
+ * weight 0 is a quadrature, whose value is known only at the last time, so that there must be two times. The adjoint's
+ * norm has weights of its own.
+ *
+ * Errors of a pass: CST_EARG for bad times; CST_ENONFINITE, CST_EUNDERFLOW and CST_EMAXSTEPS with time, step size,
+ * block, component and row of the batch; otherwise those of the field. */
 #ifndef CST_ADJOINT_ODE_BLOCK_H
 #define CST_ADJOINT_ODE_BLOCK_H
 
@@ -23,27 +26,33 @@
 extern "C" {
 #endif
 
+/* Set all members with cst_ode_options_init, then change some. cst_ode_new copies the struct and the arrays of
+ * times. */
 typedef struct cst_ode_options {
-    const double *times; /* (T), strictly monotone, T >= 2; copied */
-    size_t n_times;
-    bool output_all;                     /* y has every time, not the last alone */
-    bool learn_t;                        /* the times are a parameter "t" */
-    cst_solve_options forward, backward; /* copied */
-    const cst_gradient_ops *gradient;    /* one of cst_gradient_methods, or of your own */
-    cst_store store;
-    size_t kept_steps;     /* steps that are kept (adjoint/trajectory.h), at least 2 */
-    cst_adjoint_norm norm; /* of a method that solves */
-    bool fresh_solves;     /* backwards, a solve of its own each interval (profile torchdiffeq) */
-    size_t context_row;    /* reals a row of the gradient of the call's context: room for what grads.gcontext asks */
-    cst_integral integrals[CST_MAX_INTEGRALS];  /* of the field */
-    double integral_weights[CST_MAX_INTEGRALS]; /* in the forward solve's norm: the largest of w_b RMS_b, 1 for z */
-    size_t n_integrals;
+    const double *times; /* (n_times), strictly monotone */
+    size_t n_times;      /* T, at least 2 */
+    bool output_all;     /* y has all times instead of the last one */
+    bool learn_t;        /* the times are a parameter "t" */
+    cst_solve_options forward, backward;
+    const cst_gradient_ops
+        *gradient;         /* one of cst_gradient_methods, or the caller's own, which must outlive the block */
+    cst_store store;       /* what is kept of a step (adjoint/gradient.h) */
+    size_t kept_steps;     /* number of steps that are kept (adjoint/trajectory.h), at least 2 */
+    cst_adjoint_norm norm; /* error norm of the adjoint system, for methods that solve */
+    bool fresh_solves;     /* the backward pass has one solve per interval (profile torchdiffeq) */
+    size_t context_row;    /* reals per row of the gradient of the call's context; 0 if never wanted */
+    cst_integral integrals[CST_MAX_INTEGRALS];  /* names of the field's integrals; the strings must outlive the block */
+    double integral_weights[CST_MAX_INTEGRALS]; /* in the forward norm, the largest w_b RMS_b, where z has weight 1 */
+    size_t n_integrals;                         /* M */
 } cst_ode_options;
 
-/* Times 0 and 1, dopri5 under profile costate, backsolve under the seminorm, 64 checkpoints. */
+/* Set the defaults: times 0 and 1, dopri5 under profile costate, gradients by backsolve under the seminorm, 64 kept
+ * steps. */
 void cst_ode_options_init(cst_ode_options *options);
 
-/* Takes `field` over: it is freed with the block, and at once where this fails. */
+/* *m = a new block, which takes ownership of `field`. The field is freed with the block, or at once if this fails; *m
+ * is then NULL. CST_EARG, CST_ESHAPE or CST_EUNSUPPORTED for options that do not fit; CST_ENOMEM. Free with
+ * cst_module_free. */
 CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m,
                                       cst_error *error);
 

@@ -1,4 +1,4 @@
-/* The ODE block's section of a config. */
+/* The keys of the module type "ode" and of its section "gradient", and how they become options. */
 #include "adjoint/ode_config.h"
 
 #include "adjoint/trajectory.h"
@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+/* The section of a module of type "ode". */
 typedef struct ode_section {
     cst_config t, field, solver, gradient;
     int output;
@@ -18,7 +19,7 @@ static const cst_key ode_keys[] = {
      .kind = CST_KEY_LIST,
      .offset = offsetof(ode_section, t),
      .fallback = "[0, 1]",
-     .help = "times: the state is given at the first",
+     .help = "times of the solution; the input is the state at the first",
      .holds = "times"},
     {.name = "field",
      .kind = CST_KEY_SECTION,
@@ -30,12 +31,12 @@ static const cst_key ode_keys[] = {
      .offset = offsetof(ode_section, output),
      .fallback = "\"last\"",
      .choices = outputs,
-     .help = "the last state, or all of them"},
+     .help = "the output has the state at the last time, or at all times"},
     {.name = "learn_t",
      .kind = CST_KEY_BOOL,
      .offset = offsetof(ode_section, learn_t),
      .fallback = "false",
-     .help = "make the times a parameter"},
+     .help = "learn the times: they are a parameter"},
     {.name = "solver",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(ode_section, solver),
@@ -51,6 +52,7 @@ static const cst_key ode_keys[] = {
     {.name = NULL},
 };
 
+/* The section "gradient". Choices are indices. */
 typedef struct gradient_section {
     int method, store;
     size_t kept_steps;
@@ -73,13 +75,13 @@ const cst_key cst_gradient_keys[] = {
      .offset = offsetof(gradient_section, store),
      .fallback = "\"states\"",
      .choices = stores,
-     .help = "what checkpointed keeps of a step: its start, or its stages too"},
+     .help = "what checkpointed keeps of a step: the state at its start, or its stages too"},
     {.name = "kept_steps",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(gradient_section, kept_steps),
      .fallback = "64",
      .range = CST_BETWEEN(2, CST_MAX_SLOTS),
-     .help = "steps that checkpointed and interpolating keep"},
+     .help = "number of steps that checkpointed and interpolating keep"},
     {.name = "norm",
      .kind = CST_KEY_ANY,
      .offset = offsetof(gradient_section, norm),
@@ -91,35 +93,40 @@ const cst_key cst_gradient_keys[] = {
      .offset = offsetof(gradient_section, rtol),
      .fallback = "",
      .range = CST_AT_LEAST(0),
-     .help = "relative tolerance; the solver's if absent"},
+     .help = "relative tolerance of the backward solve; the solver's if absent"},
     {.name = "atol",
      .kind = CST_KEY_REAL,
      .offset = offsetof(gradient_section, atol),
      .fallback = "",
      .range = CST_AT_LEAST(0),
-     .help = "absolute tolerance; the solver's if absent"},
+     .help = "absolute tolerance of the backward solve; the solver's if absent"},
     {.name = "solver",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(gradient_section, solver),
      .fallback = "",
-     .help = "options that differ from the solver's",
+     .help = "options in which the backward solve differs from the forward one",
      .holds = "solver"},
     {.name = NULL},
 };
 
+/* Read the section "gradient" after the forward options, which are the defaults of the backward ones. */
 static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_error *error)
 {
     gradient_section g = {.rtol = o->forward.rtol, .atol = o->forward.atol};
     CST_TRY(cst_config_read(section, cst_gradient_keys, false, &g, error));
+
+    /* The method, and its norm. */
     CST_TRY(cst_adjoint_norm_read(g.norm, o->integrals, o->n_integrals, &o->norm, error));
     o->gradient = cst_gradient_methods[g.method];
     o->store = (cst_store)g.store;
     o->kept_steps = g.kept_steps;
+
+    /* Backward options: the forward ones, then the tolerances, then the section "solver". */
     CST_TRY(cst_solve_options_copy(&o->backward, &o->forward, error));
     o->backward.rtol = g.rtol;
     o->backward.atol = g.atol;
     CST_TRY(cst_solve_options_override(g.solver, &o->backward, error));
-    o->fresh_solves = !o->backward.clip_end;
+    o->fresh_solves = !o->backward.clip_end; /* profile torchdiffeq */
     if (cst_solve_options_check(&o->backward, error) != CST_OK) return cst_config_place(section, error);
     return CST_OK;
 }
@@ -147,6 +154,7 @@ void cst_ode_options_clear(cst_ode_options *options)
     cst_solve_options_clear(&options->backward);
 }
 
+/* Make a block from its section: options, times and field. */
 static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
@@ -156,6 +164,8 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
     cst_module *field = NULL;
     CST_TRY(cst_config_read(section, ode_keys, true, &s, error));
     CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o, error));
+
+    /* cst_ode_new copies the times, so they are freed in any case. */
     cst_status status = cst_config_reals(s.t, &times, &o.n_times, error);
     if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
     if (status == CST_OK) {
@@ -169,6 +179,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
     return status;
 }
 
+/* A small network whose output depends on t. */
 #define MLP                                                                                                            \
     CST_JSON({                                                                                                         \
         "type": "sequential",                                                                                          \
@@ -177,6 +188,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
             {"type": "linear", "out_features": 3}                                                                      \
         ]                                                                                                              \
     })
+/* Backsolve; learnt times that decrease; a block inside a block; fixed steps; stored stages; interpolating. */
 static const cst_module_example examples[] = {
     {"{\"type\": \"ode\", " CST_TIGHT_SOLVER ", \"field\": " MLP "}", {1, {3}}},
     {"{\"type\": \"ode\", \"t\": [1, 0.6, 0], \"output\": \"all\", \"learn_t\": true, " CST_TIGHT_SOLVER

@@ -1,4 +1,5 @@
-/* The ODE block from a config, type "ode": the options of adjoint/ode_block.h by their names there. */
+/* The ODE block in configs: the module type "ode" and its sections "solver" and "gradient". The keys are members of
+ * cst_ode_options (adjoint/ode_block.h). */
 #ifndef CST_ADJOINT_ODE_CONFIG_H
 #define CST_ADJOINT_ODE_CONFIG_H
 
@@ -11,24 +12,29 @@ extern "C" {
 #endif
 
 extern const cst_module_type cst_ode_type;
-extern const cst_key cst_gradient_keys[]; /* of its section "gradient", for `costate list` */
+extern const cst_key cst_gradient_keys[]; /* of the section "gradient", for `costate list`; the last name is NULL */
 
-/* Of examples for the conformance suite: tight tolerances, for rows share their steps, and the gradient of a method that solves
- * is that of the ODE and not of the steps taken. */
+/* Tight tolerances, for the examples of the conformance suite. Rows share their steps, so that a row's result depends
+ * on the others within the tolerance; and a method that solves gives the gradient of the ODE, not of the steps that
+ * were taken. */
 #ifdef CST_DOUBLE
 #define CST_TIGHT_SOLVER "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
 #else
 #define CST_TIGHT_SOLVER "\"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5}"
 #endif
 
-/* The sections "solver" and "gradient" of a module that makes an ODE block: options with one time interval, [0, 1], of
- * which arrays are allocated, for cst_ode_options_clear. On failure there is nothing to clear. */
+/* Set *options from the sections "solver" and "gradient" of a module that builds an ODE block; both may be absent. The
+ * times are those of cst_ode_options_init, 0 and 1. Free the arrays with cst_ode_options_clear; after a failure there
+ * is nothing to free. CST_ECONFIG or CST_EARG with the place in the config; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options,
                                                cst_error *error);
-/* The same for a field with integrals, whose blocks a norm may then name. */
+
+/* The same for a field with integrals (n_integrals). The norm may then name their blocks. */
 CST_MUST_CHECK cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient,
                                                          const cst_integral *integrals, size_t n_integrals,
                                                          cst_ode_options *options, cst_error *error);
+
+/* Free the step times and jump times of options that were read. `times` is not freed. */
 void cst_ode_options_clear(cst_ode_options *options);
 
 #ifdef __cplusplus

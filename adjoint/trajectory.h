@@ -1,12 +1,13 @@
-/* What a forward pass leaves for its backward pass: the steps it took, and the state at the start of some of them.
+/* The steps of a forward pass, recorded for its backward pass: the times of each step, and the state at the start of
+ * some.
  *
- * A step can be made again from its start, bit for bit (adjoint/replay.h, which checks that it can), so that any state
- * can be had from those that are kept. There are n_slots slots: every stride-th step is kept, and when they are full,
- * every second one is dropped and the stride doubles. Depending on `keep` a slot also holds the step's stages k_i (for
- * its dense output), and the field's caches at them (so that the field's VJP needs no evaluation). Of a field with integrals
- * (adjoint/field.h) a state is z alone, and stages are those of z: all else follows from them.
+ * A step can be recomputed from its start bit for bit (adjoint/replay.h), so that every state can be had from the kept
+ * ones. There are n_slots slots. Every stride-th step is kept. When the slots are full, every second kept step is
+ * dropped and the stride doubles. A slot may also hold the step's stages k_i (for dense output) and the field's caches
+ * at them (for VJPs without an evaluation); see cst_keep. For a field with integrals (adjoint/field.h) a state is z
+ * alone, and stages are those of z, because integrals follow from z.
  *
- * All of it lives in reals of the ODE block's cache, without pointers. */
+ * All of this is in reals of the ODE block's cache and has no pointers, so that a cache may be copied. */
 #ifndef CST_ADJOINT_TRAJECTORY_H
 #define CST_ADJOINT_TRAJECTORY_H
 
@@ -17,30 +18,40 @@
 extern "C" {
 #endif
 
-/* Steps of one solve that can be recorded: 3 MiB of addresses, of which as much is memory as is used. */
+/* The most steps per solve that can be recorded, and the most slots. The records reserve 3 MiB of addresses; pages that
+ * are not used cost no memory. */
 enum { CST_MAX_RECORDED = 65536, CST_MAX_SLOTS = 4096 };
 
-typedef enum cst_keep { CST_KEEP_NOTHING, CST_KEEP_STATES, CST_KEEP_STAGES, CST_KEEP_CACHES } cst_keep;
+/* What is stored. Each value includes those above it. */
+typedef enum cst_keep {
+    CST_KEEP_NOTHING, /* only the last step size */
+    CST_KEEP_STATES,  /* the times of all steps, and the state at the start of kept ones */
+    CST_KEEP_STAGES,  /* their stages */
+    CST_KEEP_CACHES   /* the field's caches at their stages */
+} cst_keep;
 
+/* The times of one step, as the solver used them. */
 typedef struct cst_step_record {
-    double t, h, t1;       /* t1 is t + h, or exactly where the step had to end */
-    double first_t, end_t; /* when k_1 was evaluated, and stages at the step's end: an ulp beside t and t1, maybe */
+    double t, h, t1; /* start, signed size, and end: t + h, or exactly the time that the step had to end on */
+    /* Evaluation times of the first stage and of stages with c = 1: t and t1, or an ulp beside them. */
+    double first_t, end_t;
 } cst_step_record;
 
-/* The backward pass's view of the memory. */
+/* A read-only view of the memory, for the backward pass. */
 typedef struct cst_trajectory {
     const cst_module *field;
     const cst_solve_options *options;
     cst_keep keep;
-    size_t n_slots, nz, field_cache;          /* sizes in reals */
-    size_t slot_size, stages_at, caches_at;   /* of a slot, and offsets in it */
+    size_t n_slots;                           /* number of slots */
+    size_t nz, field_cache;                   /* reals of a state (N D) and of a cache of the field */
+    size_t slot_size, stages_at, caches_at;   /* reals of a slot, and offsets in it */
     size_t size;                              /* reals of memory in all; SIZE_MAX: too large */
-    const struct cst_trajectory_state *state; /* NULL, and so are the others, where there is no memory yet */
+    const struct cst_trajectory_state *state; /* NULL, like records and slots, for a trajectory without memory */
     const cst_step_record *records;
     const cst_real *slots;
 } cst_trajectory;
 
-/* The forward pass's view of the same memory. */
+/* A view of the same memory that writes, for the forward pass. */
 typedef struct cst_recording {
     const cst_trajectory *trajectory;
     struct cst_trajectory_state *state;
@@ -48,37 +59,43 @@ typedef struct cst_recording {
     cst_real *slots;
 } cst_recording;
 
-/* A view of `memory`, which may be NULL for the trajectory's size alone. Under CST_KEEP_NOTHING the last step's size is kept all
- * the same. `field` and `options` must outlive the trajectory. */
+/* Returns a view of `memory` for n rows of the field. `memory` may be NULL to get the size alone. At most CST_MAX_SLOTS
+ * slots are used. `field`, `options` and the memory must outlive the view. */
 cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
                                  cst_keep keep, size_t n_slots, const cst_real *memory);
 
 /* ---- forward ------------------------------------------------------------------------------------------------- */
 
-/* Empty the trajectory and begin to record into it. `memory` is that of the trajectory, which must outlive the recording. */
+/* Empty the trajectory and start to record. `memory` is that of the trajectory; both must outlive the recording. */
 cst_recording cst_recording_begin(const cst_trajectory *trajectory, cst_real *memory);
 
-/* The place for the field's cache while stage `stage` of the step under way is evaluated (CST_KEEP_CACHES). */
+/* Returns the memory for the field's cache at stage `stage` of the current step. Needs CST_KEEP_CACHES. */
 cst_real *cst_recording_cache(const cst_recording *recording, size_t stage);
 
-/* Record the step that the solver has just accepted. CST_EMAXSTEPS where the record is full. */
+/* Record the step that the solver has just accepted. CST_EMAXSTEPS after CST_MAX_RECORDED steps. */
 CST_MUST_CHECK cst_status cst_recording_accept(const cst_recording *recording, const cst_solver *solver,
                                                cst_error *error);
 
 /* ---- backward ------------------------------------------------------------------------------------------------ */
 
+/* Returns the number of steps that were recorded. */
 size_t cst_trajectory_steps(const cst_trajectory *trajectory);
-double cst_trajectory_last_h(const cst_trajectory *trajectory); /* unsigned, before it was cut to end at the end */
 
-/* The last step that begins before t in the order of the solve, or the first. */
+/* Returns the unsigned size of the last step, before it was shortened to end on the final time. */
+double cst_trajectory_last_h(const cst_trajectory *trajectory);
+
+/* Returns the index of the step that contains time t: the last one that begins before t in the solve's direction, or
+ * 0. */
 size_t cst_trajectory_find(const cst_trajectory *trajectory, double t);
 
-/* When stage i of a step is evaluated. */
+/* Returns the time at which stage i of a step was evaluated. */
 double cst_trajectory_stage_time(const cst_trajectory *trajectory, size_t step, size_t i);
 
-/* Kept steps are 0, stride, 2 stride ...; their state, and what else is kept (NULL: is not). A cache at the last stage of a
- * method that is FSAL is not: it is the next step's first. */
+/* Returns the stride. The kept steps are those with indices 0, stride, 2 stride, ...; `kept` counts them from 0. */
 size_t cst_trajectory_stride(const cst_trajectory *trajectory);
+
+/* Return what is stored of a kept step: the state at its start (N, D), a stage (N, D), the field's cache at a stage.
+ * NULL if it is not stored. A FSAL method's last stage has no cache of its own: it is the next step's first stage. */
 const cst_real *cst_trajectory_state_at(const cst_trajectory *trajectory, size_t kept);
 const cst_real *cst_trajectory_stage_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
 const cst_real *cst_trajectory_cache_at(const cst_trajectory *trajectory, size_t kept, size_t stage);

@@ -7,90 +7,23 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- what is varied ------------------------------------------------------------------------------------------ */
-
-/* Where a value ends: at a comma outside brackets and quotes, or at the end. */
-static const char *end_of_value(const char *text)
-{
-    int depth = 0;
-    bool quoted = false;
-    for (; *text; text++) {
-        if (*text == '\\' && quoted && text[1])
-            text++;
-        else if (*text == '"')
-            quoted = !quoted;
-        else if (!quoted && strchr("[{", *text))
-            depth++;
-        else if (!quoted && strchr("]}", *text))
-            depth--;
-        else if (!quoted && depth <= 0 && *text == ',')
-            break;
-    }
-    return text;
-}
-
-static char *copy(const char *text, size_t n)
-{
-    char *made = malloc(n + 1);
-    if (!made) return NULL;
-    memcpy(made, text, n);
-    made[n] = '\0';
-    return made;
-}
-
-static cst_status add_value(cst_varied *v, const char *text, size_t n, cst_error *error)
-{
-    char **values = realloc(v->values, (v->n + 1) * sizeof *values);
-    if (values) v->values = values;
-    char *value = values ? copy(text, n) : NULL;
-    if (!value) return cst_fail(error, CST_ENOMEM, "out of memory");
-    v->values[v->n++] = value;
-    return CST_OK;
-}
-
-cst_status cst_varied_parse(const char *text, cst_varied *v, cst_error *error)
-{
-    const char *equals = strchr(text, '=');
-    *v = (cst_varied){0};
-    if (!equals || equals == text || !equals[1])
-        return cst_fail(error, CST_EARG, "expected PATH=VALUE,VALUE,..., got \"%s\"", text);
-    v->path = copy(text, (size_t)(equals - text));
-    cst_status status = v->path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
-    for (const char *value = equals + 1; status == CST_OK;) {
-        const char *end = end_of_value(value);
-        if (end == value) status = cst_fail(error, CST_EARG, "expected a value before \"%s\" in \"%s\"", end, text);
-        if (status == CST_OK) status = add_value(v, value, (size_t)(end - value), error);
-        if (!*end) break;
-        value = end + 1;
-    }
-    if (status != CST_OK) cst_varied_clear(v);
-    return status;
-}
-
-void cst_varied_clear(cst_varied *v)
-{
-    for (size_t i = 0; i < v->n; i++) free(v->values[i]);
-    free(v->values);
-    free(v->path);
-    *v = (cst_varied){0};
-}
-
 /* ---- variants ------------------------------------------------------------------------------------------------ */
 
-/* The value of what is varied k-th in variant i: the last varies fastest. */
+/* The value of option k in variant i. Variants count through all combinations; the last option varies fastest. */
 static const char *value_in(const cst_comparison *c, size_t i, size_t k)
 {
     for (size_t j = c->n_varied; j-- > k + 1;) i /= c->varied[j].n;
     return c->varied[k].values[i % c->varied[k].n];
 }
 
-/* "model...gradient.norm" -> "norm" */
+/* The last key of a path: "model...gradient.norm" -> "norm". */
 static const char *last_key(const char *path)
 {
     const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;
 }
 
+/* A copy of the base config, by way of its text. */
 static cst_status copy_document(const cst_comparison *c, cst_document **to, cst_error *error)
 {
     char *text = cst_document_print(c->document);
@@ -100,7 +33,7 @@ static cst_status copy_document(const cst_comparison *c, cst_document **to, cst_
     return status;
 }
 
-/* The config of variant i, with the seed that it has. */
+/* The config of variant i, still with the base config's seed. */
 static cst_status make_config(const cst_comparison *c, size_t i, cst_document **document, cst_error *error)
 {
     CST_TRY(copy_document(c, document, error));
@@ -113,14 +46,16 @@ static cst_status make_config(const cst_comparison *c, size_t i, cst_document **
     return status;
 }
 
-/* A label's letters, digits and signs, the rest as dashes: a name for a folder, in any locale. */
+/* Turn a label into the name of a folder, in place: letters, digits and . _ + - stay, anything else becomes a dash. The
+ * list of letters is written out because isalpha depends on the locale. */
 static void to_folder_name(char *name)
 {
     static const char kept[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     char *to = name;
     for (const char *from = name; *from; from++) {
-        const bool begins = to > name || !strchr(".-", *from);
-        if (strchr(kept, *from) && begins)
+        /* A name must not begin with a dot or a dash. */
+        const bool allowed = to > name || !strchr(".-", *from);
+        if (strchr(kept, *from) && allowed)
             *to++ = *from;
         else if (to > name && to[-1] != '-')
             *to++ = '-';
@@ -129,26 +64,29 @@ static void to_folder_name(char *name)
     *to = '\0';
 }
 
+/* Set a variant's label, such as "norm=seminorm, rtol=1e-3", and its folder. */
 static cst_status name_variant(const cst_comparison *c, size_t i, cst_variant *v, cst_error *error)
 {
     cst_text label = {0};
     for (size_t k = 0; k < c->n_varied; k++)
         cst_text_printf(&label, "%s%s=%s", k > 0 ? ", " : "", last_key(c->varied[k].path), value_in(c, i, k));
     if (c->n_varied == 0) cst_text_puts(&label, "base");
+    /* Folders must be valid names, and differ. */
     v->label = label.data;
-    v->folder = label.failed ? NULL : copy(label.data, label.size);
+    v->folder = label.failed ? NULL : strdup(label.data);
     if (!v->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
     to_folder_name(v->folder);
     if (!cst_name_is_plain(v->folder))
-        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got it from the label \"%s\"", v->label);
+        return cst_fail(error, CST_EARG, "expected " CST_NAME_RULE ", got the label \"%s\"", v->label);
     for (size_t j = 0; j < i; j++) {
         if (strcmp(v->folder, c->variants[j].folder) == 0)
-            return cst_fail(error, CST_EARG, "two variants have the same name: \"%s\" and \"%s\"", c->variants[j].label,
-                            v->label);
+            return cst_fail(error, CST_EARG, "two variants would have the same folder: \"%s\" and \"%s\"",
+                            c->variants[j].label, v->label);
     }
     return CST_OK;
 }
 
+/* Name a variant and allocate the results of its repeats. */
 static cst_status make_variant(cst_comparison *c, size_t i, cst_error *error)
 {
     cst_variant *v = &c->variants[i];
@@ -159,6 +97,7 @@ static cst_status make_variant(cst_comparison *c, size_t i, cst_error *error)
     return v->summaries && v->done && v->tried ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
+/* Check a variant's whole config: load its data and build its model. */
 static cst_status check_variant(const cst_comparison *c, size_t i, cst_error *error)
 {
     cst_document *document;
@@ -170,7 +109,8 @@ static cst_status check_variant(const cst_comparison *c, size_t i, cst_error *er
     return status;
 }
 
-/* A path such as "model...norm" needs the key to be there, if only with its default: write the defaults out. */
+/* A path such as "model...norm" finds only keys that the config has. If a path finds nothing, write the defaults into the
+ * base config, so that it may find a key with its default. */
 static cst_status resolve(cst_comparison *c, cst_error *error)
 {
     cst_experiment e;
@@ -178,21 +118,26 @@ static cst_status resolve(cst_comparison *c, cst_error *error)
     const cst_status status = make_config(c, 0, &document, error);
     if (status == CST_OK) cst_document_free(document);
     if (status != CST_ECONFIG) return status;
+    /* Reading an experiment writes its defaults into the document. */
     CST_TRY(cst_experiment_new(c->document, &e, error));
     cst_experiment_clear(&e);
     return CST_OK;
 }
 
+/* Make all variants and check their configs. */
 static cst_status make_variants(cst_comparison *c, cst_error *error)
 {
+    /* The seed belongs to the repeats. */
     double seed = 0;
     (void)cst_config_number(cst_config_get(cst_document_root(c->document), "seed"), &seed);
     c->seed = seed > 0 ? (uint64_t)seed : 0;
     for (size_t k = 0; k < c->n_varied; k++)
         if (strcmp(c->varied[k].path, "seed") == 0)
-            return cst_fail(error, CST_ECONFIG,
-                            "seed: not to be varied: each variant has a run for every repeat's seed");
+            return cst_fail(
+                error, CST_ECONFIG,
+                "seed: cannot be varied: all variants are trained with the same seeds, beginning with the config's");
     CST_TRY(resolve(c, error));
+    /* One variant per combination of values. */
     size_t n = 1;
     for (size_t k = 0; k < c->n_varied; k++) n = cst_size_mul(n, c->varied[k].n);
     c->variants = calloc(n, sizeof *c->variants);
@@ -200,10 +145,11 @@ static cst_status make_variants(cst_comparison *c, cst_error *error)
     for (; c->n_variants < n; c->n_variants++) {
         const cst_status status = make_variant(c, c->n_variants, error);
         if (status != CST_OK) {
-            c->n_variants++; /* to be cleared */
+            c->n_variants++; /* cst_comparison_clear frees what this one has */
             return status;
         }
     }
+    /* A mistake shows before anything is trained. */
     for (size_t i = 0; i < n; i++) CST_TRY(check_variant(c, i, error));
     return CST_OK;
 }
@@ -237,41 +183,48 @@ void cst_comparison_clear(cst_comparison *c)
 
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
-typedef struct turn {
+/* One run of the comparison. */
+typedef struct job {
     size_t variant, repeat;
     char *folder;
-} turn;
+} job;
 
-static cst_status train(cst_comparison *c, const turn *now, cst_document *document, const cst_comparison_events *events,
+/* Train a run, or resume it, or only read its summary if it has ended. CST_EBUSY if another process is training it. */
+static cst_status train(cst_comparison *c, const job *j, cst_document *document, const cst_comparison_events *events,
                         cst_error *error)
 {
-    cst_variant *v = &c->variants[now->variant];
+    cst_variant *v = &c->variants[j->variant];
     cst_run run;
-    CST_TRY(cst_run_init(&run, document, now->folder, CST_RUN_RESUME, &events->run, error));
+    CST_TRY(cst_run_init(&run, document, j->folder, CST_RUN_RESUME, &events->run, error));
+    /* Runs are numbered in the order in which they are trained. */
     if (events->begin)
-        events->begin(events->run.context, now->repeat * c->n_variants + now->variant + 1, c->repeats * c->n_variants,
-                      v->label, now->folder);
-    const cst_status status = cst_run_train(&run, &v->summaries[now->repeat], error);
+        events->begin(events->run.context, j->repeat * c->n_variants + j->variant + 1, c->repeats * c->n_variants,
+                      v->label, j->folder);
+    const cst_status status = cst_run_train(&run, &v->summaries[j->repeat], error);
     cst_run_clear(&run);
     return status;
 }
 
-/* A folder's runs are made in it, not where somebody's links lead: of the path, what comes after the first n bytes. */
+/* CST_EIO if a folder of the path, after its first n bytes, is a symbolic link: a run must not be written outside the
+ * comparison's folder. The path is changed and restored. */
 static cst_status refuse_links(char *path, size_t n, cst_error *error)
 {
     cst_status status = CST_OK;
+    /* Test each prefix that ends with a whole name. */
     for (char *end = path + n; status == CST_OK && *end;) {
         end += strspn(end, "/");
         end += strcspn(end, "/");
         const char rest = *end;
         *end = '\0';
         if (cst_path_is_link(path))
-            status = cst_fail(error, CST_EIO, "%s: is a symbolic link; no run is written through it", path);
+            status = cst_fail(error, CST_EIO,
+                              "%s: expected a folder, got a symbolic link; no run is written through it", path);
         *end = rest;
     }
     return status;
 }
 
+/* Make a run's config and the path of its folder, train it, and record how it ended. */
 static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_comparison_events *events,
                           cst_error *error)
 {
@@ -279,6 +232,7 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     const unsigned long long seed = c->seed + repeat;
     cst_document *document;
     cst_text folder = {0};
+    /* The config with the repeat's seed, in VARIANT/seed-N. */
     char number[32];
     snprintf(number, sizeof number, "%llu", seed);
     CST_TRY(make_config(c, i, &document, error));
@@ -286,7 +240,8 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     cst_status status = folder.failed ? cst_fail(error, CST_ENOMEM, "out of memory") : CST_OK;
     if (status == CST_OK) status = refuse_links(folder.data, strlen(c->folder), error);
     if (status == CST_OK) status = cst_config_put(cst_document_root(document), "seed", number, error);
-    if (status == CST_OK) status = train(c, &(turn){i, repeat, folder.data}, document, events, error);
+    if (status == CST_OK) status = train(c, &(job){i, repeat, folder.data}, document, events, error);
+    /* A run that another process is training has not been tried: it is looked at again later. */
     v->done[repeat] = status == CST_OK;
     v->tried[repeat] = status != CST_EBUSY;
     free(folder.data);
@@ -294,6 +249,7 @@ static cst_status run_one(cst_comparison *c, size_t i, size_t repeat, const cst_
     return status;
 }
 
+/* Write one of the tables to the comparison's folder. */
 static cst_status write_table(const cst_comparison *c, const char *name, cst_table_format format, cst_error *error)
 {
     char *text = cst_comparison_table(c, format), *path = cst_path_join(c->folder, name);
@@ -304,7 +260,8 @@ static cst_status write_table(const cst_comparison *c, const char *name, cst_tab
     return status;
 }
 
-/* comparison.json: {"variants": [{"label": ..., "runs": [folders, from here]}]}, for whoever draws it. */
+/* Write comparison.json, which `costate plot` reads: {"variants": [{"label": ..., "runs": [FOLDER, ...]}]}, with folders
+ * relative to the comparison's. */
 static cst_status write_index(const cst_comparison *c, cst_error *error)
 {
     cst_text text = {0};
@@ -319,6 +276,7 @@ static cst_status write_index(const cst_comparison *c, cst_error *error)
         cst_text_puts(&text, "]}");
     }
     cst_text_puts(&text, "\n]}\n");
+    /* Replace the file. */
     char *path = cst_path_join(c->folder, "comparison.json");
     const cst_status status = text.failed || !path ? cst_fail(error, CST_ENOMEM, "out of memory")
                                                    : cst_file_replace(path, text.data, text.size, error);
@@ -327,18 +285,21 @@ static cst_status write_index(const cst_comparison *c, cst_error *error)
     return status;
 }
 
-/* Make all runs that nobody has made or is at work on; *busy of them are left. The first failure. */
+/* Train all runs that have not been tried and that no other process is training. *busy becomes the number of the latter.
+ * Returns the first failure. */
 static cst_status run_all(cst_comparison *c, const cst_comparison_events *events, size_t *busy, cst_error *error)
 {
     cst_status first = CST_OK;
     *busy = 0;
     for (size_t run = 0; run < c->repeats * c->n_variants; run++) {
+        /* All variants of one seed before the next seed. */
         const size_t repeat = run / c->n_variants, i = run % c->n_variants;
         if (c->variants[i].tried[repeat]) continue;
         cst_error why = {0};
         const cst_status status = run_one(c, i, repeat, events, &why);
         *busy += status == CST_EBUSY;
         if (status == CST_OK || status == CST_EBUSY) continue;
+        /* Keep the first error and continue; an interruption ends everything. */
         if (error && (first == CST_OK || status == CST_EINTERRUPTED)) *error = why;
         if (status == CST_EINTERRUPTED) return status;
         if (first == CST_OK) first = status;
@@ -347,7 +308,7 @@ static cst_status run_all(cst_comparison *c, const cst_comparison_events *events
     return first;
 }
 
-/* All runs, those of other processes included. */
+/* Train all runs, and wait for those of other processes. A process that dies leaves its runs to this one. */
 static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
 {
     static const struct timespec a_second = {.tv_sec = 1};
@@ -359,6 +320,7 @@ static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *e
         if (status == CST_EINTERRUPTED) return status;
         if (first == CST_OK) first = status;
         if (busy == 0) return first;
+        /* Look again after a second. */
         if (busy != told && events->waiting) events->waiting(events->run.context, busy);
         told = busy;
         nanosleep(&a_second, NULL);
@@ -369,12 +331,14 @@ static cst_status run_and_wait(cst_comparison *c, const cst_comparison_events *e
 
 cst_status cst_comparison_run(cst_comparison *c, const cst_comparison_events *events, cst_error *error)
 {
+    /* The index comes first, so that runs can be plotted while others are still training. */
     static const char *const files[] = {"comparison.json", "comparison.csv", "comparison.md", NULL};
     CST_TRY(cst_folder_create(c->folder, error));
     cst_folder_tidy(c->folder, files);
     CST_TRY(write_index(c, error));
     const cst_status status = run_and_wait(c, events, error);
     if (status == CST_EINTERRUPTED) return status;
+    /* Tables are written even if runs have failed. */
     CST_TRY(write_table(c, "comparison.csv", CST_TABLE_CSV, error));
     CST_TRY(write_table(c, "comparison.md", CST_TABLE_MARKDOWN, error));
     c->written = true;

@@ -1,4 +1,4 @@
-/* The part of analysis/comparison.h that makes tables. */
+/* The part of analysis/comparison.h that writes tables. */
 #include "analysis/comparison.h"
 
 #include "core/text.h"
@@ -9,11 +9,13 @@
 
 /* ---- columns ------------------------------------------------------------------------------------------------- */
 
+/* A total as a mean per iteration, skipped ones included: they have cost evaluations too. */
 static double per_iteration(const cst_summary *s, double total)
 {
     return s->iterations > 0 ? total / (s->iterations + s->skipped) : (double)NAN;
 }
 
+/* The values of the columns for one run. */
 static double test_accuracy(const cst_summary *s)
 {
     return 100 * s->test_accuracy;
@@ -55,11 +57,11 @@ static double seconds(const cst_summary *s)
     return s->seconds;
 }
 
-/* Evaluations and rejected steps are means per iteration, but for the two totals. */
+/* The columns. Evaluations and rejected steps are means per iteration, except "backward total" and "nfe_paper". */
 static const struct {
-    const char *title, *name; /* in tables to look at, in CSV */
-    double (*of)(const cst_summary *s);
-    int digits; /* behind the point; negative: so many significant ones */
+    const char *title, *name;           /* in text and Markdown; in CSV */
+    double (*of)(const cst_summary *s); /* the column's value for one run */
+    int digits;                         /* after the point; negative: significant digits */
 } columns[] = {
     {"test accuracy %", "test_accuracy_percent", test_accuracy, 2},
     {"test loss", "test_loss", test_loss, -4},
@@ -74,13 +76,16 @@ static const struct {
 };
 enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
 
+/* Mean and sample standard deviation over n runs. */
 typedef struct moments {
     size_t n;
     double mean, std;
 } moments;
 
+/* Over a variant's finished runs. The mean is NaN without any, and the deviation with fewer than two. */
 static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t column)
 {
+    /* Two passes: the mean, then the squared distances from it. */
     moments m = {0};
     double sum = 0, squares = 0;
     for (size_t r = 0; r < c->repeats; r++) {
@@ -98,8 +103,8 @@ static moments moments_of(const cst_comparison *c, const cst_variant *v, size_t 
     return m;
 }
 
-/* A column none of whose variants has a number is left out. */
-static bool shown(const cst_comparison *c, size_t column)
+/* True if any variant has a number in this column. Other columns are left out of text and Markdown. */
+static bool is_shown(const cst_comparison *c, size_t column)
 {
     for (size_t i = 0; i < c->n_variants; i++)
         if (isfinite(moments_of(c, &c->variants[i], column).mean)) return true;
@@ -108,6 +113,7 @@ static bool shown(const cst_comparison *c, size_t column)
 
 /* ---- text and Markdown --------------------------------------------------------------------------------------- */
 
+/* A number with the column's digits. */
 static void put_value(cst_text *cell, double value, int digits)
 {
     if (digits < 0)
@@ -116,6 +122,7 @@ static void put_value(cst_text *cell, double value, int digits)
         cst_text_printf(cell, "%.*f", digits, value);
 }
 
+/* A variant's cell: "MEAN +- DEVIATION", "MEAN" for a single run, or "-" without a number. */
 static void put_moments(const cst_comparison *c, const cst_variant *v, size_t column, cst_text *cell)
 {
     const moments m = moments_of(c, v, column);
@@ -129,13 +136,14 @@ static void put_moments(const cst_comparison *c, const cst_variant *v, size_t co
         cst_text_puts(cell, " +- ");
         put_value(cell, m.std, digits);
     }
-    /* What the paper's tables say: how much less than the first variant. */
+    /* As in the paper's tables, backward evaluations have their change against the first variant. */
     const double first = moments_of(c, &c->variants[0], column).mean;
     if (columns[column].of == backward_nfe && v != c->variants && first > 0)
         cst_text_printf(cell, " (%+.0f %%)", 100 * (m.mean / first - 1));
 }
 
-/* A label on one line; what Markdown or HTML would take for markup, such as the | that ends a cell, is escaped. */
+/* A variant's label, and how many of its runs have failed. Control characters are made visible. In Markdown everything that
+ * could be markup is escaped, such as the | that ends a cell. */
 static void put_label(const cst_comparison *c, const cst_variant *v, bool markdown, cst_text *cell)
 {
     size_t failed = 0;
@@ -147,12 +155,13 @@ static void put_label(const cst_comparison *c, const cst_variant *v, bool markdo
         cst_text_add(cell, s, 1);
     }
     free(label.data);
+    /* Runs that failed. */
     for (size_t r = 0; r < c->repeats; r++) failed += !v->done[r];
     if (failed > 0) cst_text_printf(cell, " (%zu of %zu failed)", failed, c->repeats);
 }
 
-/* Row 0 is the titles, row i + 1 variant i; column 0 the labels. Takes the place of what the cell was. */
-static void put_any(const cst_comparison *c, size_t row, size_t column, bool markdown, cst_text *cell)
+/* Set `cell` to any cell of the table. Row 0 has the titles, row i + 1 variant i; column 0 has the labels. */
+static void set_cell(const cst_comparison *c, size_t row, size_t column, bool markdown, cst_text *cell)
 {
     cst_text_cut(cell, 0);
     cst_text_puts(cell, row > 0 || column == 0 ? "" : columns[column - 1].title);
@@ -160,7 +169,7 @@ static void put_any(const cst_comparison *c, size_t row, size_t column, bool mar
     if (row > 0 && column > 0) put_moments(c, &c->variants[row - 1], column - 1, cell);
 }
 
-/* Characters, not bytes. */
+/* The number of characters of a cell, which is UTF-8: bytes that do not continue a character. */
 static size_t width_of(const cst_text *cell)
 {
     size_t n = 0;
@@ -168,37 +177,42 @@ static size_t width_of(const cst_text *cell)
     return n;
 }
 
+/* One row: labels are aligned on the left, numbers on the right. */
 static void put_row(const cst_comparison *c, size_t row, bool markdown, const size_t *width, cst_text *cell,
                     cst_text *text)
 {
     for (size_t column = 0; column <= N_COLUMNS; column++) {
-        if (column > 0 && !shown(c, column - 1)) continue;
-        put_any(c, row, column, markdown, cell);
-        const int capacity = (int)(width[column] - width_of(cell));
+        if (column > 0 && !is_shown(c, column - 1)) continue;
+        set_cell(c, row, column, markdown, cell);
+        const int padding = (int)(width[column] - width_of(cell));
+        /* Separator, then the cell with its padding. */
         cst_text_puts(text, column > 0 ? (markdown ? " | " : "   ") : (markdown ? "| " : ""));
-        if (column > 0) cst_text_printf(text, "%*s", capacity, "");
+        if (column > 0) cst_text_printf(text, "%*s", padding, "");
         cst_text_add(text, cell->data, cell->size);
-        if (column == 0) cst_text_printf(text, "%*s", capacity, "");
+        if (column == 0) cst_text_printf(text, "%*s", padding, "");
     }
     cst_text_puts(text, markdown ? " |\n" : "\n");
 }
 
+/* The table as text or Markdown. */
 static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
 {
+    /* The width of each column is that of its widest cell. */
     size_t width[N_COLUMNS + 1] = {0};
     cst_text cell = {0};
     for (size_t row = 0; row <= c->n_variants; row++) {
         for (size_t column = 0; column <= N_COLUMNS; column++) {
-            if (column > 0 && !shown(c, column - 1)) continue;
-            put_any(c, row, column, markdown, &cell);
+            if (column > 0 && !is_shown(c, column - 1)) continue;
+            set_cell(c, row, column, markdown, &cell);
             if (width_of(&cell) > width[column]) width[column] = width_of(&cell);
         }
     }
+    /* The rows. Markdown has a line of dashes after the titles. */
     for (size_t row = 0; row <= c->n_variants && !cell.failed; row++) {
         put_row(c, row, markdown, width, &cell, text);
         if (row > 0 || !markdown) continue;
         for (size_t column = 0; column <= N_COLUMNS; column++) {
-            if (column > 0 && !shown(c, column - 1)) continue;
+            if (column > 0 && !is_shown(c, column - 1)) continue;
             cst_text_puts(text, column == 0 ? "|---" : "|---:");
         }
         cst_text_puts(text, "|\n");
@@ -209,13 +223,14 @@ static void put_aligned(const cst_comparison *c, bool markdown, cst_text *text)
 
 /* ---- CSV ----------------------------------------------------------------------------------------------------- */
 
+/* A comma and a number; an empty field if it is not finite. */
 static void put_number(cst_text *text, double value)
 {
     cst_text_puts(text, ",");
     if (isfinite(value)) cst_text_number(text, value);
 }
 
-/* A field in quotes, those within doubled (RFC 4180). */
+/* A field in quotes. Quotes within it are doubled (RFC 4180). */
 static void put_field(cst_text *text, const char *field)
 {
     cst_text_puts(text, "\"");
@@ -223,12 +238,14 @@ static void put_field(cst_text *text, const char *field)
     cst_text_puts(text, "\"");
 }
 
+/* The table as CSV: all columns, each as mean and deviation. */
 static void put_csv(const cst_comparison *c, cst_text *text)
 {
     cst_text_puts(text, "variant,runs,failed");
     for (size_t i = 0; i < N_COLUMNS; i++) cst_text_printf(text, ",%s_mean,%s_std", columns[i].name, columns[i].name);
     cst_text_puts(text, "\n");
     for (size_t i = 0; i < c->n_variants; i++) {
+        /* A row: label, finished and failed runs, then all columns. */
         const size_t n = moments_of(c, &c->variants[i], 0).n;
         put_field(text, c->variants[i].label);
         cst_text_printf(text, ",%zu,%zu", n, c->repeats - n);

@@ -7,16 +7,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ACROSS = 5, DOWN = 2, FRAMES = ACROSS * DOWN };
+enum { ACROSS = 5, DOWN = 2, FRAMES = ACROSS * DOWN }; /* of the picture with frames */
 
-/* The joints of the two links: hinge, elbow, end. */
+/* The ends of the two links, which have length 1: hinge, elbow, tip. */
 static void put_links(cst_text *data, const real y[4])
 {
     const double q1 = (double)y[0], q12 = q1 + (double)y[1];
     cst_text_printf(data, "0 0\n%.6g %.6g\n%.6g %.6g\n", sin(q1), -cos(q1), sin(q1) + sin(q12), -cos(q1) - cos(q12));
 }
 
-/* $c: t, q1, q2 (from their starts, not taken round), rates, torques. */
+/* The data block $c: t, angles (not reduced modulo 2 pi), rates, torques. */
 static void put_curves(cst_text *data, const cst_control *control)
 {
     cst_text_puts(data, "$c << END\n");
@@ -30,10 +30,12 @@ static void put_curves(cst_text *data, const cst_control *control)
     cst_text_puts(data, "END\nset xlabel \"t\"\n");
 }
 
+/* Three panels with two curves each. */
 static cst_status draw_curves(const cst_control *control, const char *stem, cst_error *error)
 {
     static const char *const titles[3] = {"angles", "rates", "torques"};
     static const char *const names[3] = {"q", "q'", "u"};
+    /* Columns 2 to 7 of $c are three pairs. */
     cst_text data = {0}, panels = {0};
     put_curves(&data, control);
     for (int i = 0; i < 3; i++)
@@ -47,19 +49,21 @@ static cst_status draw_curves(const cst_control *control, const char *stem, cst_
     return status;
 }
 
+/* Settings for panels that show the links: equal scales, no axes. */
 static void put_frame_settings(cst_text *text)
 {
     cst_text_puts(text, "set size ratio -1\nset xrange [-2.3:2.3]\nset yrange [-2.3:2.3]\nunset tics\nset border 0\n"
                         "unset key\nunset xlabel\nunset grid\nset margins 0, 0, 0, 2\n");
 }
 
-/* From the beginning to a while after it is upright, or to the end. */
+/* Ten panels at equal intervals, from the start until a little after the pendulum is upright, or else to the end. */
 static cst_status draw_frames(const cst_control *control, const char *stem, cst_error *error)
 {
     cst_text data = {0}, panels = {0};
     const double end = control->points[control->n - 1].t;
     const double last = control->reached ? fmin(1.2 * control->since + 0.5, end) : end;
     put_frame_settings(&data);
+    /* Each frame shows the last point at or before its time. */
     for (size_t f = 0, i = 0; f < FRAMES; f++) {
         const double t = last * (double)f / (FRAMES - 1);
         while (i + 1 < control->n && control->points[i + 1].t <= t + 1e-9) i++;
@@ -76,9 +80,10 @@ static cst_status draw_frames(const cst_control *control, const char *stem, cst_
     return status;
 }
 
+/* An animation of every second point; blank lines separate the frames in the data block. */
 static cst_status animate(const cst_control *control, const char *stem, cst_error *error)
 {
-    enum { EVERY = 2, HUNDREDTHS = 10 }; /* of points; of a second */
+    enum { EVERY = 2, HUNDREDTHS = 10 }; /* points per frame; hundredths of a second per frame */
     cst_text data = {0}, frame = {0};
     size_t frames = 0;
     put_frame_settings(&data);
@@ -88,6 +93,7 @@ static cst_status animate(const cst_control *control, const char *stem, cst_erro
         put_links(&data, control->points[i].y);
     }
     cst_text_puts(&data, "END\n");
+    /* The title counts time by frames. */
     const double dt = control->n > 1 ? EVERY * control->points[1].t : 0;
     cst_text_printf(&frame,
                     "set title sprintf(\"t = %%.1f\", %.9g * frame)\n"
@@ -101,6 +107,7 @@ static cst_status animate(const cst_control *control, const char *stem, cst_erro
 
 cst_status cst_control_draw(const cst_control *control, const char *folder, cst_error *error)
 {
+    /* Draw each picture under its name in the folder. */
     static cst_status (*const draw[3])(const cst_control *, const char *, cst_error *) = {draw_curves, draw_frames,
                                                                                           animate};
     static const char *const names[3] = {"control", "control-frames", "control-animation"};

@@ -15,6 +15,7 @@
 
 extern char **environ;
 
+/* Suffixes of the files that a script draws. */
 static const char *const pictures[] = {"png", "svg", NULL}, *const animation[] = {"gif", NULL};
 
 void cst_gnuplot_number(cst_text *text, double value)
@@ -26,15 +27,15 @@ void cst_gnuplot_number(cst_text *text, double value)
         cst_text_puts(text, "NaN");
 }
 
-/* Whether a character ends a string of gnuplot's or makes something else of it. The macro processor, which runs before anything
- * else, counts ' within "..." and " within '...' as well, and once it is out of step expands @NAME in the midst of a string. */
+/* True if a character has a meaning to gnuplot inside a string. The macro processor runs before everything else. It counts '
+ * within "..." and " within '...' as quotes too; once that has put it out of step, it expands @NAME inside a string. */
 static bool is_special(unsigned char c)
 {
     return c < 0x20 || c == 0x7f || strchr("'\"\\`@", c);
 }
 
-/* The inside of a string in double quotes. What is special stands as an octal number of four digits: gnuplot reads as many after
- * a zero, whatever follows. */
+/* Append n bytes of the inside of a string in double quotes. A special character becomes an octal escape of four digits:
+ * after a zero gnuplot reads exactly that many, whatever follows. */
 static void put_quoted(cst_text *text, const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -52,7 +53,8 @@ void cst_gnuplot_text(cst_text *text, const char *string)
     cst_text_visible(&visible, string);
     text->failed = text->failed || visible.failed;
     cst_text_puts(text, "\"");
-    /* gnuplot writes into SVG what XML forbids: U+FFFE and U+FFFF, and ]]>, in which a space stands then. */
+    /* XML forbids U+FFFE and U+FFFF, and ]]> in text, but gnuplot would write them into the SVG: spell the first two out, and
+     * put a space before the > of the third. */
     for (const char *s = visible.data; !visible.failed && *s; s++) {
         if (strncmp(s, "\xef\xbf\xbe", 3) == 0 || strncmp(s, "\xef\xbf\xbf", 3) == 0) {
             put_quoted(text, s[2] == '\xbe' ? "\\ufffe" : "\\uffff", 6);
@@ -66,8 +68,8 @@ void cst_gnuplot_text(cst_text *text, const char *string)
     free(visible.data);
 }
 
-/* STEM.END as a string of the script, byte for byte. A name is no command: one that begins with | or ~ or - begins with ./
- * instead. */
+/* Append STEM.END as a string of the script, byte for byte. A relative path begins with ./, because gnuplot would treat one
+ * that begins with | as a command, and expand one that begins with ~. */
 static void put_path(cst_text *text, const char *stem, const char *end)
 {
     cst_text_puts(text, stem[0] == '/' ? "\"" : "\"./");
@@ -75,6 +77,7 @@ static void put_path(cst_text *text, const char *stem, const char *end)
     cst_text_printf(text, ".%s\"", end);
 }
 
+/* The beginning of a script: settings, line styles, and the caller's data. */
 static void put_head(cst_text *text, const cst_text *data)
 {
     static const char *const colors[CST_GNUPLOT_STYLES] = {"0072b2", "d55e00", "009e73", "cc79a7",
@@ -86,8 +89,10 @@ static void put_head(cst_text *text, const cst_text *data)
     cst_text_add(text, data->data, data->size);
 }
 
+/* The panels as a grid, once for PNG and once for SVG. */
 static void put_panels(cst_text *text, const char *stem, const cst_text *panels, cst_gnuplot_grid grid)
 {
+    /* Terminal and output file, then the same panels. */
     for (int svg = 0; svg < 2; svg++) {
         cst_text_printf(
             text, "\nset terminal %s noenhanced size %d,%d font \"%s\" background rgb \"white\"\nset output ",
@@ -99,14 +104,16 @@ static void put_panels(cst_text *text, const char *stem, const cst_text *panels,
     }
 }
 
-/* gnuplot would write through a link to wherever it leads: what is no plain file of one name makes room for a new one. */
-static cst_status make_room(const char *stem, const char *const *ends, cst_error *error)
+/* Delete existing outputs that are not plain files with a single name: gnuplot would write through a symbolic or hard link
+ * to another file. */
+static cst_status remove_links(const char *stem, const char *const *ends, cst_error *error)
 {
     cst_status status = CST_OK;
     for (size_t i = 0; status == CST_OK && ends[i]; i++) {
         struct stat about;
         cst_text path = {0};
         cst_text_printf(&path, "%s.%s", stem, ends[i]);
+        /* lstat does not follow a symbolic link; a hard link shows in the number of names. */
         if (path.failed)
             status = cst_fail(error, CST_ENOMEM, "out of memory");
         else if (lstat(path.data, &about) == 0 && !(S_ISREG(about.st_mode) && about.st_nlink == 1) &&
@@ -117,14 +124,15 @@ static cst_status make_room(const char *stem, const char *const *ends, cst_error
     return status;
 }
 
-/* A script's name is no option; nothing but the script says what is drawn (-d: no settings of the user's).
- * `quiet`: gnuplot tells how many pictures it has animated, on stderr. */
+/* Run gnuplot on a script. -d leaves out the user's settings. A relative path begins with ./ so that it is never read as an
+ * option. `quiet` discards stderr, where gnuplot reports how many frames it has animated. */
 static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
 {
     char program[] = "gnuplot", defaults[] = "-d";
     char *argument = script[0] == '/' ? strdup(script) : cst_path_join(".", script);
     if (!argument) return cst_fail(error, CST_ENOMEM, "out of memory");
     char *const arguments[] = {program, defaults, argument, NULL};
+    /* Start the program, without a shell. */
     pid_t child;
     int result = 0;
     posix_spawn_file_actions_t actions;
@@ -133,30 +141,33 @@ static cst_status run_gnuplot(const char *script, bool quiet, cst_error *error)
         number = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     if (number == 0) number = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    /* Wait for it; a signal may interrupt the wait. */
     if (number == 0)
         while (waitpid(child, &result, 0) < 0 && errno == EINTR) {
         }
     free(argument);
-    /* Where posix_spawnp cannot tell by itself, the child ends with 127. */
+    /* A missing program is an error of posix_spawnp, or, on systems where that cannot tell, the exit code 127. */
     if (number == ENOENT || (number == 0 && WIFEXITED(result) && WEXITSTATUS(result) == 127))
-        return cst_fail(error, CST_EUNSUPPORTED, "gnuplot is not installed; what it would draw is in %s", script);
+        return cst_fail(error, CST_EUNSUPPORTED, "gnuplot is not installed; install it and run it on the script %s",
+                        script);
     if (number != 0) return cst_fail(error, CST_EIO, "cannot run gnuplot: %s", strerror(number));
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        return cst_fail(error, CST_EIO, "gnuplot failed; \"gnuplot %s\" says why", script);
+        return cst_fail(error, CST_EIO, "gnuplot failed; run \"gnuplot %s\" to see why", script);
     return CST_OK;
 }
 
-/* Keep the script as STEM.gp, unless it or what it is made of has failed, and run it. */
-static cst_status finish(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
-                         const char *const *ends, cst_error *error)
+/* Write the script as STEM.gp and run it. CST_ENOMEM if any of the texts has failed. */
+static cst_status write_and_run(const char *stem, const cst_text *script, const cst_text *data, const cst_text *panels,
+                                const char *const *ends, cst_error *error)
 {
+    /* Write the script. */
     cst_text path = {0};
     cst_text_printf(&path, "%s.gp", stem);
     cst_status status = data->failed || panels->failed || script->failed || path.failed
                             ? cst_fail(error, CST_ENOMEM, "out of memory")
                             : cst_file_replace(path.data, script->data, script->size, error);
-    if (status == CST_OK) status = make_room(stem, ends, error);
-    /* gnuplot names the script in its messages as it is: a terminal would obey what is in the name. */
+    if (status == CST_OK) status = remove_links(stem, ends, error);
+    /* gnuplot's messages contain the script's name without escapes: control characters in it would reach the terminal. */
     const bool quiet = ends == animation || !cst_text_is_visible(stem);
     if (status == CST_OK) status = run_gnuplot(path.data, quiet, error);
     free(path.data);
@@ -169,7 +180,7 @@ cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_te
     cst_text script = {0};
     put_head(&script, data);
     put_panels(&script, stem, panels, grid);
-    const cst_status status = finish(stem, &script, data, panels, pictures, error);
+    const cst_status status = write_and_run(stem, &script, data, panels, pictures, error);
     free(script.data);
     return status;
 }
@@ -177,6 +188,7 @@ cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_te
 cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst_text *panel, size_t frames,
                                int hundredths, cst_error *error)
 {
+    /* One plot command per value of the variable `frame`. */
     cst_text script = {0};
     put_head(&script, data);
     cst_text_printf(&script, "set terminal gif noenhanced animate delay %d loop 0 size 400,420\nset output ",
@@ -185,7 +197,7 @@ cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst
     cst_text_printf(&script, "\ndo for [frame = 0:%zu] {\n", frames - 1);
     cst_text_add(&script, panel->data, panel->size);
     cst_text_puts(&script, "}\nunset output\n");
-    const cst_status status = finish(stem, &script, data, panel, animation, error);
+    const cst_status status = write_and_run(stem, &script, data, panel, animation, error);
     free(script.data);
     return status;
 }

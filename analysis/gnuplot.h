@@ -1,4 +1,8 @@
-/* Pictures by gnuplot: the script, with its data in it, stays beside them, so that it can be changed and run again. */
+/* Pictures drawn by gnuplot. A script that contains its data is written beside each picture, so that the picture can be
+ * changed and drawn again.
+ *
+ * A script is built as text: `data` holds data blocks and settings, `panels` holds the plot commands. Any text that is
+ * not the program's own must go through cst_gnuplot_text. */
 #ifndef CST_ANALYSIS_GNUPLOT_H
 #define CST_ANALYSIS_GNUPLOT_H
 
@@ -9,32 +13,34 @@
 extern "C" {
 #endif
 
-enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8: colours that colour-blind people can tell apart (Okabe, Ito) */
+enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8, in the colours of Okabe and Ito for colour-blind readers */
 
-/* A number in a data block, after a space; NaN, which is then missing, if it is not finite. */
+/* Append a space and a number of a data block. A number that is not finite becomes NaN, which gnuplot leaves out. */
 void cst_gnuplot_number(cst_text *text, double value);
 
-/* A text that anybody may have written, as one string in double quotes, in which all that gnuplot would read as something else is an
- * octal number. Control characters in it are made visible (cst_text_visible). Every text in a script that is not the program's own goes
- * through this; no terminal has enhanced text, so that _, ^, {, }, & and @ in it are characters. */
+/* Append untrusted text as a string in double quotes. Characters that mean something to gnuplot become octal escapes, and
+ * control characters are made visible (cst_text_visible). All terminals are set to noenhanced, so that _, ^, {, }, & and
+ * @ are printed as they are. */
 void cst_gnuplot_text(cst_text *text, const char *string);
 
-/* across x down panels, so many pixels each. */
+/* A grid of panels: `across` columns and `down` rows, each panel `width` x `height` pixels. */
 typedef struct cst_gnuplot_grid {
     int across, down, width, height;
 } cst_gnuplot_grid;
 
+/* A grid for panels with curves. */
 #define CST_GNUPLOT_CURVES(across, down) ((cst_gnuplot_grid){across, down, 560, 400})
 
-/* Write STEM.gp: `data` (data blocks and settings), then for each terminal `panels`, which fill the grid. Run it:
- * STEM.png and STEM.svg, in whose places only plain files are written to: links are removed. STEM is any path; gnuplot takes it for a
- * file's name whatever is in it. CST_EUNSUPPORTED if there is no gnuplot: the script is there then. CST_EIO, CST_ENOMEM, which
- * also stands for texts that have failed. */
+/* Write STEM.gp and run it to draw STEM.png and STEM.svg. The script contains `data` once, and `panels`, which must fill
+ * the grid, once for each of the two files. STEM may be any path; gnuplot treats it as a file name whatever characters it
+ * has. Pictures are only written to plain files: a link of that name is removed first.
+ * Errors: CST_EUNSUPPORTED if gnuplot is not installed, with the script already written; CST_EIO; CST_ENOMEM, also if
+ * `data` or `panels` has failed. */
 CST_MUST_CHECK cst_status cst_gnuplot_draw(const char *stem, const cst_text *data, const cst_text *panels,
                                            cst_gnuplot_grid grid, cst_error *error);
 
-/* The same for STEM.gif: `panel` is drawn for frame = 0 .. frames - 1, a variable of the script, each shown for so many
- * hundredths of a second. */
+/* The same for the animation STEM.gif. `panel` is drawn once per frame, with the gnuplot variable `frame` running from 0
+ * to frames - 1 (frames >= 1). Each frame is shown for `hundredths` hundredths of a second. */
 CST_MUST_CHECK cst_status cst_gnuplot_animate(const char *stem, const cst_text *data, const cst_text *panel,
                                               size_t frames, int hundredths, cst_error *error);
 

@@ -1,5 +1,5 @@
-/* How far the gradient methods are from one another, and from differences, on one batch: what `check --gradients`
- * prints. */
+/* The gradient methods compared on one batch, with one another and with a finite difference. `costate check --gradients`
+ * prints the result. */
 #ifndef CST_ANALYSIS_GRADIENTS_H
 #define CST_ANALYSIS_GRADIENTS_H
 
@@ -9,25 +9,34 @@
 extern "C" {
 #endif
 
+/* The result of one method. */
 typedef struct cst_gradient_row {
-    const char *method;
-    double distance;   /* |g - exact| / |exact| in the 2-norm over all parameters; NaN: not this kind of row */
-    double from_limit; /* the same from the ODE's own gradient; NaN where that could not be had */
-    double along;      /* derivative of the loss along a random direction */
-    double nfe[2];     /* forward and backward, over all blocks */
-    double seconds;    /* of both passes, the faster of two tries */
-    cst_status status; /* CST_OK, or why there is no gradient */
-    char why[200];
+    const char *method; /* a static string, such as "checkpointed, states" */
+    double distance;    /* |g - exact| / |exact|, 2-norms over all parameters; NaN in the finite difference's row */
+    double from_limit;  /* |g - limit| / |limit|; NaN if the limit could not be computed */
+    double along;       /* derivative of the loss along a random unit vector */
+    double nfe[2];      /* forward and backward evaluations, over all ODE blocks */
+    double seconds;     /* of forward and backward pass together; the faster of two tries */
+    cst_status status;  /* CST_OK, or the error of this method; the numbers are then not valid */
+    char why[200];      /* the message of that error; empty if status is CST_OK */
 } cst_gradient_row;
 
 enum { CST_GRADIENT_ROWS = 5 };
 
-/* The gradient of the loss on the first batch of the training split, at the initial weights, by checkpointed (states
- * and stages; the exact one, which the others are compared with), backsolve and interpolating, in every ODE block of
- * the model alike; the ODE's own gradient is that of steps for tolerances a thousand times tighter; the last row is a
- * central difference of the loss along a random direction, each solve taking the steps that it took at the middle, as
- * the exact gradient does. Errors: as of cst_experiment_new; CST_EUNSUPPORTED for a model without an ODE block, or
- * with one inside another's field or of another module's own. */
+/* Compute the gradient of the loss on the first training batch, at the initial weights, with each method in all ODE blocks
+ * of the model. The rows are:
+ *
+ *   checkpointed, states    exact: the derivative of the discrete steps. The other rows' `distance` is from it.
+ *   checkpointed, stages    exact as well, with more memory and fewer evaluations
+ *   backsolve               the continuous adjoint, with the states integrated backwards
+ *   interpolating           the continuous adjoint, with the states interpolated
+ *   differences             (L(theta + h v) - L(theta - h v)) / 2h along a random unit vector v. Both solves take the
+ *                           steps recorded at theta, so that it approximates the exact gradient's row.
+ *
+ * The limit is the gradient of the ODE itself: the exact gradient with tolerances tighter by a factor of 1000.
+ *
+ * A method that fails sets its row's status. Errors of the function: CST_EUNSUPPORTED for a model without ODE blocks, or
+ * with one inside another's field or inside a module that creates it itself; CST_ENOMEM; any error of the exact row. */
 CST_MUST_CHECK cst_status cst_gradients_compare(const cst_experiment *e, cst_gradient_row rows[CST_GRADIENT_ROWS],
                                                 cst_error *error);
 

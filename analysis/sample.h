@@ -1,8 +1,10 @@
 /* Samples of a trained normalizing flow (models/flow.h), the likelihood of data under it, and pictures of both.
  *
- * z ~ N(0, I) taken back through the flow: x. Row i draws from a stream of its own, so that more samples begin with the fewer
- * ones (up to the solves' tolerance: rows of a batch share steps). Everything here is in the units of the data's files: bytes stay
- * bytes, and normalization is undone. */
+ * A sample is x = f^-1(z) with z ~ N(0, I), where f is the flow. Row i draws z from its own random stream: a larger number
+ * of samples begins with the same ones. (They agree up to the solver's tolerance, because rows of a batch share steps.)
+ *
+ * All rows here are in the units of the data's files: bytes are 0 .. 255, and normalization is undone. x (n, x) means n
+ * rows of the data's shape. */
 #ifndef CST_ANALYSIS_SAMPLE_H
 #define CST_ANALYSIS_SAMPLE_H
 
@@ -13,51 +15,58 @@
 extern "C" {
 #endif
 
-/* Whom long work reports to: so many rows of `total` are done of `what`. false ends it with CST_EINTERRUPTED. */
+/* Callbacks; each may be NULL. `context` is passed to both. */
 typedef struct cst_sample_events {
     void *context;
+    /* Called after each batch: `done` of `total` rows of `what` ("samples", "density", "log-likelihood"). If it returns
+     * false, the work ends with CST_EINTERRUPTED. */
     bool (*progress)(void *context, const char *what, size_t done, size_t total);
-    void (*wrote)(void *context, const char *path); /* a file */
+    /* Called after each file that was written. */
+    void (*wrote)(void *context, const char *path);
 } cst_sample_events;
 
 typedef struct cst_sampler {
-    cst_run *run; /* opened: its trainer's memory is used */
-    uint64_t seed;
-    const cst_sample_events *events; /* NULL: nobody listens */
+    cst_run *run;                    /* in mode CST_RUN_OPEN; not owned. Its trainer's buffers are overwritten. */
+    uint64_t seed;                   /* of the samples */
+    const cst_sample_events *events; /* may be NULL; not owned */
 } cst_sampler;
 
-/* CST_EUNSUPPORTED unless the run's model is a flow. */
+/* CST_EUNSUPPORTED unless the run's model is a flow. The functions below check this too. */
 CST_MUST_CHECK cst_status cst_sample_check(const cst_run *run, cst_error *error);
 
-/* x (n, x), to be freed with free(). Errors: cst_sample_check's, CST_EINTERRUPTED, CST_ENOMEM, the solves'. */
+/* Draw n samples. *x (n, x) is allocated: free it with free(). On failure it is NULL. Errors: CST_EUNSUPPORTED,
+ * CST_EINTERRUPTED, CST_ENOMEM, those of a failed solve. */
 CST_MUST_CHECK cst_status cst_sample_draw(const cst_sampler *sampler, size_t n, real **x, cst_error *error);
 
-/* log p(row), in nats, of each of n rows (n, x) in the data's units: logp (n). Of bytes the density
- * is over 0 .. 255; where the flow dequantizes its unit is a level. The same errors. */
+/* Compute logp (n): log p of each row of x (n, x), in nats, for a density in the units of the data's files. For bytes the
+ * density is over 0 .. 255; if the flow dequantizes, its unit is one level. The same errors. */
 CST_MUST_CHECK cst_status cst_sample_log_likelihood(const cst_sampler *sampler, size_t n, const real *x, real *logp,
                                                     cst_error *error);
 
-/* That of all rows of a part. Where the flow dequantizes, and of floats that are not normalized, its mean is minus the loss that
- * `costate eval` tells. */
+/* Compute logp (split->n) of all rows of a split. If the flow dequantizes, or if the data are floats without
+ * normalization, the mean of -logp is the loss that `costate eval` prints. The same errors. */
 CST_MUST_CHECK cst_status cst_sample_likelihood(const cst_sampler *sampler, const cst_split *split, real *logp,
                                                 cst_error *error);
 
-/* The rows of a part in the data's units, the first n of them. */
+/* Copy the first n rows of a split to x (n, x), in the units of the data's files. n must be at most split->n. */
 void cst_sample_data(const cst_dataset *data, const cst_split *split, size_t n, real *x);
 
-/* FOLDER/samples.npy: (n, x), bytes if the data are. */
+/* Write FOLDER/samples.npy with x (n, x), as bytes if the data are bytes. Errors: CST_EIO, CST_ENOMEM, CST_EUNSUPPORTED
+ * if a row has too many dimensions. */
 CST_MUST_CHECK cst_status cst_sample_write(const cst_sampler *sampler, size_t n, const real *x, const char *folder,
                                            cst_error *error);
 
-/* Pictures in a folder.
- * Images, of one channel or three: samples.png, the first 100 in rows of ten, and data.png, as many of `part`.
- * Points in the plane: samples.png and .svg, data of `part` beside samples beside the density; flow.png and .svg, samples on
- * their way from the base, if all layers are cnfs. CST_EUNSUPPORTED without gnuplot, for points.
- * Of other rows there is none. */
+/* Draw pictures of samples x (n, x) and of a split:
+ *   images with one or three channels   samples.png: up to 100 samples in rows of ten. data.png: rows of the split.
+ *   points in the plane                 samples.png, .svg: data, samples and density side by side. flow.png, .svg: the
+ *                                       samples on their way from the base, if all layers are cnfs.
+ * Other rows have no pictures: the function is a no-op, as it is without any rows. Errors: CST_EUNSUPPORTED for points if
+ * gnuplot is not installed; CST_EIO; those of cst_sample_draw. */
 CST_MUST_CHECK cst_status cst_sample_picture(const cst_sampler *sampler, const cst_split *split, size_t n,
                                              const real *x, const char *folder, cst_error *error);
 
-/* Used by these: the paths (frames, n, D) of the first n samples, from the base to the data's units. */
+/* Compute the paths of the first n samples: path (frames, n, D), from z in frame 0 to the sample in the last frame, in
+ * the units of the data's files. Only for flows all of whose layers are cnfs. The errors of cst_sample_draw. */
 CST_MUST_CHECK cst_status cst_sample_path(const cst_sampler *sampler, size_t n, size_t frames, real *path,
                                           cst_error *error);
 

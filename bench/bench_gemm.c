@@ -1,11 +1,12 @@
-/* Matrix products by core/small_gemm.c beside OpenBLAS and, where its package is installed (libxsmm-dev), LIBXSMM, on one
- * thread: nanoseconds per product, best of many, each in the three forms that layers use. `own` in the last column: cst_gemm
- * takes core/small_gemm.c for this size (CST_SMALL_PRODUCT).
+/* Matrix products by core/small_gemm.c, beside OpenBLAS and, if its package libxsmm-dev is installed, LIBXSMM. One
+ * thread; times in nanoseconds per product, the best of many, for the three forms that layers use:
+ *
+ *   N N  gx = gy W          T N  gW += gy^T x          N T  y = x W^T
  *
  *   bench_gemm [FILE.json]
  *
- * N N  gx = gy W          T N  gW += gy^T x          N T  y = x W^T
- * LIBXSMM generates code for the first; the others it hands to OpenBLAS, or generates after a transposition. */
+ * The last column says which of the two cst_gemm uses for this size: "own" up to CST_SMALL_PRODUCT. LIBXSMM
+ * generates code for the first form; it hands the others to OpenBLAS, or transposes first. */
 #include "core/blas.h"
 #include "core/clock.h"
 #include "core/level.h"
@@ -19,6 +20,7 @@
 #include <libxsmm.h>
 #endif
 
+/* C (m, n) = op(A) (m, k) op(B) (k, n). */
 typedef struct size {
     size_t m, n, k;
 } size;
@@ -30,6 +32,7 @@ static const size sizes[] = {
     {512, 64, 64}, {32, 1890, 40}, {64, 91, 1024}, {256, 256, 256}, {256, 400, 400}, {512, 512, 512},
 };
 
+/* C = op(A) op(B) + beta C; op is the transposition where ta or tb is true. */
 static const struct form {
     bool ta, tb;
     real beta;
@@ -58,7 +61,7 @@ static void openblas(const struct form *f, const size *s, const operands *o)
 }
 
 #ifdef WITH_LIBXSMM
-/* Column by column, it sees C^T = op(B)^T op(A)^T. */
+/* LIBXSMM has column-major matrices: it sees C^T = op(B)^T op(A)^T. */
 static void libxsmm(const struct form *f, const size *s, const operands *o)
 {
     const libxsmm_blasint m = (libxsmm_blasint)s->m, n = (libxsmm_blasint)s->n, k = (libxsmm_blasint)s->k;
@@ -73,30 +76,32 @@ static void libxsmm(const struct form *f, const size *s, const operands *o)
 }
 #endif
 
-static void (*const makers[])(const struct form *f, const size *s, const operands *o) = {
+static void (*const implementations[])(const struct form *f, const size *s, const operands *o) = {
     own,
     openblas,
 #ifdef WITH_LIBXSMM
     libxsmm,
 #endif
 };
-enum { MAKERS = sizeof makers / sizeof *makers, MOST_MAKERS = 3 };
+enum { IMPLEMENTATIONS = sizeof implementations / sizeof *implementations, MAX_IMPLEMENTATIONS = 3 };
 
-/* Best times in nanoseconds, taken in turns so that all see the same machine. */
-static void race(const struct form *f, const size *s, double best[MOST_MAKERS])
+/* The best times in nanoseconds. All run in turns, so that changes in the machine's speed affect all. */
+static void race(const struct form *f, const size *s, double best[MAX_IMPLEMENTATIONS])
 {
     const operands o = {calloc(s->m * s->k, sizeof(real)), calloc(s->k * s->n, sizeof(real)),
                         calloc(s->m * s->n, sizeof(real))};
     if (!o.a || !o.b || !o.c) exit(EXIT_FAILURE);
     cst_rng_fill_normal(cst_rng_new(1, CST_RNG_TEST), o.a, s->m * s->k, 1e-3);
     cst_rng_fill_normal(cst_rng_new(2, CST_RNG_TEST), o.b, s->k * s->n, 1e-3);
+
+    /* Small products are repeated, so that the clock can resolve them. The first round warms up. */
     const size_t repetitions = 1 + (size_t)(4e5 / ((double)s->m * (double)s->n * (double)s->k + 2000));
-    for (size_t i = 0; i < MAKERS; i++) best[i] = 1e18;
+    for (size_t i = 0; i < IMPLEMENTATIONS; i++) best[i] = 1e18;
     const double end = cst_clock() + 0.04;
     for (size_t round = 0; round < 4 || cst_clock() < end; round++)
-        for (size_t i = 0; i < MAKERS; i++) {
+        for (size_t i = 0; i < IMPLEMENTATIONS; i++) {
             const double start = cst_clock();
-            for (size_t r = 0; r < repetitions; r++) makers[i](f, s, &o);
+            for (size_t r = 0; r < repetitions; r++) implementations[i](f, s, &o);
             const double ns = 1e9 * (cst_clock() - start) / (double)repetitions;
             if (round > 0 && ns < best[i]) best[i] = ns;
         }
@@ -105,27 +110,32 @@ static void race(const struct form *f, const size *s, double best[MOST_MAKERS])
     free(o.c);
 }
 
+static FILE *open_json(int argc, char **argv)
+{
+    FILE *json = argc > 1 ? fopen(argv[1], "w") : NULL;
+    if (argc < 2 || json) return json;
+    fprintf(stderr, "%s: cannot write\n", argv[1]);
+    exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     cst_blas_own_process();
-    FILE *json = argc > 1 ? fopen(argv[1], "w") : NULL;
-    if (argc > 1 && !json) {
-        fprintf(stderr, "%s: cannot write\n", argv[1]);
-        return EXIT_FAILURE;
-    }
+    FILE *json = open_json(argc, argv);
     printf("%s, 1 thread, level %s, %s\n%-20s", CST_REAL_NAME, cst_level_name(), cst_blas_name(), "m x n x k");
     for (size_t i = 0; i < 3; i++)
-        printf("   %c %c: own  OpenBLAS%s ratio", "NTN"[i], "NNT"[i], MAKERS > 2 ? "   LIBXSMM" : "");
+        printf("   %c %c: own  OpenBLAS%s ratio", "NTN"[i], "NNT"[i], IMPLEMENTATIONS > 2 ? "   LIBXSMM" : "");
     printf("\n");
+
     const char *separator = "[";
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const size *s = &sizes[i];
         printf("%5zu x%5zu x%5zu ", s->m, s->n, s->k);
         for (size_t j = 0; j < 3; j++) {
-            double best[MOST_MAKERS] = {0};
+            double best[MAX_IMPLEMENTATIONS] = {0};
             race(&forms[j], s, best);
             printf("  %9.0f %9.0f", best[0], best[1]);
-            if (MAKERS > 2) printf(" %9.0f", best[2]);
+            if (IMPLEMENTATIONS > 2) printf(" %9.0f", best[2]);
             printf(" %5.2f", best[0] / best[1]);
             if (!json) continue;
             fprintf(

@@ -1,20 +1,26 @@
-/* Whole training iterations: time, evaluations, and the time of an evaluation, as a table and, if a file is named, as JSON.
+/* Time of whole training iterations, with the number of evaluations and the time per evaluation, as a table and as
+ * JSON.
  *
  *   bench_iterations [threads [FILE.json [FOLDER [NAME]]]]
  *
- * Every iteration sees the same batch and the same weights (put back after each), so that evaluations are the same and the
- * spread is the machine's. Medians. `passes` is the ODE blocks' forward and backward passes with the layers around them.
+ * Only items whose name begins with NAME are measured. Into FOLDER, unless it is "", W1.safetensors and so on are
+ * written: weights and batch for bench/torch_iterations.py.
  *
- * NAME: only those whose name begins so. FOLDER gets W1.safetensors and so on, weights and batch, for bench/torch_iterations.py.
+ * Every iteration has the same batch, and the weights are reset after each. So all iterations take the same
+ * evaluations, and their times differ only by what the machine does besides. The table has medians in milliseconds:
+ * of the iteration, of its forward pass and of its backward pass, the last two with all layers around the ODE block;
+ * then NFE of both passes, and the time per evaluation.
  *
- *   W1  SymODEN on the double pendulum, the paper's networks, batch 256, eight points of 0.05, tolerances 1e-4
- *   W2  a neural CDE as the paper's on Speech Commands: 98 frames of time and 20 channels, hidden 90, width 40, batch 128,
- *       tolerances 1e-3 and 1e-6; W2L the same with batch 1024
+ *   W1  SymODEN on the double pendulum: the paper's networks, batch 256, eight points 0.05 apart, tolerances 1e-4
+ *   W2  a neural CDE like the paper's on Speech Commands: 98 frames of time and 20 channels, hidden 90, width 40,
+ *       batch 128, tolerances 1e-3 and 1e-6; W2L is the same with batch 1024
  *   W3  the ODE-Net of torchdiffeq's MNIST example: 64 channels, 6 x 6, batch 128, tolerances 1e-3, seminorm
- *   W4a a flow of FFJORD's in the plane, gated layers 2-64-64-64-2, tanh, on 512 points of eight Gaussians, and
- *   W4b one of its blocks on images at full size, three hidden convolutions of 64, softplus, 64 images in logit space; both
- *       with Hutchinson's divergence, normal noise, the same at each iteration, and tolerances 1e-5
+ *   W4a a flow of FFJORD's in the plane: gated layers 2-64-64-64-2, tanh, on 512 points of eight Gaussians
+ *   W4b one block of FFJORD's flow on images: three hidden convolutions of 64 channels, softplus, 64 images of
+ *       28 x 28 in logit space. W4a and W4b use Hutchinson's divergence with normal noise, the same in each iteration,
+ *       and tolerances 1e-5
  *   W5  torchdiffeq's ode_demo: 2-50-2, tanh, on y^3; batch 20, ten observations, rtol 1e-7, atol 1e-9 */
+#include "bench/workloads.h"
 #include "core/blas.h"
 #include "core/clock.h"
 #include "core/file.h"
@@ -30,112 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HIDDEN(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"softplus\"}, "
-#define NET(hidden, out)                                                                                               \
-    "{\"type\": \"sequential\", \"layers\": [" hidden "{\"type\": \"linear\", \"out_features\": " #out "}]}"
-#define W1(solver, gradient)                                                                                           \
-    "{\"type\": \"ode\", \"t\": [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35], \"output\": \"all\", \"field\": "          \
-    "{\"type\": "                                                                                                      \
-    "\"symoden\", \"mass\": " NET(HIDDEN(400) HIDDEN(400) HIDDEN(400), 3) ", \"potential\": " NET(                     \
-        HIDDEN(300) HIDDEN(300), 1) ", \"input\": " NET(HIDDEN(300) HIDDEN(300),                                       \
-                                                        4) "}, \"solver\": {\"rtol\": 1e-4, \"atol\": 1e-4" solver     \
-                                                           "}, \"gradient\": {" gradient "}}"
-#define RELU(n) "{\"type\": \"linear\", \"out_features\": " #n "}, {\"type\": \"relu\"}, "
-#define SPEECH                                                                                                         \
-    "{\"type\": \"sequential\", \"layers\": [" RELU(40) RELU(40) RELU(40)                                              \
-        RELU(40) "{\"type\": \"linear\", "                                                                             \
-                 "\"out_features\": 1890}, {\"type\": \"tanh\"}]}"
-#define W2(solver, gradient)                                                                                           \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"cde\", \"hidden\": 90, \"field\": " SPEECH                   \
-    ", \"solver\": {\"rtol\": 1e-3, \"atol\": 1e-6" solver "}, \"gradient\": {" gradient                               \
-    "}}, {\"type\": \"linear\", \"out_features\": 10}]}"
-#define NORM "{\"type\": \"group_norm\", \"groups\": 32}, {\"type\": \"relu\"}"
-#define CONV "{\"type\": \"concat_time\"}, {\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3, \"padding\": 1}"
-#define DOWN CST_JSON({"type": "conv2d", "out_channels": 64, "kernel": 4, "stride": 2, "padding": 1})
-#define W3(solver, gradient)                                                                                           \
-    "{\"type\": \"sequential\", \"layers\": [{\"type\": \"conv2d\", \"out_channels\": 64, \"kernel\": 3}, " NORM       \
-    ", " DOWN ", " NORM ", " DOWN ", {\"type\": \"ode\", \"field\": {\"type\": \"sequential\", \"layers\": [" NORM     \
-    ", " CONV ", " NORM ", " CONV ", {\"type\": \"group_norm\", \"groups\": 32}]}, \"solver\": {\"rtol\": 1e-3, "      \
-    "\"atol\": 1e-3" solver "}, \"gradient\": {" gradient "}}, " NORM                                                  \
-    ", {\"type\": \"global_avg_pool2d\"}, {\"type\": \"linear\", \"out_features\": 10}]}"
-#define W5(solver, gradient)                                                                                           \
-    "{\"type\": \"ode\", \"t\": [0, 0.025025, 0.05005, 0.075075, 0.1001, 0.125125, 0.15015, 0.175175, 0.2002, "        \
-    "0.225225], \"output\": \"all\", \"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"cube\"}, "        \
-    "{\"type\": \"linear\", \"out_features\": 50}, {\"type\": \"tanh\"}, {\"type\": \"linear\", \"out_features\": "    \
-    "2}]}, \"solver\": {\"rtol\": 1e-7, \"atol\": 1e-9" solver "}, \"gradient\": {" gradient "}}"
-#define W4(field, solver, gradient)                                                                                    \
-    "{\"type\": \"flow\", \"layers\": [{\"type\": \"cnf\", \"noise\": \"normal\", \"field\": {\"type\": "              \
-    "\"field_net\", "                                                                                                  \
-    "\"hidden\": [64, 64, 64], " field "}, \"solver\": {\"rtol\": 1e-5, \"atol\": 1e-5" solver                         \
-    "}, \"gradient\": {" gradient "}}]}"
-#define W4A(solver, gradient) W4("\"time\": \"concat_squash\"", solver, gradient)
-#define W4B(solver, gradient) W4("\"activation\": {\"type\": \"softplus\"}", solver, gradient)
-#define TORCHDIFFEQ ", \"profile\": \"torchdiffeq\""
-#define EXACT "\"method\": \"checkpointed\", \"store\": \"stages\""
-
-static void make_windows(cst_batch *batch);
-static void make_series(cst_batch *batch);
-static void make_more_series(cst_batch *batch);
-static void make_images(cst_batch *batch);
-static void make_points(cst_batch *batch);
-static void make_logits(cst_batch *batch);
-static void make_spirals(cst_batch *batch);
-
-/* Rows x; y the shape of a row's targets, of rank 0 for labels. */
-typedef struct workload {
-    const char *name, *loss;
-    cst_shape x, y;
-    void (*make)(cst_batch *batch);
-} workload;
-
-static const workload w1 = {"W1", "mse", {1, {8}}, {2, {8, 8}}, make_windows};
-static const workload w2 = {"W2", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_series};
-static const workload w2l = {"W2L", "cross_entropy", {2, {98, 21}}, {0, {0}}, make_more_series};
-static const workload w3 = {"W3", "cross_entropy", {3, {1, 28, 28}}, {0, {0}}, make_images};
-static const workload w4a = {"W4a", "nll", {1, {2}}, {0, {0}}, make_points};
-static const workload w4b = {"W4b", "nll", {3, {1, 28, 28}}, {0, {0}}, make_logits};
-static const workload w5 = {"W5", "l1", {1, {2}}, {2, {10, 2}}, make_spirals};
-
-typedef struct item {
-    const char *name, *json;
-    const workload *of;
-} item;
-
-static const item items[] = {
-    {"W1 torchdiffeq", W1(TORCHDIFFEQ, ""), &w1},
-    {"W1 torchd., slices", W1(TORCHDIFFEQ, "\"norm\": {\"slices\": \"8z\"}"), &w1},
-    {"W1 backsolve", W1("", ""), &w1},
-    {"W1 interpolating", W1("", "\"method\": \"interpolating\""), &w1},
-    {"W1 exact, states", W1("", "\"method\": \"checkpointed\""), &w1},
-    {"W1 exact, stages", W1("", EXACT), &w1},
-    {"W2 torchdiffeq", W2(TORCHDIFFEQ, ""), &w2},
-    {"W2 torchd., default", W2(TORCHDIFFEQ, "\"norm\": \"default\""), &w2},
-    {"W2 backsolve", W2("", ""), &w2},
-    {"W2 backsolve, rms", W2("", "\"norm\": \"rms\""), &w2},
-    {"W2 interpolating", W2("", "\"method\": \"interpolating\""), &w2},
-    {"W2 exact, states", W2("", "\"method\": \"checkpointed\""), &w2},
-    {"W2 exact, stages", W2("", EXACT), &w2},
-    {"W2L torchdiffeq", W2(TORCHDIFFEQ, ""), &w2l},
-    {"W2L backsolve", W2("", ""), &w2l},
-    {"W3 torchdiffeq", W3(TORCHDIFFEQ, ""), &w3},
-    {"W3 backsolve", W3("", ""), &w3},
-    {"W3 interpolating", W3("", "\"method\": \"interpolating\""), &w3},
-    {"W3 exact, states", W3("", "\"method\": \"checkpointed\""), &w3},
-    {"W3 exact, stages", W3("", EXACT), &w3},
-    {"W4a torchdiffeq", W4A(TORCHDIFFEQ, ""), &w4a},
-    {"W4a backsolve", W4A("", ""), &w4a},
-    {"W4a interpolating", W4A("", "\"method\": \"interpolating\""), &w4a},
-    {"W4a exact, states", W4A("", "\"method\": \"checkpointed\""), &w4a},
-    {"W4a exact, stages", W4A("", EXACT), &w4a},
-    {"W4b torchdiffeq", W4B(TORCHDIFFEQ, ""), &w4b},
-    {"W4b backsolve", W4B("", ""), &w4b},
-    {"W5 torchdiffeq", W5(TORCHDIFFEQ, ""), &w5},
-    {"W5 backsolve", W5("", ""), &w5},
-    {"W5 interpolating", W5("", "\"method\": \"interpolating\""), &w5},
-    {"W5 exact, states", W5("", "\"method\": \"checkpointed\""), &w5},
-    {"W5 exact, stages", W5("", EXACT), &w5},
-};
-
+/* End the program with a message. */
 static void stop(const char *why)
 {
     fprintf(stderr, "%s\n", why);
@@ -159,7 +60,8 @@ static cst_document *parse(const char *name, const char *json)
     return document;
 }
 
-/* Windows of trajectories of the double pendulum, drawn from the training split. */
+/* W1: 256 windows of simulated trajectories of the double pendulum, drawn at random from the training split. x (N,
+ * 8) is the first row of a window, y (N, 8, 8) the whole window. */
 static void make_windows(cst_batch *batch)
 {
     enum { N = 256 };
@@ -177,9 +79,10 @@ static void make_windows(cst_batch *batch)
     cst_document_free(document);
 }
 
-/* Series as rough as cepstral coefficients: x_{i+1} = 0.8 x_i + 0.6 e_i, of variance 1, behind the normalized time; their
- * labels by the means of ten channels. */
-static void make_rows(size_t n, cst_batch *batch)
+/* n series x (n, T, C) that are as rough as cepstral coefficients: x_{t+1} = 0.8 x_t + 0.6 e_t, of variance 1.
+ * Channel 0 is the normalized time. The label is the one of channels 1 to 10 that has the largest mean, counted from
+ * 0. */
+static void make_rough_series(size_t n, cst_batch *batch)
 {
     enum { T = 98, C = 21 };
     real *x = allocate(n * T * C * sizeof *x), *e = allocate(n * T * C * sizeof *e);
@@ -202,15 +105,15 @@ static void make_rows(size_t n, cst_batch *batch)
 
 static void make_series(cst_batch *batch)
 {
-    make_rows(128, batch);
+    make_rough_series(128, batch);
 }
 
 static void make_more_series(cst_batch *batch)
 {
-    make_rows(1024, batch);
+    make_rough_series(1024, batch);
 }
 
-/* Images of W3: 128 of smooth random blobs, as bright as digits are. */
+/* W3: 128 images of a smooth blob at a random place, about as bright as digits, with random labels. */
 static void make_images(cst_batch *batch)
 {
     enum { N = 128, SIDE = 28 };
@@ -228,7 +131,7 @@ static void make_images(cst_batch *batch)
     *batch = (cst_batch){.n = N, .x = x, .targets = {.labels = labels}};
 }
 
-/* Rows of W4a: eight Gaussians on a circle. */
+/* W4a: 512 points of eight Gaussians on a circle. */
 static void make_points(cst_batch *batch)
 {
     enum { N = 512 };
@@ -243,7 +146,7 @@ static void make_points(cst_batch *batch)
     *batch = (cst_batch){.n = N, .x = x};
 }
 
-/* Images of W4b: those of W3, dequantized, through the logit of 0.05 + 0.9 x. */
+/* W4b: the first 64 images of W3, dequantized: logit(0.05 + 0.9 x). */
 static void make_logits(cst_batch *batch)
 {
     enum { N = 64, SIZE = 28 * 28 };
@@ -257,12 +160,15 @@ static void make_logits(cst_batch *batch)
     *batch = (cst_batch){.n = N, .x = x};
 }
 
-/* Points of W5's true spiral, y' = y^3 A from (2, 0), by small steps of Euler's method: close enough to time it. */
+/* W5: 20 windows of ten points from the true spiral, y' = y^3 A from (2, 0). Euler's method with small steps is
+ * exact enough for a benchmark. */
 static void make_spirals(cst_batch *batch)
 {
     enum { N = 20, T = 10, POINTS = 1000, STEPS = 200 };
     real *x = allocate(N * 2 * sizeof *x), *y = allocate(N * T * 2 * sizeof *y);
     double(*path)[2] = allocate(POINTS * sizeof *path);
+
+    /* The spiral, at 1000 times from 0 to 25. */
     double u = 2, v = 0;
     for (size_t i = 0; i < POINTS; i++) {
         path[i][0] = u, path[i][1] = v;
@@ -271,6 +177,8 @@ static void make_spirals(cst_batch *batch)
             u += h * (-0.1 * a - 2 * b), v += h * (2 * a - 0.1 * b);
         }
     }
+
+    /* Windows that begin at random times: x is the first point. */
     for (size_t i = 0; i < N; i++) {
         const size_t start = cst_rng_below(cst_rng_new(1, CST_RNG_TEST), i, POINTS - T);
         for (size_t k = 0; k < T; k++)
@@ -281,52 +189,60 @@ static void make_spirals(cst_batch *batch)
     *batch = (cst_batch){.n = N, .x = x, .targets = {.values = y}};
 }
 
-/* ---- one item ------------------------------------------------------------------------------------------------ */
+/* ---- measuring ----------------------------------------------------------------------------------------------- */
 
 typedef struct result {
-    double iteration, forward, backward; /* ms, medians */
-    cst_step step;
+    double iteration, forward, backward; /* medians in milliseconds */
+    cst_step step;                       /* loss, gradient norm and counts of the last iteration */
 } result;
 
-enum { MOST = 2000 };
+enum { MAX_ITERATIONS = 2000 };
 
+/* For qsort. */
 static int compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
+/* The median of v (n), which it sorts. */
 static double median(double *v, size_t n)
 {
     qsort(v, n, sizeof *v, compare);
     return v[n / 2];
 }
 
+/* Repeat one training step for three seconds, at least three times. */
 static void measure(cst_learner *l, const cst_batch *batch, result *r)
 {
-    static double iteration[MOST], forward[MOST], backward[MOST];
+    static double iteration[MAX_ITERATIONS], forward[MAX_ITERATIONS], backward[MAX_ITERATIONS];
     const size_t bytes = l->model->n_params * sizeof(real);
     real *theta = allocate(bytes);
     memcpy(theta, l->theta, bytes);
+
+    /* l->seconds counts the time of all forward and of all backward passes so far. */
     const double end = cst_clock() + 3;
     size_t n = 0;
     cst_error error;
-    for (size_t i = 0; n < 3 || (n < MOST && cst_clock() < end); i++) {
+    for (size_t i = 0; n < 3 || (n < MAX_ITERATIONS && cst_clock() < end); i++) {
         const double before[2] = {l->seconds[0], l->seconds[1]}, start = cst_clock();
         if (cst_learner_step(l, batch, 1e-3, &r->step, &error) != CST_OK) stop(error.message);
         iteration[n] = cst_clock() - start;
         forward[n] = l->seconds[0] - before[0];
         backward[n] = l->seconds[1] - before[1];
         memcpy(l->theta, theta, bytes);
-        n += i > 1; /* after two to warm up */
+        n += i > 1; /* the first two warm up */
     }
+
     r->iteration = 1e3 * median(iteration, n);
     r->forward = 1e3 * median(forward, n);
     r->backward = 1e3 * median(backward, n);
     free(theta);
 }
 
-/* Weights and batch, by PyTorch's names. */
+/* ---- export of weights and batch ----------------------------------------------------------------------------- */
+
+/* The tensors to save, with the names that PyTorch gives them. */
 typedef struct exporter {
     cst_save_tensor tensors[64];
     char names[64][CST_TENSOR_NAME];
@@ -334,6 +250,7 @@ typedef struct exporter {
     const real *theta;
 } exporter;
 
+/* Callback per tensor of the module. */
 static cst_status export_tensor(void *context, const char *name, const cst_shape *shape, size_t offset)
 {
     exporter *e = context;
@@ -344,6 +261,7 @@ static cst_status export_tensor(void *context, const char *name, const cst_shape
     return CST_OK;
 }
 
+/* Write FOLDER/WORKLOAD.safetensors. */
 static void export_batch(const char *folder, const item *it, const cst_learner *l, const cst_batch *batch)
 {
     exporter e = {.theta = l->theta};
@@ -352,6 +270,8 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     cst_error error;
     char name[32];
     const cst_dtype dtype = sizeof(real) == 4 ? CST_F32 : CST_F64;
+
+    /* Weights, rows, labels or targets. */
     if (cst_module_visit_tensors(l->model, export_tensor, &e) != CST_OK) stop("cannot export");
     e.tensors[e.n++] = (cst_save_tensor){"batch.x", dtype, cst_shape_rows(batch->n, &it->of->x), batch->x};
     for (size_t i = 0; batch->targets.labels && i < batch->n; i++) labels[i] = (uint64_t)batch->targets.labels[i];
@@ -360,12 +280,15 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     if (batch->targets.values)
         e.tensors[e.n++] =
             (cst_save_tensor){"batch.y", dtype, cst_shape_rows(batch->n, &it->of->y), batch->targets.values};
-    if (!batch->targets.labels && !batch->targets.values) { /* a flow: the noise as its first layer draws it */
+
+    /* Neither labels nor targets: a flow. Its noise is exported too, drawn as its first layer draws it. */
+    if (!batch->targets.labels && !batch->targets.values) {
         const size_t size = batch->n * cst_shape_size(&it->of->x);
         noise = allocate(size * sizeof *noise);
         cst_rng_fill_normal(cst_rng_split(batch->rng, 0), noise, size, 1);
         e.tensors[e.n++] = (cst_save_tensor){"batch.noise", dtype, cst_shape_rows(batch->n, &it->of->x), noise};
     }
+
     snprintf(name, sizeof name, "%s.safetensors", it->of->name);
     char *path = cst_path_join(folder, name);
     if (!path || cst_safetensors_save(path, e.tensors, e.n, NULL, &error) != CST_OK) stop("cannot export");
@@ -373,6 +296,9 @@ static void export_batch(const char *folder, const item *it, const cst_learner *
     free(noise);
 }
 
+/* ---- the table ----------------------------------------------------------------------------------------------- */
+
+/* Build the model, make the batch, export both if `folder` is not NULL, and measure. */
 static result run(const item *it, int threads, const char *folder)
 {
     cst_module *model = NULL;
@@ -388,6 +314,7 @@ static result run(const item *it, int threads, const char *folder)
     if (cst_module_from_config(&cst_all_modules, cst_document_root(document), &it->of->x, &model, &error) != CST_OK)
         stop(error.message);
     cst_document_free(document);
+
     it->of->make(&batch);
     const cst_learner_options options = {.loss = cst_loss_find(it->of->loss),
                                          .optimizer = &optimizer,

@@ -1,7 +1,10 @@
-/* How fast the passes are, beside the product or the copy that bounds them, timed in the same run on the same threads:
- * matrix layers against GEMMs of the same shapes, the others against memcpy of x to y.
+/* How fast the passes of layers are, beside a limit that is timed in the same run on the same threads: for layers
+ * that multiply matrices, GEMMs of the same shapes; for the others, memcpy of x to y.
  *
- *   bench_layers [threads [FILE.json [NAME]]]     those whose names contain NAME; times are the best of many, in milliseconds; ratio = ours / limit */
+ *   bench_layers [threads [FILE.json [NAME]]]
+ *
+ * Only layers whose name contains NAME are measured. Times are the best of many, in milliseconds; ratio = layer /
+ * limit. */
 #include "core/blas.h"
 #include "core/clock.h"
 #include "core/module.h"
@@ -12,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The products of a forward pass, (m, k) (k, n) for all rows together; the reverse pass has two more of each. */
+/* `count` matrix products (m, k) (k, n) of a forward pass, over all rows of the batch. The reverse pass has two more
+ * per product: one for gx, one for gtheta. */
 typedef struct product {
     size_t m, n, k, count;
 } product;
@@ -20,10 +24,10 @@ typedef struct product {
 enum { PRODUCTS = 3 };
 
 typedef struct item {
-    const char *name, *json;
-    cst_shape x;
-    size_t n;
-    product gemm[PRODUCTS]; /* ended by a count of 0; none: compare with memcpy */
+    const char *name, *json; /* config of the module */
+    cst_shape x;             /* of a row */
+    size_t n;                /* rows */
+    product gemm[PRODUCTS];  /* unused ones have count 0; if there is none, the limit is memcpy */
 } item;
 
 #define GROUP_NORM CST_JSON({"type": "group_norm", "groups": 32})
@@ -59,7 +63,7 @@ static const item items[] = {
      {1, {128}},
      256,
      {{256, 256, 128, 1}, {256, 256, 256, 1}, {128, 256, 256, 1}}},
-    {"symoden (W1)", /* the mass network three times, the potential twice */
+    {"symoden (W1)", /* evaluates the mass network three times and the potential twice */
      "{\"type\": \"symoden\", \"mass\": {\"type\": \"sequential\", \"layers\": [" HIDDEN(400) ", " HIDDEN(
          400) ", " HIDDEN(400) ", " LINEAR(3) "]}, \"potential\": {\"type\": \"sequential\", \"layers\": "
                                               "[" HIDDEN(300) ", " HIDDEN(300) ", " LINEAR(
@@ -105,6 +109,7 @@ static const item items[] = {
     SIMPLE("square"),
 };
 
+/* One measurement: the module with its arrays, and the operands a, b, c of the GEMMs. */
 typedef struct bench {
     const item *item;
     cst_module *m;
@@ -113,6 +118,7 @@ typedef struct bench {
     real *x, *y, *gx, *gy, *gtheta, *cache, *a, *b, *c;
 } bench;
 
+/* n random numbers, aligned for vector instructions; they are freed with free(). */
 static real *numbers(size_t n)
 {
     real *x = aligned_alloc(64, (n * sizeof *x + 64) / 64 * 64);
@@ -123,6 +129,7 @@ static real *numbers(size_t n)
 
 /* ---- what is timed ------------------------------------------------------------------------------------------- */
 
+/* What is measured: one forward pass; a forward pass with the reverse pass (VJP). */
 static void forward(bench *b)
 {
     if (cst_module_forward(b->m, &b->call, b->x, b->y, b->cache) != CST_OK) exit(EXIT_FAILURE);
@@ -134,7 +141,8 @@ static void forward_vjp(bench *b)
     if (cst_module_forward_vjp(b->m, &b->call, b->x, b->y, b->cache, b->gy, &grads) != CST_OK) exit(EXIT_FAILURE);
 }
 
-/* The share of thread i of the forward products: columns of B. Small strips would not reach the kernels' speed. */
+/* The forward products, thread i's share of the columns of B. One wide strip per thread reaches the full speed of
+ * the kernels. */
 static void gemm_forward_task(void *context, size_t i)
 {
     const bench *b = context;
@@ -146,7 +154,8 @@ static void gemm_forward_task(void *context, size_t i)
     }
 }
 
-/* The same with the two products of the reverse pass: A^T C into B's place (k, n), and C B^T into A's (m, k). */
+/* The forward products and the two of the reverse pass: A^T C (k, n), written to gx, and C B^T (m, k), written to
+ * gtheta. Each thread has its own part of gtheta. */
 static void gemm_both_task(void *context, size_t i)
 {
     const bench *b = context;
@@ -162,6 +171,7 @@ static void gemm_both_task(void *context, size_t i)
     }
 }
 
+/* The limit of the other layers: thread i's share of a copy of x to y. */
 static void copy_task(void *context, size_t i)
 {
     const bench *b = context;
@@ -170,6 +180,7 @@ static void copy_task(void *context, size_t i)
     memcpy(b->y + first, b->x + first, n * sizeof(real));
 }
 
+/* The limits on all threads. */
 static void reference_forward(bench *b)
 {
     cst_parallel(b->threads, (size_t)b->threads, b->item->gemm[0].count ? gemm_forward_task : copy_task, b);
@@ -181,12 +192,13 @@ static void reference_both(bench *b)
         cst_parallel(b->threads, (size_t)b->threads, gemm_both_task, b);
         return;
     }
+    /* The limit of a forward and a reverse pass together is three copies. */
     for (int i = 0; i < 3; i++) cst_parallel(b->threads, (size_t)b->threads, copy_task, b);
 }
 
 /* ---- timing -------------------------------------------------------------------------------------------------- */
 
-/* Best times of both in milliseconds, taken in turns so that both see the same machine. */
+/* The best times of both in milliseconds. They run in turns, so that changes in the machine's speed affect both. */
 static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), double best[2])
 {
     best[0] = best[1] = 1e9;
@@ -201,15 +213,20 @@ static void race(bench *b, void (*ours)(bench *b), void (*reference)(bench *b), 
         }
 }
 
+/* Allocate and fill all arrays of the measurement, and initialize the parameters. */
 static void allocate(bench *b)
 {
     const size_t n = b->item->n, in = n * cst_shape_size(&b->m->x), out = n * cst_shape_size(&b->m->y);
-    product most = {0}; /* the products are made one after the other in the same room */
+    /* The products share their operands: most.m x most.k is the size of the largest A, most.count that of B, most.n
+     * that of C. */
+    product most = {0};
     for (const product *p = b->item->gemm; p < b->item->gemm + PRODUCTS; p++) {
         if (p->m * p->k > most.m * most.k) most.m = p->m, most.k = p->k;
         if (p->k * p->n > most.count) most.count = p->k * p->n;
         if (p->m * p->n > most.n) most.n = p->m * p->n;
     }
+
+    /* Arrays of the module, large enough also for what the GEMMs write into them. */
     const size_t weights = most.m * most.k * (size_t)b->threads;
     cst_plan plan = {0};
     cst_module_plan(b->m, n, 0, b->threads, &plan);
@@ -219,6 +236,7 @@ static void allocate(bench *b)
     b->gtheta = numbers(b->m->n_params > weights ? b->m->n_params : weights);
     b->cache = numbers(plan.cache);
     b->a = numbers(most.m * most.k), b->b = numbers(most.count), b->c = numbers(most.n);
+
     real *theta = numbers(b->m->n_params);
     cst_module_init(b->m, cst_rng_new(1, CST_RNG_INIT), theta);
     b->call = (cst_call){.t = 0.5, .n = n, .threads = b->threads, .theta = theta, .work = numbers(plan.work)};
@@ -232,6 +250,7 @@ static void release(bench *b)
     cst_module_free(b->m);
 }
 
+/* Measure one item and print its row. */
 static int run(const item *it, int threads, FILE *json)
 {
     bench b = {.item = it, .threads = threads};
@@ -245,6 +264,8 @@ static int run(const item *it, int threads, FILE *json)
         fprintf(stderr, "%s\n", error.message);
         return EXIT_FAILURE;
     }
+
+    /* Measure, then print. */
     allocate(&b);
     double one[2], both[2];
     race(&b, forward, reference_forward, one);

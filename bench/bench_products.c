@@ -1,6 +1,8 @@
-/* What a step's parameter products would gain from being made at once: five products a step, one an evaluation (as
- * adjoint/backsolve.c has them made), against one over the rows of all five stages, which would need every layer's inputs and
- * cotangents of a step to be kept. gtheta (m, n) += G^T X with G (k, m), X (k, n); microseconds, best of many, one thread. */
+/* What the parameter products of a step would gain from being computed at once. adjoint/backsolve.c computes one
+ * product per evaluation, five per step. One product over the rows of all five stages would be larger,
+ * but the inputs and cotangents of every layer would have to be kept for a whole step.
+ *
+ * gtheta (m, n) += G^T X with G (k, m) and X (k, n). Times in microseconds, the best of many, on one thread. */
 #include "core/blas.h"
 #include "core/clock.h"
 #include "core/rng.h"
@@ -23,6 +25,7 @@ static const struct {
     {"linear 50-2, batch 20", 2, 50, 20},
 };
 
+/* n random numbers; they are freed with free(). */
 static real *numbers(size_t n)
 {
     real *x = calloc(n, sizeof *x);
@@ -38,6 +41,8 @@ int main(void)
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
         const size_t m = items[i].m, n = items[i].n, k = items[i].k;
         real *g = numbers(STAGES * k * m), *x = numbers(STAGES * k * n), *gtheta = numbers(m * n);
+
+        /* Time five products of k rows, then one of 5 k rows, in turns. */
         double best[2] = {1e9, 1e9};
         const double end = cst_clock() + 0.7;
         while (cst_clock() < end) {
@@ -49,6 +54,7 @@ int main(void)
             const double times[2] = {between - start, cst_clock() - between};
             for (int j = 0; j < 2; j++) best[j] = times[j] < best[j] ? times[j] : best[j];
         }
+
         printf("%-30s %12.2f %12.2f %8.3f\n", items[i].name, 1e6 * best[0], 1e6 * best[1], best[1] / best[0]);
         free(g);
         free(x);

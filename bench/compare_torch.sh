@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The workloads of bench_iterations with costate and with torchdiffeq, in turns on this machine, from the same weights and
-# batch. Needs Python with torch and torchdiffeq: PYTHON=... names the interpreter. compare_torch.sh [threads [rounds [NAME]]],
-# NAME the beginning of a workload's
+# compare_torch.sh [threads [rounds [NAME]]]: the workloads of bench_iterations with costate and with torchdiffeq, in
+# turns on this machine, from the same weights and batch. Only workloads whose name begins with NAME are measured. It
+# needs Python with torch and torchdiffeq; PYTHON is the interpreter (default: python3).
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3} threads=${1:-$(nproc)} rounds=${2:-3} name=${3-}
 if ! "$python" -c 'import torch, torchdiffeq' 2>/dev/null; then
-    echo "skipped: $python has no torch and torchdiffeq (python3 -m pip install torch torchdiffeq; PYTHON=... names another)"
+    echo "skipped: $python has no torch or no torchdiffeq. Install them (python3 -m pip install torch torchdiffeq) or set PYTHON"
     exit 0
 fi
 make -s build/float/bench_iterations >/dev/null
+# In each round costate writes weights and batches, then torchdiffeq reads them.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export OMP_NUM_THREADS=$threads MKL_NUM_THREADS=$threads
@@ -18,6 +19,7 @@ for i in $(seq "$rounds"); do
     build/float/bench_iterations "$threads" "$folder/costate-$i.json" "$folder" "$name" >/dev/null
     "$python" bench/torch_iterations.py "$folder" "$threads" "$folder/torch-$i.json"
 done
+# The table: medians over the rounds, and the ratio to torchdiffeq.
 "$python" - "$folder" "$rounds" <<'END'
 import json, pathlib, statistics, sys
 
@@ -25,6 +27,7 @@ folder, rounds = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 
 
 def table(who):
+    """Rows by name, with the median over the rounds of each time."""
     runs = [json.loads((folder / f"{who}-{i + 1}.json").read_text()) for i in range(rounds)]
     rows = {}
     for rows_of_a_run in zip(*runs):

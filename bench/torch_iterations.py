@@ -2,8 +2,9 @@
 
     python3 bench/torch_iterations.py FOLDER THREADS OUT.json
 
-FOLDER has W1.safetensors and so on as bench_iterations writes them. Medians, over three seconds each. W1 twice: with the field
-as its equations stand, derivatives by autograd (as the paper's code does), and rewritten to evaluate each network once.
+FOLDER contains W1.safetensors and so on, which bench_iterations writes. OUT.json gets medians over three seconds per workload.
+W1 is measured twice: with the field as its equations stand and derivatives by autograd, as in the paper's code, and rewritten
+such that each network is evaluated once.
 """
 
 import json
@@ -35,7 +36,7 @@ def load(path):
 
 
 class ConcatTime(nn.Module):
-    pass
+    """A placeholder: Field appends the time as a channel."""
 
 
 class Cube(nn.Module):
@@ -44,6 +45,8 @@ class Cube(nn.Module):
 
 
 class Field(nn.Sequential):
+    """A vector field f(t, x) made of layers. It counts its evaluations."""
+
     nfe = 0
 
     def forward(self, t, x):
@@ -57,6 +60,8 @@ class Field(nn.Sequential):
 
 
 class Ode(nn.Module):
+    """An ODE block under the seminorm. `every`: it returns the state at all times instead of the last."""
+
     def __init__(self, field, t, rtol, atol, every):
         super().__init__()
         self.field, self.t, self.rtol, self.atol, self.every = field, t, rtol, atol, every
@@ -67,12 +72,12 @@ class Ode(nn.Module):
 
 
 def seminorm(state):
-    """The paper's: of z and a_z alone."""
+    """The paper's norm: the larger RMS of z and a_z. state = (a_t, z, a_z, a_theta ...)."""
     return max(x.pow(2).mean().sqrt() for x in state[1:3])
 
 
 class Cde(nn.Module):
-    """z' = F(z) X'(t), X linear through rows at 0, 1, ..., which are all jumps."""
+    """z' = F(z) X'(t). X is linear between rows at t = 0, 1, ...; X' jumps at each of them."""
 
     def __init__(self, hidden, channels, field):
         super().__init__()
@@ -103,6 +108,8 @@ def w2():
 
 
 class Squash(nn.Module):
+    """FFJORD's gated layer: (W x + b) sigmoid(g(t)) + h(t)."""
+
     def __init__(self, inputs, outputs):
         super().__init__()
         self.layer, self.hyper_bias = nn.Linear(inputs, outputs), nn.Linear(1, outputs, bias=False)
@@ -114,7 +121,7 @@ class Squash(nn.Module):
 
 
 class Flow(nn.Module):
-    """One block of FFJORD: the log-density in the state, its divergence by one vjp with noise."""
+    """One block of FFJORD: the log-density is part of the state, and one VJP with noise estimates the divergence."""
 
     def __init__(self, field):
         super().__init__()
@@ -142,7 +149,7 @@ class Flow(nn.Module):
 
 
 def flow_seminorm(state):
-    """Of z, log p and their adjoints: the time's adjoint comes first, the parameters' last."""
+    """The largest RMS of z, log p and their adjoints. state = (a_t, z, log p, a_z, a_log p, a_theta ...)."""
     return max(x.pow(2).mean().sqrt() for x in state[1:5])
 
 
@@ -171,18 +178,19 @@ def mlp(*sizes):
 
 
 def lower(entries):
-    """(N, 3) -> L (N, 2, 2): the diagonal, then the entry below it."""
+    """(N, 3) -> lower triangular L (N, 2, 2). An entry has the diagonal first, then the element below it."""
     zero = torch.zeros_like(entries[:, :1])
     return torch.cat([entries[:, :1], zero, entries[:, 2:], entries[:, 1:2]], 1).view(-1, 2, 2)
 
 
 def inverse_mass(entries):
+    """M^-1 = L L^T + 0.1 I."""
     l = lower(entries)
     return l @ l.transpose(1, 2) + 0.1 * torch.eye(2)
 
 
 class Symoden(nn.Module):
-    """Rows (cos q, sin q, q', u) of the double pendulum."""
+    """SymODEN on rows (cos q, sin q, q', u) of the double pendulum, with derivatives by autograd."""
 
     def __init__(self):
         super().__init__()
@@ -217,6 +225,8 @@ class Symoden(nn.Module):
 
 
 class LeanSymoden(Symoden):
+    """The same field with forward derivatives of the mass network, such that each network is evaluated once."""
+
     def accelerate(self, c, rate, u, cdot):
         entries, along = c, cdot
         for layer in self.mass:
@@ -253,9 +263,10 @@ def w5():
 
 
 def measure(name, build, tensors):
+    """Repeat one training step for three seconds, always from the same weights. Returns a row of OUT.json."""
     model, field = build()
     state = {k: v for k, v in tensors.items() if not k.startswith("batch.")}
-    if name == "W3":  # the linear layer is one further along here, behind nn.Flatten
+    if name == "W3":  # nn.Flatten moves the linear layer up by one here
         state = {k.replace("11.", "12.") if k.startswith("11.") else k: v for k, v in state.items()}
     if name in ("W4a", "W4b"):
         model.noise = tensors["batch.noise"]

@@ -1,4 +1,9 @@
-/* The program's commands and what they share. Only this folder prints and exits. */
+/* The commands of the program `costate`, and the helpers that they share.
+ *
+ * A command is a cli_command in a file cmd_NAME.c. To add one: write that file, declare the command below, and add
+ * it to the list in main.c. main.c parses the command line by the command's table of options and calls its run().
+ *
+ * The library neither prints nor exits: only this folder does. Within it, only output.c writes to stdout and stderr. */
 #ifndef CST_CLI_CLI_H
 #define CST_CLI_CLI_H
 
@@ -8,99 +13,125 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Exit codes. */
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* The exit codes of the program. */
+enum {
+    CLI_DONE = 0,   /* success */
+    CLI_FAILED = 1, /* the work failed or was interrupted */
+    CLI_USAGE = 2   /* the command line, the config or the data are wrong; no work was done, and nothing was written */
+};
 
-/* ---- the command line ---------------------------------------------------------------------------------------- */
+/* ---- commands and the command line --------------------------------------------------------------------------- */
 
 typedef struct cli_option {
-    const char *name;  /* "--out" */
-    const char *value; /* what its value is called, "DIR"; NULL: it has none */
-    const char *help;
+    const char *name;  /* with its dashes: "--out" */
+    const char *value; /* placeholder of the value in the help: "DIR". NULL: the option takes no value */
+    const char *help;  /* one phrase, with the default if there is one */
 } cli_option;
 
 struct cli_line;
 
+/* All strings are literals. No member is NULL. */
 typedef struct cli_command {
-    const char *name, *arguments, *summary;
-    size_t least, most;        /* arguments beside options */
-    const cli_option *options; /* ended by a NULL name */
+    const char *name;
+    const char *arguments;     /* what follows the name in the usage line: "CONFIG [OPTIONS]" */
+    const char *summary;       /* one phrase for the list of all commands */
+    const char *example;       /* one complete call, which --help shows */
+    size_t least, most;        /* how many arguments the command takes, not counting options */
+    const cli_option *options; /* the last entry has name NULL */
+    /* Do the work, print results and errors, and return the exit code. */
     int (*run)(const struct cli_line *line);
 } cli_command;
 
-/* A command line taken apart: points into argv. */
+/* A parsed command line. Its strings point into argv; the arrays are valid while the command runs. */
 typedef struct cli_line {
     const cli_command *command;
     size_t n_arguments, n_given;
-    const char **arguments;
+    const char **arguments; /* (n_arguments) */
     struct cli_given {
-        const char *name, *value;
-    } * given; /* options in order */
+        const char *name, *value; /* value is "" for an option that takes none */
+    } * given;                    /* (n_given): the options in the order in which they were given */
 } cli_line;
 
 extern const cli_command cli_train, cli_compare, cli_check, cli_eval, cli_list, cli_plot, cli_data, cli_control,
-    cli_sample;
+    cli_sample, cli_version;
 
+/* True if the option was given. */
 bool cli_flag(const cli_line *line, const char *name);
-const char *cli_value(const cli_line *line, const char *name); /* the last one given; NULL if there is none */
-/* The next value of an option that may be given several times; *i begins at 0. NULL if there is none. */
+/* The value of an option, the last one if it was given several times; NULL if it was not given. */
+const char *cli_value(const cli_line *line, const char *name);
+/* The values of an option that may be given several times, one per call. Set *i = 0 before the first call. NULL
+ * after the last value. */
 const char *cli_next(const cli_line *line, const char *name, size_t *i);
-
-/* A whole number from min to max; false, and said so, if the value is something else. */
+/* Set *number to the value of an option that is an integer from min to max, or to `fallback` if the option was not
+ * given. On any other value it prints an error and returns false. */
 bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, size_t fallback, size_t *number);
 
-/* ---- output, of which cli/output.c alone writes ------------------------------------------------------------------ */
+/* ---- output: implemented in output.c, which alone writes to stdout and stderr -------------------------------- */
 
-/* On stdout, in lines that end in newlines. Other control characters in it, and malformed UTF-8, are shown as \x1b and the like
- * (cst_text_visible), here and below. */
+/* All output is escaped: control characters and malformed UTF-8 are printed as \x1b and the like (cst_text_visible), so
+ * that text from foreign files cannot send commands to a terminal. */
+
+/* Print to stdout. Newlines are kept. */
 void cli_print(const char *format, ...) CST_PRINTF(1, 2);
-/* On a terminal: a line in the place of the one that is there, and nothing in its place. */
+/* Replace the current line by `text`, without a newline at its end. To be called only if stdout is a terminal. */
 void cli_show_line(const char *text);
+/* Erase the current line. To be called only if stdout is a terminal. */
 void cli_clear_line(void);
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
-/* "costate: MESSAGE" on stderr, in one line. */
+/* Print "costate: MESSAGE" to stderr as one line; newlines in the message are escaped as well. */
 void cli_error(const char *format, ...) CST_PRINTF(1, 2);
-
-/* Say what went wrong before anything was done, or after; returns the exit code. */
+/* Print the message of an error that was found before any work was done. Returns the exit code: CLI_USAGE, but
+ * CLI_FAILED if memory ran out or another process is at work in the folder. */
 int cli_refuse(const cst_error *error);
+/* Print the message of an error that occurred during the work. Returns CLI_FAILED. */
 int cli_fail(const cst_error *error);
 
-/* ---- configs ------------------------------------------------------------------------------------------------- */
+/* ---- configs and runs ---------------------------------------------------------------------------------------- */
 
-/* Load a config and apply --set and --threads. NULL, and the code to exit with, if that fails. */
+/* Load the config at `path` and apply --set and --threads. The caller frees the document with cst_document_free().
+ * On failure it prints the error, sets *code to the exit code and returns NULL. */
 cst_document *cli_load(const cli_line *line, const char *path, int *code);
 
-/* Open a run for its resulting weights, with --set and --threads applied. Unless CLI_DONE is returned, there is nothing to be
- * cleared. */
+/* Open the run in `folder` with its resulting weights, after applying --set and --threads to its config. Returns
+ * CLI_DONE, or the exit code after printing the error; then nothing has to be released. The document must outlive the
+ * run: the caller first clears the run with cst_run_clear(), then frees the document with cst_document_free(). */
 int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_document **document);
 
+/* The options that cli_load and cli_open apply, for a command's table of options. */
 #define CLI_CONFIG_OPTIONS                                                                                             \
     {"--set", "PATH=VALUE", "change a value of the config; may be given several times"},                               \
     {                                                                                                                  \
-        "--threads", "N", "threads, instead of the config's"                                                           \
+        "--threads", "N", "number of threads, instead of the config's"                                                 \
     }
 
 /* ---- pictures ------------------------------------------------------------------------------------------------ */
 
-/* Draw a plot as STEM, and the solver's steps, where there are traces, as STEM-steps; say which files there are. */
+/* Draw a plot as STEM.png and STEM.svg and print their names. If the runs have traces, draw the solver's steps as
+ * STEM-steps.png and .svg as well. Errors: those of cst_plot_draw; CST_ENOMEM. */
 struct cst_plot;
 cst_status cli_draw(const struct cst_plot *plot, const char *stem, cst_error *error);
 
 /* ---- progress ------------------------------------------------------------------------------------------------ */
 
-/* On a terminal one line that changes, otherwise a line every few seconds; quiet: nothing. Ctrl-C and SIGTERM end training
- * after the iteration at hand. */
+/* Shows progress on stdout: one line that is updated in place on a terminal, otherwise a new line every few seconds,
+ * and nothing if `quiet`. It also catches SIGINT (Ctrl-C) and SIGTERM: after the first one, training ends with the
+ * current iteration and saves a checkpoint; a second one of the same kind ends the program at once. */
 typedef struct cli_progress {
-    bool quiet, terminal, shown;
-    double last; /* when something was printed */
+    bool quiet;
+    bool terminal; /* stdout is a terminal */
+    bool shown;    /* an updated line is visible and must be cleared before other output */
+    double last;   /* cst_clock() when something was last printed */
 } cli_progress;
 
+/* Initialize *progress and install the signal handlers. There is nothing to clear. */
 void cli_progress_init(cli_progress *progress, bool quiet);
+/* Callbacks for a run, which print its progress. *progress must outlive the run. */
 cst_run_events cli_progress_events(cli_progress *progress);
-/* "WHAT DONE/TOTAL" as such a line, for work that is no training; false after Ctrl-C. */
+/* Show "WHAT DONE/TOTAL", for work other than training. Returns false if the work shall stop, after a signal. */
 bool cli_progress_count(cli_progress *progress, const char *what, size_t done, size_t total);
+/* Erase the updated line, if one is visible. Call it before other output. */
 void cli_progress_clear_line(cli_progress *progress);
 
 #endif

@@ -1,3 +1,4 @@
+/* costate list: everything that a config can name (cli/catalog.h), as text, as a JSON Schema or as Markdown. */
 #include "cli/cli.h"
 
 #include "cli/catalog.h"
@@ -10,13 +11,14 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"--schema", NULL, "a JSON Schema of configs, for editors"},
-    {"--markdown", NULL, "all of it with all keys, as docs/config.md has it"},
+    {"--schema", NULL, "print a JSON Schema of configs, for editors"},
+    {"--markdown", NULL, "print docs/config.md: every name with all its keys"},
     {0},
 };
 
-/* ---- the list ------------------------------------------------------------------------------------------------ */
+/* ---- all names ----------------------------------------------------------------------------------------------- */
 
+/* Callback per entry: print a title when a new group begins. The context points to the group of the entry before. */
 static void print_name(void *context, const cst_catalog_entry *entry)
 {
     const cst_catalog_group **last = context;
@@ -25,11 +27,11 @@ static void print_name(void *context, const cst_catalog_entry *entry)
     cli_print("  %-22s %s\n", entry->name, entry->summary);
 }
 
-/* ---- one thing ----------------------------------------------------------------------------------------------- */
+/* ---- one name ------------------------------------------------------------------------------------------------ */
 
 typedef struct search {
-    const char *name;
-    char nearest[64];
+    const char *name; /* what is looked for */
+    char nearest[64]; /* the most similar name so far, for the error */
     bool found;
 } search;
 
@@ -41,7 +43,8 @@ static void print_key(const cst_key *key)
     cli_print("\n");
 }
 
-static void print_thing(void *context, const cst_catalog_entry *entry)
+/* Callback per entry. A name may occur in several groups, then all of these entries are printed. */
+static void print_entry(void *context, const cst_catalog_entry *entry)
 {
     search *s = context;
     if (!*s->nearest || cst_text_distance(s->name, entry->name) < cst_text_distance(s->name, s->nearest))
@@ -50,13 +53,14 @@ static void print_thing(void *context, const cst_catalog_entry *entry)
     s->found = true;
     cli_print("%s (%s): %s\n", entry->name, entry->group->title, entry->summary);
     const cst_key *key = cst_catalog_next_key(entry, NULL);
-    if (key) cli_print("  %-18s %-20s %s\n", "key", "default", "what it is");
+    if (key) cli_print("  %-18s %-20s %s\n", "key", "default", "meaning");
     for (; key; key = cst_catalog_next_key(entry, key)) print_key(key);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------- */
 
-static int print_whole(char *text)
+/* Print and free the text; NULL means that memory ran out. */
+static int print_and_free(char *text)
 {
     if (!text) {
         cli_error("out of memory");
@@ -71,23 +75,30 @@ static int list(const cli_line *line)
 {
     const bool schema = cli_flag(line, "--schema"), markdown = cli_flag(line, "--markdown");
     if (schema + markdown + (int)line->n_arguments > 1) {
-        cli_error("list: expected a name, --schema or --markdown, one of them");
+        cli_error("list: expected only one of a name, --schema and --markdown");
         return CLI_USAGE;
     }
-    if (schema) return print_whole(cst_schema_print());
-    if (markdown) return print_whole(cst_reference_print());
+    if (schema) return print_and_free(cst_schema_print());
+    if (markdown) return print_and_free(cst_reference_print());
     if (line->n_arguments == 0) {
         const cst_catalog_group *last = NULL;
         cst_catalog_visit(print_name, &last);
-        cli_print("\ncostate list NAME shows its keys with their defaults.\n");
+        cli_print("\ncostate list NAME shows the keys of NAME with their defaults.\n");
         return CLI_DONE;
     }
     search s = {.name = line->arguments[0]};
-    cst_catalog_visit(print_thing, &s);
+    cst_catalog_visit(print_entry, &s);
     if (s.found) return CLI_DONE;
-    cli_error("nothing is called \"%s\"; the nearest is \"%s\"", s.name, s.nearest);
+    cli_error("unknown name \"%s\"; the nearest is \"%s\"", s.name, s.nearest);
     return CLI_USAGE;
 }
 
-const cli_command cli_list = {"list",  "[NAME]", "what a config can name; the keys of one with their defaults", 0, 1,
-                              options, list};
+const cli_command cli_list = {
+    .name = "list",
+    .arguments = "[NAME | OPTION]",
+    .summary = "list all names that a config can use, or the keys of one",
+    .example = "costate list conv2d",
+    .most = 1,
+    .options = options,
+    .run = list,
+};

@@ -1,12 +1,14 @@
+/* The part of cli.h about options, errors, configs and runs. */
 #include "cli/cli.h"
 
 #include "core/file.h"
-
 #include "core/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- options ------------------------------------------------------------------------------------------------- */
 
 bool cli_flag(const cli_line *line, const char *name)
 {
@@ -35,6 +37,7 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
     const char *value = cli_value(line, name);
     *number = fallback;
     if (!value) return true;
+    /* Digits only, and few enough that strtoul cannot overflow: no sign, no blank, no exponent. */
     if (*value && strlen(value) <= 18 && strspn(value, "0123456789") == strlen(value)) {
         *number = (size_t)strtoul(value, NULL, 10);
         if (*number >= min && *number <= max) return true;
@@ -42,6 +45,8 @@ bool cli_number(const cli_line *line, const char *name, size_t min, size_t max, 
     cli_error("%s: expected an integer from %zu to %zu, got \"%s\"", name, min, max, value);
     return false;
 }
+
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 int cli_refuse(const cst_error *error)
 {
@@ -55,8 +60,12 @@ int cli_fail(const cst_error *error)
     return CLI_FAILED;
 }
 
+/* ---- configs and runs ---------------------------------------------------------------------------------------- */
+
+/* Apply --set and --threads to a config. */
 static cst_status apply_options(const cli_line *line, cst_document *document, cst_error *error)
 {
+    /* Each --set is cut at its first "=": paths have none, values may. */
     size_t i = 0;
     for (const char *set; (set = cli_next(line, "--set", &i));) {
         const char *equals = strchr(set, '=');
@@ -68,6 +77,7 @@ static cst_status apply_options(const cli_line *line, cst_document *document, cs
         free(path);
         CST_TRY(status);
     }
+    /* --threads N is --set threads=N, but the value must be a number. */
     const char *threads = cli_value(line, "--threads");
     if (!threads) return CST_OK;
     size_t n;
@@ -90,6 +100,7 @@ cst_document *cli_load(const cli_line *line, const char *path, int *code)
 
 int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_document **document)
 {
+    /* The config of a run is in its folder, with all defaults written out. */
     int code = CLI_FAILED;
     cst_error error;
     char *config = cst_path_join(folder, "config.json");
@@ -100,6 +111,8 @@ int cli_open(const cli_line *line, const char *folder, cst_run *run, cst_documen
     *document = cli_load(line, config, &code);
     free(config);
     if (!*document) return code;
+
+    /* Build the model and load the data and the weights. */
     if (cst_run_init(run, *document, folder, CST_RUN_OPEN, NULL, &error) == CST_OK) return CLI_DONE;
     cst_document_free(*document);
     return cli_refuse(&error);

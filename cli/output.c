@@ -1,5 +1,7 @@
-/* The only file that prints. What is printed may have names, labels, paths and pieces of files in it that others wrote: control
- * characters and malformed UTF-8 are shown escaped, so that a terminal obeys nobody but this program. */
+/* The part of cli.h that prints: no other file of the program writes to stdout or stderr.
+ *
+ * Printed text may contain names, labels, paths and pieces of files that come from other people. Control characters
+ * and malformed UTF-8 are therefore escaped, so that no foreign text can send commands to a terminal. */
 #include "cli/cli.h"
 
 #include "core/text.h"
@@ -9,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The text, line by line where it may have several. */
+/* Print the text with control characters escaped. If `lines`, newlines end lines; otherwise they are escaped too.
+ * The text is modified. */
 static void put_visible(FILE *stream, char *text, bool lines)
 {
     cst_text visible = {0};
@@ -24,6 +27,7 @@ static void put_visible(FILE *stream, char *text, bool lines)
     free(visible.data);
 }
 
+/* Format into memory of the right size and print. Without memory, say so in place of the text. */
 static void put_formatted(FILE *stream, bool lines, const char *format, va_list args)
 {
     va_list again;
@@ -52,7 +56,7 @@ void cli_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fflush(stdout);
+    fflush(stdout); /* so that output and errors keep their order if both go to one file */
     fputs("costate: ", stderr);
     put_formatted(stderr, false, format, args);
     fputc('\n', stderr);
@@ -65,6 +69,7 @@ void cli_show_line(const char *text)
     cli_print("%s", text);
 }
 
+/* A carriage return, then the ANSI sequence that erases to the end of the line. */
 void cli_clear_line(void)
 {
     fputs("\r\033[K", stdout);

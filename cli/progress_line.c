@@ -1,3 +1,4 @@
+/* The part of cli.h that shows progress and catches signals. */
 #include "cli/cli.h"
 
 #include "core/clock.h"
@@ -8,9 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* On a terminal the line is updated this often; elsewhere, in a log file for example, there is a new line this
+ * often. */
 static const double seconds_between_updates = 0.2, seconds_between_lines = 15;
 
-/* Set by the first signal; a second one ends the program at once, as if nothing had been installed. */
+/* Set by the first signal. A second one of the same kind ends the program at once: note_signal restores the default
+ * action. */
 static volatile sig_atomic_t was_interrupted;
 
 static void note_signal(int number)
@@ -26,6 +30,7 @@ void cli_progress_clear_line(cli_progress *p)
     p->shown = false;
 }
 
+/* Callback for a line that also goes to the log of the run. */
 static void print_line(void *context, const char *text)
 {
     cli_progress *p = context;
@@ -36,12 +41,13 @@ static void print_line(void *context, const char *text)
     p->last = cst_clock();
 }
 
-/* Whether it is time for another line. */
+/* True if it is time for another update or line. */
 static bool due(const cli_progress *p)
 {
     return !p->quiet && cst_clock() - p->last >= (p->terminal ? seconds_between_updates : seconds_between_lines);
 }
 
+/* Show progress: replace the line on a terminal, print a new one elsewhere. */
 static void show(cli_progress *p, const char *text)
 {
     p->last = cst_clock();
@@ -54,6 +60,7 @@ static void show(cli_progress *p, const char *text)
     fflush(stdout);
 }
 
+/* Callback after an iteration of training. */
 static void print_iteration(void *context, const cst_trainer *trainer)
 {
     char text[CST_PROGRESS_LINE];
@@ -69,6 +76,7 @@ bool cli_progress_count(cli_progress *p, const char *what, size_t done, size_t t
     return was_interrupted == 0;
 }
 
+/* Callback: true ends the run after the current iteration, with a checkpoint. */
 static bool interrupted(void *context)
 {
     (void)context;

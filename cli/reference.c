@@ -10,20 +10,21 @@
 static const char introduction[] =
     "# Configs\n"
     "\n"
-    "Every key that a config can have, from the tables that costate checks it by: `make docs` writes this page, and\n"
-    "`build/costate list NAME` prints a part of it. [data.md](data.md) is about data of your own.\n"
+    "This page lists every key that a config can have. `make docs` writes it from the tables that costate checks\n"
+    "configs by, and `build/costate list NAME` prints a part of it. [data.md](data.md) explains how to use your own\n"
+    "data.\n"
     "\n"
-    "A key without a default is **required**, or may be left out (-), or be null, which is the same. Modules, data "
-    "sets,\n"
-    "optimizers and schedules are sections that say by their key `type` what they are: `{\"type\": \"tanh\"}`.\n"
+    "The column \"default\" says **required** for a key that must be present, and - for a key that has no default and\n"
+    "may be left out or be null. Modules, data sets, optimizers and schedules are objects whose key `type` says what\n"
+    "they are: `{\"type\": \"tanh\"}`.\n"
     "\n"
-    "An editor that knows JSON Schema completes and checks configs while you type. `build/costate list --schema >\n"
-    "costate.schema.json` writes the schema; VS Code, for one, takes it by the setting\n"
-    "`\"json.schemas\": [{\"fileMatch\": [\"configs/*.json\"], \"url\": \"./costate.schema.json\"}]`.\n";
+    "Editors that know JSON Schema can complete and check configs while you type.\n"
+    "`build/costate list --schema >costate.schema.json` writes the schema. In VS Code, for example, the setting\n"
+    "`\"json.schemas\": [{\"fileMatch\": [\"configs/*.json\"], \"url\": \"./costate.schema.json\"}]` applies it.\n";
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
 
-/* A heading's anchor: small letters, blanks as dashes. */
+/* The anchor of a heading in a link: lower case, with dashes for blanks. */
 static void put_anchor(cst_text *text, const char *title)
 {
     for (; *title; title++) {
@@ -32,7 +33,7 @@ static void put_anchor(cst_text *text, const char *title)
     }
 }
 
-/* In a table a bar would end the cell. */
+/* Text in a cell of a table, where an unescaped bar would end the cell. */
 static void put_cell(cst_text *text, const char *words)
 {
     for (; *words; words++) {
@@ -41,6 +42,7 @@ static void put_cell(cst_text *text, const char *words)
     }
 }
 
+/* The group that cst_key.holds refers to; NULL if there is none. */
 static const cst_catalog_group *find_group(const char *holds)
 {
     for (const cst_catalog_group *group = cst_catalog_groups; group->title; group++)
@@ -48,7 +50,7 @@ static const cst_catalog_group *find_group(const char *holds)
     return NULL;
 }
 
-/* What the value of a key has to be. */
+/* The cell that says what values a key takes, with links. */
 static void put_value(cst_text *text, const cst_key *key)
 {
     char words[CST_KEY_TEXT];
@@ -69,6 +71,7 @@ static void put_value(cst_text *text, const cst_key *key)
     }
 }
 
+/* A row of the table of keys: key, value, default, meaning. */
 static void put_key(cst_text *text, const cst_key *key)
 {
     cst_text_printf(text, "| `%s` | ", key->name);
@@ -88,16 +91,20 @@ static void put_key(cst_text *text, const cst_key *key)
     cst_text_puts(text, " |\n");
 }
 
-/* ---- things -------------------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------------------------- */
 
+/* The text so far, and the group of the entry before. */
 typedef struct page {
     cst_text text;
     const cst_catalog_group *group;
 } page;
 
+/* Callback per entry: a heading with the summary and the table of keys, or an item of a list for an entry that is
+ * only a name. */
 static void put_entry(void *context, const cst_catalog_entry *entry)
 {
     page *p = context;
+    /* The title of a new group, with its first letter in upper case. */
     if (p->group != entry->group) {
         cst_text_puts(&p->text, "\n## ");
         const char first = (char)toupper((unsigned char)entry->group->title[0]);
@@ -106,6 +113,7 @@ static void put_entry(void *context, const cst_catalog_entry *entry)
         if (entry->group->form == CST_FORM_NAME) cst_text_puts(&p->text, "\n");
     }
     p->group = entry->group;
+
     if (entry->group->form == CST_FORM_NAME) {
         cst_text_printf(&p->text, "- `\"%s\"`: %s\n", entry->name, entry->summary);
         return;
@@ -123,7 +131,7 @@ char *cst_reference_print(void)
     cst_text_puts(&p.text, introduction);
     cst_catalog_visit(put_entry, &p);
     if (!p.text.failed) {
-        cst_text_cut(&p.text, p.text.size - 1); /* the last line's end is its printer's */
+        cst_text_cut(&p.text, p.text.size - 1); /* the last newline: the caller prints it */
         return p.text.data;
     }
     free(p.text.data);

@@ -6,20 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- JSON text, written from left to right ------------------------------------------------------------------- */
 
-/* A comma, unless what comes is the first in its object or list, or a member's value. */
+/* A comma, unless the next value is the first of its object or list, or follows the name of a member: the text so
+ * far tells. */
 static void comma(cst_text *text)
 {
     if (text->size > 0 && !strchr("{[:", text->data[text->size - 1])) cst_text_puts(text, ",");
 }
 
+/* An opening bracket. */
 static void begin(cst_text *text, const char *bracket)
 {
     comma(text);
     cst_text_puts(text, bracket);
 }
 
+/* The name of a member of an object; its value follows. */
 static void member(cst_text *text, const char *name)
 {
     comma(text);
@@ -33,6 +36,7 @@ static void string(cst_text *text, const char *value)
     cst_text_quote(text, value);
 }
 
+/* JSON text as it stands. */
 static void raw(cst_text *text, const char *json)
 {
     comma(text);
@@ -53,9 +57,11 @@ static void number_member(cst_text *text, const char *name, double value)
 
 /* ---- one key ------------------------------------------------------------------------------------------------- */
 
+/* The bounds of a number. */
 static void put_range(cst_text *text, const cst_key *key)
 {
-    const double largest_size = 0x1p53; /* beyond it doubles miss whole numbers */
+    /* Sizes end at 2^53: JSON numbers are read as doubles, which do not hold every larger integer. */
+    const double largest_size = 0x1p53;
     cst_range r = cst_key_range(key);
     if (key->kind == CST_KEY_SIZE && (r.high_end == CST_NO_END || r.high > largest_size))
         r.high = largest_size, r.high_end = CST_INCLUDED;
@@ -64,6 +70,7 @@ static void put_range(cst_text *text, const cst_key *key)
         number_member(text, r.high_end == CST_EXCLUDED ? "exclusiveMaximum" : "maximum", r.high);
 }
 
+/* "type": TYPE, or null where `nullable`. */
 static void put_type(cst_text *text, const char *type, bool nullable)
 {
     member(text, "type");
@@ -72,6 +79,7 @@ static void put_type(cst_text *text, const char *type, bool nullable)
     if (nullable) raw(text, "\"null\"]");
 }
 
+/* One of the names of a key's choices. */
 static void put_choices(cst_text *text, const cst_key *key, bool nullable)
 {
     member(text, "enum");
@@ -81,6 +89,7 @@ static void put_choices(cst_text *text, const cst_key *key, bool nullable)
     cst_text_puts(text, "]");
 }
 
+/* A reference to the definition of HOLDS. JSON Schema has no nullable reference: that is a union with null. */
 static void put_ref(cst_text *text, const char *holds, bool nullable)
 {
     if (nullable) {
@@ -92,6 +101,7 @@ static void put_ref(cst_text *text, const char *holds, bool nullable)
     if (nullable) cst_text_puts(text, "}, {\"type\": \"null\"}]");
 }
 
+/* A list of numbers within the range of the key. */
 static void put_numbers(cst_text *text, const cst_key *key, const cst_catalog_shape *shape, bool nullable)
 {
     put_type(text, "array", nullable);
@@ -104,6 +114,7 @@ static void put_numbers(cst_text *text, const cst_key *key, const cst_catalog_sh
     if (shape->most > 0) number_member(text, "maxItems", (double)shape->most);
 }
 
+/* A value of a plain kind. CST_KEY_ANY has no restriction. */
 static void put_kind(cst_text *text, const cst_key *key, bool nullable)
 {
     static const char *const types[] = {
@@ -118,6 +129,7 @@ static void put_kind(cst_text *text, const cst_key *key, bool nullable)
     if (key->kind == CST_KEY_SIZE || key->kind == CST_KEY_REAL) put_range(text, key);
 }
 
+/* One key as a member of "properties". An explicit null is allowed where it means the same as leaving the key out. */
 static void put_key(cst_text *text, const cst_key *key)
 {
     const bool optional = key->fallback && !*key->fallback;
@@ -126,6 +138,8 @@ static void put_key(cst_text *text, const cst_key *key)
     member(text, key->name);
     begin(text, "{");
     if (key->help) string_member(text, "description", key->help);
+
+    /* The value: a composite one, a reference to a definition, or a plain kind. */
     if (shape && !shape->schema) {
         put_numbers(text, key, shape, nullable);
     } else if (key->holds) {
@@ -133,6 +147,7 @@ static void put_key(cst_text *text, const cst_key *key)
     } else {
         put_kind(text, key, nullable);
     }
+
     if (key->fallback && !optional) {
         member(text, "default");
         raw(text, key->fallback);
@@ -142,7 +157,8 @@ static void put_key(cst_text *text, const cst_key *key)
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
 
-/* An object of an entry's keys; `typed`: and of the type that it is. */
+/* The object with an entry's keys. `typed`: it also has the key "type" with the entry's name. No other key is
+ * allowed. */
 static void put_section(cst_text *text, const cst_catalog_entry *entry, bool typed)
 {
     begin(text, "{");
@@ -158,22 +174,26 @@ static void put_section(cst_text *text, const cst_catalog_entry *entry, bool typ
     }
     for (const cst_key *key = NULL; (key = cst_catalog_next_key(entry, key));) put_key(text, key);
     cst_text_puts(text, "}");
+
+    /* Keys without a default are required. */
     member(text, "required");
     begin(text, "[");
     if (typed) string(text, "type");
     for (const cst_key *key = NULL; (key = cst_catalog_next_key(entry, key));)
         if (!key->fallback) string(text, key->name);
     cst_text_puts(text, "]");
+
     member(text, "additionalProperties");
     raw(text, "false}");
 }
 
-/* A pass over the catalog that looks at one group. */
+/* One pass over the catalog: the callbacks below handle the entries of this group and skip the others. */
 typedef struct pass {
     cst_text *text;
     const cst_catalog_group *group;
 } pass;
 
+/* The definition of an entry: "module.conv2d", or "solver" for a section without type. Names alone need none. */
 static void put_definition(void *context, const cst_catalog_entry *entry)
 {
     const pass *p = context;
@@ -187,14 +207,15 @@ static void put_definition(void *context, const cst_catalog_entry *entry)
     put_section(p->text, entry, typed);
 }
 
+/* The name of an entry as an item of a list. */
 static void put_name(void *context, const cst_catalog_entry *entry)
 {
     const pass *p = context;
     if (entry->group == p->group) string(p->text, entry->name);
 }
 
-/* By the type that a section says it has, the rest of it: one message about what is wrong, where a list of alternatives
- * would make one for each. */
+/* If "type" is this entry's name, then the object must match the entry's definition. A union (anyOf) would accept
+ * the same, but an editor would show one error per alternative instead of the one that matters. */
 static void put_branch(void *context, const cst_catalog_entry *entry)
 {
     const pass *p = context;
@@ -208,7 +229,7 @@ static void put_branch(void *context, const cst_catalog_entry *entry)
     cst_text_printf(p->text, "{\"$ref\": \"#/$defs/%s.%s\"}}", p->group->holds, entry->name);
 }
 
-/* Any of a group. */
+/* The definition of any entry of a group: an object whose "type" selects the branch, or one of the names. */
 static void put_group(cst_text *text, const cst_catalog_group *group)
 {
     pass p = {text, group};
@@ -232,11 +253,15 @@ static void put_group(cst_text *text, const cst_catalog_group *group)
     cst_text_puts(text, "]}");
 }
 
+/* ---- the whole ----------------------------------------------------------------------------------------------- */
+
 char *cst_schema_print(void)
 {
     cst_text text = {0};
     raw(&text, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\", \"title\": \"a config of costate\", "
                "\"$ref\": \"#/$defs/config\", \"$defs\": {");
+
+    /* Definitions of groups with their entries, then of shapes. */
     for (const cst_catalog_group *group = cst_catalog_groups; group->title; group++) {
         pass p = {&text, group};
         put_group(&text, group);
@@ -248,7 +273,8 @@ char *cst_schema_print(void)
         raw(&text, shape->schema);
     }
     cst_text_puts(&text, "}}");
-    /* Read and printed again for the indentation, and as a check. */
+
+    /* Parse the text, which checks it, and print it with indentation. */
     cst_document *document = NULL;
     char *printed = NULL;
     if (!text.failed && cst_document_parse("schema", text.data, text.size, &document, NULL) == CST_OK)

@@ -1,6 +1,8 @@
-/* A JSON Schema (draft 2020-12) of configs, made from the tables that check them: for editors that complete and check
- * while one types. It accepts whatever costate accepts as far as that can be told from a config alone: not shapes, files,
- * or what keys say about each other. */
+/* The JSON Schema (draft 2020-12) of configs, made from the catalog (catalog.h), which has the tables that configs
+ * are checked by. Editors use it to complete and check a config while it is written.
+ *
+ * It accepts every config that costate accepts. costate checks more than a schema can: shapes, files, and keys that
+ * depend on each other. */
 #ifndef CST_CLI_SCHEMA_H
 #define CST_CLI_SCHEMA_H
 
@@ -8,7 +10,7 @@
 extern "C" {
 #endif
 
-/* As indented JSON text, to be freed with free(); NULL if out of memory. */
+/* The schema as indented JSON text. The caller frees it with free(). NULL if out of memory. */
 char *cst_schema_print(void);
 
 #ifdef __cplusplus

@@ -10,13 +10,15 @@ enum { LINE = 64 }; /* bytes of a cache line */
 cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error)
 {
     *arena = (cst_arena){0};
+    /* One cache line more than needed, for alignment: calloc aligns to less than a line. It knows which memory from
+     * the operating system is zero already, and does not touch it. */
     const size_t size = cst_size_align(n ? n : 1), bytes = cst_size_mul(size, sizeof(real));
-    /* calloc knows which memory is zero already, and does not touch it; it aligns to less than a line. */
     void *block = bytes <= PTRDIFF_MAX - LINE ? calloc(1, bytes + LINE) : NULL;
     if (!block) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu numbers of %zu bytes", n, sizeof(real));
-    const size_t over = (uintptr_t)block % LINE;
-    *arena =
-        (cst_arena){.base = (real *)(void *)((char *)block + (over ? LINE - over : 0)), .size = size, .block = block};
+    /* Start at the first boundary of a line. */
+    const size_t past = (uintptr_t)block % LINE;
+    char *base = (char *)block + (past > 0 ? LINE - past : 0);
+    *arena = (cst_arena){.base = (real *)(void *)base, .size = size, .block = block};
     return CST_OK;
 }
 

@@ -1,4 +1,14 @@
-/* One 64-byte aligned block of memory a purpose: sized by a plan, cut up once, then used without another heap call. */
+/* One block of memory per purpose: a plan computes its size, it is cut into arrays once, and then it is used without
+ * another heap call. Every array starts on a 64-byte boundary, which is a cache line and the widest vector register.
+ *
+ * A layout is planned and used by the same function, so that the two cannot disagree:
+ *     static size_t lay_out(real *base, size_t n, arrays *a)
+ *     {
+ *         size_t size = 0;
+ *         a->x = cst_cut(base, &size, n);
+ *         a->y = cst_cut(base, &size, 2 * n);
+ *         return size;  // base NULL: only the size is computed
+ *     } */
 #ifndef CST_CORE_ARENA_H
 #define CST_CORE_ARENA_H
 
@@ -11,33 +21,37 @@
 extern "C" {
 #endif
 
+/* An arena owns its block. A zero-initialized arena is empty. */
 typedef struct cst_arena {
-    cst_real *base;
-    size_t size, used; /* in reals */
-    void *block;       /* as allocated */
+    cst_real *base;    /* the block's first 64-byte boundary */
+    size_t size, used; /* capacity and arrays handed out, in reals */
+    void *block;       /* as allocated, for free() */
 } cst_arena;
 
-/* Zeroed room for `n` reals; of a large block the operating system gives what is used only. On failure (CST_ENOMEM)
- * the arena is empty and may be cleared. */
+/* Allocate zeroed memory for `n` reals. The operating system provides the pages of a large block when they are first
+ * used. Errors: CST_ENOMEM; then the arena is empty and may be cleared. */
 CST_MUST_CHECK cst_status cst_arena_init(cst_arena *arena, size_t n, cst_error *error);
 
-/* The next n reals, on a 64-byte boundary. The arena must have been sized for them with cst_size_align: asking for
- * more than there is returns NULL. */
+/* The next n reals of the arena, on a 64-byte boundary. They belong to the arena. Each array takes cst_size_align(n)
+ * reals of the capacity. Returns NULL if the capacity that is left is too small. */
 cst_real *cst_arena_take(cst_arena *arena, size_t n);
 
-/* For a layout's plan and its use in one: pieces on 64-byte boundaries, one behind the other, of which *size is the sum. It
- * saturates. cst_place returns where the next n reals or doubles begin, as an offset in reals: for memory that one pass writes
- * and another only reads. cst_cut returns them behind `base`, NULL where base is NULL and only the size is asked for. */
+/* Append an array of n reals or n doubles to a layout and return its offset in reals. *size is the size of the
+ * layout in reals; it grows by the array, rounded up to 64 bytes, and saturates at SIZE_MAX. Offsets serve where one
+ * pass writes the memory and another one only reads it. */
 size_t cst_place(size_t *size, size_t n);
 size_t cst_place_doubles(size_t *size, size_t n);
+
+/* The same, and return the address of the array in the memory at `base`. If base is NULL, only the size is computed,
+ * and the result is NULL. */
 cst_real *cst_cut(cst_real *base, size_t *size, size_t n);
 double *cst_cut_doubles(cst_real *base, size_t *size, size_t n);
 
-/* Doubles at an offset that cst_place_doubles has returned, to write or to read. */
+/* The doubles at an offset that cst_place_doubles returned, for writing or for reading only. */
 double *cst_doubles(cst_real *base, size_t at);
 const double *cst_const_doubles(const cst_real *base, size_t at);
 
-/* Free the block; the arena is then empty. */
+/* Free the block, which ends the life of all its arrays. The arena is empty afterwards and may be initialized again. */
 void cst_arena_clear(cst_arena *arena);
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 
 void *cst_array_new(size_t count, size_t size)
 {
+    /* The product saturates, and sizes above PTRDIFF_MAX cannot be allocated. */
     const size_t bytes = cst_size_mul(count, size);
     return bytes > PTRDIFF_MAX ? NULL : malloc(bytes > 0 ? bytes : 1);
 }

@@ -1,4 +1,5 @@
-/* Arrays on the heap whose sizes come from files and configs: a product that overflows is "no memory". */
+/* Arrays on the heap whose sizes come from files and configs. A size that overflows is treated like missing memory,
+ * so that callers need only one check. */
 #ifndef CST_CORE_ARRAY_H
 #define CST_CORE_ARRAY_H
 
@@ -9,11 +10,13 @@
 extern "C" {
 #endif
 
-/* An array of `count` elements of `size` bytes, uninitialized, that the caller frees with free(). An array of no elements is
- * not NULL. NULL if there is no memory or the product is too large. */
+/* Allocate an uninitialized array of `count` elements of `size` bytes each. The caller frees it with free(). Returns
+ * NULL if memory is exhausted or the product is too large; an array of 0 elements is not NULL. */
 void *cst_array_new(size_t count, size_t size);
-/* Resize an array of cst_array_new (or NULL) and return it. If there is no memory, return the old array unchanged and set
- * *good to false; otherwise *good is not written, so that one check serves several arrays. */
+
+/* Resize an array made by cst_array_new, and return it. NULL is an empty array. If memory is exhausted, the old
+ * array is returned unchanged and *good becomes false. On success *good is not written, so that one check serves
+ * several arrays. */
 void *cst_array_resize(void *array, size_t count, size_t size, bool *good);
 
 #ifdef __cplusplus

@@ -7,22 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- threads of OpenBLAS ----------------------------------------------------------------------------------------- */
+/* ---- one thread in OpenBLAS ---------------------------------------------------------------------------------- */
 
-/* OpenBLAS has one number of threads for the whole process. `lock` guards the count of products under way and the number that
- * OpenBLAS had before the first of them; it is held for a few instructions, so that waiting needs no system call.
+/* OpenBLAS has one number of threads for the whole process. While products run, it must be 1; afterwards it is
+ * restored. `lock` protects the two counts. It is held for a few instructions only, so that spinning is cheaper than
+ * a system call.
  *
- * An OpenBLAS built with OpenMP asks OpenMP, which has a number per thread. To set OpenBLAS's own number while another thread
- * is in a product gives wrong results there (seen with 0.3.21), so OpenMP is told instead. */
+ * An OpenBLAS that was built with OpenMP reads OpenMP's number, which each thread has for itself. Setting OpenBLAS's
+ * own number while another thread is in a product gives wrong results there (seen with 0.3.21), so that only
+ * OpenMP's number is set. */
 static struct {
     atomic_flag lock;
-    int under_way, before;
+    int n_running; /* products in OpenBLAS at the moment */
+    int saved;     /* OpenBLAS's number of threads before the first of them */
 } guard = {.lock = ATOMIC_FLAG_INIT};
 
+/* Weak: NULL if no OpenMP runtime is linked. */
 extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-static bool asks_openmp(void)
+/* Whether OpenBLAS takes its number of threads from OpenMP. */
+static bool uses_openmp(void)
 {
     return openblas_get_parallel() == OPENBLAS_OPENMP && omp_get_max_threads && omp_set_num_threads;
 }
@@ -38,37 +43,39 @@ static void unlock_guard(void)
     atomic_flag_clear_explicit(&guard.lock, memory_order_release);
 }
 
-/* Returns what end_product is to be told: the number that the calling thread had. */
+/* Set the number of threads to 1. Returns the number before that, which end_product takes. */
 static int begin_product(void)
 {
-    if (asks_openmp()) {
-        const int own = omp_get_max_threads();
-        if (own != 1) omp_set_num_threads(1);
-        return own;
+    if (uses_openmp()) {
+        const int previous = omp_get_max_threads();
+        if (previous != 1) omp_set_num_threads(1);
+        return previous;
     }
+    /* The first product saves the number, which the last one restores. */
     lock_guard();
-    const int before = openblas_get_num_threads();
-    if (guard.under_way++ == 0) guard.before = before;
-    if (before != 1) openblas_set_num_threads(1);
+    const int previous = openblas_get_num_threads();
+    if (guard.n_running++ == 0) guard.saved = previous;
+    if (previous != 1) openblas_set_num_threads(1);
     unlock_guard();
-    return before;
+    return previous;
 }
 
-static void end_product(int own)
+/* Restore the number of threads. `previous` is what begin_product returned. */
+static void end_product(int previous)
 {
-    if (asks_openmp()) {
-        if (own != 1) omp_set_num_threads(own);
+    if (uses_openmp()) {
+        if (previous != 1) omp_set_num_threads(previous);
         return;
     }
     lock_guard();
-    if (--guard.under_way == 0 && guard.before != 1) openblas_set_num_threads(guard.before);
+    if (--guard.n_running == 0 && guard.saved != 1) openblas_set_num_threads(guard.saved);
     unlock_guard();
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------------ */
+/* ---- products ------------------------------------------------------------------------------------------------ */
 
-/* CST_SMALL_PRODUCT is where OpenBLAS begins to be faster, and above what its kernels for small matrices take (10^6), which
- * need memory from the heap and do not look whether they got it. `make bench` shows both. */
+/* Products above CST_SMALL_PRODUCT are faster in OpenBLAS; `make bench` measures both. The limit is also above 10^6,
+ * below which OpenBLAS uses kernels for small matrices that call malloc and do not check its result. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc)
 {
@@ -76,8 +83,9 @@ void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, 
         cst_small_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;
     }
+    /* A large product: OpenBLAS, with one thread. */
     const CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
-    const int own = begin_product();
+    const int previous = begin_product();
 #ifdef CST_DOUBLE
     cblas_dgemm(
 #else
@@ -85,27 +93,30 @@ void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, 
 #endif
         CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
         (blasint)ldc);
-    end_product(own);
+    end_product(previous);
 }
 
-/* ---- a process of one's own ------------------------------------------------------------------------------------------ */
+/* ---- programs that own OpenBLAS ------------------------------------------------------------------------------ */
 
 #if defined(__x86_64__) && defined(__GNUC__)
-/* OpenBLAS before 0.3.24 does not know processors newer than itself (AMD's Zen 4 and 5 among them) and falls back to
- * AVX2 kernels where AVX-512 ones run almost twice as fast. These two entry points of its shared library choose the
- * kernels again; where they do not exist, nothing is done. */
+/* OpenBLAS before 0.3.24 does not recognize processors that are newer than itself, such as AMD's Zen 4 and 5, and
+ * uses its AVX2 kernels there. Its AVX-512 kernels are almost twice as fast. These two functions of its shared
+ * library choose the kernels again. They are NULL where the library does not export them. */
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 
 static void choose_kernels(void)
 {
+    /* Leave the choice to the user, and to processors without all of AVX-512. */
     const char *variable = "OPENBLAS_CORETYPE";
     if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init || getenv(variable)) return;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq") ||
         !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl"))
         return;
+    /* These two are the names of the AVX2 kernels. */
     const char *chosen = openblas_get_corename();
     if (strcmp(chosen, "Haswell") != 0 && strcmp(chosen, "Zen") != 0) return;
+    /* The variable is read when the kernels are chosen. */
     if (setenv(variable, "SkylakeX", 1) != 0) return;
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();

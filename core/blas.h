@@ -1,5 +1,6 @@
-/* Matrix products, row-major, each in the calling thread alone (threads share out the batch, see core/parallel.h): small
- * ones by core/small_gemm.c, larger ones by OpenBLAS. core/blas.c is the only file that knows OpenBLAS. */
+/* Matrix products of row-major matrices. Each product runs in the calling thread; parallel code cuts the batch into
+ * shards instead (core/parallel.h). Small products are computed by core/small_gemm.c, larger ones by OpenBLAS.
+ * core/blas.c is the only file that uses OpenBLAS. */
 #ifndef CST_CORE_BLAS_H
 #define CST_CORE_BLAS_H
 
@@ -12,28 +13,31 @@
 extern "C" {
 #endif
 
-/* C (m, n) = alpha op(A) op(B) + beta C, op(A) (m, k), op(B) (k, n), rows lda, ldb, ldc reals apart.
- * C is not read if beta = 0.
+/* C (m, n) = alpha op(A) op(B) + beta C, where op(A) is (m, k) and op(B) is (k, n). op(X) is X, or its transpose if
+ * the flag is set. lda, ldb and ldc are the distances between rows, in reals. C is not read if beta = 0. C must not
+ * overlap A or B.
  *
- * Products of at most CST_SMALL_PRODUCT multiplications never reach OpenBLAS, and take nothing from the heap. While a larger
- * one is under way, OpenBLAS's number of threads is 1 in the whole process; after the last of those that are under way it is
- * again what it was. A host whose own threads call OpenBLAS at the same time loses speed there and nothing else; a number
- * that it sets at that very time is lost. Where OpenBLAS is built with OpenMP, it is OpenMP's number of the calling thread that
- * is 1 meanwhile, and other threads see nothing of it.
+ * Threads: any number of threads may call this function at once. OpenBLAS has one number of threads for the whole
+ * process. It is set to 1 while a product in OpenBLAS runs, and restored after the last one. A program that calls
+ * OpenBLAS from other threads meanwhile runs with one thread there, and a number of threads that it sets meanwhile
+ * may be overwritten. If OpenBLAS was built with OpenMP, only OpenMP's number for the calling thread is changed, and
+ * other threads are not affected.
  *
- * A process that is forked while another thread is in a large product must not make one before it has called exec, as POSIX asks
- * of all but async-signal-safe functions: it may wait for a thread that it does not have, and OpenBLAS keeps to one thread there. */
+ * Fork: if a process forks while another of its threads is in a product in OpenBLAS, the child must not call this
+ * function before exec. The child could wait forever for a thread that exists only in the parent. */
 void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a, size_t lda,
               const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
+/* Products of at most this many multiplications m n k do not use OpenBLAS, and allocate no memory. */
 #define CST_SMALL_PRODUCT 4e6
 
-/* For a program whose process is all its own (costate's is): OpenBLAS keeps to one thread for good, and on a processor with
- * AVX-512 that is newer than the installed OpenBLAS it is asked for its AVX-512 kernels instead of those for AVX2, unless
- * OPENBLAS_CORETYPE is set. To be called once, before there is a second thread and before any other use of OpenBLAS. */
+/* Configure OpenBLAS for a program in which nothing else uses it, such as the program costate: OpenBLAS gets one
+ * thread for the rest of the process. If the processor has AVX-512 but is newer than the installed OpenBLAS, its
+ * AVX-512 kernels are selected in place of those for AVX2, unless the environment variable OPENBLAS_CORETYPE is set.
+ * Call this function once, before the first use of OpenBLAS and before a second thread is started. */
 void cst_blas_own_process(void);
 
-/* "OpenBLAS 0.3.21 ... SkylakeX": which library and which kernels are in use. */
+/* The library and the kernels in use: "OpenBLAS 0.3.21 ... SkylakeX". The string is static. */
 const char *cst_blas_name(void);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Seconds since some moment, by a clock that only goes forward. */
+/* A clock for measuring intervals. */
 #ifndef CST_CORE_CLOCK_H
 #define CST_CORE_CLOCK_H
 
@@ -6,6 +6,7 @@
 extern "C" {
 #endif
 
+/* Seconds since a fixed but unspecified moment. The clock is monotonic: changes of the system time do not affect it. */
 double cst_clock(void);
 
 #ifdef __cplusplus

@@ -14,11 +14,11 @@
 #include <string.h>
 
 enum {
-    MAX_SIZE = 64 << 20, /* of a file, in bytes: what is larger is no configuration */
-    NAME_TAIL = 120,     /* of a file's name, characters shown in a message */
-    PATH_TAIL = 160,     /* of a path, likewise */
+    MAX_SIZE = 64 << 20, /* bytes of a file; a larger file is not a config */
+    NAME_TAIL = 120,     /* bytes of a file's name that a message shows */
+    PATH_TAIL = 160,     /* bytes of a path in a document that a message shows */
     PLACE = NAME_TAIL + PATH_TAIL + 16,
-    VALUE = 64 /* of a value, likewise */
+    VALUE = 64 /* bytes of a value that a message shows */
 };
 
 struct cst_document {
@@ -26,12 +26,12 @@ struct cst_document {
     char *name;
 };
 
-static cst_config at(cst_document *document, cJSON *node)
+static cst_config config_at(cst_document *document, cJSON *node)
 {
     return (cst_config){document, node};
 }
 
-/* cJSON_ArrayForEach for const and non-const nodes alike; NULL has no children. */
+/* The first child of a list or an object; NULL for all other nodes and for NULL. */
 static cJSON *first_child(const cJSON *node)
 {
     return node && (cJSON_IsObject(node) || cJSON_IsArray(node)) ? node->child : NULL;
@@ -39,29 +39,33 @@ static cJSON *first_child(const cJSON *node)
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
 
-/* Extend `path`, of `from`, by the way down to `node`; false, and nothing added, if it is not there. */
+/* Append the path from the node `from` down to `node`. Returns false and appends nothing if `node` is not below
+ * `from`. */
 static bool find_path(const cJSON *from, const cJSON *node, cst_text *path)
 {
     if (from == node) return true;
     size_t i = 0;
     for (const cJSON *child = first_child(from); child; child = child->next, i++) {
+        /* Append this child's index or key. */
         const size_t size = path->size;
         if (!cJSON_IsObject(from)) {
             cst_text_printf(path, "[%zu]", i);
         } else if (*child->string && !strpbrk(child->string, ".[]\"\\ ") && cst_text_is_visible(child->string)) {
             cst_text_printf(path, "%s%s", size > 0 ? "." : "", child->string);
-        } else { /* a key that would look like something else without quotes */
+        } else { /* a key that is ambiguous without quotes */
             cst_text_puts(path, "[");
             cst_text_quote(path, child->string);
             cst_text_puts(path, "]");
         }
+        /* Search below the child, and remove the key again if the node is elsewhere. */
         if (find_path(child, node, path)) return true;
         cst_text_cut(path, size);
     }
     return false;
 }
 
-/* The last `room` bytes of a name, what is left out shown by dots, on one line whatever is in it. Returns the bytes written. */
+/* Write the last `capacity` bytes of a name to `out`, which has room for a NUL as well. Dots stand for what is left
+ * out, and control characters are escaped. Returns the number of bytes without the NUL. */
 static size_t put_tail(char *out, const char *name, size_t capacity)
 {
     cst_text visible = {0};
@@ -75,7 +79,7 @@ static size_t put_tail(char *out, const char *name, size_t capacity)
     return (size_t)written;
 }
 
-/* "FILE: PATH: ", or as much of it as is known. */
+/* Write "FILE: PATH: ", or "FILE: " for the root or an absent node, or nothing without a document. */
 static void describe_place(cst_config config, char place[PLACE])
 {
     *place = '\0';
@@ -105,12 +109,13 @@ cst_status cst_config_fail(cst_config config, cst_error *error, const char *form
 cst_status cst_config_place(cst_config config, cst_error *error)
 {
     if (!error) return CST_ECONFIG;
+    /* A copy, because the new message is written over the old one. */
     char message[sizeof error->message];
     snprintf(message, sizeof message, "%s", error->message);
     return cst_config_fail(config, error, "%s", message);
 }
 
-/* "NAME:3:14: " before a message about the text itself. */
+/* Fail with "NAME:LINE:COLUMN: MESSAGE" for an error in the text at an offset. */
 static cst_status fail_in_text(const char *name, const char *text, size_t offset, const char *message, cst_error *error)
 {
     size_t line, column;
@@ -122,14 +127,16 @@ static cst_status fail_in_text(const char *name, const char *text, size_t offset
 
 /* ---- parsing ------------------------------------------------------------------------------------------------- */
 
-/* What a text can be that cJSON takes without a word. */
+/* Errors in a valid text that cJSON accepts. */
 typedef enum flaw { NO_FLAW, DUPLICATE_KEY, TOO_LARGE, NO_MEMORY } flaw;
 
+/* A key of an object, and its position there. */
 typedef struct key_place {
     const char *key;
     size_t i;
 } key_place;
 
+/* Order by key, and equal keys by position. */
 static int compare_keys(const void *a, const void *b)
 {
     const key_place *x = a, *y = b;
@@ -137,18 +144,20 @@ static int compare_keys(const void *a, const void *b)
     return order != 0 ? order : (x->i > y->i) - (x->i < y->i);
 }
 
-/* The first child whose key has been there before: its position, or SIZE_MAX if there is none. */
+/* Find the first child of an object whose key an earlier child has. *position is SIZE_MAX if there is none. */
 static flaw find_duplicate(const cJSON *object, size_t *position)
 {
     *position = SIZE_MAX;
     size_t n = 0;
     for (const cJSON *child = object->child; child; child = child->next) n++;
     if (n < 2) return NO_FLAW;
+    /* Sort the keys, so that equal ones are neighbours: O(n log n). */
     key_place *keys = malloc(n * sizeof *keys);
     if (!keys) return NO_MEMORY;
     n = 0;
     for (const cJSON *child = object->child; child; child = child->next, n++) keys[n] = (key_place){child->string, n};
     qsort(keys, n, sizeof *keys, compare_keys);
+    /* Of all duplicates take the one that comes first in the text. */
     for (size_t i = 1; i < n; i++) {
         if (strcmp(keys[i - 1].key, keys[i].key) == 0 && keys[i].i < *position) *position = keys[i].i;
     }
@@ -156,8 +165,8 @@ static flaw find_duplicate(const cJSON *object, size_t *position)
     return NO_FLAW;
 }
 
-/* The first flaw in a tree. *count goes up by the values met in the order of the text, so that it ends as the index
- * of the one at fault. */
+/* Find the first flaw in a tree. *count is incremented for each value in the order of the text, so that it ends as
+ * the index of the value at fault, as cst_json_locate counts. */
 static flaw find_flaw(const cJSON *node, size_t *count)
 {
     if (cJSON_IsNumber(node) && !isfinite(node->valuedouble)) return TOO_LARGE;
@@ -175,12 +184,14 @@ static flaw find_flaw(const cJSON *node, size_t *count)
 cst_status cst_config_parse(const char *name, const char *text, size_t size, size_t max_depth, cJSON **tree,
                             cst_error *error)
 {
+    /* Check the text before cJSON sees it, because cJSON accepts more than JSON. */
     cst_json_problem problem;
     if (!cst_json_check(text, size, max_depth, &problem)) {
         return fail_in_text(name, text, problem.offset, problem.text, error);
     }
     cJSON *node = cJSON_ParseWithLengthOpts(text, size, NULL, false);
     if (!node) return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
+    /* Check the tree for what the text does not show. */
     size_t i = 0, value, key;
     const flaw found = find_flaw(node, &i);
     if (found == NO_FLAW) {
@@ -189,9 +200,10 @@ cst_status cst_config_parse(const char *name, const char *text, size_t size, siz
     }
     cJSON_Delete(node);
     if (found == NO_MEMORY) return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
+    /* Find the value at fault in the text, for line and column. */
     cst_json_locate(text, size, i, &value, &key);
     if (found == TOO_LARGE) return fail_in_text(name, text, value, "a number too large for a double", error);
-    while (value > key && text[value - 1] != '"') value--; /* back to where the key ends */
+    while (value > key && text[value - 1] != '"') value--; /* back to the end of the key */
     char message[100];
     snprintf(message, sizeof message, "duplicate key %.*s", (int)cst_utf8_cut(text + key, value - key, VALUE),
              text + key);
@@ -202,13 +214,15 @@ cst_status cst_document_parse(const char *name, const char *text, size_t size, c
                               cst_error *error)
 {
     cst_document *d = calloc(1, sizeof *d);
+    /* The document keeps a copy of the name for messages. */
     if (d) d->name = strdup(name);
     if (!d || !d->name) {
         cst_document_free(d);
         return cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
     }
     cst_status status = cst_config_parse(name, text, size, CST_CONFIG_DEPTH, &d->root, error);
-    if (status == CST_OK && !cJSON_IsObject(d->root)) status = cst_config_expected(at(d, d->root), "an object", error);
+    if (status == CST_OK && !cJSON_IsObject(d->root))
+        status = cst_config_expected(config_at(d, d->root), "an object", error);
     if (status != CST_OK) {
         cst_document_free(d);
         return status;
@@ -237,7 +251,7 @@ void cst_document_free(cst_document *document)
 
 cst_config cst_document_root(cst_document *document)
 {
-    return at(document, document->root);
+    return config_at(document, document->root);
 }
 
 const char *cst_document_name(const cst_document *document)
@@ -247,7 +261,7 @@ const char *cst_document_name(const cst_document *document)
 
 char *cst_document_print(const cst_document *document)
 {
-    return cst_config_print_lines(at(NULL, document->root));
+    return cst_config_print_lines(config_at(NULL, document->root));
 }
 
 /* ---- places -------------------------------------------------------------------------------------------------- */
@@ -278,12 +292,12 @@ cst_config cst_config_item(cst_config list_or_object, size_t i)
 {
     cJSON *child = first_child(list_or_object.node);
     while (child && i-- > 0) child = child->next;
-    return at(list_or_object.document, child);
+    return config_at(list_or_object.document, child);
 }
 
 cst_config cst_config_next(cst_config item)
 {
-    return at(item.document, item.node ? item.node->next : NULL);
+    return config_at(item.document, item.node ? item.node->next : NULL);
 }
 
 const char *cst_config_key(cst_config member)
@@ -293,7 +307,7 @@ const char *cst_config_key(cst_config member)
 
 cst_config cst_config_get(cst_config object, const char *key)
 {
-    return at(object.document, cJSON_GetObjectItemCaseSensitive(object.node, key));
+    return config_at(object.document, cJSON_GetObjectItemCaseSensitive(object.node, key));
 }
 
 const char *cst_config_string(cst_config config)

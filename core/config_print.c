@@ -1,23 +1,25 @@
-/* The part of core/config.h that prints places; it sees documents only through the rest. */
+/* The part of core/config.h that prints values. It uses no cJSON, only the functions of core/config.h. */
 #include "core/config.h"
 #include "core/text.h"
 
 #include <stdlib.h>
 
 enum {
-    LINE = 100, /* lists and objects that fit into so many characters stand on one line */
-    VALUE = 64  /* characters of a value in a message */
+    LINE = 100, /* lists and objects of at most this many characters are printed on one line */
+    VALUE = 64  /* bytes of a value that a message shows */
 };
 
+/* How to print: separators, and whether long lists and objects are broken into lines. */
 typedef struct style {
     const char *comma, *colon;
-    bool lines; /* break what is longer than a line */
+    bool lines;
 } style;
 
 static const style compact = {",", ":", false}, spaced = {", ", ": ", false}, indented = {", ", ": ", true};
 
 static void print_value(cst_text *out, cst_config value, const style *how, size_t indent);
 
+/* Print the elements of a list or the members of an object, without brackets. */
 static void print_children(cst_text *out, cst_config value, const style *how, size_t indent)
 {
     const cst_config first = cst_config_item(value, 0);
@@ -33,11 +35,12 @@ static void print_children(cst_text *out, cst_config value, const style *how, si
     if (how->lines && first.node) cst_text_printf(out, "\n%*s", (int)(2 * indent), "");
 }
 
+/* Print a list or an object. */
 static void print_container(cst_text *out, cst_config value, const style *how, size_t indent)
 {
     const size_t start = out->size;
     cst_text_puts(out, cst_config_is_object(value) ? "{" : "[");
-    /* First in one line; if that is too long, again in lines. What is outermost is always in lines. */
+    /* Try one line first. If it is too long, discard it and print one child per line. The root is always broken. */
     const style line = {how->comma, how->colon, false};
     if (!how->lines || indent > 0) print_children(out, value, &line, indent);
     if (how->lines && (indent == 0 || out->size - start + 2 * indent > LINE)) {
@@ -49,6 +52,7 @@ static void print_container(cst_text *out, cst_config value, const style *how, s
 
 static void print_value(cst_text *out, cst_config value, const style *how, size_t indent)
 {
+    /* By type; a value of no other type is null. */
     double number;
     bool truth;
     if (cst_config_is_object(value) || cst_config_is_list(value)) {
@@ -64,6 +68,7 @@ static void print_value(cst_text *out, cst_config value, const style *how, size_
     }
 }
 
+/* Return the text, or free it and return NULL after a failure. */
 static char *finish(cst_text *text)
 {
     if (!text->failed) return text->data;
@@ -90,6 +95,7 @@ cst_status cst_config_expected(cst_config config, const char *what, cst_error *e
 {
     if (!error) return CST_ECONFIG;
     if (!config.node) return cst_config_fail(config, error, "expected %s, got nothing", what);
+    /* Print the value on one line, and cut it after a whole character. */
     cst_text value = {0};
     print_value(&value, config, &spaced, 0);
     if (value.size > VALUE) {

@@ -1,4 +1,5 @@
-/* The part of core/config.h that checks sections against tables of keys; it sees documents only through the rest. */
+/* The part of core/config.h and core/key.h that reads sections by tables of keys. It uses no cJSON, only the
+ * functions of core/config.h. */
 #include "core/config.h"
 #include "core/renames.h"
 #include "core/text.h"
@@ -11,7 +12,8 @@
 
 enum { EXPECTED = CST_KEY_TEXT };
 
-static const double largest_size = 9007199254740992.0; /* 2^53: up to there a double holds every whole number */
+/* 2^53: doubles represent all whole numbers exactly up to there. */
+static const double largest_size = 9007199254740992.0;
 
 /* ---- what is expected, in words ------------------------------------------------------------------------------ */
 
@@ -19,7 +21,7 @@ cst_range cst_key_range(const cst_key *key)
 {
     cst_range r = key->range;
     if (key->kind != CST_KEY_SIZE) return r;
-    /* The whole number beside an excluded bound is an included one. */
+    /* For whole numbers, an excluded bound is the same as the next whole number included. */
     if (r.low_end == CST_EXCLUDED) r.low = floor(r.low) + 1;
     if (r.high_end == CST_EXCLUDED) r.high = ceil(r.high) - 1, r.high_end = CST_INCLUDED;
     if (r.low_end == CST_NO_END || r.low < 0) r.low = 0;
@@ -27,6 +29,7 @@ cst_range cst_key_range(const cst_key *key)
     return r;
 }
 
+/* Whether x is in the range. */
 static bool in_range(cst_range r, double x)
 {
     const bool above = r.low_end == CST_NO_END || x > r.low || (r.low_end == CST_INCLUDED && x == r.low);
@@ -34,14 +37,17 @@ static bool in_range(cst_range r, double x)
     return above && below;
 }
 
+/* What a number key expects, in words: "a positive integer", "a number in [0, 1)". `value` is the number found, or
+ * 0. */
 static void expect_number(const cst_key *key, double value, char text[EXPECTED])
 {
     const bool whole = key->kind == CST_KEY_SIZE;
     const char *kind = whole ? "integer" : "number", *article = whole ? "an" : "a";
     cst_range r = cst_key_range(key);
-    /* A size that is too large for a double: say where they end, although the table does not. */
+    /* For a size that is too large, name the general limit if the table has none. */
     if (whole && value > largest_size && (r.high_end == CST_NO_END || r.high > largest_size))
         r.high = largest_size, r.high_end = CST_INCLUDED;
+    /* An integer with an upper bound; a number with both; with an upper one; without any; with a lower one. */
     const bool low_open = r.low_end == CST_EXCLUDED, high_open = r.high_end == CST_EXCLUDED;
     if (whole && r.high_end != CST_NO_END) {
         snprintf(text, EXPECTED, "an integer from %.0f to %.0f", r.low, r.high);
@@ -61,12 +67,13 @@ static void expect_number(const cst_key *key, double value, char text[EXPECTED])
     }
 }
 
+/* The accepted strings in words: "one of "a", "b"". A long list is cut. */
 static void expect_choice(const char *const *choices, char text[EXPECTED])
 {
-    enum { ROOM = 240 };
+    enum { LIMIT = 240 }; /* bytes */
     size_t n = (size_t)snprintf(text, EXPECTED, "%s", choices[0] && choices[1] ? "one of " : "");
     for (size_t i = 0; choices[i]; i++) {
-        if (n + strlen(choices[i]) > ROOM) {
+        if (n + strlen(choices[i]) > LIMIT) {
             snprintf(text + n, EXPECTED - n, ", ...");
             return;
         }
@@ -74,7 +81,7 @@ static void expect_choice(const char *const *choices, char text[EXPECTED])
     }
 }
 
-/* What the key expects; of a number, given the one that is there. */
+/* What a key expects, in words. `value` is the number found, or 0. */
 static void expectation(const cst_key *key, double value, char text[EXPECTED])
 {
     static const char *const kinds[] = {
@@ -96,6 +103,7 @@ const char *cst_key_text(const cst_key *key, char text[CST_KEY_TEXT])
     return text;
 }
 
+/* Fail with "expected ..., got ...". */
 static cst_status fail_value(const cst_key *key, cst_config value, cst_error *error)
 {
     char text[EXPECTED];
@@ -107,11 +115,13 @@ static cst_status fail_value(const cst_key *key, cst_config value, cst_error *er
 
 /* ---- values -------------------------------------------------------------------------------------------------- */
 
+/* Write a value into a member of the target struct. */
 static void store(void *target, size_t offset, const void *value, size_t size)
 {
     memcpy((char *)target + offset, value, size);
 }
 
+/* Check a number, and store it as a double or as a size_t. */
 static cst_status read_number(const cst_key *key, cst_config value, void *target, cst_error *error)
 {
     double number;
@@ -121,6 +131,7 @@ static cst_status read_number(const cst_key *key, cst_config value, void *target
         store(target, key->offset, &number, sizeof number);
         return CST_OK;
     }
+    /* A size must be whole, and small enough for both a double and a size_t. */
     const double largest = (double)SIZE_MAX < largest_size ? (double)SIZE_MAX : largest_size;
     if (number > largest || number != floor(number)) return fail_value(key, value, error);
     const size_t size = (size_t)number;
@@ -128,20 +139,24 @@ static cst_status read_number(const cst_key *key, cst_config value, void *target
     return CST_OK;
 }
 
+/* Check a string against the accepted ones, and store its index. */
 static cst_status read_choice(const cst_key *key, cst_config value, void *target, cst_error *error)
 {
     const char *string = cst_config_string(value);
+    /* A known string is stored as its index. */
     for (int i = 0; string && key->choices[i]; i++) {
         if (strcmp(string, key->choices[i]) == 0) {
             store(target, key->offset, &i, sizeof i);
             return CST_OK;
         }
     }
+    /* For an old name, say the new one. */
     const char *now = string ? cst_new_name_among(string, key->choices) : NULL;
     if (now) return cst_config_fail(value, error, "\"%s\" is called \"%s\" now", string, now);
     return fail_value(key, value, error);
 }
 
+/* Check a value against its key and store it. */
 static cst_status read_value(const cst_key *key, cst_config value, void *target, cst_error *error)
 {
     bool truth;
@@ -170,31 +185,35 @@ static cst_status read_value(const cst_key *key, cst_config value, void *target,
     case CST_KEY_ANY:
         break;
     }
+    /* The last three kinds are stored as a cst_config. */
     store(target, key->offset, &value, sizeof value);
     return CST_OK;
 }
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
 
+/* The key of a name; NULL if the table has none. */
 static const cst_key *find_key(const cst_key *keys, const char *name)
 {
     while (keys->name && strcmp(keys->name, name) != 0) keys++;
     return keys->name ? keys : NULL;
 }
 
-/* "Unknown key", with the name that the key has now, or with the nearest known one. */
+/* Fail with "unknown key" and either its new name or the nearest known key. */
 static cst_status fail_unknown(cst_config member, const cst_key *keys, bool typed, cst_error *error)
 {
     const char *name = cst_config_key(member), *now;
     for (size_t i = 0; (now = cst_new_name(name, &i));)
         if (find_key(keys, now)) return cst_config_fail(member, error, "unknown key; it is called \"%s\" now", now);
+    /* The nearest of the known keys, of which "type" is one. */
     const char *nearest = typed ? "type" : NULL;
     for (const cst_key *key = keys; key->name; key++)
         if (!nearest || cst_text_distance(name, key->name) < cst_text_distance(name, nearest)) nearest = key->name;
-    if (!nearest) return cst_config_fail(member, error, "unknown key; none is known here");
+    if (!nearest) return cst_config_fail(member, error, "unknown key; this section has no keys");
     return cst_config_fail(member, error, "unknown key; the nearest known one is \"%s\"", nearest);
 }
 
+/* Check that the section has no unknown keys. */
 static cst_status check_names(cst_config section, const cst_key *keys, bool typed, cst_error *error)
 {
     for (cst_config member = cst_config_item(section, 0); member.node; member = cst_config_next(member)) {
@@ -205,22 +224,26 @@ static cst_status check_names(cst_config section, const cst_key *keys, bool type
     return CST_OK;
 }
 
+/* Read one key of a section, and write its default into the section if it is absent. */
 static cst_status read_key(cst_config section, const cst_key *key, void *target, cst_error *error)
 {
+    /* A required key. */
     cst_config value = cst_config_get(section, key->name);
     if (!value.node && !key->fallback) {
         char text[EXPECTED];
         expectation(key, 0, text);
         return cst_config_fail(section, error, "missing key \"%s\": expected %s", key->name, text);
     }
+    /* An absent key with a default. */
     const bool optional = key->fallback && !*key->fallback;
     if (!value.node && !optional) {
         CST_TRY(cst_config_put(section, key->name, key->fallback, error));
         value = cst_config_get(section, key->name);
     }
+    /* Where null is allowed, the member keeps its value. */
     const bool nullable = optional || (key->fallback && strcmp(key->fallback, "null") == 0);
     if (cst_config_present(value) || !nullable) return read_value(key, value, target, error);
-    /* A null keeps its place, for messages about it. */
+    /* Keep the node of a null, so that later errors can point at it. */
     const bool is_config = key->kind == CST_KEY_SECTION || key->kind == CST_KEY_LIST || key->kind == CST_KEY_ANY;
     if (is_config) store(target, key->offset, &value, sizeof value);
     return CST_OK;
@@ -237,6 +260,7 @@ cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, 
 cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,
                            cst_error *error)
 {
+    /* The section must be an object with a "type". */
     char expected[EXPECTED];
     const char *article = strchr("aeiou", what[0]) ? "an" : "a";
     if (!cst_config_is_object(section)) {
@@ -246,6 +270,7 @@ cst_status cst_config_type(cst_config section, const char *what, const char *con
     const cst_config type = cst_config_get(section, "type");
     if (!type.node)
         return cst_config_fail(section, error, "missing key \"type\": expected the name of %s %s", article, what);
+    /* Search the name, and remember the nearest one for the message. */
     const char *name = cst_config_string(type);
     const char *nearest = NULL;
     for (size_t i = 0; name && names[i]; i++) {
@@ -262,6 +287,7 @@ cst_status cst_config_type(cst_config section, const char *what, const char *con
 
 cst_status cst_config_reals(cst_config list, double **values, size_t *n, cst_error *error)
 {
+    /* A single number is read as a list of one. */
     double number;
     const bool single = cst_config_number(list, &number);
     if (!single && !cst_config_is_list(list)) return cst_config_expected(list, "a list of numbers", error);

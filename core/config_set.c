@@ -8,21 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_TAIL = 160 }; /* of a path, characters shown in a message */
+enum { PATH_TAIL = 160 }; /* bytes of a path that a message shows */
 
-/* Where a path leads: a child of `parent`, NULL if there is none of that key yet. */
+/* The place to which a path leads: a child of `parent`, or NULL if the object has no such key yet. */
 typedef struct slot {
     cJSON *parent, *child;
-    const char *key; /* if parent is an object */
-    size_t depth;    /* lists and objects around the child */
+    const char *key; /* the child's key if the parent is an object */
+    size_t depth;    /* number of lists and objects around the child */
 } slot;
 
-/* Put node where the slot is; takes it. */
+/* Put a node into a slot, which replaces the child. Takes ownership of the node. */
 static cst_status fill_slot(const slot *s, cJSON *node, cst_error *error)
 {
     bool done;
     if (s->child) {
-        node->string = s->child->string; /* cJSON's function leaves the key behind */
+        /* cJSON does not copy the key to the new node: move it. */
+        node->string = s->child->string;
         s->child->string = NULL;
         done = cJSON_ReplaceItemViaPointer(s->parent, s->child, node);
     } else {
@@ -44,16 +45,17 @@ cst_status cst_config_put(cst_config object, const char *key, const char *json, 
     return fill_slot(&s, node, error);
 }
 
-/* Following a path: KEY, then any number of .KEY and [INDEX]. */
+/* The state of following a path, which is KEY and then any number of .KEY and [INDEX]. */
 typedef struct walk {
     const char *path;
-    size_t i;     /* as far as it has been followed, */
-    char *parent; /* which is the path of slot.parent */
-    char *key;    /* storage for slot.key */
+    size_t i;     /* how much of the path has been followed, in bytes */
+    char *parent; /* the followed part as a string: the path of slot.parent, for messages */
+    char *key;    /* memory for slot.key */
     slot slot;
-    cst_config place; /* for messages: the document */
+    cst_config place; /* the document, for messages */
 } walk;
 
+/* Fail with "cannot set "PATH": ...". */
 static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...) CST_PRINTF(3, 4);
 static cst_status fail_walk(const walk *w, cst_error *error, const char *format, ...)
 {
@@ -65,11 +67,13 @@ static cst_status fail_walk(const walk *w, cst_error *error, const char *format,
     return cst_config_fail(w->place, error, "cannot set \"%.*s\": %s", PATH_TAIL, w->path, why);
 }
 
+/* Follow an [INDEX]. */
 static cst_status find_item(walk *w, cst_error *error)
 {
     const char *index = w->path + w->i + 1;
     const size_t n = strspn(index, "0123456789");
     if (n == 0 || n > 9 || index[n] != ']') return fail_walk(w, error, "expected [INDEX] at character %zu", w->i + 1);
+    /* The parent must be a list that has the element. */
     if (!cJSON_IsArray(w->slot.parent)) return fail_walk(w, error, "%s is not a list", w->parent);
     w->slot.child = cJSON_GetArrayItem(w->slot.parent, atoi(index));
     const int length = cJSON_GetArraySize(w->slot.parent);
@@ -80,18 +84,21 @@ static cst_status find_item(walk *w, cst_error *error)
     return CST_OK;
 }
 
+/* Follow a KEY or .KEY. Only the last key of a path may be absent. */
 static cst_status find_member(walk *w, cst_error *error)
 {
-    const size_t dot = w->i > 0; /* every key but the first comes after one */
+    const size_t dot = w->i > 0; /* every key but the first follows a dot */
     const char *key = w->path + w->i + dot;
     const size_t n = dot && key[-1] != '.' ? 0 : strcspn(key, ".[]");
     if (n == 0) return fail_walk(w, error, "expected %s at character %zu", dot ? ".KEY" : "KEY", w->i + 1);
     if (!cJSON_IsObject(w->slot.parent)) return fail_walk(w, error, "%s is not an object", w->parent);
+    /* Look the key up. */
     memcpy(w->key, key, n);
     w->key[n] = '\0';
     w->slot.child = cJSON_GetObjectItemCaseSensitive(w->slot.parent, w->key);
     w->i += dot + n;
     if (w->slot.child || !w->path[w->i]) return CST_OK;
+    /* It is absent in the middle of the path: name the nearest key. */
     const char *nearest = NULL;
     for (const cJSON *child = w->slot.parent->child; child; child = child->next) {
         if (!nearest || cst_text_distance(w->key, child->string) < cst_text_distance(w->key, nearest))
@@ -101,12 +108,14 @@ static cst_status find_member(walk *w, cst_error *error)
     return fail_walk(w, error, "%s has no \"%s\"; the nearest key is \"%s\"", w->parent, w->key, nearest);
 }
 
+/* Follow the whole path from `root`. */
 static cst_status find_slot(walk *w, cJSON *root, cst_error *error)
 {
     w->slot = (slot){.child = root, .key = w->key};
     do {
         w->slot.parent = w->slot.child;
         w->slot.depth++;
+        /* Record the followed part of the path for messages. */
         const char *parent = w->i > 0 ? w->path : "the document";
         const size_t n = w->i > 0 ? w->i : strlen(parent);
         memcpy(w->parent, parent, n);
@@ -126,10 +135,11 @@ static bool is_utf8(const char *text)
     return true;
 }
 
-/* A value for the slot: JSON if it is that, the text itself as a string otherwise. */
+/* Make a node from a text: parse it as JSON, or take it as a string if that fails. */
 static cst_status make_value(const walk *w, const char *text, cJSON **node, cst_error *error)
 {
     const size_t size = strlen(text);
+    /* Nesting counts from the root of the document. */
     const cst_status status = cst_config_parse("value", text, size, CST_CONFIG_DEPTH - w->slot.depth, node, NULL);
     if (status == CST_OK) return CST_OK;
     if (!is_utf8(text)) return fail_walk(w, error, "malformed UTF-8 in the value");
@@ -137,7 +147,7 @@ static cst_status make_value(const walk *w, const char *text, cJSON **node, cst_
     return *node ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
 }
 
-/* Set what is at w->path, seen from `from`. */
+/* Set the value at w->path relative to the node `from`. */
 static cst_status set_from(walk *w, cJSON *from, const char *value, cst_error *error)
 {
     cJSON *node = NULL;
@@ -146,13 +156,14 @@ static cst_status set_from(walk *w, cJSON *from, const char *value, cst_error *e
     return fill_slot(&w->slot, node, error);
 }
 
-/* Set what is at the walk's path from wherever below `from`, or at it, something is; *n goes up by how often. What is
- * below comes first: a value that is replaced has been seen. */
+/* Set the path relative to every node in the subtree of `from` where it exists. *n counts the matches. Children come
+ * before their parent, so that a replaced value is not visited again. */
 static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, cst_error *error)
 {
     const bool nested = cJSON_IsObject(from) || cJSON_IsArray(from);
     for (cJSON *child = nested ? from->child : NULL; child; child = child->next)
         CST_TRY(set_below(w, child, value, n, error));
+    /* Set it if the path exists here. */
     w->i = 0;
     if (!cJSON_IsObject(from) || find_slot(w, from, NULL) != CST_OK || !w->slot.child) return CST_OK;
     ++*n;
@@ -160,9 +171,11 @@ static cst_status set_below(walk *w, cJSON *from, const char *value, size_t *n, 
     return set_from(w, from, value, error);
 }
 
-/* "model...norm": the part before the dots is followed (none: the root), the part after them sought below it. */
+/* Set a path such as "model...norm": follow the part before the dots from the root, then set the part after them
+ * wherever it exists below. */
 static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const char *value, cst_error *error)
 {
+    /* Follow the part before the dots, if there is any. */
     const size_t before = (size_t)(dots - w->path);
     walk below = {.path = dots + 3, .parent = w->parent, .key = w->key, .place = w->place};
     cJSON *from = root;
@@ -177,15 +190,17 @@ static cst_status set_everywhere(walk *w, const char *dots, cJSON *root, const c
         free(prefix);
         CST_TRY(status);
     }
+    /* Set the rest, which must exist at least once. */
     size_t n = 0;
     CST_TRY(set_below(&below, from, value, &n, error));
     if (n > 0) return CST_OK;
-    return fail_walk(w, error, "there is no \"%s\" %s%.*s", below.path, before > 0 ? "below " : "anywhere", (int)before,
-                     w->path);
+    return fail_walk(w, error, "\"%s\" does not exist %s%.*s", below.path, before > 0 ? "below " : "anywhere",
+                     (int)before, w->path);
 }
 
 cst_status cst_document_set(cst_document *document, const char *path, const char *value, cst_error *error)
 {
+    /* Enough for any part of the path, and for "the document" in messages. */
     const size_t capacity = strlen(path) + sizeof "the document";
     const char *dots = strstr(path, "...");
     walk w = {.path = path, .parent = malloc(capacity), .key = malloc(capacity), .place = {document, NULL}};

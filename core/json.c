@@ -8,18 +8,21 @@
 
 enum { LONGEST_NUMBER = 63 };
 
+/* A text being checked. Every function below returns true and moves `at` past what it accepts, or returns false and
+ * fills `problem`. */
 typedef struct scanner {
     const char *text;
     size_t size, at;
     size_t depth, max_depth;
-    size_t n_values;          /* begun so far */
-    size_t wanted;            /* the value whose place is asked for */
-    size_t value, key;        /* its place */
-    cst_json_problem problem; /* why false was returned */
+    size_t n_values;          /* values that have begun so far */
+    size_t wanted;            /* the number of the value to locate; SIZE_MAX: none */
+    size_t value, key;        /* offsets of that value and of its key */
+    cst_json_problem problem; /* the error, once a function has returned false */
 } scanner;
 
-/* ---- characters and complaints ------------------------------------------------------------------------------- */
+/* ---- characters and errors ----------------------------------------------------------------------------------- */
 
+/* The next byte, or -1 at the end of the text. */
 static int peek(const scanner *s)
 {
     return s->at < s->size ? (unsigned char)s->text[s->at] : -1;
@@ -40,6 +43,7 @@ static void skip_space(scanner *s)
     for (int c = peek(s); c == ' ' || c == '\n' || c == '\r' || c == '\t'; c = peek(s)) s->at++;
 }
 
+/* Set the problem and return false. */
 static bool problem_at(scanner *s, size_t offset, const char *text)
 {
     s->problem.offset = offset;
@@ -47,12 +51,14 @@ static bool problem_at(scanner *s, size_t offset, const char *text)
     return false;
 }
 
-/* "expected X, got Y" for what stands at the current place: a word as a whole, any other character by itself. */
+/* Set the problem to "expected X, got Y" at the current position, and return false. Y is a whole word, or one
+ * character. */
 static bool expected(scanner *s, const char *what)
 {
     s->problem.offset = s->at;
     char *out = s->problem.text;
     const size_t capacity = sizeof s->problem.text;
+    /* Measure the word, of at most 20 bytes, and the UTF-8 character here. */
     const char *here = s->text + s->at;
     size_t word = 0;
     while (word < 20 && s->at + word < s->size && is_word((unsigned char)here[word])) word++;
@@ -71,7 +77,7 @@ static bool expected(scanner *s, const char *what)
 
 /* ---- values -------------------------------------------------------------------------------------------------- */
 
-/* The four hexadecimal digits after "\u", or -1. */
+/* The value of four hexadecimal digits at an offset, or -1. */
 static int hex4(const scanner *s, size_t at)
 {
     if (s->size - at < 4) return -1;
@@ -89,7 +95,7 @@ static int hex4(const scanner *s, size_t at)
     return code;
 }
 
-/* What follows a backslash; s->at is behind it. */
+/* The rest of an escape sequence; s->at is after the backslash. */
 static bool escape(scanner *s)
 {
     const size_t start = s->at - 1;
@@ -99,11 +105,12 @@ static bool escape(scanner *s)
         if (c > 0 && strchr("\"\\/bfnrt", c)) return true;
         return problem_at(s, start, "unknown escape in a string");
     }
+    /* \u and four digits, but not U+0000, which would end the string in C. */
     const int code = hex4(s, s->at);
     if (code < 0) return problem_at(s, start, "expected four hexadecimal digits after \\u");
     if (code == 0) return problem_at(s, start, "\\u0000 in a string");
     s->at += 4;
-    /* Beyond 16 bits a character is a pair of surrogates, high before low. */
+    /* A character beyond 16 bits is written as two surrogates, the high one first. */
     if (code < 0xd800 || code > 0xdfff) return true;
     if (code < 0xdc00 && s->size - s->at >= 6 && memcmp(s->text + s->at, "\\u", 2) == 0) {
         const int low = hex4(s, s->at + 2);
@@ -113,6 +120,7 @@ static bool escape(scanner *s)
     return problem_at(s, start, "half of a surrogate pair in a string");
 }
 
+/* A string with its quotes. */
 static bool string(scanner *s)
 {
     const size_t start = s->at++;
@@ -128,6 +136,7 @@ static bool string(scanner *s)
     }
 }
 
+/* One or more digits. */
 static bool digits(scanner *s)
 {
     if (!is_digit(peek(s))) return expected(s, "a digit");
@@ -135,8 +144,10 @@ static bool digits(scanner *s)
     return true;
 }
 
+/* A number: sign, integer part, fraction, exponent. */
 static bool number(scanner *s)
 {
+    /* The integer part has no leading zeros. */
     const size_t start = s->at;
     if (peek(s) == '-') s->at++;
     if (peek(s) == '0') {
@@ -145,6 +156,7 @@ static bool number(scanner *s)
     } else if (!digits(s)) {
         return false;
     }
+    /* Both the fraction and the exponent are optional. */
     if (peek(s) == '.') {
         s->at++;
         if (!digits(s)) return false;
@@ -154,11 +166,12 @@ static bool number(scanner *s)
         if (peek(s) == '+' || peek(s) == '-') s->at++;
         if (!digits(s)) return false;
     }
-    /* cJSON reads a number through a buffer of 64 characters. */
+    /* cJSON copies a number into a buffer of 64 bytes. */
     if (s->at - start > LONGEST_NUMBER) return problem_at(s, start, "a number of more than 63 characters");
     return true;
 }
 
+/* true, false or null. */
 static bool literal(scanner *s)
 {
     static const char *const words[] = {"true", "false", "null"};
@@ -174,7 +187,7 @@ static bool literal(scanner *s)
 
 static bool container(scanner *s);
 
-/* `key` is where the value's member begins. */
+/* Any value. `key` is the offset of its key, or of the value itself. */
 static bool value(scanner *s, size_t key)
 {
     if (s->n_values++ == s->wanted) {
@@ -188,6 +201,7 @@ static bool value(scanner *s, size_t key)
     return literal(s);
 }
 
+/* A list or an object with all its values. */
 static bool container(scanner *s)
 {
     const bool object = peek(s) == '{';
@@ -197,6 +211,7 @@ static bool container(scanner *s)
         snprintf(s->problem.text, sizeof s->problem.text, "nested deeper than %zu lists and objects", s->max_depth);
         return false;
     }
+    /* Values with commas between them; those of an object have a key and a colon first. */
     s->depth++;
     s->at++;
     skip_space(s);
@@ -223,7 +238,7 @@ static bool container(scanner *s)
     return true;
 }
 
-/* ---- the header's functions ---------------------------------------------------------------------------------- */
+/* ---- public functions ---------------------------------------------------------------------------------------- */
 
 bool cst_json_check(const char *text, size_t size, size_t max_depth, cst_json_problem *problem)
 {
@@ -231,7 +246,7 @@ bool cst_json_check(const char *text, size_t size, size_t max_depth, cst_json_pr
     skip_space(&s);
     bool good = value(&s, s.at);
     skip_space(&s);
-    if (good && s.at < size) good = expected(&s, "nothing more");
+    if (good && s.at < size) good = expected(&s, "the end of the text");
     if (!good) *problem = s.problem;
     return good;
 }

@@ -1,7 +1,9 @@
-/* Whether a text is strictly JSON (RFC 8259), and where it is not. Builds nothing.
+/* A strict validator for JSON (RFC 8259, https://www.rfc-editor.org/rfc/rfc8259). It builds no tree; core/config.c
+ * lets cJSON do that once the text is known to be valid.
  *
- * Stricter than the RFC where a C program has to be: no NUL in strings, no nesting beyond a limit, no numbers of more
- * than 63 characters. Duplicate keys and numbers too large for a double show in what a parser makes of the text. */
+ * It is stricter than the RFC where a C program has to be: strings contain no NUL, nesting has a limit, and numbers
+ * have at most 63 characters. It does not look for duplicate keys or for numbers that are too large for a double:
+ * core/config.c checks these in the tree. */
 #ifndef CST_CORE_JSON_H
 #define CST_CORE_JSON_H
 
@@ -12,20 +14,22 @@
 extern "C" {
 #endif
 
+/* The first error in a text. */
 typedef struct cst_json_problem {
-    size_t offset;
+    size_t offset;  /* in bytes from the start of the text */
     char text[120]; /* "expected ',' or '}', got 'x'" */
 } cst_json_problem;
 
-/* Whether `size` bytes of text are one JSON value, white space around it, in which lists and objects are nested
- * at most max_depth deep; if not, the first problem. */
+/* Whether `size` bytes of text are one JSON value with optional white space around it, in which lists and objects
+ * are nested at most max_depth deep. If not, *problem is the first error. The text need not end in a NUL. */
 bool cst_json_check(const char *text, size_t size, size_t max_depth, cst_json_problem *problem);
 
-/* In a text that passed the check: where its i-th value begins, a list or object counted before what is in it, and
- * where its key does (the value itself if it has none). */
+/* Find the i-th value of a text that passed the check. Values are counted from 0 in the order in which they begin,
+ * so that a list or an object is counted before its elements. *value is the offset of the value. *key is the offset
+ * of its key, or of the value itself if it has no key. */
 void cst_json_locate(const char *text, size_t size, size_t i, size_t *value, size_t *key);
 
-/* The line of an offset and the character in it, both from 1. */
+/* The line of an offset, and the character within that line, both counted from 1. A UTF-8 character counts once. */
 void cst_json_line(const char *text, size_t offset, size_t *line, size_t *column);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 #include "core/level.h"
 
-/* scripts/levels.sh compiles this file once per level, with the level's name. */
+/* scripts/levels.sh compiles this file once per instruction set and defines CST_LEVEL as its name. Elsewhere there
+ * is only one. */
 #ifndef CST_LEVEL
 #define CST_LEVEL "baseline"
 #endif

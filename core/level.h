@@ -1,4 +1,5 @@
-/* Which of the processor's instructions the hot loops use. */
+/* Which of the processor's instruction sets the hot loops use. scripts/levels.sh compiles the files of the
+ * Makefile's list `hot` once per instruction set; the loader chooses one when the program starts. */
 #ifndef CST_CORE_LEVEL_H
 #define CST_CORE_LEVEL_H
 
@@ -6,8 +7,8 @@
 extern "C" {
 #endif
 
-/* "baseline", "avx2" or "avx512": the level that was chosen on this processor when the library was loaded; "native" in a build
- * for the processor that it was made on (NATIVE=1). */
+/* The instruction set in use: "baseline", "avx2" or "avx512". A build for one machine only (NATIVE=1) returns
+ * "native". The string is static. */
 const char *cst_level_name(void);
 
 #ifdef __cplusplus

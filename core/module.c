@@ -1,3 +1,5 @@
+/* Constructors, the tree of children, and parameters by name: all of core/module_type.h, and of core/module.h what
+ * is no pass. */
 #include "core/module.h"
 
 #include <stdio.h>
@@ -7,6 +9,7 @@
 cst_status cst_module_new(size_t size, const cst_module_ops *ops, const cst_shape *x, cst_module **m, cst_error *error)
 {
     *m = NULL;
+    /* From here on the size of a row fits into a size_t. */
     char text[CST_SHAPE_TEXT];
     if (cst_size_mul(cst_shape_size(x), sizeof(real)) == SIZE_MAX)
         return cst_fail(error, CST_ESHAPE, "rows of shape %s are too large", cst_shape_text(x, text));
@@ -27,11 +30,13 @@ void cst_module_add_tensor(cst_module *m, const char *name, cst_shape shape)
 
 cst_status cst_module_add_child(cst_module *m, const char *name, cst_module *child, cst_error *error)
 {
+    /* The parent owns the child from the start, also if there is no memory to store it. */
     cst_child *children = realloc(m->children, (m->n_children + 1) * sizeof *children);
     if (!children) {
         cst_module_free(child);
         return cst_fail(error, CST_ENOMEM, "cannot allocate module \"%s\" of a %s", name, m->ops->name);
     }
+    /* Append it; its parameters follow those of the children before it. */
     m->children = children;
     cst_child *added = &children[m->n_children++];
     *added = (cst_child){.module = child, .offset = m->n_params};
@@ -69,6 +74,7 @@ cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, 
 void cst_module_free(cst_module *m)
 {
     if (!m) return;
+    /* The type's own memory, then the children, then the struct. */
     if (m->ops->destroy) m->ops->destroy(m);
     for (size_t i = 0; i < m->n_children; i++) cst_module_free(m->children[i].module);
     free(m->children);
@@ -77,6 +83,7 @@ void cst_module_free(cst_module *m)
 
 void cst_module_init(const cst_module *m, cst_rng rng, real *theta)
 {
+    /* Own tensors start at zero; the type may draw others. Each child has a random stream of its own. */
     for (size_t i = 0; i < m->n_tensors; i++)
         memset(theta + m->tensors[i].offset, 0, cst_shape_size(&m->tensors[i].shape) * sizeof *theta);
     if (m->ops->init) m->ops->init(m, rng, theta);
@@ -86,6 +93,7 @@ void cst_module_init(const cst_module *m, cst_rng rng, real *theta)
 
 cst_status cst_module_require(const cst_module *m, unsigned passes, const char *purpose, cst_error *error)
 {
+    /* The first pass that this module lacks; then the children. */
     const char *lacks = passes & CST_PASS_JVP && !m->ops->jvp           ? "jvp"
                         : passes & CST_PASS_JVP_VJP && !m->ops->jvp_vjp ? "jvp_vjp"
                                                                         : NULL;
@@ -95,7 +103,8 @@ cst_status cst_module_require(const cst_module *m, unsigned passes, const char *
     return CST_OK;
 }
 
-/* `name` holds the dotted prefix in its first `used` characters. */
+/* Visit the tensors of m, whose theta begins at `offset`. The first `used` characters of `name` are the dotted
+ * prefix. */
 static cst_status visit(const cst_module *m, char name[CST_TENSOR_NAME], size_t used, size_t offset,
                         cst_tensor_visitor visitor, void *context)
 {
@@ -103,6 +112,7 @@ static cst_status visit(const cst_module *m, char name[CST_TENSOR_NAME], size_t 
         snprintf(name + used, CST_TENSOR_NAME - used, "%s", m->tensors[i].name);
         CST_TRY(visitor(context, name, &m->tensors[i].shape, offset + m->tensors[i].offset));
     }
+    /* A child's name and a dot extend the prefix. */
     for (size_t i = 0; i < m->n_children; i++) {
         const cst_child *child = &m->children[i];
         const int length = snprintf(name + used, CST_TENSOR_NAME - used, "%s.", child->name);

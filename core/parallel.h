@@ -1,4 +1,4 @@
-/* Parallelism, in one file: a fixed number of tasks on a number of threads. */
+/* Data parallelism: run a fixed number of tasks on a number of threads. This is the only place that starts threads. */
 #ifndef CST_CORE_PARALLEL_H
 #define CST_CORE_PARALLEL_H
 
@@ -8,14 +8,19 @@
 extern "C" {
 #endif
 
+/* The largest number of threads that cst_threads_available returns, and of shards into which a pass of a module is
+ * cut. */
 enum { CST_MAX_THREADS = 64 };
 
-/* The number of processors this process may use, at most CST_MAX_THREADS. */
+/* The number of processors that this process may use: at least 1, at most CST_MAX_THREADS. */
 int cst_threads_available(void);
 
-/* Call task(context, i) once for each i in 0 .. n-1, on up to `threads` threads; returns when all are done. Which
- * thread runs which task does not matter to a result: a task writes only what is its own. Runs in the calling thread
- * alone where threads or n is 1. */
+/* Call task(context, i) once for each i in 0 .. n-1, on up to `threads` threads, and return when all calls have
+ * returned. The calling thread works, too.
+ *
+ * Which thread runs which task is not defined, so that results are reproducible only if each task writes to memory
+ * of its own. All tasks run in the calling thread if threads or n is 1, and if the process's pool of threads is in
+ * use: by another thread, or by a task that calls this function. */
 void cst_parallel(int threads, size_t n, void (*task)(void *context, size_t i), void *context);
 
 #ifdef __cplusplus

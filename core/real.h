@@ -1,10 +1,12 @@
-/* The floating-point type of states, parameters and activations: float, or double with CST_DOUBLE (`make PRECISION=double`; the
- * flags of costate-double.pc). Times, step sizes and error ratios are always double. */
+/* The floating-point type of states, parameters and activations: float, or double if CST_DOUBLE is defined (`make
+ * PRECISION=double`, or the flags of costate-double.pc). Times, step sizes and error ratios are always double. */
 #ifndef CST_CORE_REAL_H
 #define CST_CORE_REAL_H
 
 #include <float.h>
 
+/* EPSILON: the distance from 1 to the next larger number. MAX: the largest finite number. NAME: as messages print
+ * the type. CST_PRECISION: the symbol that only the library of this precision defines, see below. */
 #ifdef CST_DOUBLE
 typedef double cst_real;
 #define CST_REAL_EPSILON DBL_EPSILON
@@ -20,18 +22,19 @@ typedef float cst_real;
 #endif
 
 #ifdef CST_INTERNAL
-typedef cst_real real; /* the project's own short name */
+typedef cst_real real; /* the short name is for the project's own sources only */
 #endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Each precision's library has a symbol of its own. Every object of a program refers to the one that it was compiled for, and so
- * does not link with the other library. */
+/* A program compiled for one precision must not link with the library of the other one. The library of each
+ * precision defines a symbol of its own, and every object that includes this header refers to the symbol of its
+ * precision. */
 extern const char CST_PRECISION;
 #ifndef CST_INTERNAL
-#if __has_attribute(retain) /* not even a linker that drops unused sections drops it */
+#if __has_attribute(retain) /* keeps the reference even if the linker drops unused sections */
 __attribute__((retain))
 #endif
 __attribute__((used)) static const char *const cst_precision_needed = &CST_PRECISION;

@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-enum { MAX_TYPES = 256 };
+enum { MAX_TYPES = 256 }; /* in a registry and its bases */
 
 cst_status cst_module_from_config(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                   cst_error *error)
 {
     *m = NULL;
+    /* List all types, those of the registry before those of its bases. */
     const cst_module_type *types[MAX_TYPES];
     const char *names[MAX_TYPES + 1];
     size_t n = 0, index = 0;
@@ -17,9 +18,11 @@ cst_status cst_module_from_config(const cst_registry *registry, cst_config secti
     }
     for (size_t i = 0; i < n; i++) names[i] = types[i]->name;
     names[n] = NULL;
+    /* Find the type by name and let it build the module. */
     CST_TRY(cst_config_type(section, "module", names, &index, error));
     const cst_status status = types[index]->make(registry, section, x, m, error);
-    /* Constructors know shapes, not places; what came from a nested section has its place already (CST_ECONFIG). */
+    /* Constructors do not know places in a config: add it. An error of a nested section has its place already
+     * (CST_ECONFIG). */
     if (status == CST_ESHAPE || status == CST_EARG || status == CST_EUNSUPPORTED)
         return cst_config_place(section, error);
     return status;

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+/* Old and new names. An old name occurs twice if different sections renamed it differently. */
 static const struct {
     const char *old, *now;
 } renames[] = {
-    /* configs, and their monitor's values as in metrics.csv */
+    /* keys of a config, values of "monitor", and columns of metrics.csv */
     {"checkpoint_every", "save_every"},
     {"val_loss", "validation_loss"},
     {"val_accuracy", "validation_accuracy"},
@@ -19,7 +20,7 @@ static const struct {
     /* summary.json */
     {"test_bits", "test_bits_per_dim"},
     {"products", "quadrature_nfe"},
-    {"backward_products", "backward_quadrature_nfe"}, /* metrics.csv as well */
+    {"backward_products", "backward_quadrature_nfe"}, /* a column of metrics.csv, too */
 };
 
 const char *cst_new_name(const char *old, size_t *i)

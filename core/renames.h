@@ -1,5 +1,5 @@
-/* Names that have changed: of keys and values of configs, and of numbers in the files of a run. There is no other support
- * for the old names than messages that say the new ones. */
+/* Old and new names of keys and values of configs, and of columns and keys in the files of a run. The old names are not
+ * accepted any more: this table only lets error messages name the new ones. */
 #ifndef CST_CORE_RENAMES_H
 #define CST_CORE_RENAMES_H
 
@@ -9,11 +9,12 @@
 extern "C" {
 #endif
 
-/* What `old` may be called now, NULL if there is nothing more; begin with *i = 0. A name can have more than one new one, by
- * its place: the caller takes the one that it knows. */
+/* Iterate over the new names of `old`: start with *i = 0 and call again until the result is NULL. An old name may
+ * have several new ones, because the same word was renamed differently in different sections. The caller picks the
+ * one that exists in its section. The strings are static. */
 const char *cst_new_name(const char *old, size_t *i);
 
-/* The new name of `old` that is in a list ended by NULL, or NULL. */
+/* The first new name of `old` that is in `names`, a list ended by NULL. Returns NULL if none is. */
 const char *cst_new_name_among(const char *old, const char *const *names);
 
 #ifdef __cplusplus

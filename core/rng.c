@@ -2,11 +2,13 @@
 
 #include <math.h>
 
-/* Ten rounds of Philox4x32 on counter (index, 0) under the key: 128 random bits. */
+/* Ten rounds of Philox4x32 on the counter (index, word, 0) with a key: 128 random bits. */
 static void philox(uint64_t key, uint64_t index, uint32_t word, uint32_t out[4])
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = word, c3 = 0;
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    /* A round multiplies two words by constants and mixes the halves of the products with the others and the round
+     * key. */
     for (int round = 0; round < 10; round++) {
         const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
@@ -24,7 +26,7 @@ static uint64_t join(uint32_t low, uint32_t high)
     return (uint64_t)high << 32 | low;
 }
 
-/* Splitting draws from word 1 of the counter space, plain draws from word 0: the two never meet. */
+/* Splitting uses counters whose third word is 1, and draws use 0, so that the two never coincide. */
 cst_rng cst_rng_split(cst_rng rng, uint64_t index)
 {
     uint32_t r[4];
@@ -44,6 +46,7 @@ uint64_t cst_rng_bits(cst_rng rng, uint64_t index)
     return join(r[0], r[1]);
 }
 
+/* A number in [0, 1) from the upper 53 bits. */
 static double unit(uint64_t bits)
 {
     return (double)(bits >> 11) * 0x1p-53;
@@ -56,6 +59,7 @@ double cst_rng_uniform(cst_rng rng, uint64_t index)
 
 double cst_rng_normal(cst_rng rng, uint64_t index)
 {
+    /* Box-Muller: sqrt(-2 ln(1 - u)) cos(2 pi v) for two uniform numbers u and v. */
     uint32_t r[4];
     philox(rng, index, 0, r);
     const double radius = sqrt(-2 * log(1 - unit(join(r[0], r[1])))); /* 1 - u is in (0, 1] */
@@ -64,7 +68,8 @@ double cst_rng_normal(cst_rng rng, uint64_t index)
 
 uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n)
 {
-    /* The high half of bits * n (Lemire), by two 32-bit steps: exact enough, as n is far below 2^64. */
+    /* The upper 64 bits of the 128-bit product bits * n (Lemire, "Fast random integer generation in an interval",
+     * 2019), from products of 32-bit halves. Without Lemire's rejection step the bias is at most n 2^-64. */
     const uint64_t bits = cst_rng_bits(rng, index);
     const uint64_t low = (bits & 0xffffffffu) * (n & 0xffffffffu), mid1 = (bits >> 32) * (n & 0xffffffffu),
                    mid2 = (bits & 0xffffffffu) * (n >> 32);
@@ -85,6 +90,7 @@ void cst_rng_fill_normal(cst_rng rng, real *x, size_t n, double deviation)
 void cst_rng_permutation(cst_rng rng, size_t *order, size_t n)
 {
     for (size_t i = 0; i < n; i++) order[i] = i;
+    /* Exchange the last of the first i entries with a random one of them. */
     for (size_t i = n; i > 1; i--) {
         const size_t j = (size_t)cst_rng_below(rng, i, i), last = order[i - 1];
         order[i - 1] = order[j];

@@ -1,9 +1,10 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
- * 1, 2, 3", SC 2011).
+/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1,
+ * 2, 3", SC 2011).
  *
- * A draw is a pure function of (key, index): no state is shared, so neither the number of threads nor the order of
- * work changes a draw, and a run resumes by knowing where it was. A key is made from a seed and a purpose, and split
- * as often as needed (by epoch, by module, by row). */
+ * A draw is a pure function of a key and an index. There is no state, so that neither the number of threads nor the
+ * order of work changes a draw, and a run can be resumed from its position alone. A key is made from a seed and a
+ * purpose. It is split as often as needed: per epoch, per module, per row. All functions may be called by several
+ * threads at once. */
 #ifndef CST_CORE_RNG_H
 #define CST_CORE_RNG_H
 
@@ -16,9 +17,11 @@
 extern "C" {
 #endif
 
-typedef uint64_t cst_rng; /* a key: one stream of 2^64 draws */
+/* A key, which selects one stream of 2^64 draws. */
+typedef uint64_t cst_rng;
 
-/* What a stream is for; streams of different purposes are independent. */
+/* What a stream is used for. Streams of different purposes are independent, so that for example a change of the data
+ * does not change the initial parameters. The order is part of the streams: add new purposes at the end. */
 typedef enum cst_purpose {
     CST_RNG_INIT,
     CST_RNG_SHUFFLE,
@@ -30,19 +33,23 @@ typedef enum cst_purpose {
     CST_RNG_SAMPLE
 } cst_purpose;
 
+/* The stream for a seed and a purpose. */
 cst_rng cst_rng_new(uint64_t seed, cst_purpose purpose);
-cst_rng cst_rng_split(cst_rng rng, uint64_t index); /* an independent stream for each index */
+/* A stream derived from another one, independent of it and of those for other indices. */
+cst_rng cst_rng_split(cst_rng rng, uint64_t index);
 
-uint64_t cst_rng_bits(cst_rng rng, uint64_t index);
-double cst_rng_uniform(cst_rng rng, uint64_t index);             /* in [0, 1), 53 bits */
-double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard normal, Box-Muller */
-uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n); /* in 0 .. n-1, without bias beyond 2^-64 n */
+/* Draw number `index` of a stream. All four functions use the same 64 random bits for the same index (the normal
+ * uses 64 more), so that draws of different kinds need different indices or streams. */
+uint64_t cst_rng_bits(cst_rng rng, uint64_t index);              /* 64 random bits */
+double cst_rng_uniform(cst_rng rng, uint64_t index);             /* uniform in [0, 1), with 53 random bits */
+double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard normal, by the Box-Muller transform */
+uint64_t cst_rng_below(cst_rng rng, uint64_t index, uint64_t n); /* uniform in 0 .. n-1; the bias is at most n 2^-64 */
 
-/* x[i] uniform in [low, high), or normal with the given deviation, from draws 0 .. n-1. */
+/* Fill x (n) from draws 0 .. n-1: uniform in [low, high), or normal with mean 0 and the given standard deviation. */
 void cst_rng_fill_uniform(cst_rng rng, cst_real *x, size_t n, double low, double high);
 void cst_rng_fill_normal(cst_rng rng, cst_real *x, size_t n, double deviation);
 
-/* A random permutation of 0 .. n-1 (Fisher-Yates). */
+/* Fill order (n) with a random permutation of 0 .. n-1 (Fisher-Yates). */
 void cst_rng_permutation(cst_rng rng, size_t *order, size_t n);
 
 #ifdef __cplusplus

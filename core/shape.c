@@ -18,7 +18,7 @@ size_t cst_size_add(size_t a, size_t b)
 
 size_t cst_size_align(size_t n)
 {
-    const size_t line = 64 / sizeof(real);
+    const size_t line = 64 / sizeof(real); /* reals per 64 bytes */
     return n > SIZE_MAX - (line - 1) ? SIZE_MAX : (n + line - 1) / line * line;
 }
 
@@ -58,6 +58,7 @@ bool cst_shape_equal(const cst_shape *a, const cst_shape *b)
 
 const char *cst_shape_text(const cst_shape *shape, char text[CST_SHAPE_TEXT])
 {
+    /* snprintf returns what it would have written: stop once that is more than fits. */
     int used = snprintf(text, CST_SHAPE_TEXT, "(");
     for (size_t i = 0; i < shape->rank && used < CST_SHAPE_TEXT; i++)
         used += snprintf(text + used, CST_SHAPE_TEXT - (size_t)used, "%s%zu", i ? ", " : "", shape->dim[i]);

@@ -1,5 +1,5 @@
-/* Matrix products that are too small for a BLAS: no packing of whole operands, no threads, no heap. core/blas.c decides
- * which products come here. */
+/* Matrix products that are too small for a BLAS library: they pack no whole operands, use no threads and allocate
+ * nothing. core/blas.c decides which products are computed here. */
 #ifndef CST_CORE_SMALL_GEMM_H
 #define CST_CORE_SMALL_GEMM_H
 
@@ -12,8 +12,9 @@
 extern "C" {
 #endif
 
-/* C (m, n) = alpha op(A) op(B) + beta C as cst_gemm (core/blas.h), for any size; up to 60 KB of stack. The sum over k of an
- * entry is not in order where k is longer than a vector, but it is the same in every call with the same m, n and k. */
+/* C (m, n) = alpha op(A) op(B) + beta C, with the arguments of cst_gemm in core/blas.h. Any size is accepted. Uses
+ * up to 60 KB of stack. The sum over k of an entry may be computed in several partial sums; their order depends on
+ * m, n, k and the transpositions only, so that equal calls give equal bits. */
 void cst_small_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha, const real *a,
                     size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc);
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Names and texts by code, from the list in core/status.h. */
 static const char *const names[] = {
 #define X(name, text) "CST_" #name,
     CST_STATUS_LIST(X)
@@ -33,11 +34,12 @@ cst_status cst_fail_at(cst_error *error, cst_status status, const char *file, in
     error->status = status;
     error->file = file;
     error->line = line;
+    /* The message, which vsnprintf cuts if it is too long. */
     va_list args;
     va_start(args, format);
     const int n = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
-    /* A message that is too long ends with a whole character. */
+    /* A cut message ends with a whole character. */
     const size_t capacity = sizeof error->message - 1;
     if (n > 0 && (size_t)n >= capacity) error->message[cst_utf8_whole(error->message, capacity)] = '\0';
     return status;

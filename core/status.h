@@ -1,7 +1,8 @@
 /* Status codes and errors.
  *
- * Every function that can fail returns a cst_status; CST_OK is 0. What went wrong, and where, is a sentence in the
- * cst_error that the caller passed (NULL if it does not want to know). The library never prints and never exits. */
+ * Every function that can fail returns a cst_status, of which CST_OK is 0. It writes a sentence about what went
+ * wrong, and where, into the cst_error that the caller passed. The caller may pass NULL. The library never prints
+ * and never exits. */
 #ifndef CST_CORE_STATUS_H
 #define CST_CORE_STATUS_H
 
@@ -9,7 +10,7 @@
 extern "C" {
 #endif
 
-/* One list of codes and their texts. */
+/* All codes with their texts. The enum and both tables of names are made from this list. */
 #define CST_STATUS_LIST(X)                                                                                             \
     X(OK, "ok")                                                                                                        \
     X(EARG, "invalid argument")                                                                                        \
@@ -33,6 +34,7 @@ typedef enum cst_status {
         CST_N_STATUS
 } cst_status;
 
+/* Compiler attributes: the result must be used; arguments from `first` on match the format `text`. */
 #if defined(__GNUC__)
 #define CST_MUST_CHECK __attribute__((warn_unused_result))
 #define CST_PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -41,23 +43,26 @@ typedef enum cst_status {
 #define CST_PRINTF(text, first)
 #endif
 
+/* The reason of a failure. It is written only on failure, so that it need not be initialized. */
 typedef struct cst_error {
     cst_status status;
-    const char *file; /* source file and line that reported it, for developers */
-    int line;
-    char message[500]; /* where, what was expected and what was there; never empty after a failure */
+    const char *file;  /* source file that reported the failure, for developers */
+    int line;          /* and the line in it */
+    char message[500]; /* where it failed, what was expected and what was found; not empty */
 } cst_error;
 
-/* The code's name ("CST_ESHAPE") and what it means in words ("shapes do not fit"). */
+/* The name of a code ("CST_ESHAPE"), and its meaning in words ("shapes do not fit"). The strings are static. */
 const char *cst_status_name(cst_status status);
 const char *cst_status_text(cst_status status);
 
-/* Fill `error` (may be NULL) and return `status`: `return cst_fail(error, CST_ESHAPE, "expected %zu ...", n);` */
+/* Fill `error`, which may be NULL, with a message in printf's format, and return `status`:
+ *     return cst_fail(error, CST_ESHAPE, "expected %zu ...", n);
+ * A message that is too long is cut after a whole character. */
 #define cst_fail(error, status, ...) cst_fail_at((error), (status), __FILE__, __LINE__, __VA_ARGS__)
 cst_status cst_fail_at(cst_error *error, cst_status status, const char *file, int line, const char *format, ...)
     CST_PRINTF(5, 6);
 
-/* Return from the calling function with the status of `expression` unless it is CST_OK. */
+/* Evaluate `expression` once, and return its status from the calling function unless it is CST_OK. */
 #define CST_TRY(expression)                                                                                            \
     do {                                                                                                               \
         const cst_status cst_try_status = (expression);                                                                \

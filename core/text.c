@@ -6,16 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for n more bytes and the NUL; doubles, so that n additions cost O(n). */
+/* Make room for n more bytes and a NUL. The capacity doubles, so that appending n bytes one by one costs O(n). */
 static bool reserve(cst_text *text, size_t n)
 {
     if (text->failed) return false;
     if (n < text->capacity - text->size) return true;
+    /* The sum may overflow. */
     const size_t wanted = text->size + n + 1;
     if (wanted <= n || wanted > SIZE_MAX / 2) {
         text->failed = true;
         return false;
     }
+    /* On failure the old buffer stays, for the caller to free. */
     const size_t capacity = wanted < 64 ? 64 : 2 * wanted;
     char *data = realloc(text->data, capacity);
     if (!data) {
@@ -30,7 +32,7 @@ static bool reserve(cst_text *text, size_t n)
 void cst_text_add(cst_text *text, const char *bytes, size_t n)
 {
     if (!reserve(text, n)) return;
-    if (n > 0) memcpy(text->data + text->size, bytes, n); /* of another text, of which nothing came, bytes is NULL */
+    if (n > 0) memcpy(text->data + text->size, bytes, n); /* memcpy must not get NULL */
     text->size += n;
     text->data[text->size] = '\0';
 }
@@ -42,6 +44,7 @@ void cst_text_puts(cst_text *text, const char *string)
 
 void cst_text_printf(cst_text *text, const char *format, ...)
 {
+    /* Measure the text, make room, then write it. */
     va_list args;
     va_start(args, format);
     const int n = vsnprintf(NULL, 0, format, args);
@@ -64,7 +67,8 @@ void cst_text_cut(cst_text *text, size_t size)
     text->data[size] = '\0';
 }
 
-/* Whether U+0080 .. U+009F stands at s: control characters as well, U+009B begins an escape sequence as ESC [ does. */
+/* Whether the character at s is one of U+0080 .. U+009F. These are control characters, too: U+009B begins an escape
+ * sequence, as ESC [ does. */
 static bool is_c1(const char *s)
 {
     return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0;
@@ -72,6 +76,7 @@ static bool is_c1(const char *s)
 
 void cst_text_quote(cst_text *text, const char *string)
 {
+    /* Quotes, backslashes and control characters are escaped; other bytes are copied. */
     cst_text_add(text, "\"", 1);
     for (const char *s = string; *s; s++) {
         const unsigned char c = (unsigned char)*s;
@@ -93,7 +98,7 @@ void cst_text_quote(cst_text *text, const char *string)
     cst_text_add(text, "\"", 1);
 }
 
-/* Bytes of the character at s, which is not its end; 0 if it may not be shown. */
+/* The number of bytes of the character at s, or 0 if it must be escaped. s is not at the end of its string. */
 static size_t shown_size(const char *s)
 {
     const unsigned char c = (unsigned char)*s;
@@ -102,7 +107,7 @@ static size_t shown_size(const char *s)
 
 void cst_text_visible(cst_text *text, const char *string)
 {
-    cst_text_add(text, "", 0); /* of an empty string there is a text, too */
+    cst_text_add(text, "", 0); /* data is not NULL even for an empty string */
     while (*string) {
         const size_t n = shown_size(string);
         const char c = *string;
@@ -129,12 +134,13 @@ bool cst_text_is_visible(const char *string)
 
 void cst_text_number(cst_text *text, double value)
 {
+    /* The first precision from which the same number is read back. */
     char digits[40];
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         if (strtod(digits, NULL) == value) break;
     }
-    /* printf and strtod follow the locale's decimal point, JSON does not. */
+    /* printf writes the locale's decimal point; JSON has '.' always. */
     for (char *c = digits; *c; c++) {
         if (!strchr("+-0123456789e", *c)) *c = '.';
     }
@@ -144,17 +150,19 @@ void cst_text_number(cst_text *text, double value)
 size_t cst_utf8_size(const char *s, size_t left)
 {
     if (left == 0) return 0;
+    /* The first byte tells the size. */
     const unsigned char first = (unsigned char)s[0];
     if (first < 0x80) return 1;
     const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
     if (first < 0xc2 || first > 0xf4 || size > left) return 0;
-    /* The first byte has 7 - size bits of the code point, each that follows has 6. */
+    /* The first byte holds 7 - size bits of the code point, and each following byte holds 6. */
     unsigned code = first & (0x7fU >> size);
     for (size_t i = 1; i < size; i++) {
         const unsigned char next = (unsigned char)s[i];
         if ((next & 0xc0) != 0x80) return 0;
         code = code << 6 | (next & 0x3fU);
     }
+    /* Refuse overlong forms, code points that do not exist, and surrogates. */
     if ((size == 3 && code < 0x800) || (size == 4 && code < 0x10000) || code > 0x10ffff) return 0;
     return code >= 0xd800 && code <= 0xdfff ? 0 : size;
 }
@@ -162,15 +170,18 @@ size_t cst_utf8_size(const char *s, size_t left)
 size_t cst_utf8_cut(const char *s, size_t n, size_t limit)
 {
     if (n <= limit) return n;
+    /* Go back to the beginning of the character that contains byte `limit`. */
     while (limit > 0 && ((unsigned char)s[limit] & 0xc0) == 0x80) limit--;
     return limit;
 }
 
 size_t cst_utf8_whole(const char *s, size_t n)
 {
-    size_t first = n; /* byte of the last character */
+    /* Find the first byte of the last character: bytes that follow a first one are 10xxxxxx. */
+    size_t first = n;
     for (size_t i = 0; i < 3 && first > 0 && ((unsigned char)s[first - 1] & 0xc0) == 0x80; i++) first--;
     if (first == 0 || (unsigned char)s[first - 1] < 0xc0) return n;
+    /* Remove the character if its size says that bytes are missing. */
     const unsigned char lead = (unsigned char)s[--first];
     const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
     return first + size > n ? first : n;
@@ -189,7 +200,9 @@ size_t cst_text_distance(const char *a, const char *b)
 {
     enum { LONGEST = 63 };
     const size_t na = strnlen(a, LONGEST), nb = strnlen(b, LONGEST);
-    /* d[i][j]: the distance of a's first i bytes from b's first j ("optimal string alignment"). */
+    /* d[i][j] is the distance between the first i bytes of a and the first j bytes of b (optimal string alignment):
+     *     d[i][j] = min(d[i-1][j-1] + [a_i != b_j], d[i-1][j] + 1, d[i][j-1] + 1,
+     *                   d[i-2][j-2] + 1 if the last two are swapped). */
     unsigned char d[LONGEST + 1][LONGEST + 1];
     for (size_t i = 0; i <= na; i++) d[i][0] = (unsigned char)i;
     for (size_t j = 0; j <= nb; j++) d[0][j] = (unsigned char)j;

@@ -1,5 +1,5 @@
-/* Text: a buffer that grows, JSON's way of writing strings and numbers, UTF-8, and which of some names looks like
- * another. */
+/* Text: a buffer that grows, strings and numbers in JSON's notation, escapes for terminals, UTF-8, and an edit
+ * distance between names. */
 #ifndef CST_CORE_TEXT_H
 #define CST_CORE_TEXT_H
 
@@ -12,41 +12,49 @@
 extern "C" {
 #endif
 
-/* Zero-initialize it, add to it, look at `failed` once at the end: out of memory makes every later addition do
- * nothing. data is NULL until something is added, then ends in a NUL that size does not count. Free it. */
+/* A string that grows. Initialize it with zeros, append to it, and check `failed` once at the end: after memory was
+ * exhausted, every further call is a no-op. The caller frees `data` with free(), also after a failure. */
 typedef struct cst_text {
-    char *data;
-    size_t size, capacity;
+    char *data;            /* NULL until something is appended; then it ends in a NUL */
+    size_t size, capacity; /* size does not count the NUL */
     bool failed;
 } cst_text;
 
+/* Append n bytes, a string, or formatted text. `bytes` may be NULL if n is 0. */
 void cst_text_add(cst_text *text, const char *bytes, size_t n);
 void cst_text_puts(cst_text *text, const char *string);
 void cst_text_printf(cst_text *text, const char *format, ...) CST_PRINTF(2, 3);
-void cst_text_cut(cst_text *text, size_t size); /* forget what comes after the first `size` bytes */
+/* Shorten the text to its first `size` bytes. It is a no-op if the text is not longer. */
+void cst_text_cut(cst_text *text, size_t size);
 
-/* A string in JSON's quotes, control characters escaped, so that it stays on one line and no terminal obeys it. */
+/* Append a string in JSON's quotes. Control characters are escaped, so that the result is one line and harmless on a
+ * terminal. */
 void cst_text_quote(cst_text *text, const char *string);
-/* Likewise what a file has, cut to its first 40 bytes, with dots for the rest. */
+/* The same, but only the first 40 bytes of the string, followed by "..." if it is longer. */
 void cst_text_excerpt(cst_text *text, const char *string);
-/* A string as it may be shown on a terminal or in a picture: control characters (U+0000 .. U+001F, U+007F .. U+009F) and bytes that
- * are not UTF-8 become \n, \t, \r, \x1b, \u009b; all else is unchanged, backslashes too, so that doing it twice does no harm. */
+/* Append a string in a form that is safe to show on a terminal or in a picture. Control characters (U+0000 ..
+ * U+001F, U+007F .. U+009F) and bytes that are not UTF-8 become \n, \t, \r, \x1b, \u009b. All other characters are
+ * unchanged, including backslashes, so that escaping twice has no further effect. */
 void cst_text_visible(cst_text *text, const char *string);
-bool cst_text_is_visible(const char *string); /* whether that changes nothing */
-/* A finite number in the fewest digits (of 15, 16 or 17) that read back as the same double, in any locale. */
+/* Whether cst_text_visible would leave the string unchanged. */
+bool cst_text_is_visible(const char *string);
+/* Append a finite number with the fewest digits (15, 16 or 17) from which the same double is read back. The decimal
+ * separator is a point in any locale. */
 void cst_text_number(cst_text *text, double value);
 
-/* Bytes of the UTF-8 character that begins at s, of which `left` bytes may be looked at; 0 if it is malformed (cut
- * off, overlong, a surrogate, beyond U+10FFFF). */
+/* The number of bytes of the UTF-8 character that begins at s, of which at most `left` bytes are read. Returns 0 if
+ * it is malformed: cut off, overlong, a surrogate, or beyond U+10FFFF. */
 size_t cst_utf8_size(const char *s, size_t left);
 
-/* The largest m <= n, limit at which s does not break inside a character. */
+/* The longest prefix of the n bytes at s that has at most `limit` bytes and does not end inside a character. Reads
+ * s[limit] if n > limit. Returns its length. */
 size_t cst_utf8_cut(const char *s, size_t n, size_t limit);
 
-/* n bytes, without those at the end that a cut has left of a character. */
+/* The length of the n bytes at s without an incomplete character at their end. Bytes after the first n are not read. */
 size_t cst_utf8_whole(const char *s, size_t n);
 
-/* Insertions, deletions, replacements and swaps of neighbours that turn a into b. Looks at 63 bytes of each. */
+/* The edit distance between two strings: how many insertions, deletions, replacements and swaps of neighbouring
+ * bytes turn a into b. Only the first 63 bytes of each are compared. */
 size_t cst_text_distance(const char *a, const char *b);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* The version of the library; a run folder records it. */
+/* The version of the library (https://semver.org). The summary and the checkpoints of a run record it. */
 #ifndef CST_CORE_VERSION_H
 #define CST_CORE_VERSION_H
 

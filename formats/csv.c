@@ -6,23 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER = 1 << 16, END = -1, STOPS_PLAIN = 1, STOPS_QUOTED = 2 };
+enum { BUFFER = 1 << 16, END = -1 };
+enum { STOPS_PLAIN = 1, STOPS_QUOTED = 2 }; /* bits of cst_csv.stops: kinds of field that a byte stops */
 
 /* ---- bytes --------------------------------------------------------------------------------------------------- */
 
+/* Read the next part of the file into the buffer. */
 static void refill(cst_csv *csv)
 {
     csv->next = 0;
     csv->filled = fread(csv->buffer, 1, BUFFER, csv->stream);
 }
 
-/* The next byte, or END: of the file, or because it cannot be read, which cst_csv_next looks at. */
+/* The next byte, or END at the end of the file and after a failed read. cst_csv_next tells the two apart. */
 static int peek(cst_csv *csv)
 {
     if (csv->next == csv->filled) refill(csv);
     return csv->next < csv->filled ? (unsigned char)csv->buffer[csv->next] : END;
 }
 
+/* Consume the next byte and count lines. */
 static int take(cst_csv *csv)
 {
     const int c = peek(csv);
@@ -32,7 +35,7 @@ static int take(cst_csv *csv)
     return c;
 }
 
-/* Add bytes to the record up to one that stops this kind of field, or the end of the file. */
+/* Append bytes to the record up to one that stops this kind of field, or to the end of the file. */
 static void take_run(cst_csv *csv, int kind)
 {
     while (peek(csv) != END) {
@@ -45,6 +48,7 @@ static void take_run(cst_csv *csv, int kind)
     }
 }
 
+/* Fail with "PATH: line N: expected ..., found ...". */
 static cst_status fail(const cst_csv *csv, cst_error *error, const char *expected, const char *found)
 {
     return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected %s, found %s", csv->path, csv->current_line, expected,
@@ -53,6 +57,7 @@ static cst_status fail(const cst_csv *csv, cst_error *error, const char *expecte
 
 /* ---- fields -------------------------------------------------------------------------------------------------- */
 
+/* Read a field in quotes. Two quotes in a row stand for one; any other quote closes the field. */
 static cst_status read_quoted(cst_csv *csv, cst_error *error)
 {
     const size_t line = csv->current_line;
@@ -74,6 +79,7 @@ static cst_status read_quoted(cst_csv *csv, cst_error *error)
     }
 }
 
+/* Read a field without quotes, up to a separator or the end of the line. */
 static cst_status read_plain(cst_csv *csv, cst_error *error)
 {
     take_run(csv, STOPS_PLAIN);
@@ -83,7 +89,7 @@ static cst_status read_plain(cst_csv *csv, cst_error *error)
     return CST_OK;
 }
 
-/* What ends a field: *last is whether it ends the record, too. */
+/* Consume what ends a field: a separator, LF, CR LF, or the end of the file. *last: whether the record ends, too. */
 static cst_status read_end(cst_csv *csv, bool *last, cst_error *error)
 {
     const int c = peek(csv);
@@ -98,6 +104,7 @@ static cst_status read_end(cst_csv *csv, bool *last, cst_error *error)
     return CST_OK;
 }
 
+/* Record where the next field begins. */
 static cst_status begin_field(cst_csv *csv, cst_error *error)
 {
     if (csv->n == csv->n_starts) {
@@ -113,6 +120,7 @@ static cst_status begin_field(cst_csv *csv, cst_error *error)
 
 /* ---- records ------------------------------------------------------------------------------------------------- */
 
+/* Read the fields of one record. */
 static cst_status read_record(cst_csv *csv, cst_error *error)
 {
     bool last = false;
@@ -128,10 +136,10 @@ static cst_status read_record(cst_csv *csv, cst_error *error)
     return csv->record.failed ? cst_fail(error, CST_ENOMEM, "%s: out of memory", csv->path) : CST_OK;
 }
 
-/* Skip empty lines, which only the end of the file may follow. */
+/* Skip empty lines. Only the end of the file may follow them. */
 static cst_status skip_empty(cst_csv *csv, cst_error *error)
 {
-    size_t empty = 0; /* the first of them */
+    size_t empty = 0; /* number of the first empty line */
     int c;
     while ((c = peek(csv)) == '\n' || c == '\r') {
         if (empty == 0) empty = csv->current_line;
@@ -147,9 +155,10 @@ cst_status cst_csv_next(cst_csv *csv, cst_error *error)
     cst_status status = skip_empty(csv, error);
     csv->n = 0;
     if (status == CST_OK && peek(csv) != END) status = read_record(csv, error);
-    /* A file that cannot be read looks cut off until one asks. */
+    /* A failed read looks like the end of the file: report it in place of any other error. */
     if (ferror(csv->stream)) return cst_fail_io(error, csv->path, "cannot read", errno);
     CST_TRY(status);
+    /* All records have as many fields as the first one. */
     if (csv->columns == 0) csv->columns = csv->n;
     if (csv->n == 0 || csv->n == csv->columns) return CST_OK;
     return cst_fail(error, CST_EFORMAT, "%s: line %zu: expected %zu fields as in the first line, found %zu", csv->path,
@@ -171,9 +180,11 @@ cst_status cst_csv_open(const char *path, char separator, cst_csv *csv, cst_erro
         cst_csv_close(csv);
         return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
     }
+    /* In quotes, a line feed stops a run only so that lines are counted. */
     csv->stops[(unsigned char)separator] = csv->stops['\r'] = STOPS_PLAIN;
     csv->stops['"'] = csv->stops['\0'] = STOPS_PLAIN | STOPS_QUOTED;
-    csv->stops['\n'] = STOPS_PLAIN | STOPS_QUOTED; /* in quotes only to be counted */
+    csv->stops['\n'] = STOPS_PLAIN | STOPS_QUOTED;
+    /* Skip a byte order mark. */
     refill(csv);
     if (csv->filled >= sizeof mark && memcmp(csv->buffer, mark, sizeof mark) == 0) csv->next = sizeof mark;
     return CST_OK;
@@ -190,6 +201,7 @@ void cst_csv_close(cst_csv *csv)
 
 /* ---- numbers ------------------------------------------------------------------------------------------------- */
 
+/* The number of digits at s. */
 static size_t digits(const char *s)
 {
     return strspn(s, "0123456789");
@@ -197,6 +209,7 @@ static size_t digits(const char *s)
 
 bool cst_csv_number(const char *field, double *value)
 {
+    /* Check the syntax: sign, digits, point, digits, exponent. strtod alone would accept more. */
     const char *s = field + (*field == '+' || *field == '-');
     const size_t whole = digits(s);
     s += whole;
@@ -212,6 +225,7 @@ bool cst_csv_number(const char *field, double *value)
         if (exponent == 0) return false;
         s += exponent;
     }
+    /* strtod must consume the same characters. */
     char *end;
     *value = strtod(field, &end);
     return *s == '\0' && end == s;

@@ -1,8 +1,9 @@
-/* Comma-separated values, read strictly by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), a record at a time.
+/* Comma-separated values, read strictly by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), one record at a time.
  *
- * A record ends with LF or CR LF, the last one also with the file. A field in quotes may have separators, line ends and,
- * doubled, quotes in it; one without has none of these, and its blanks are part of it. All records have as many fields
- * as the first. Empty lines may follow the last record. A byte order mark at the beginning is skipped. */
+ * A record ends with LF or CR LF; the last one may end with the file instead. A field in quotes may contain
+ * separators, line ends and doubled quotes. A field without quotes contains none of these, and its blanks belong to
+ * it. All records have as many fields as the first one. Empty lines may follow the last record only. A byte order
+ * mark at the beginning is skipped. */
 #ifndef CST_FORMATS_CSV_H
 #define CST_FORMATS_CSV_H
 
@@ -17,34 +18,40 @@
 extern "C" {
 #endif
 
+/* A file being read, and its current record. A zero-initialized struct is closed. */
 typedef struct cst_csv {
-    const char *path; /* the caller's */
+    const char *path; /* not copied: it must outlive the reader */
     char separator;
-    size_t line; /* where the record begins, from 1 */
-    size_t n;    /* its fields; 0: there are no more records */
-    /* The rest is the reader's own. */
+    size_t line; /* the line where the record begins, from 1 */
+    size_t n;    /* the number of its fields; 0 at the end of the file */
+    /* All other members are private to csv.c. */
     FILE *stream;
-    char *buffer; /* filled: bytes of the file, next: the one to look at */
+    char *buffer; /* `filled` bytes of the file, of which `next` is the next one to read */
     size_t filled, next;
-    size_t current_line, columns;
-    unsigned char stops[256]; /* by byte: where a run of a field's bytes ends, see csv.c */
-    cst_text record;          /* the fields, a NUL behind each */
-    size_t *starts, n_starts;
+    size_t current_line, columns; /* columns: fields of the first record, 0 before it */
+    unsigned char stops[256];     /* per byte: the kinds of field whose run of ordinary bytes it ends */
+    cst_text record;              /* the fields, each followed by a NUL */
+    size_t *starts, n_starts;     /* where each field begins in the record, and the capacity of that array */
 } cst_csv;
 
-/* Errors: CST_EIO, CST_ENOMEM. */
+/* Open a file. The caller closes it with cst_csv_close. Errors: CST_EIO, CST_ENOMEM; then it is closed already. */
 CST_MUST_CHECK cst_status cst_csv_open(const char *path, char separator, cst_csv *csv, cst_error *error);
-/* The next record, which replaces the one before. CST_EFORMAT with file and line for what is no CSV: a quote inside a
- * field or that is not closed, a carriage return alone, a NUL byte, an empty line before the end, another number of
- * fields. CST_EIO, CST_ENOMEM. */
-CST_MUST_CHECK cst_status cst_csv_next(cst_csv *csv, cst_error *error);
-/* Field i < n of the record, without quotes. */
-const char *cst_csv_field(const cst_csv *csv, size_t i);
-void cst_csv_close(cst_csv *csv); /* one that is zero-initialized is fine */
 
-/* A decimal number that takes up the whole field: optional sign, digits with at most one point, optional exponent; not
- * "nan", "inf" or hexadecimal. Infinite if it is larger than a double can be. The point is what strtod takes for it: a
- * program that sets another locale than "C" for numbers finds that fields with points are no numbers. */
+/* Read the next record, which replaces the previous one. Errors: CST_EFORMAT with file and line for a quote inside a
+ * field, a quote that is not closed, a carriage return without a line feed, a NUL byte, an empty line before the
+ * end, or another number of fields than in the first record; CST_EIO; CST_ENOMEM. */
+CST_MUST_CHECK cst_status cst_csv_next(cst_csv *csv, cst_error *error);
+
+/* Field i < n of the current record, without its quotes. The string is valid until the next record is read. */
+const char *cst_csv_field(const cst_csv *csv, size_t i);
+
+/* Close the file and free the record. Closing twice is fine. */
+void cst_csv_close(cst_csv *csv);
+
+/* Convert a field that consists of one decimal number: an optional sign, digits with at most one point, an optional
+ * exponent. Returns false for anything else, such as "nan", "inf", hexadecimal digits or blanks. A number that is
+ * too large for a double becomes infinite. The decimal point is that of strtod: in a program that changes the locale
+ * for numbers, fields with a point are not accepted. *value may be written in any case. */
 bool cst_csv_number(const char *field, double *value);
 
 #ifdef __cplusplus

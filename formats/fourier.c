@@ -8,29 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest prime factor that has a pass of its own: a pass of radix r takes r / 4 multiplications per number. */
+/* The largest prime factor with a pass of its own. A pass of radix r takes about r / 4 multiplications per number,
+ * so that passes of large factors would be slow. */
 enum { MAX_RADIX = 13, MAX_HALF = MAX_RADIX / 2, MAX_FACTORS = 32 };
 enum { MAX_LENGTH = 1 << 28 };
 
 static const double pi = 3.14159265358979323846;
 
-/* A complex transform of length n = radix[0] radix[1] ... Complex arrays are planar: n real parts, then n imaginary ones. */
-typedef struct cycle {
+/* A complex transform of length n = radix[0] radix[1] ... All complex arrays are planar: n real parts, then n
+ * imaginary parts. */
+typedef struct fft {
     size_t n, n_factors, radix[MAX_FACTORS];
     double *roots; /* e^(-2 pi i k / n) */
-} cycle;
+} fft;
 
 struct cst_fourier {
     size_t n, half;
-    cycle cycle;    /* of length half, or of a power of two that has room for a convolution of that length */
-    double *turns;  /* (half + 1): e^(-2 pi i k / n) */
-    double *chirp;  /* (cycle.n): e^(-pi i k^2 / half), 0 from `half` on; NULL where no convolution is needed */
-    double *filter; /* (cycle.n): the transform of the chirp continued to k = 1 - half .. -1, over cycle.n */
+    fft fft;          /* of length half, or of a power of two that is large enough for a convolution of that length */
+    double *twiddles; /* (half + 1): e^(-2 pi i k / n) */
+    double *chirp;    /* (fft.n): e^(-pi i k^2 / half), 0 from `half` on; NULL where no convolution is needed */
+    double *filter;   /* (fft.n): the transform of the chirp continued to k = 1 - half .. -1, over fft.n */
 };
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
-/* e^(-2 pi i k / n), k < count, or NULL. */
+/* e^(-2 pi i k / n) for k < count; NULL if memory is exhausted. */
 static double *roots_new(size_t n, size_t count)
 {
     double *roots = calloc(cst_size_mul(2, count), sizeof *roots);
@@ -41,8 +43,8 @@ static double *roots_new(size_t n, size_t count)
     return roots;
 }
 
-/* Returns false if n has a prime factor above MAX_RADIX. */
-static bool cycle_factor(cycle *c, size_t n)
+/* Factor n into radices, 4 before 2, 3, 5 ... Returns false if n has a prime factor above MAX_RADIX. */
+static bool fft_factor(fft *c, size_t n)
 {
     c->n = n;
     c->n_factors = 0;
@@ -54,12 +56,13 @@ static bool cycle_factor(cycle *c, size_t n)
 
 /* ---- passes -------------------------------------------------------------------------------------------------- */
 
-/* A pass of radix r cuts x, which holds s interleaved sequences of length n / s each, into r s sequences that are r times
- * as short. With m = n / (s r) and w = e^(-2 pi i s / n), for p = 0 .. m - 1, q = 0 .. s - 1, j = 0 .. r - 1:
+/* A pass of radix r cuts x, which holds s interleaved sequences of length n / s each, into r s sequences that are r
+ * times as short. With m = n / (s r) and w = e^(-2 pi i s / n), for p = 0 .. m - 1, q = 0 .. s - 1, j = 0 .. r - 1:
  *     y[q + s (r p + j)] = w^(p j) sum_k x[q + s (p + m k)] e^(-2 pi i j k / r).
  * After the last pass, where s r = n, y is the transform in its natural order. */
 
-static void pass2(const cycle *c, size_t s, const double *restrict x, double *restrict y)
+/* Radix 2: u = a + b, v = w (a - b). */
+static void pass2(const fft *c, size_t s, const double *restrict x, double *restrict y)
 {
     const size_t n = c->n, m = n / s / 2;
     for (size_t p = 0; p < m; p++) {
@@ -77,7 +80,9 @@ static void pass2(const cycle *c, size_t s, const double *restrict x, double *re
     }
 }
 
-static void pass4(const cycle *c, size_t s, const double *restrict x, double *restrict y)
+/* Radix 4, as two steps of radix 2: e, f are the sum and difference of x_0 and x_2, g, h those of x_1 and x_3. Then
+ *     y_0 = e + g,   y_1 = w (f - i h),   y_2 = w^2 (e - g),   y_3 = w^3 (f + i h). */
+static void pass4(const fft *c, size_t s, const double *restrict x, double *restrict y)
 {
     const size_t n = c->n, m = n / s / 4, d = s * m;
     for (size_t p = 0; p < m; p++) {
@@ -102,12 +107,14 @@ static void pass4(const cycle *c, size_t s, const double *restrict x, double *re
     }
 }
 
-/* One butterfly of an odd radix r: numbers at distance d from x to distance s from y, roots at distance w apart. As k and
- * r - k have conjugate roots, with sums u_k = x_k + x_{r-k}, differences v_k = x_k - x_{r-k} and t = 2 pi j k / r,
+/* One butterfly of an odd radix r. Its inputs are at distance d from each other, its outputs at distance s, and its
+ * roots of unity at distance w. Since k and r - k have conjugate roots, with sums u_k = x_k + x_{r-k}, differences
+ * v_k = x_k - x_{r-k} and t = 2 pi j k / r,
  *     y_j, y_{r-j} = (x_0 + sum_k cos(t) u_k) -+ i sum_k sin(t) v_k,   k = 1 .. (r - 1) / 2. */
-static inline void butterfly(const cycle *c, size_t r, const double *x, size_t d, double *y, size_t s, size_t w)
+static inline void butterfly(const fft *c, size_t r, const double *x, size_t d, double *y, size_t s, size_t w)
 {
     const size_t n = c->n, h = r / 2, step = n / r;
+    /* Sums and differences of pairs, and y_0, which is the sum of all inputs. */
     double ur[MAX_HALF], ui[MAX_HALF], vr[MAX_HALF], vi[MAX_HALF], zr = x[0], zi = x[n];
     for (size_t k = 0; k < h; k++) {
         const double *a = x + (k + 1) * d, *b = x + (r - 1 - k) * d;
@@ -120,10 +127,11 @@ static inline void butterfly(const cycle *c, size_t r, const double *x, size_t d
     }
     y[0] = zr;
     y[n] = zi;
+    /* The pairs y_j and y_{r-j}, each multiplied by its root of unity. */
     for (size_t j = 1; j <= h; j++) {
         double cr = x[0], ci = x[n], sr = 0, si = 0;
         for (size_t k = 0; k < h; k++) {
-            const double *root = c->roots + j * (k + 1) % r * step; /* cos(t), and n further -sin(t) */
+            const double *root = c->roots + j * (k + 1) % r * step; /* root[0] is cos(t), root[n] is -sin(t) */
             cr += root[0] * ur[k];
             ci += root[0] * ui[k];
             sr -= root[n] * vr[k];
@@ -137,15 +145,16 @@ static inline void butterfly(const cycle *c, size_t r, const double *x, size_t d
     }
 }
 
-static inline void pass_odd(const cycle *c, size_t r, size_t s, const double *restrict x, double *restrict y)
+/* A pass of an odd radix: all its butterflies. */
+static inline void pass_odd(const fft *c, size_t r, size_t s, const double *restrict x, double *restrict y)
 {
     const size_t m = c->n / s / r;
     for (size_t p = 0; p < m; p++)
         for (size_t q = 0; q < s; q++) butterfly(c, r, x + s * p + q, s * m, y + s * r * p + q, s, s * p);
 }
 
-/* The transform of x, of which it returns the place: x or y. Both are overwritten. */
-static double *cycle_run(const cycle *c, double *x, double *y)
+/* Transform x. The result is in x or in y, and its address is returned. Both are overwritten. */
+static double *fft_run(const fft *c, double *x, double *y)
 {
     size_t s = 1;
     for (size_t i = 0; i < c->n_factors; s *= c->radix[i++]) {
@@ -154,7 +163,7 @@ static double *cycle_run(const cycle *c, double *x, double *y)
             pass2(c, s, x, y);
         else if (r == 4)
             pass4(c, s, x, y);
-        else if (r == 3) /* the compiler unrolls the loops of a radix that it knows */
+        else if (r == 3) /* a constant radix lets the compiler unroll the loops */
             pass_odd(c, 3, s, x, y);
         else if (r == 5)
             pass_odd(c, 5, s, x, y);
@@ -171,17 +180,19 @@ static double *cycle_run(const cycle *c, double *x, double *y)
 
 /* With j k = (j^2 + k^2 - (k - j)^2) / 2 and the chirp b_j = e^(-pi i j^2 / half), the transform is a convolution:
  *     X_k = b_k sum_j x_j b_j conj(b_{k-j}),
- * done with transforms of a length that leaves room for all k - j = 1 - half .. half - 1. */
+ * computed with transforms of a length that holds all k - j = 1 - half .. half - 1. */
 
+/* Compute the chirp b, and its transform, the filter. Returns false if memory is exhausted. */
 static bool set_chirp(cst_fourier *f)
 {
-    const size_t length = f->cycle.n;
+    const size_t length = f->fft.n;
     f->chirp = calloc(cst_size_mul(2, length), sizeof *f->chirp);
-    f->filter = calloc(cst_size_mul(4, length), sizeof *f->filter); /* its second half is work */
+    /* The second half of the filter's memory is scratch memory of its transform. */
+    f->filter = calloc(cst_size_mul(4, length), sizeof *f->filter);
     if (!f->chirp || !f->filter) return false;
     for (size_t k = 0; k < f->half; k++) {
         const uint64_t turn = 2 * (uint64_t)f->half,
-                       square = (uint64_t)k * k % turn; /* whole turns left out: precision */
+                       square = (uint64_t)k * k % turn; /* k^2 without whole turns, which would cost precision */
         const double angle = 2 * pi * (double)square / (double)turn, re = cos(angle), im = -sin(angle);
         const size_t back = (length - k) % length;
         f->chirp[k] = re;
@@ -189,12 +200,13 @@ static bool set_chirp(cst_fourier *f)
         f->filter[k] = f->filter[back] = re / (double)length;
         f->filter[length + k] = f->filter[length + back] = im / (double)length;
     }
-    const double *at = cycle_run(&f->cycle, f->filter, f->filter + 2 * length);
+    /* Transform it, and move the result to the first half if it is in the second. */
+    const double *at = fft_run(&f->fft, f->filter, f->filter + 2 * length);
     if (at != f->filter) memcpy(f->filter, at, 2 * length * sizeof *at);
     return true;
 }
 
-/* x = w x, or its conjugate where sign is -1 */
+/* x = w x, or its conjugate if sign is -1. */
 static void multiply(size_t n, const double *restrict w, double *restrict x, double sign)
 {
     for (size_t i = 0; i < n; i++) {
@@ -204,34 +216,36 @@ static void multiply(size_t n, const double *restrict w, double *restrict x, dou
     }
 }
 
-/* As cycle_run, for a length of `half`, of x that is 0 behind that. The filter f is the transform of b / length, which is
- * even, so that of conj(b) / length is conj(f). And with A_k the transform of a, that of conj(a) is conj(A_{-k}): two
- * conjugations on the way leave A_{-k} conj(f_k) = A_{-k} conj(f_{-k}), whose transform is the convolution. */
+/* Like fft_run, for a transform of length `half` of x, which is 0 from there on. The filter f is the transform of
+ * b / length. b is even, so that conj(b) / length has the transform conj(f). If a has the transform A_k, then conj(a)
+ * has conj(A_{-k}). The two conjugations on the way therefore leave A_{-k} conj(f_k) = A_{-k} conj(f_{-k}), whose
+ * transform is the convolution. */
 static double *chirp_run(const cst_fourier *f, double *x, double *y)
 {
-    const size_t length = f->cycle.n;
+    const size_t length = f->fft.n;
     multiply(length, f->chirp, x, -1);
-    double *a = cycle_run(&f->cycle, x, y);
+    double *a = fft_run(&f->fft, x, y);
     multiply(length, f->filter, a, -1);
-    a = cycle_run(&f->cycle, a, a == x ? y : x);
+    a = fft_run(&f->fft, a, a == x ? y : x);
     multiply(length, f->chirp, a, 1);
     return a;
 }
 
 /* ---- real numbers -------------------------------------------------------------------------------------------- */
 
-/* A length with a large prime factor takes a convolution in a cycle of a power of two. */
+/* Make the tables. A length with a large prime factor is computed by a convolution, with transforms of a power of
+ * two. */
 static bool set_tables(cst_fourier *f)
 {
-    const bool smooth = cycle_factor(&f->cycle, f->half);
+    const bool smooth = fft_factor(&f->fft, f->half);
     if (!smooth) {
         size_t length = 1;
         while (length < 2 * f->half - 1) length *= 2;
-        cycle_factor(&f->cycle, length);
+        fft_factor(&f->fft, length);
     }
-    f->cycle.roots = roots_new(f->cycle.n, f->cycle.n);
-    f->turns = roots_new(f->n, f->half + 1);
-    return f->cycle.roots && f->turns && (smooth || set_chirp(f));
+    f->fft.roots = roots_new(f->fft.n, f->fft.n);
+    f->twiddles = roots_new(f->n, f->half + 1);
+    return f->fft.roots && f->twiddles && (smooth || set_chirp(f));
 }
 
 cst_status cst_fourier_new(size_t n, cst_fourier **fourier, cst_error *error)
@@ -256,8 +270,8 @@ cst_status cst_fourier_new(size_t n, cst_fourier **fourier, cst_error *error)
 void cst_fourier_free(cst_fourier *f)
 {
     if (!f) return;
-    free(f->cycle.roots);
-    free(f->turns);
+    free(f->fft.roots);
+    free(f->twiddles);
     free(f->chirp);
     free(f->filter);
     free(f);
@@ -265,27 +279,30 @@ void cst_fourier_free(cst_fourier *f)
 
 size_t cst_fourier_work(const cst_fourier *f)
 {
-    return 4 * f->cycle.n;
+    return 4 * f->fft.n;
 }
 
-/* Z is the transform of the half as many complex numbers z_j = x_{2j} + i x_{2j+1}. Those of the even and the odd x are
+/* Z is the complex transform of the n / 2 numbers z_j = x_{2j} + i x_{2j+1}. The transforms of the even and of the
+ * odd x are
  *     E_k = (Z_k + conj(Z_{half-k})) / 2,   O_k = (Z_k - conj(Z_{half-k})) / 2i,   and X_k = E_k + e^(-2 pi i k / n) O_k. */
 void cst_fourier_power(const cst_fourier *f, const double *x, double *work, double *power)
 {
-    const size_t h = f->half, length = f->cycle.n;
+    const size_t h = f->half, length = f->fft.n;
     double *re = work, *im = work + length, *other = work + 2 * length;
     memset(work, 0, 2 * length * sizeof *work);
+    /* Pack pairs of real numbers as complex ones, with zeros up to the length of the transform. */
     for (size_t j = 0; j < h; j++) {
         re[j] = x[2 * j];
         im[j] = x[2 * j + 1];
     }
-    re = f->chirp ? chirp_run(f, work, other) : cycle_run(&f->cycle, work, other);
+    re = f->chirp ? chirp_run(f, work, other) : fft_run(&f->fft, work, other);
     im = re + length;
+    /* Separate the transforms of the even and the odd numbers, and combine them. */
     for (size_t k = 0; k <= h; k++) {
         const size_t a = k < h ? k : 0, b = k > 0 ? h - k : 0;
         const double er = (re[a] + re[b]) / 2, ei = (im[a] - im[b]) / 2, zr = (im[a] + im[b]) / 2,
                      zi = (re[b] - re[a]) / 2;
-        const double wr = f->turns[k], wi = f->turns[h + 1 + k];
+        const double wr = f->twiddles[k], wi = f->twiddles[h + 1 + k];
         const double xr = er + wr * zr - wi * zi, xi = ei + wr * zi + wi * zr;
         power[k] = xr * xr + xi * xi;
     }

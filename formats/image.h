@@ -1,4 +1,4 @@
-/* Images in memory, decoded by stb_image: the only place that knows it. */
+/* Decoding of JPEG and PNG images in memory. formats/image.c is the only file that uses stb_image. */
 #ifndef CST_FORMATS_IMAGE_H
 #define CST_FORMATS_IMAGE_H
 
@@ -11,9 +11,12 @@
 extern "C" {
 #endif
 
-/* Decode a JPEG or PNG file's bytes to planes (channels, *h, *w), malloc'ed; channels is 1 or 3, and the image is
- * converted to that. `name` is the file's, for messages. CST_EFORMAT with the decoder's reason, also for a side
- * of more than 16384 pixels; CST_ENOMEM. The checksums of a PNG are not checked. */
+/* Decode the `size` bytes of a JPEG or PNG file to planes (channels, *h, *w) of values 0 .. 255. The caller frees
+ * them with free(). channels is 1 (grey) or 3 (red, green, blue); an image of another kind is converted. `name` is
+ * the file's name in messages. The checksums of a PNG are not verified.
+ *
+ * Errors: CST_EFORMAT with the decoder's reason, also for a side of more than 16384 pixels; CST_ENOMEM. *planes must
+ * not be used then. */
 CST_MUST_CHECK cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels,
                                            size_t *h, size_t *w, uint8_t **planes, cst_error *error);
 

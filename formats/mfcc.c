@@ -14,28 +14,28 @@ static const double pi = 3.14159265358979323846;
 
 const cst_mfcc_options cst_mfcc_defaults = {200, 100, 64, 20, 1e-6};
 
-/* A filter: weights of the frequencies first .. first + count - 1, one after the other in cst_mfcc's. */
+/* A filter: the frequencies first .. first + count - 1, with weights from `offset` on in cst_mfcc.weights. */
 typedef struct filter {
     size_t first, count, offset;
 } filter;
 
 struct cst_mfcc {
     cst_mfcc_options o;
-    size_t rate, n_bins; /* n_bins: frequencies, n_fft / 2 + 1 */
-    double *window;      /* (n_fft) */
-    double *corners;     /* (n_mels + 2), in Hz */
+    size_t rate, n_bins; /* n_bins: number of frequencies, n_fft / 2 + 1 */
+    double *window;      /* (n_fft): w_j */
+    double *corners;     /* (n_mels + 2): c_m in Hz */
     filter *filters;     /* (n_mels) */
-    double *weights;     /* of all filters */
-    double *dct;         /* (n_mfcc, n_mels) */
+    double *weights;     /* of all filters, one filter after the other */
+    double *dct;         /* (n_mfcc, n_mels): s_c cos(pi c (m + 1/2) / n_mels) */
     cst_fourier *fourier;
 };
 
-/* A thread's arrays. */
+/* Memory of one call of cst_mfcc_compute. */
 typedef struct scratch {
     double *frame; /* (n_fft) */
-    double *work;  /* of the Fourier transform */
-    double *power; /* (n_bins) */
-    double *logs;  /* (n_mels) */
+    double *work;  /* scratch memory of the Fourier transform */
+    double *power; /* (n_bins): P_k */
+    double *logs;  /* (n_mels): L_m */
 } scratch;
 
 static cst_status no_memory(cst_error *error)
@@ -45,9 +45,10 @@ static cst_status no_memory(cst_error *error)
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
+/* A zeroed array, which is not NULL if count is 0. */
 static void *array(size_t count, size_t size)
 {
-    return calloc(count > 0 ? count : 1, size); /* not NULL for no numbers */
+    return calloc(count > 0 ? count : 1, size);
 }
 
 static void scratch_clear(scratch *s)
@@ -58,6 +59,7 @@ static void scratch_clear(scratch *s)
     free(s->logs);
 }
 
+/* Allocate all arrays. Returns false, and keeps none, if memory is exhausted. */
 static bool scratch_init(const cst_mfcc *m, scratch *s)
 {
     s->frame = array(m->o.n_fft, sizeof *s->frame);
@@ -71,18 +73,21 @@ static bool scratch_init(const cst_mfcc *m, scratch *s)
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
+/* The Hann window, w_j = (1 - cos(2 pi j / n_fft)) / 2. */
 static void set_window(cst_mfcc *m)
 {
     for (size_t j = 0; j < m->o.n_fft; j++) m->window[j] = (1 - cos(2 * pi * (double)j / (double)m->o.n_fft)) / 2;
 }
 
+/* Corners of the triangles: equidistant in mel from 0 to mel(rate / 2), then converted to Hz by the inverse of
+ * mel(f). */
 static void set_corners(cst_mfcc *m)
 {
     const double top = 2595 * log10(1 + (double)(m->rate / 2) / 700), gaps = (double)(m->o.n_mels + 1);
     for (size_t i = 0; i < m->o.n_mels + 2; i++) m->corners[i] = 700 * (pow(10, top * (double)i / gaps / 2595) - 1);
 }
 
-/* The weight that a triangle gives a frequency: the lower one of its two sides, where that is above 0. */
+/* The weight of a frequency in a triangle: the smaller one of its two sides, or 0 outside. */
 static double triangle(const double corners[3], double frequency)
 {
     const double up = (frequency - corners[0]) / (corners[1] - corners[0]);
@@ -91,13 +96,15 @@ static double triangle(const double corners[3], double frequency)
     return weight > 0 ? weight : 0;
 }
 
-/* Which frequencies each filter catches, and their weights unless `weights` is NULL. Returns how many these are. */
+/* Find the frequencies inside each filter, and write their weights unless `weights` is NULL. Returns the number of
+ * weights. */
 static size_t set_filters(cst_mfcc *m, double *weights)
 {
     size_t total = 0, first = 0;
     for (size_t mel = 0; mel < m->o.n_mels; mel++) {
         filter *f = &m->filters[mel];
         *f = (filter){.first = first, .offset = total};
+        /* Frequencies from the first one of the previous filter up to the right corner. */
         for (size_t k = first; k < m->n_bins; k++) {
             const double frequency = (double)(m->rate / 2) * (double)k / (double)(m->n_bins - 1);
             const double weight = triangle(&m->corners[mel], frequency);
@@ -107,11 +114,12 @@ static size_t set_filters(cst_mfcc *m, double *weights)
             if (weights) weights[total] = weight;
             total++;
         }
-        first = f->first; /* the next one begins no lower */
+        first = f->first; /* the next filter begins at or after this one */
     }
     return total;
 }
 
+/* The matrix of the orthonormal DCT-II. */
 static void set_dct(cst_mfcc *m)
 {
     const double n = (double)m->o.n_mels;
@@ -122,8 +130,9 @@ static void set_dct(cst_mfcc *m)
     }
 }
 
-/* ---- making it ----------------------------------------------------------------------------------------------- */
+/* ---- plans --------------------------------------------------------------------------------------------------- */
 
+/* Check the options and the rate. */
 static cst_status check(const cst_mfcc_options *o, size_t rate, cst_error *error)
 {
     if (o->n_fft < 2 || o->n_fft > MAX_FFT || o->n_fft % 2 != 0)
@@ -132,7 +141,7 @@ static cst_status check(const cst_mfcc_options *o, size_t rate, cst_error *error
     if (o->n_mels == 0 || o->n_mels > MAX_MELS)
         return cst_fail(error, CST_EARG, "n_mels: expected a number from 1 to %d, got %zu", MAX_MELS, o->n_mels);
     if (o->n_mfcc == 0 || o->n_mfcc > o->n_mels)
-        return cst_fail(error, CST_EARG, "n_mfcc: expected a number from 1 to %zu, that of n_mels, got %zu", o->n_mels,
+        return cst_fail(error, CST_EARG, "n_mfcc: expected a number from 1 to %zu (n_mels), got %zu", o->n_mels,
                         o->n_mfcc);
     if (!(o->log_offset > 0) || !isfinite(o->log_offset))
         return cst_fail(error, CST_EARG, "log_offset: expected a positive number, got %g", o->log_offset);
@@ -140,6 +149,7 @@ static cst_status check(const cst_mfcc_options *o, size_t rate, cst_error *error
     return cst_fail(error, CST_EARG, "expected a sample rate from 2 to 2^32 - 1, got %zu", rate);
 }
 
+/* Allocate and fill all tables. Returns false if memory is exhausted. */
 static bool set_tables(cst_mfcc *m)
 {
     m->window = array(m->o.n_fft, sizeof *m->window);
@@ -149,6 +159,7 @@ static bool set_tables(cst_mfcc *m)
     if (!m->window || !m->corners || !m->filters || !m->dct) return false;
     set_window(m);
     set_corners(m);
+    /* Count the weights, then write them. */
     m->weights = array(set_filters(m, NULL), sizeof *m->weights);
     if (!m->weights) return false;
     set_filters(m, m->weights);
@@ -199,19 +210,19 @@ size_t cst_mfcc_frames(const cst_mfcc *m, size_t n)
     return n > m->o.n_fft / 2 ? 1 + n / m->o.hop : 0;
 }
 
-/* The n_fft samples around sample `centre`, times the window. */
+/* The n_fft samples around sample `centre`, multiplied by the window. */
 static void cut_frame(const cst_mfcc *m, const double *samples, size_t n, size_t centre, double *frame)
 {
     const size_t half = m->o.n_fft / 2;
     for (size_t j = 0; j < m->o.n_fft; j++) {
-        const size_t right = centre + j; /* half further to the right than it is */
+        const size_t right = centre + j; /* the index of the sample plus `half`, which is not negative */
         size_t i = right < half ? half - right : right - half;
-        if (i >= n) i = 2 * (n - 1) - i; /* mirrored at sample n - 1, as before at sample 0 */
+        if (i >= n) i = 2 * (n - 1) - i; /* mirrored at the last sample; above, at the first one */
         frame[j] = m->window[j] * samples[i];
     }
 }
 
-/* L_m = log(E_m + log_offset) */
+/* L_m = log(E_m + log_offset), where E_m = sum_k weight_k P_k. */
 static void log_energies(const cst_mfcc *m, const double *power, double *logs)
 {
     for (size_t mel = 0; mel < m->o.n_mels; mel++) {
@@ -222,6 +233,7 @@ static void log_energies(const cst_mfcc *m, const double *power, double *logs)
     }
 }
 
+/* y_c = s_c sum_m L_m cos(pi c (m + 1/2) / n_mels). */
 static void transform_logs(const cst_mfcc *m, const double *logs, double *y)
 {
     for (size_t c = 0; c < m->o.n_mfcc; c++) {
@@ -239,6 +251,7 @@ cst_status cst_mfcc_compute(const cst_mfcc *m, const double *samples, size_t n, 
         return cst_fail(error, CST_EARG, "expected more than %zu samples, half of n_fft, got %zu", m->o.n_fft / 2, n);
     scratch s = {0};
     if (!scratch_init(m, &s)) return no_memory(error);
+    /* The four steps of the header, per frame. */
     for (size_t f = 0; f < n_frames; f++) {
         cut_frame(m, samples, n, f * m->o.hop, s.frame);
         cst_fourier_power(m->fourier, s.frame, s.work, s.power);

@@ -1,10 +1,12 @@
-/* NumPy's .npy files, one array each (NEP 1, https://numpy.org/neps/nep-0001-npy-format.html; versions 1.0, 2.0, 3.0).
+/* NumPy's .npy files, each of which holds one array (NEP 1, https://numpy.org/neps/nep-0001-npy-format.html;
+ * versions 1.0, 2.0, 3.0).
  *
- * A file is: 0x93 "NUMPY", two bytes of version, the header's length (2 bytes in version 1.0, then 4, little-endian),
- * the header, the elements. The header is a Python dict, padded with blanks and ended by a newline:
+ * A file consists of 0x93 "NUMPY", two bytes of version, the header's length (little-endian; 2 bytes in version 1.0,
+ * 4 bytes in later ones), the header, and the elements. The header is a Python dict, padded with blanks and ended by
+ * a newline:
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
- * Read are little-endian arrays of the types below and at most CST_MAX_RANK dimensions; those in Fortran order are
- * transposed. */
+ * Little-endian arrays of the types below and of at most CST_MAX_RANK dimensions are read. Arrays in Fortran order
+ * are transposed to C order. Files of version 1.0 are written. */
 #ifndef CST_FORMATS_NPY_H
 #define CST_FORMATS_NPY_H
 
@@ -19,7 +21,10 @@
 extern "C" {
 #endif
 
-/* Type, its name in a file, C type. */
+/* The first bytes of every file. */
+#define CST_NPY_MAGIC "\x93NUMPY"
+
+/* All types: the enum's name, the name in a file, the C type. */
 #define CST_NPY_TYPES(X)                                                                                               \
     X(BOOL, "b1", uint8_t)                                                                                             \
     X(I1, "i1", int8_t)                                                                                                \
@@ -33,6 +38,7 @@ extern "C" {
     X(F4, "f4", float)                                                                                                 \
     X(F8, "f8", double)
 
+/* CST_NPY_REAL is the type of a real. */
 typedef enum cst_npy_type {
 #define X(name, text, type) CST_NPY_##name,
     CST_NPY_TYPES(X)
@@ -41,32 +47,45 @@ typedef enum cst_npy_type {
     CST_NPY_REAL = sizeof(real) == sizeof(float) ? CST_NPY_F4 : CST_NPY_F8
 } cst_npy_type;
 
+/* An array in memory, which owns its data. A zero-initialized array is empty. */
 typedef struct cst_npy {
     cst_npy_type type;
-    cst_shape shape; /* rank 0: a single number */
-    void *data;      /* in C order, malloc'ed */
+    cst_shape shape; /* rank 0 is a single number */
+    void *data;      /* the elements in C order, of the C type for `type` */
 } cst_npy;
 
-/* Read a file. Of one whose size is known no more is allocated than it has; from a pipe memory grows with what is read.
- * Errors, each naming the file: CST_EIO if it cannot be read; CST_EFORMAT if it is no such file, is of another type,
- * has more dimensions, holds fewer or more bytes than its header says, or a bool that is neither 0 nor 1; CST_ENOMEM.
- * Nothing is kept then. */
+/* Read a file; the caller clears the array with cst_npy_clear. A header that promises more data than exist does not
+ * make the reader allocate much: memory is bounded by the size of the file, and for a pipe it grows with what was
+ * read.
+ *
+ * Errors, each with the path: CST_EIO if the file cannot be read; CST_EFORMAT if it is not an npy file, has an
+ * element type or a number of dimensions that is not supported, holds fewer or more bytes than its header says, or
+ * holds a bool other than 0 and 1; CST_ENOMEM. The array is then empty. */
 CST_MUST_CHECK cst_status cst_npy_read(const char *path, cst_npy *array, cst_error *error);
+/* Free the data. The array is empty afterwards. */
 void cst_npy_clear(cst_npy *array);
 
-/* Element i, in C order; of 64-bit integers the nearest double. */
+/* Element i in C order as a double. 64-bit integers are rounded to the nearest one. */
 double cst_npy_get(const cst_npy *array, size_t i);
 
-/* The first element, in C order, that is not finite as a real; their number if all are. */
+/* The index in C order of the first element that is not finite after conversion to real; the number of elements if
+ * all are. */
 size_t cst_npy_first_nonfinite(const cst_npy *array);
 
-/* The elements as reals, to be freed with free(): the array's own, if they are reals, and then it is empty. CST_ENOMEM. */
+/* Convert the elements to reals, in an array that the caller frees with free(). If they are reals already, the
+ * array's own data are handed over, and the array is empty afterwards. `path` stands in messages. Errors:
+ * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_npy_take_reals(const char *path, cst_npy *array, real **reals, cst_error *error);
 
+/* Whether the type is f4 or f8. */
 bool cst_npy_is_float(cst_npy_type type);
-const char *cst_npy_type_name(cst_npy_type type); /* "f4" */
+/* The name of the type in a file, without its byte order: "f4". The string is static. */
+const char *cst_npy_type_name(cst_npy_type type);
+/* The size of an element in bytes. */
+size_t cst_npy_type_size(cst_npy_type type);
 
-/* Write an array, data in C order, in place of what `path` was. CST_EIO: the file is as it was before. */
+/* Write an array with its data in C order, and replace the file at `path` (core/file.h). Errors: CST_EIO,
+ * CST_ENOMEM; then an old file is unchanged. */
 CST_MUST_CHECK cst_status cst_npy_write(const char *path, cst_npy_type type, const cst_shape *shape, const void *data,
                                         cst_error *error);
 

@@ -7,16 +7,17 @@
 #include <string.h>
 #include <zlib.h>
 
-/* What stb has from the compressor and has not freed: it loses that where it finds no memory for the whole file. */
+/* The compressed data that stb holds and has not freed yet. stb leaks them if it finds no memory for the whole file. */
 static _Thread_local void *compressed;
 
+/* Free a block of stb's. */
 static void release(void *block)
 {
     if (block == compressed) compressed = NULL;
     free(block);
 }
 
-/* zlib's compressor in place of stb's, which ends the process where it finds no memory. */
+/* Compress n bytes with zlib. It replaces stb's compressor, which ends the process if memory is exhausted. */
 static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int level)
 {
     uLongf capacity = compressBound((uLong)n);
@@ -38,6 +39,7 @@ static unsigned char *compress_all(unsigned char *bytes, int n, int *size, int l
 #define STBI_WRITE_NO_STDIO
 #include <stb_image_write.h>
 
+/* Check the number of channels and the size of the whole image. */
 static cst_status check(const char *path, size_t channels, size_t h, size_t w, cst_error *error)
 {
     if ((channels == 1 || channels == 3) && h > 0 && w > 0 && h <= CST_PNG_LONGEST_SIDE && w <= CST_PNG_LONGEST_SIDE)
@@ -47,13 +49,14 @@ static cst_status check(const char *path, size_t channels, size_t h, size_t w, c
                     CST_PNG_LONGEST_SIDE, channels, h, w);
 }
 
-/* stb hands everything out at once, to nobody if it has no memory. */
+/* Where stb's callback writes the file. It is called once with all bytes, or not at all if memory is exhausted. */
 typedef struct target {
     const char *path;
     cst_status status;
     cst_error *error;
 } target;
 
+/* The callback of stb: write all bytes of the file. */
 static void take(void *context, void *bytes, int size)
 {
     target *t = context;
@@ -62,7 +65,7 @@ static void take(void *context, void *bytes, int size)
 
 static int encode(target *t, const uint8_t *pixels, int channels, int h, int w);
 
-/* Pixels with their channels together. */
+/* Encode an image with interleaved channels, and write it. */
 static cst_status write_pixels(const char *path, const uint8_t *pixels, size_t channels, size_t h, size_t w,
                                cst_error *error)
 {
@@ -72,7 +75,8 @@ static cst_status write_pixels(const char *path, const uint8_t *pixels, size_t c
     return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
 }
 
-/* Picture (channels, h, w) with its first pixel at pixel `at` of a picture as wide as `width`. */
+/* Copy a picture (channels, h, w), magnified, to pixel `at` of an image with interleaved channels that is `width`
+ * pixels wide. */
 static void place(const uint8_t *picture, size_t channels, size_t h, size_t w, size_t zoom, uint8_t *at, size_t width)
 {
     for (size_t y = 0; y < h * zoom; y++)
@@ -84,6 +88,7 @@ static void place(const uint8_t *picture, size_t channels, size_t h, size_t w, s
 cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures, size_t n,
                               size_t channels, size_t h, size_t w, cst_error *error)
 {
+    /* The size of the grid in pictures, of a cell with one gap, and of the image. All of them saturate. */
     const size_t across = grid->across, down = (n + across - 1) / across;
     const size_t cell_h = cst_size_add(cst_size_mul(h, grid->zoom), grid->gap);
     const size_t cell_w = cst_size_add(cst_size_mul(w, grid->zoom), grid->gap);
@@ -92,6 +97,7 @@ cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const 
     CST_TRY(check(path, channels, h > 0 ? height : 0, w > 0 ? width : 0, error));
     uint8_t *pixels = malloc(channels * height * width);
     if (!pixels) return cst_fail(error, CST_ENOMEM, "%s: out of memory", path);
+    /* Fill the background and copy the pictures into their cells. */
     memset(pixels, grid->background, channels * height * width);
     for (size_t i = 0; i < n; i++) {
         const size_t y = grid->gap + i / across * cell_h, x = grid->gap + i % across * cell_w;
@@ -102,7 +108,7 @@ cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const 
     return status;
 }
 
-/* The encoder itself, behind all else, for the reason in formats/image.c. */
+/* The encoder itself comes last, for the reason given in formats/image.c. */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #if defined(__clang__)
 #pragma GCC diagnostic ignored "-Weverything"

@@ -1,4 +1,4 @@
-/* PNG files written, by stb_image_write: the only place that knows it. What is read is in formats/image.h. */
+/* Writing of PNG files. formats/png.c is the only file that uses stb_image_write. formats/image.h reads images. */
 #ifndef CST_FORMATS_PNG_H
 #define CST_FORMATS_PNG_H
 
@@ -11,18 +11,22 @@
 extern "C" {
 #endif
 
-enum { CST_PNG_LONGEST_SIDE = 16384 }; /* as formats/image.c reads them */
+/* The largest width or height that is written, in pixels: the limit of formats/image.c for reading. */
+enum { CST_PNG_LONGEST_SIDE = 16384 };
 
-/* Where pictures stand in one of them: rows of `across`, `gap` pixels of `background` between and around them, each pixel
- * shown `zoom` times zoom large. */
+/* How several pictures are arranged in one image. */
 typedef struct cst_png_grid {
-    size_t across, gap, zoom;
-    uint8_t background;
+    size_t across;      /* pictures per row of the grid, at least 1 */
+    size_t gap;         /* pixels between the pictures and around them */
+    size_t zoom;        /* each pixel of a picture becomes zoom x zoom pixels; at least 1 */
+    uint8_t background; /* grey value of the gaps, 0 to 255 */
 } cst_png_grid;
 
-/* Write n >= 1 pictures (n, channels, h, w), of 1 or 3 channels, as one, in their order, in place of what `path` was.
- * CST_ESHAPE for other channels, no pixels or a side of more than CST_PNG_LONGEST_SIDE; CST_EIO: the file is as it was before;
- * CST_ENOMEM. */
+/* Write n >= 1 pictures (n, channels, h, w) as one image, in reading order, and replace the file at `path`
+ * (core/file.h). channels is 1 (grey) or 3 (red, green, blue); values are 0 to 255.
+ *
+ * Errors: CST_ESHAPE for another number of channels, pictures without pixels, or a side of more than
+ * CST_PNG_LONGEST_SIDE; CST_EIO; CST_ENOMEM. An old file is then unchanged. */
 CST_MUST_CHECK cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures,
                                              size_t n, size_t channels, size_t h, size_t w, cst_error *error);
 

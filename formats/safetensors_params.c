@@ -8,13 +8,15 @@ static const cst_dtype real_dtype = sizeof(real) == sizeof(double) ? CST_F64 : C
 
 /* ---- saving -------------------------------------------------------------------------------------------------- */
 
+/* State of a visit that lists the tensors of a module. It runs twice: to count them, and to fill the list. */
 typedef struct saver {
     const real *theta;
-    size_t n;                       /* tensors met */
+    size_t n;                       /* tensors visited */
     cst_save_tensor *tensors;       /* NULL while they are counted */
-    char (*names)[CST_TENSOR_NAME]; /* the visitor's name is gone after the visit */
+    char (*names)[CST_TENSOR_NAME]; /* copies, because a name is valid only until the visitor returns */
 } saver;
 
+/* Count a tensor, and list it unless the visit only counts. */
 static cst_status add_tensor(void *context, const char *name, const cst_shape *shape, size_t offset)
 {
     saver *s = context;
@@ -29,11 +31,13 @@ static cst_status add_tensor(void *context, const char *name, const cst_shape *s
 cst_status cst_params_save(const char *path, const cst_module *m, const real *theta, const char *const *metadata,
                            cst_error *error)
 {
+    /* Count the tensors. */
     saver s = {.theta = theta};
     CST_TRY(cst_module_visit_tensors(m, add_tensor, &s));
     const size_t capacity = s.n > 0 ? s.n : 1;
     s.tensors = calloc(capacity, sizeof *s.tensors);
     s.names = calloc(capacity, sizeof *s.names);
+    /* List them, and write the list. */
     cst_status status = CST_ENOMEM;
     if (s.tensors && s.names) {
         s.n = 0;
@@ -49,15 +53,17 @@ cst_status cst_params_save(const char *path, const cst_module *m, const real *th
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
+/* State of a visit that reads the tensors of a module. It runs twice: to check all of them, and to read them. */
 typedef struct loader {
     const cst_safetensors *file;
     const char *prefix;
-    size_t n;    /* tensors met */
-    real *theta; /* NULL while everything is checked */
+    size_t n;    /* tensors visited */
+    real *theta; /* NULL while the tensors are checked */
     cst_error *error;
-    const char *wanted; /* while looking for a name: what comes after the prefix */
+    const char *wanted; /* for compare_name: a tensor's name without the prefix */
 } loader;
 
+/* Check a tensor, or read it into theta. Its name in the file is the prefix and its dotted name. */
 static cst_status load_tensor(void *context, const char *name, const cst_shape *shape, size_t offset)
 {
     loader *l = context;
@@ -73,7 +79,7 @@ static cst_status load_tensor(void *context, const char *name, const cst_shape *
     return status;
 }
 
-/* Stops the visit, with a status that means "found", at the tensor of the wanted name. */
+/* A visitor that searches a name. CST_EINTERRUPTED stops the visit and means "found". */
 static cst_status compare_name(void *context, const char *name, const cst_shape *shape, size_t offset)
 {
     (void)shape, (void)offset;
@@ -81,19 +87,22 @@ static cst_status compare_name(void *context, const char *name, const cst_shape 
     return strcmp(l->wanted, name) == 0 ? CST_EINTERRUPTED : CST_OK;
 }
 
-/* That the file has no more tensors under the prefix than the module, all of whose tensors are there. */
+/* Check that the file has no tensors with the prefix that the module lacks. All tensors of the module are known to
+ * exist. */
 static cst_status check_rest(loader *l, const cst_module *m)
 {
     const size_t prefix = strlen(l->prefix), n = cst_safetensors_count(l->file);
-    size_t under = 0;
-    for (size_t i = 0; i < n; i++) under += strncmp(cst_safetensors_name(l->file, i), l->prefix, prefix) == 0;
-    if (under == l->n) return CST_OK;
+    /* If the numbers are equal, so are the sets. */
+    size_t n_prefixed = 0;
+    for (size_t i = 0; i < n; i++) n_prefixed += strncmp(cst_safetensors_name(l->file, i), l->prefix, prefix) == 0;
+    if (n_prefixed == l->n) return CST_OK;
+    /* Otherwise name the first tensor in the file that the module lacks. */
     for (size_t i = 0; i < n; i++) {
         const char *name = cst_safetensors_name(l->file, i);
         if (strncmp(name, l->prefix, prefix) != 0) continue;
         l->wanted = name + prefix;
         if (cst_module_visit_tensors(m, compare_name, l) != CST_OK) continue;
-        return cst_fail(l->error, CST_EFORMAT, "%s: tensor \"%s\" has no place in the model",
+        return cst_fail(l->error, CST_EFORMAT, "%s: tensor \"%s\" does not exist in the model",
                         cst_safetensors_path(l->file), name);
     }
     return CST_OK;
@@ -103,6 +112,7 @@ cst_status cst_params_load(const cst_safetensors *file, const cst_module *m, con
                            real *theta, cst_error *error)
 {
     loader l = {.file = file, .prefix = prefix ? prefix : "", .error = error};
+    /* Check everything before theta is changed. */
     CST_TRY(cst_module_visit_tensors(m, load_tensor, &l));
     if (exact) CST_TRY(check_rest(&l, m));
     l.theta = theta;

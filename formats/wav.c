@@ -11,11 +11,11 @@
 enum {
     PCM = 1,
     IEEE_FLOAT = 3,
-    EXTENSIBLE = 0xfffe, /* the encoding stands further behind, as the first two bytes of a GUID */
-    PCM_BYTES = 16,      /* of the chunk "fmt " at least */
-    EXTENSIBLE_BYTES = 40,
-    START = 12, /* "RIFF", size, "WAVE" */
-    CHUNK = 8   /* a chunk's name and size */
+    EXTENSIBLE = 0xfffe,   /* the encoding is in the first two bytes of a GUID that follows */
+    PCM_BYTES = 16,        /* the least size of the chunk "fmt " */
+    EXTENSIBLE_BYTES = 40, /* and that of an extensible format */
+    START = 12,            /* bytes of "RIFF", size, "WAVE" */
+    CHUNK = 8              /* bytes of a chunk's name and size */
 };
 
 static const size_t largest_file = (size_t)1 << 30;
@@ -24,9 +24,9 @@ static const size_t largest_file = (size_t)1 << 30;
 typedef struct reader {
     const char *path;
     const uint8_t *bytes;
-    size_t size, at; /* at: the next byte to look at */
+    size_t size, at; /* at: the next byte to read */
     cst_error *error;
-    size_t encoding, bits, rate; /* of the samples; rate 0: not known yet */
+    size_t encoding, bits, rate; /* from the chunk "fmt "; rate is 0 before it was read */
 } reader;
 
 /* CST_EFORMAT: "PATH: byte AT: expected ..." */
@@ -35,6 +35,7 @@ typedef struct reader {
 
 /* ---- bytes --------------------------------------------------------------------------------------------------- */
 
+/* Little-endian numbers of 2, 4 and 8 bytes. */
 static uint32_t u16(const uint8_t *b)
 {
     return (uint32_t)b[0] | (uint32_t)b[1] << 8;
@@ -50,7 +51,7 @@ static uint64_t u64(const uint8_t *b)
     return u32(b) | (uint64_t)u32(b + 4) << 32;
 }
 
-/* Four letters in quotes, other bytes as question marks. */
+/* The name of a chunk in quotes, for messages. Unprintable bytes are shown as question marks. */
 typedef struct letters {
     char text[7];
 } letters;
@@ -64,6 +65,7 @@ static letters letters_of(const uint8_t *b)
 
 /* ---- "fmt " -------------------------------------------------------------------------------------------------- */
 
+/* The name of an encoding that is not supported, in parentheses; "" if it is unknown. */
 static const char *encoding_name(size_t encoding)
 {
     static const struct {
@@ -77,11 +79,12 @@ static const char *encoding_name(size_t encoding)
     return "";
 }
 
-/* The encoding of an extensible format, whose chunk begins at byte `at`. Its valid bits, where they are fewer than a
- * sample has, are the upper ones: the value is the same. */
+/* Read the encoding of an extensible format, whose chunk begins at byte `at`. If fewer bits than a sample has are
+ * valid, they are the upper ones, so that the value of the sample is the same. */
 static cst_status read_extension(reader *r, size_t at, size_t size)
 {
-    static const uint8_t guid[14] = {0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71}; /* its end */
+    static const uint8_t guid[14] = {0, 0, 0,    0, 0x10, 0,    0x80,
+                                     0, 0, 0xaa, 0, 0x38, 0x9b, 0x71}; /* its last 14 bytes */
     if (size < EXTENSIBLE_BYTES)
         return unexpected(r, at - 4, "an extensible format of at least %d bytes, found %zu", EXTENSIBLE_BYTES, size);
     const uint8_t *b = r->bytes + at + 24;
@@ -92,6 +95,7 @@ static cst_status read_extension(reader *r, size_t at, size_t size)
                       b[2], b[1], b[0]);
 }
 
+/* Check that the encoding and its number of bits are supported. */
 static cst_status check_encoding(const reader *r, size_t at, bool extensible)
 {
     const size_t place = extensible ? at + 24 : at, bits = r->bits;
@@ -107,6 +111,8 @@ static cst_status check_encoding(const reader *r, size_t at, bool extensible)
                       encoding_name(r->encoding));
 }
 
+/* Read the chunk "fmt ", which begins at byte `at`: encoding (0), channels (2), rate (4), bytes per frame (12), bits
+ * (14). */
 static cst_status read_format(reader *r, size_t at, size_t size)
 {
     if (size < PCM_BYTES) return unexpected(r, at - 4, "a format of at least %d bytes, found %zu", PCM_BYTES, size);
@@ -116,16 +122,18 @@ static cst_status read_format(reader *r, size_t at, size_t size)
     const bool extensible = r->encoding == EXTENSIBLE;
     if (extensible) CST_TRY(read_extension(r, at, size));
     CST_TRY(check_encoding(r, at, extensible));
+    /* One channel, a rate, and samples without padding. */
     const size_t channels = u16(b + 2), align = u16(b + 12);
     if (channels != 1) return unexpected(r, at + 2, "1 channel, got %zu", channels);
     r->rate = u32(b + 4);
     if (r->rate == 0) return unexpected(r, at + 4, "%s", "a sample rate, found 0");
     if (align == r->bits / 8) return CST_OK;
-    return unexpected(r, at + 12, "%zu bytes a sample, as it has %zu bits, found %zu", r->bits / 8, r->bits, align);
+    return unexpected(r, at + 12, "%zu bytes per sample of %zu bits, found %zu", r->bits / 8, r->bits, align);
 }
 
 /* ---- "data" -------------------------------------------------------------------------------------------------- */
 
+/* IEEE floats of 32 and 64 bits from their bit patterns. */
 static double float_of(uint32_t bits)
 {
     float value;
@@ -140,7 +148,8 @@ static double double_of(uint64_t bits)
     return value;
 }
 
-/* The largest of b bits is 2^(b-1). Narrower integers are read as the upper bits of 32, whose lower ones are 0. */
+/* The sample at b as a double. Integers of n bits are divided by 2^(n-1): they are read as the upper bits of a
+ * 32-bit integer and divided by 2^31. PCM in 8 bits is unsigned, with 0x80 for silence. */
 static double sample_at(const reader *r, const uint8_t *b)
 {
     if (r->encoding == IEEE_FLOAT) return r->bits == 32 ? float_of(u32(b)) : double_of(u64(b));
@@ -161,6 +170,7 @@ static double sample_at(const reader *r, const uint8_t *b)
     return (value < 0x1p31 ? value : value - 0x1p32) / 0x1p31;
 }
 
+/* Read `size` bytes of samples from byte `at` on. */
 static cst_status read_samples(const reader *r, size_t at, size_t size, cst_wav *wav)
 {
     const size_t width = r->bits / 8, n = size / width;
@@ -178,11 +188,12 @@ static cst_status read_samples(const reader *r, size_t at, size_t size, cst_wav 
     return CST_OK;
 }
 
-/* How many bytes of samples there are from `at` on, where the chunk says `size`. */
+/* Correct the size of the chunk "data", whose samples begin at byte `at`, if the writer could not fill it in. */
 static cst_status samples_size(const reader *r, size_t at, size_t *size)
 {
-    const size_t left = r->size - at, end = CHUNK + (size_t)u32(r->bytes + 4); /* end: of what "RIFF" knows of */
-    /* Sizes that a streaming writer leaves: 0, 2^32 - 1, or (sox) a number just below 2^31. */
+    const size_t left = r->size - at,
+                 end = CHUNK + (size_t)u32(r->bytes + 4); /* end: where the file ends by the size in "RIFF" */
+    /* Streaming writers leave 0, 2^32 - 1, or a number just below 2^31 (sox). */
     if ((*size == 0 && (end <= at || end > r->size)) || *size >= 0x7fff0000) *size = left;
     if (*size <= left) return CST_OK;
     return unexpected(r, at, "%zu bytes of samples, found %zu: the file is cut off", *size, left);
@@ -190,6 +201,7 @@ static cst_status samples_size(const reader *r, size_t at, size_t *size)
 
 /* ---- chunks -------------------------------------------------------------------------------------------------- */
 
+/* Check "RIFF" and "WAVE". */
 static cst_status read_start(reader *r)
 {
     if (r->size < START) return unexpected(r, (size_t)0, "a WAV file, of at least %d bytes, found %zu", START, r->size);
@@ -201,7 +213,7 @@ static cst_status read_start(reader *r)
     return CST_OK;
 }
 
-/* The chunks up to "data", and that. */
+/* Read the chunks up to "data", and its samples. */
 static cst_status read_chunks(reader *r, cst_wav *wav)
 {
     while (r->size - r->at >= CHUNK) {

@@ -1,4 +1,4 @@
-/* Checkpoints, loaded into a trainer. */
+/* Fuzz target: checkpoints (train/checkpoint.h), which a trainer loads and continues from. */
 #include "fuzz/fuzz.h"
 
 #include "train/checkpoint.h"
@@ -12,7 +12,7 @@ static const char config[] = CST_JSON({
     "model": {"type": "linear", "out_features": 2}
 });
 
-/* Made once; what it is made of stays as long as the process. */
+/* The experiment that checkpoints are loaded into. It is made once and never freed. */
 static const cst_experiment *make_experiment(void)
 {
     static cst_experiment experiment;
@@ -33,13 +33,14 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     cst_status status = cst_trainer_init(&trainer, make_experiment(), NULL, error);
     if (status == CST_OK) {
         status = cst_checkpoint_load(file, &trainer, error);
-        if (status == CST_OK) status = cst_trainer_run(&trainer, error); /* what was loaded can be gone on with */
+        if (status == CST_OK) status = cst_trainer_run(&trainer, error); /* training must be able to continue */
         cst_trainer_clear(&trainer);
     }
     cst_safetensors_close(file);
     return status;
 }
 
+/* Callback: write a checkpoint as a seed. Its name is the number of the epoch. */
 static cst_status save(void *context, const cst_trainer *trainer, cst_error *error)
 {
     char name[32];

@@ -1,4 +1,4 @@
-/* CIFAR-10's binary version. */
+/* Fuzz target: the binary files of CIFAR-10 (datasets/cifar10.h). */
 #include "fuzz/fuzz.h"
 
 #include "datasets/cifar10.h"
@@ -8,7 +8,8 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 {
     cst_split split = {0};
     cst_status status = cst_cifar10_read(path, &split, error);
-    if (status == CST_OK) status = cst_cifar10_read(path, &split, error); /* once more, behind what is there */
+    if (status == CST_OK)
+        status = cst_cifar10_read(path, &split, error); /* the second call appends to the first one's rows */
     cst_split_clear(&split);
     return status;
 }

@@ -1,12 +1,14 @@
-/* Configs: parsed, changed, printed; the model built, the optimizer and the schedule read. (Not the data: a config may ask for
- * as many rows as it likes.) An input is a config, and if a NUL byte is in it, what comes after that is PATH=VALUE to set. */
+/* Fuzz target: configs. A config is parsed, changed and printed; its model is built, its optimizer and schedule are
+ * read. Its data are not loaded, for a config may ask for any number of rows. An input is a config; if it contains a
+ * NUL byte, the text after that is a setting PATH=VALUE. */
 #include "fuzz/fuzz.h"
 
 #include "models/registry.h"
 #include "train/learner.h"
 #include "train/schedule.h"
 
-/* How much memory the model would need, for batches of a usual and of an absurd size. */
+/* Plan the memory for batches of a usual size and of an absurd one. Sizes that overflow must be an error with a
+ * message. */
 static void plan(const cst_module *m)
 {
     cst_error error;
@@ -29,6 +31,7 @@ static cst_status read_sections(cst_config root, cst_error *error)
     return cst_schedule_read(cst_config_get(root, "schedule"), 10, &schedule, error);
 }
 
+/* Apply the setting (NULL: none), read the sections, and check that the printed document can be parsed. */
 static cst_status use(cst_document *document, char *setting, cst_error *error)
 {
     char *equals = setting ? strchr(setting, '=') : NULL;
@@ -37,7 +40,7 @@ static cst_status use(cst_document *document, char *setting, cst_error *error)
         CST_TRY(cst_document_set(document, setting, equals + 1, error));
     }
     const cst_status status = read_sections(cst_document_root(document), error);
-    char *text = cst_document_print(document); /* which must parse again */
+    char *text = cst_document_print(document);
     if (!text) abort();
     cst_document *again;
     cst_error why;
@@ -63,7 +66,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return status;
 }
 
-/* A config for every example of every module type, behind a flatten where it wants vectors. */
+/* A config per example of each module type, after a flatten if the example takes vectors. */
 static void fuzz_seeds(void)
 {
     char text[4096], name[64];

@@ -1,4 +1,4 @@
-/* Comma-separated values. */
+/* Fuzz target: CSV files (formats/csv.h). */
 #include "fuzz/fuzz.h"
 
 #include "formats/csv.h"
@@ -6,7 +6,7 @@
 static cst_status read_records(cst_csv *csv, cst_error *error)
 {
     double value;
-    volatile double sum = 0; /* so that it is made */
+    volatile double sum = 0; /* volatile: the compiler must not drop the calls */
     do {
         CST_TRY(cst_csv_next(csv, error));
         for (size_t i = 0; i < csv->n; i++)

@@ -1,4 +1,4 @@
-/* idx files, plain and gzipped. */
+/* Fuzz target: idx files, plain and gzipped (datasets/idx.h). */
 #include "fuzz/fuzz.h"
 
 #include "datasets/idx.h"
@@ -13,11 +13,14 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     cst_split split;
     CST_TRY(cst_idx_read(path, &idx, error));
     free(idx.bytes);
-    CST_TRY(cst_idx_read_split(path, path, 10, &x, &split, error)); /* labels are one-dimensional, images are not */
+    /* The same file as images and as labels: labels must be one-dimensional and images must not, so one of them is
+     * refused. */
+    CST_TRY(cst_idx_read_split(path, path, 10, &x, &split, error));
     cst_split_clear(&split);
     return CST_OK;
 }
 
+/* Images of two rows of 1 x 3, their labels, and images with a dimension of channels. */
 static void fuzz_seeds(void)
 {
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};

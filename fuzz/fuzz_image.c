@@ -1,4 +1,4 @@
-/* JPEG and PNG images. */
+/* Fuzz target: JPEG and PNG images (formats/image.h), decoded as grey and as color. */
 #include "fuzz/fuzz.h"
 
 #include "formats/image.h"

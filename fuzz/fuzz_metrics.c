@@ -1,4 +1,4 @@
-/* metrics.csv. */
+/* Fuzz target: metrics.csv of a run (train/metrics.h). */
 #include "fuzz/fuzz.h"
 
 #include "train/metrics.h"

@@ -1,4 +1,4 @@
-/* Tensors in files, and a module's parameters from them. */
+/* Fuzz target: safetensors files (formats/safetensors.h), and the parameters of a module that are loaded from them. */
 #include "fuzz/fuzz.h"
 
 #include "formats/safetensors.h"
@@ -17,6 +17,7 @@ static cst_module *make_module(void)
     return m;
 }
 
+/* Read the tensors as one U64 each until one fits, then the metadata and the parameters of a module. */
 static cst_status read_all(const cst_safetensors *file, cst_error *error)
 {
     static cst_module *m;
@@ -39,6 +40,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return status;
 }
 
+/* A file of parameters with metadata, and one with a number and an empty tensor. */
 static void fuzz_seeds(void)
 {
     const real theta[N_PARAMS] = {1, 2, 3};

@@ -1,4 +1,4 @@
-/* trace.csv. */
+/* Fuzz target: trace.csv of a run (train/trace.h). */
 #include "fuzz/fuzz.h"
 
 #include "train/trace.h"
@@ -13,7 +13,8 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     size_t n = 0;
     FILE *stream;
     CST_TRY(cst_trace_read(path, use_row, &n, error));
-    CST_TRY(cst_trace_open(path, 3, &stream, error)); /* as a run that goes on does */
+    /* A resumed run drops the rows from iteration 3 on and appends to the others. */
+    CST_TRY(cst_trace_open(path, 3, &stream, error));
     fclose(stream);
     return cst_trace_read(path, use_row, &n, error);
 }

@@ -1,4 +1,4 @@
-/* sktime's .ts files. */
+/* Fuzz target: sktime's .ts files (datasets/ts.h). */
 #include "fuzz/fuzz.h"
 
 #include "datasets/ts.h"
@@ -8,7 +8,9 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     cst_series series = {0};
     cst_ts_classes classes = {0};
     const cst_status status = cst_ts_read(path, &classes, &series, error);
-    volatile double sum = 0; /* so that it is made */
+
+    /* Read every number of the series. */
+    volatile double sum = 0; /* volatile: the compiler must not drop the reads */
     size_t times = 0;
     for (size_t i = 0; status == CST_OK && i < series.n; i++) {
         times += series.lengths[i];
@@ -21,6 +23,7 @@ static cst_status fuzz_read(const char *path, cst_error *error)
     return status;
 }
 
+/* Series with classes and gaps, with pairs of time and value and a target, and with dates as times. */
 static void fuzz_seeds(void)
 {
     static const char labels[] = "# a comment\n@timeStamps false\n@dimensions 2\n@classLabel true a b\n@data\n"

@@ -1,4 +1,4 @@
-/* Sound in WAV files. */
+/* Fuzz target: WAV files (formats/wav.h). */
 #include "fuzz/fuzz.h"
 
 #include "formats/wav.h"
@@ -7,12 +7,14 @@ static cst_status fuzz_read(const char *path, cst_error *error)
 {
     cst_wav wav;
     CST_TRY(cst_wav_read(path, &wav, error));
-    volatile double sum = 0; /* so that it is made */
+    volatile double sum = 0; /* volatile: the compiler must not drop the reads */
     for (size_t i = 0; i < wav.n; i++) sum = sum + wav.samples[i];
     cst_wav_clear(&wav);
     return CST_OK;
 }
 
+/* One file per kind of header: 16-bit integers, 64-bit floats after another chunk, the extensible format with 24
+ * bits, and a stream of 8 bits without a length. */
 static void fuzz_seeds(void)
 {
     static const char pcm16[] = "RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\x8\0\0\0"

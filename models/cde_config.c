@@ -1,14 +1,16 @@
-/* A neural CDE's section of a config. */
+/* The part of models/cde.h that reads a neural CDE from a config. */
 #include "adjoint/ode_config.h"
 #include "layers/linear.h"
 #include "models/cde.h"
 
+/* What the keys are read into. path, times and output are indices of their choices. */
 typedef struct cde_section {
     size_t hidden;
     int path, times, output;
     cst_config field, initial, solver, gradient;
 } cde_section;
 
+/* The choices of `path`: the kinds of a path, and rectilinear, which is a linear path through other knots. */
 enum { RECTILINEAR = CST_PATH_HERMITE + 1 };
 static const char *const paths[] = {[CST_PATH_LINEAR] = "linear",
                                     [CST_PATH_CUBIC] = "cubic",
@@ -23,36 +25,36 @@ static const cst_key cde_keys[] = {
      .kind = CST_KEY_SIZE,
      .offset = offsetof(cde_section, hidden),
      .range = CST_BETWEEN(1, 1e9),
-     .help = "numbers of the state z"},
+     .help = "size of the state z"},
     {.name = "field",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(cde_section, field),
-     .help = "F: a module for rows of `hidden` numbers, giving hidden times as many as x has channels",
+     .help = "F: a module from rows of `hidden` numbers to hidden x channels numbers",
      .holds = "module"},
     {.name = "initial",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(cde_section, initial),
      .fallback = "",
-     .help = "z at the first time, from the channels there; a linear map if absent",
+     .help = "a module from the channels at the first time to z there; a linear layer if absent",
      .holds = "module"},
     {.name = "path",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(cde_section, path),
      .fallback = "\"linear\"",
      .choices = paths,
-     .help = "how x is interpolated; rectilinear: the time, channel 0, moves first"},
+     .help = "how x is interpolated; rectilinear: linear, but the time, channel 0, moves before the other channels"},
     {.name = "times",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(cde_section, times),
      .fallback = "\"index\"",
      .choices = times,
-     .help = "times of x: 0, 1, ..., or those in channel 0"},
+     .help = "times of the knots: 0, 1, ... (index), or those in channel 0 (channel)"},
     {.name = "output",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(cde_section, output),
      .fallback = "\"last\"",
      .choices = outputs,
-     .help = "the last state, or all of them"},
+     .help = "the state at the last time (last), or at every time (all)"},
     {.name = "solver",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(cde_section, solver),
@@ -68,21 +70,25 @@ static const cst_key cde_keys[] = {
     {.name = NULL},
 };
 
+/* The module `initial` of the section, or a linear layer (C) -> (H). */
 static cst_status make_initial(const cst_registry *registry, const cde_section *s, const cst_shape *x, cst_module **m,
                                cst_error *error)
 {
     const cst_shape channels = cst_shape_1d(x->dim[1]);
+    /* Without a section, a linear layer. */
     if (!cst_config_present(s->initial))
         return cst_linear_new(&channels, &(cst_linear_options){.out_features = s->hidden, .bias = true}, m, error);
+    /* With one, a module whose output is (H). */
     CST_TRY(cst_module_from_config(registry, s->initial, &channels, m, error));
     if ((*m)->y.rank == 1 && (*m)->y.dim[0] == s->hidden) return CST_OK;
     char got[CST_SHAPE_TEXT];
-    const cst_status status = cst_config_fail(s->initial, error, "expected a module that gives (%zu), got one for %s",
+    const cst_status status = cst_config_fail(s->initial, error, "expected a module to rows (%zu), got one to %s",
                                               s->hidden, cst_shape_text(&(*m)->y, got));
     cst_module_free(*m);
     return status;
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status cde_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
@@ -91,11 +97,13 @@ static cst_status cde_make(const cst_registry *registry, cst_config section, con
     *m = NULL;
     CST_TRY(cst_config_read(section, cde_keys, true, &s, error));
     CST_TRY(cst_module_expect_rank(x, 2, "(T, C)", error));
+    /* Indices of choices become options. */
     o.rectilinear = s.path == RECTILINEAR;
     o.path = o.rectilinear ? CST_PATH_LINEAR : (cst_path_kind)s.path;
     o.channel_times = s.times == 1;
     o.output_all = s.output == 1;
     CST_TRY(cst_ode_options_read(s.solver, s.gradient, &o.ode, error));
+    /* Both networks, then the module, which takes ownership of them. */
     cst_module *initial = NULL, *network = NULL;
     const cst_shape hidden = cst_shape_1d(s.hidden);
     cst_status status = make_initial(registry, &s, x, &initial, error);
@@ -108,6 +116,7 @@ static cst_status cde_make(const cst_registry *registry, cst_config section, con
     return status;
 }
 
+/* Configs for the conformance tests: every path, both outputs, fields with and without tanh. */
 #define FIXED "\"solver\": {\"method\": \"rk4\", \"step_size\": 0.5}, \"gradient\": {\"method\": \"checkpointed\"}"
 #define FIELD(out, last)                                                                                               \
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"linear\", \"out_features\": 5}, "                 \
@@ -129,7 +138,7 @@ static const cst_module_example examples[] = {
 
 const cst_module_type cst_cde_type = {
     .name = "cde",
-    .summary = "neural CDE on series (times, channels): z' = F(z) X'(t) along the path X of a row",
+    .summary = "neural CDE over series (T, C): z' = F(z) X'(t) along the path X through a row's values",
     .keys = cde_keys,
     .make = cde_make,
     .n_examples = sizeof examples / sizeof examples[0],

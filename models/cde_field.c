@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-/* Rows at a time: what F(z) and its cotangent take stays in the second-level cache. */
+/* Rows evaluated at a time, so that F(z) and its cotangent stay in the second-level cache. */
 enum { BLOCK_ROWS = 32 };
 
 typedef struct cde_field {
     cst_module base;
     size_t hidden, channels;
-    bool tanh; /* F = tanh(network) */
+    bool tanh; /* F = tanh(network); false: F = network */
 } cde_field;
 
 static const cde_field *field_of(const cst_module *m)
@@ -42,24 +42,25 @@ static cache_layout lay_out_cache(const cst_module *m, size_t rows)
     return k;
 }
 
-/* Products with X' run over so many channels more than there are, of weight 0, up to whole vectors. */
+/* Reals per vector. Products with X' run over whole vectors: the channels are padded with zeros. */
 enum { LANES = 64 / sizeof(real) };
 
+/* The next multiple of LANES. */
 static size_t padded(size_t channels)
 {
     return (channels + LANES - 1) / LANES * LANES;
 }
 
 /* work = [F(z)'s cotangent (N, H, C) | X'(t)'s cotangent (N, C) | one row of X', padded | the network's] */
-typedef struct scratch {
+typedef struct work_layout {
     real *gf, *gslope, *row, *network;
     size_t size;
-} scratch;
+} work_layout;
 
-static scratch cut_work(const cst_module *m, size_t rows, real *work)
+static work_layout cut_work(const cst_module *m, size_t rows, real *work)
 {
     const cde_field *f = field_of(m);
-    scratch s = {0};
+    work_layout s = {0};
     s.gf = cst_cut(work, &s.size, cst_size_mul(rows, cst_size_mul(f->hidden, f->channels)));
     s.gslope = cst_cut(work, &s.size, cst_size_mul(rows, f->channels));
     s.row = cst_cut(work, &s.size, padded(f->channels));
@@ -78,13 +79,14 @@ static void cde_field_plan(const cst_module *m, size_t n, size_t k, int threads,
 
 /* ---- the product with X' ---------------------------------------------------------------------------------------- */
 
-/* A row's X' with zeros behind it, and the number of h whose C numbers may be read, or written, in whole vectors: what is
- * beyond them is the next h's. */
+/* A row's X', padded with zeros to `width` numbers. For the first `whole` of the H lines of F(z), reading or writing
+ * `width` numbers instead of C stays inside the matrix: what is beyond the line belongs to the next ones. */
 typedef struct slope_row {
     const real *at;
     size_t width, whole;
 } slope_row;
 
+/* Copy a row's X' to `row` and pad it. */
 static slope_row pad_slope(const cde_field *f, const real *slope, real *row)
 {
     const size_t width = padded(f->channels), all = f->hidden * f->channels;
@@ -93,16 +95,18 @@ static slope_row pad_slope(const cde_field *f, const real *slope, real *row)
     return (slope_row){row, width, all < width ? 0 : (all - width) / f->channels + 1};
 }
 
-/* y (H) = f (H, C) s (C) */
+/* y (H) = f (H, C) s (C): y_h = sum over c of f_hc s_c. Whole vectors where possible, one by one in the last lines. */
 static void multiply_row(const cde_field *m, const real *restrict f, const slope_row *s, real *restrict y)
 {
     const real *restrict at = s->at;
     for (size_t h = 0; h < m->hidden; h++, f += m->channels) {
         real sum[LANES] = {0}, total = 0;
+        /* Whole vectors: LANES partial sums. */
         for (size_t c = 0; h < s->whole && c < s->width; c += LANES) {
 #pragma omp simd
             for (size_t i = 0; i < LANES; i++) sum[i] += f[c + i] * at[c + i];
         }
+        /* The last lines, where whole vectors would read beyond the matrix. */
         for (size_t c = 0; h >= s->whole && c < m->channels; c++) total += f[c] * at[c];
 #pragma omp simd reduction(+ : total)
         for (size_t i = 0; i < LANES; i++) total += sum[i];
@@ -110,8 +114,8 @@ static void multiply_row(const cde_field *m, const real *restrict f, const slope
     }
 }
 
-/* gf (H, C) = gy (H) s (C)^T, times tanh's derivative 1 - f^2 unless f is NULL. In the order of h: each writes over what the
- * one before it wrote too far. */
+/* forward: y = F s. So gf (H, C) = gy (H) s (C)^T, times the derivative 1 - f^2 of tanh unless f is NULL. The lines are
+ * written in the order of h: each overwrites what the line before it wrote beyond its end. */
 static void spread_row(const cde_field *m, const real *restrict gy, const slope_row *s, const real *restrict f,
                        real *restrict gf)
 {
@@ -130,7 +134,7 @@ static void spread_row(const cde_field *m, const real *restrict gy, const slope_
     }
 }
 
-/* y (N, H) = f (N, H, C) X' (N, C); `row` is room for one of X'. */
+/* y (N, H) = f (N, H, C) X' (N, C); `row` is scratch for one padded row of X'. */
 static void multiply(const cde_field *m, size_t rows, const real *f, const real *slope, real *row, real *y)
 {
     for (size_t i = 0; i < rows; i++) {
@@ -150,7 +154,7 @@ static void spread(const cde_field *m, size_t rows, const real *gy, const real *
     }
 }
 
-/* gX' (N, C) = f (N, H, C)^T gy (N, H) */
+/* forward: y = F X'. So gX' (N, C) = f (N, H, C)^T gy (N, H). */
 static void slope_vjp(const cde_field *m, size_t rows, const real *restrict f, const real *restrict gy,
                       real *restrict gslope)
 {
@@ -162,21 +166,23 @@ static void slope_vjp(const cde_field *m, size_t rows, const real *restrict f, c
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
 
+/* The call must have a path of C channels that covers its rows. */
 static cst_status check_path(const cst_module *m, const cst_call *c)
 {
     const cst_path *path = c->context;
-    if (!path) return cst_fail(c->error, CST_EARG, "a cde field without a path to follow");
+    if (!path) return cst_fail(c->error, CST_EARG, "expected a control path as the context of a cde field, got none");
     if (path->series.channels != field_of(m)->channels || c->row < path->first ||
         path->first + path->series.n < c->row + c->n)
-        return cst_fail(c->error, CST_EARG,
-                        "expected a path of %zu channels for rows %zu to %zu, got %zu for %zu to %zu",
-                        field_of(m)->channels, c->row, c->row + c->n, path->series.channels, path->first,
-                        path->first + path->series.n);
+        return cst_fail(
+            c->error, CST_EARG,
+            "expected a path of %zu channels for rows [%zu, %zu), got one of %zu channels for rows [%zu, %zu)",
+            field_of(m)->channels, c->row, c->row + c->n, path->series.channels, path->first,
+            path->first + path->series.n);
     return CST_OK;
 }
 
-/* The network's call: the path is none of its business. */
-static cst_call call_network(const cst_module *m, const cst_call *c, const scratch *s)
+/* The network's call: the path is the field's context, so the network gets none. */
+static cst_call call_network(const cst_module *m, const cst_call *c, const work_layout *s)
 {
     cst_call call = cst_call_child(m, c, 0, s->network);
     call.context = NULL;
@@ -190,10 +196,12 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     const size_t size = f->hidden * f->channels;
     const cache_layout k = lay_out_cache(m, c->n);
     real *values = cache + k.value, *slope = cache + k.slope;
-    const scratch s = cut_work(m, c->n, c->work);
+    const work_layout s = cut_work(m, c->n, c->work);
     const cst_call call = call_network(m, c, &s);
+    /* X'(t) of all rows, and the network's value for all rows. */
     cst_path_slope(c->context, c->row, c->n, c->t, slope);
     CST_TRY(cst_module_forward(network_of(m), &call, x, values, cache + k.network));
+    /* y = F X', F = tanh(network): each row while it is in the cache. */
     for (size_t i = 0; i < c->n; i++) {
         real *value = values + i * size;
         if (f->tanh) cst_vtanh(size, value, value);
@@ -202,19 +210,22 @@ static cst_status cde_field_forward(const cst_module *m, const cst_call *c, cons
     return CST_OK;
 }
 
-/* y = F X', F = tanh(network): gF = gy X'^T, the network's cotangent that times 1 - F^2, and gX' = F^T gy. */
+/* forward: y = F X', F = tanh(network). So gF = gy X'^T, the network's cotangent is gF times 1 - F^2, and gX' = F^T gy,
+ * which the path adds to gcontext. */
 static cst_status cde_field_vjp(const cst_module *m, const cst_call *c, const cst_point *p, const real *gy,
                                 const cst_grads *g)
 {
     const cde_field *f = field_of(m);
     const cache_layout k = lay_out_cache(m, c->n);
     const real *value = p->cache + k.value;
-    const scratch s = cut_work(m, c->n, c->work);
+    const work_layout s = cut_work(m, c->n, c->work);
+    /* The path: X' is linear in its knots. */
     if (g->gcontext) {
         slope_vjp(f, c->n, value, gy, s.gslope);
         cst_path_slope_vjp(c->context, c->row, c->n, c->t, g->context_scale, s.gslope, g->gcontext);
     }
     if (!g->gx && !g->gtheta && !g->gt) return CST_OK;
+    /* The network: its value is F, or the argument of tanh, whose derivative `spread` multiplies in. */
     const cst_call call = call_network(m, c, &s);
     const cst_point point = {p->x, value, p->cache + k.network};
     cst_grads grads = *g;
@@ -234,8 +245,9 @@ cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **
     *m = NULL;
     cst_status status = CST_OK;
     if (network->x.rank != 1 || channels == 0 || cst_shape_size(&network->y) != cst_size_mul(hidden, channels))
-        status = cst_fail(error, CST_ESHAPE, "expected a network from (%zu) to %zu x %zu numbers, got rows of %s",
+        status = cst_fail(error, CST_ESHAPE, "expected a network from (%zu) to %zu x %zu numbers, got one to rows %s",
                           hidden, hidden, channels, cst_shape_text(&network->y, got));
+    /* A tanh at the end is removed from the network and computed here. */
     const bool tanh = status == CST_OK && cst_sequential_drop_last(network, "linear", "tanh");
     if (status == CST_OK) status = cst_module_new(sizeof(cde_field), &cde_field_ops, &network->x, &made, error);
     if (status != CST_OK) {
@@ -245,6 +257,7 @@ cst_status cst_cde_field_new(cst_module *network, size_t channels, cst_module **
     ((cde_field *)(void *)made)->hidden = hidden;
     ((cde_field *)(void *)made)->channels = channels;
     ((cde_field *)(void *)made)->tanh = tanh;
+    /* Per entry of F two operations for the product, and about twenty for tanh. */
     made->cost = (tanh ? 22.0 : 2.0) * (double)hidden * (double)channels;
     made->block_rows = BLOCK_ROWS;
     status = cst_module_add_child(made, "network", network, error);

@@ -1,4 +1,4 @@
-/* The cnf's section of a config. */
+/* The part of models/cnf.h that reads a cnf from a config. */
 #include "models/cnf.h"
 
 #include "adjoint/ode_config.h"
@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+/* What the keys of a cnf are read into. */
 typedef struct cnf_section {
     cst_config t, field, solver, gradient, integrals, evaluation;
     int divergence, noise;
@@ -21,25 +22,26 @@ static const cst_key cnf_keys[] = {
      .kind = CST_KEY_LIST,
      .offset = offsetof(cnf_section, t),
      .fallback = "[0, 1]",
-     .help = "times: of the data, of the base",
+     .help = "the times of the data and of the base",
      .holds = "two_numbers"},
     {.name = "field",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(cnf_section, field),
-     .help = "f, a module that keeps the shape of its rows and has all tangent passes",
+     .help = "f, a module that keeps the shape of its rows and whose layers have jvp and jvp_vjp",
      .holds = "module"},
     {.name = "divergence",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(cnf_section, divergence),
      .fallback = "\"hutchinson\"",
      .choices = divergences,
-     .help = "of f: as a sum over all dimensions, or an unbiased estimate by noise"},
+     .help =
+         "how div f is computed: a sum over all dimensions (exact), or an unbiased estimate with noise (hutchinson)"},
     {.name = "noise",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(cnf_section, noise),
      .fallback = "\"rademacher\"",
      .choices = noises,
-     .help = "of the estimate, drawn once a solve"},
+     .help = "distribution of the estimate's noise, which is drawn once per solve"},
     {.name = "kinetic",
      .kind = CST_KEY_REAL,
      .offset = offsetof(cnf_section, kinetic),
@@ -74,11 +76,12 @@ static const cst_key cnf_keys[] = {
      .kind = CST_KEY_SECTION,
      .offset = offsetof(cnf_section, evaluation),
      .fallback = "",
-     .help = "what is different where nothing is learnt",
+     .help = "what differs in evaluation",
      .holds = "evaluation"},
     {.name = NULL},
 };
 
+/* The section `integrals` is read directly into the options' weights. */
 #define WEIGHT(i) offsetof(cst_cnf_options, weights) + (i) * sizeof(double)
 const cst_key cst_cnf_integral_keys[] = {
     {.name = "logp",
@@ -86,22 +89,23 @@ const cst_key cst_cnf_integral_keys[] = {
      .offset = WEIGHT(CST_CNF_LOGP),
      .fallback = "1",
      .range = CST_AT_LEAST(0),
-     .help = "of the log-density; 0: a quadrature, not a part of the ODE"},
+     .help = "weight of the log-density; 0: a quadrature, no part of the ODE"},
     {.name = "kinetic",
      .kind = CST_KEY_REAL,
      .offset = WEIGHT(CST_CNF_KINETIC),
      .fallback = "1",
      .range = CST_AT_LEAST(0),
-     .help = "of the kinetic energy, likewise"},
+     .help = "weight of the kinetic energy; 0: a quadrature"},
     {.name = "jacobian",
      .kind = CST_KEY_REAL,
      .offset = WEIGHT(CST_CNF_JACOBIAN),
      .fallback = "1",
      .range = CST_AT_LEAST(0),
-     .help = "of the Jacobian's norm, likewise"},
+     .help = "weight of the Jacobian's norm; 0: a quadrature"},
     {.name = NULL},
 };
 
+/* What the keys of the section `evaluation` are read into; the defaults are the training options'. */
 typedef struct evaluation_section {
     double rtol, atol;
     int divergence;
@@ -113,23 +117,24 @@ const cst_key cst_cnf_evaluation_keys[] = {
      .offset = offsetof(evaluation_section, rtol),
      .fallback = "",
      .range = CST_AT_LEAST(0),
-     .help = "relative tolerance; the solver's if absent"},
+     .help = "relative tolerance; that of the solver if absent"},
     {.name = "atol",
      .kind = CST_KEY_REAL,
      .offset = offsetof(evaluation_section, atol),
      .fallback = "",
      .range = CST_AT_LEAST(0),
-     .help = "absolute tolerance; the solver's if absent"},
+     .help = "absolute tolerance; that of the solver if absent"},
     {.name = "divergence",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(evaluation_section, divergence),
      .fallback = "",
      .choices = divergences,
-     .help = "of f; as in training if absent"},
+     .help = "how div f is computed; as in training if absent"},
     {.name = NULL},
 };
 
-/* All but the network's; `evaluation` is options of the forward solve, of which arrays are the training options' own. */
+/* All options of the section. With a section `evaluation`, *evaluation is filled and o refers to it; its arrays belong
+ * to o->ode. On failure nothing has to be freed. */
 static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_solve_options *evaluation,
                                cst_error *error)
 {
@@ -140,11 +145,14 @@ static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_sol
     o->noise = (cst_noise)s->noise;
     o->kinetic = s->kinetic;
     o->jacobian = s->jacobian;
+    /* The weights of the integrals, then which integrals there are. */
     CST_TRY(cst_config_read(s->integrals, cst_cnf_integral_keys, false, o, error));
     const size_t n = cst_cnf_list_integrals(o, list);
     for (size_t i = 0; i < n; i++) integrals[i] = cst_cnf_integrals[list[i]];
+    /* The solver and the adjoint, whose norm may name these integrals. */
     CST_TRY(cst_ode_options_read_integrals(s->solver, s->gradient, integrals, n, &o->ode, error));
     if (!cst_config_present(s->evaluation)) return CST_OK;
+    /* Evaluation mode: the training options but for tolerances and divergence. */
     evaluation_section e = {o->ode.forward.rtol, o->ode.forward.atol, s->divergence};
     cst_status status = cst_config_read(s->evaluation, cst_cnf_evaluation_keys, false, &e, error);
     *evaluation = o->ode.forward;
@@ -158,6 +166,7 @@ static cst_status read_options(const cnf_section *s, cst_cnf_options *o, cst_sol
     return status;
 }
 
+/* Exactly two numbers. */
 static cst_status read_times(cst_config list, double times[2], cst_error *error)
 {
     double *read = NULL;
@@ -168,6 +177,7 @@ static cst_status read_times(cst_config list, double times[2], cst_error *error)
     return n == 2 ? CST_OK : cst_config_fail(list, error, "expected two times, got %zu", n);
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status cnf_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
@@ -181,6 +191,7 @@ static cst_status cnf_make(const cst_registry *registry, cst_config section, con
     CST_TRY(read_times(s.t, times, error));
     CST_TRY(read_options(&s, &o, &evaluation, error));
     o.ode.times = times, o.ode.n_times = 2;
+    /* The network, and a second instance if evaluation differs. cst_cnf_new takes ownership of both. */
     cst_status status = cst_module_from_config(registry, s.field, x, &network, error);
     if (status == CST_OK && o.evaluation) {
         status = cst_module_from_config(registry, s.field, x, &twin, error);
@@ -191,6 +202,7 @@ static cst_status cnf_make(const cst_registry *registry, cst_config section, con
     return status;
 }
 
+/* Configs for the conformance tests: both divergences, both noises, regularizers in and out of the norm, evaluation. */
 #define MLP                                                                                                            \
     "\"field\": {\"type\": \"sequential\", \"layers\": [{\"type\": \"concat_squash_linear\", \"out_features\": 4}, "   \
     "{\"type\": \"tanh\"}, {\"type\": \"concat_squash_linear\", \"out_features\": 2}]}"
@@ -212,7 +224,7 @@ static const cst_module_example cnf_examples[] = {
 
 const cst_module_type cst_cnf_type = {
     .name = "cnf",
-    .summary = "continuous normalizing flow: a row integrated along a field, and what becomes of its log-density",
+    .summary = "continuous normalizing flow: a row integrated along a field, with the change of its log-density",
     .keys = cnf_keys,
     .make = cnf_make,
     .n_examples = sizeof cnf_examples / sizeof *cnf_examples,

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-/* Reals of tangents a row that one batch of JVPs may take: 128 MiB for 512 rows in single precision. */
+/* Reals of tangents per row that one batch of JVPs may take: 128 MiB for 512 rows in single precision. */
 static const size_t most_tangents = 65536;
 
 typedef struct cnf_field {
     cst_module base;
     cst_cnf_field_options o;
     size_t width; /* D */
-    size_t k;     /* tangents at a time */
+    size_t k;     /* K: tangents at a time */
 } cnf_field;
 
 static const cnf_field *field_of(const cst_module *m)
@@ -24,7 +24,7 @@ static const cst_module *network_of(const cst_module *m)
     return m->children[0].module;
 }
 
-/* Tangents in all: one unit vector a dimension, or the noise. */
+/* The number of tangents in all: one unit vector per dimension, or the noise alone. */
 static size_t directions(const cnf_field *f)
 {
     return f->o.divergence == CST_DIVERGENCE_EXACT ? f->width : 1;
@@ -32,18 +32,30 @@ static size_t directions(const cnf_field *f)
 
 /* ---- where things are ------------------------------------------------------------------------------------------- */
 
-/* cache = [f (N, D) | the network's | and if all tangents are made at once: (df/dz) e (K, N, D) | theirs] */
+/* Offsets in the cache. If all tangents fit at once, the cache keeps their JVPs for the VJP; otherwise the VJP
+ * recomputes them. */
 typedef struct cache_layout {
-    size_t f, network, slope, tangent, size;
+    size_t f;       /* (N, D): the network's value */
+    size_t network; /* the network's own cache */
+    size_t slope;   /* (K, N, D): (df/dz) e, if at once */
+    size_t tangent; /* the network's tangent cache, if at once */
+    size_t size;
 } cache_layout;
 
-/* work = [unit vectors (K, N, D) | the trace (N), the squares (N) | cotangent of f (N, D) | of (df/dz) e (K, N, D) | the
- * network's | and if tangents are made in turn: (df/dz) e (K, N, D) | their cache | a part of gx (N, D)] */
-typedef struct scratch {
-    real *unit, *trace, *squares, *gf, *gslope, *network, *slope, *tangent, *gx;
+/* Arrays in work. */
+typedef struct work_layout {
+    real *unit;            /* (K, N, D): unit vectors, if the divergence is exact */
+    real *trace;           /* (N): sum of e . (df/dz) e */
+    real *squares;         /* (N): sum of |(df/dz) e|^2 */
+    real *gf;              /* (N, D): cotangent of f */
+    real *gslope;          /* (K, N, D): cotangent of (df/dz) e */
+    real *network;         /* the network's own work */
+    real *slope, *tangent; /* as in the cache, unless at once */
+    real *gx;              /* (N, D): one batch's part of gx, unless at once */
     size_t size;
-} scratch;
+} work_layout;
 
+/* Whether all tangents are computed in one batch. */
 static bool at_once(const cnf_field *f)
 {
     return f->k == directions(f);
@@ -70,12 +82,12 @@ static cache_layout lay_out_cache(const cst_module *m, size_t rows)
     return k;
 }
 
-static scratch cut_work(const cst_module *m, size_t rows, real *work)
+static work_layout cut_work(const cst_module *m, size_t rows, real *work)
 {
     const cnf_field *f = field_of(m);
     const cst_plan network = plan_network(m, rows);
     const size_t nd = cst_size_mul(rows, f->width), all = cst_size_mul(f->k, nd);
-    scratch s = {0};
+    work_layout s = {0};
     s.unit = cst_cut(work, &s.size, f->o.divergence == CST_DIVERGENCE_EXACT ? all : 0);
     s.trace = cst_cut(work, &s.size, rows);
     s.squares = cst_cut(work, &s.size, rows);
@@ -98,19 +110,19 @@ static void cnf_field_plan(const cst_module *m, size_t n, size_t k, int threads,
 
 /* ---- tangents --------------------------------------------------------------------------------------------------- */
 
-/* What a pass works with. */
+/* What the parts of one pass share. */
 typedef struct pass {
     const cst_module *m;
     const cnf_field *f;
-    cst_call network; /* its call */
-    const real *noise;
-    bool no_derivatives;
-    cst_point point; /* of the network */
+    cst_call network;    /* the network's call */
+    const real *noise;   /* (N, D): e; NULL if the divergence is exact */
+    bool no_derivatives; /* the caller wants f alone */
+    cst_point point;     /* of the network */
     cache_layout k;
-    const real *cache;
-    scratch s;
+    work_layout s;
 } pass;
 
+/* Lay out cache and work, and find the noise of the call's rows. */
 static cst_status begin(const cst_module *m, const cst_call *c, const real *x, const real *cache, pass *p)
 {
     *p = (pass){.m = m, .f = field_of(m), .k = lay_out_cache(m, c->n), .s = cut_work(m, c->n, c->work)};
@@ -119,24 +131,27 @@ static cst_status begin(const cst_module *m, const cst_call *c, const real *x, c
     const cst_cnf_noise *noise = c->context;
     p->no_derivatives = noise && noise->no_derivatives;
     if (p->f->o.divergence == CST_DIVERGENCE_EXACT || p->no_derivatives) return CST_OK;
-    if (!noise || !noise->e) return cst_fail(c->error, CST_EARG, "a cnf field without the noise for its divergence");
+    if (!noise || !noise->e)
+        return cst_fail(c->error, CST_EARG,
+                        "expected noise as the context of a cnf field with Hutchinson's divergence, got none");
     p->noise = noise->e + (c->row - noise->row) * p->f->width;
     return CST_OK;
 }
 
-/* Number first .. of the directions: how many there are at a time, K or what is left. */
+/* How many directions the batch that begins with number `first` has: K, or what is left. */
 static size_t count_from(const pass *p, size_t first)
 {
     const size_t left = directions(p->f) - first;
     return left < p->f->k ? left : p->f->k;
 }
 
-/* Those e (count, N, D). */
+/* The directions e (count, N, D) of that batch: the noise, or unit vectors, e_k the same in all rows. */
 static const real *directions_from(const pass *p, size_t first, size_t count)
 {
     const size_t n = p->network.n, d = p->f->width;
     real *unit = p->s.unit;
     if (p->noise) return p->noise;
+    /* Row i of the batch belongs to direction i / n. */
     memset(unit, 0, count * n * d * sizeof *unit);
     for (size_t i = 0; i < count * n; i++) unit[i * d + first + i / n] = 1;
     return unit;
@@ -159,7 +174,8 @@ static void add_products(const pass *p, size_t count, const real *directions, co
     }
 }
 
-/* The directions from `first` on for jvp, which fills the cache, or the scratch where that is NULL. */
+/* The batch of directions from `first` on, as arguments of jvp. Its results go to the cache, or to work if cache is
+ * NULL. */
 static cst_tangents jvp_tangents(const pass *p, size_t first, real *cache)
 {
     const size_t count = count_from(p, first);
@@ -172,12 +188,14 @@ static cst_tangents jvp_tangents(const pass *p, size_t first, real *cache)
 
 /* ---- passes ----------------------------------------------------------------------------------------------------- */
 
+/* y = [f | -div f | |f|^2 | |df/dz|^2] */
 static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, const real *x, real *y, real *cache)
 {
     pass p;
     CST_TRY(begin(m, c, x, cache, &p));
     const size_t n = c->n, d = p.f->width;
     CST_TRY(cst_module_forward(network_of(m), &p.network, x, cache + p.k.f, cache + p.k.network));
+    /* The divergence and the Jacobian's norm, batch by batch. */
     memset(p.s.trace, 0, n * sizeof(real));
     memset(p.s.squares, 0, n * sizeof(real));
     for (size_t first = 0; !p.no_derivatives && first < directions(p.f); first += p.f->k) {
@@ -185,6 +203,7 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
         CST_TRY(cst_module_jvp(network_of(m), &p.network, &p.point, &t));
         add_products(&p, t.count, t.xdot, t.ydot);
     }
+    /* The rows of y, side by side. */
     for (size_t i = 0; i < n; i++) {
         const real *f = cache + p.k.f + i * d;
         real square = 0;
@@ -198,7 +217,8 @@ static cst_status cnf_field_forward(const cst_module *m, const cst_call *c, cons
     return CST_OK;
 }
 
-/* The tangents from `first` on, as jvp has left them in the cache, or made again in turn; and their slopes. */
+/* The batch of tangents from `first` on and their slopes (df/dz) e: as forward has left them in the cache, or
+ * recomputed. */
 static cst_status get_tangents(const pass *p, size_t first, const real *cache, cst_tangent_point *t,
                                const real **slopes)
 {
@@ -214,7 +234,8 @@ static cst_status get_tangents(const pass *p, size_t first, const real *cache, c
     return cst_module_jvp(network_of(p->m), &p->network, &p->point, &made);
 }
 
-/* y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e, so gf = a + 2 c_kinetic f */
+/* forward: y = [f | -e . s | |f|^2 | |s|^2] with s = (df/dz) e. With cotangent [a | c | c_kinetic | c_jacobian], gf = a
+ * + 2 c_kinetic f. */
 static void network_cotangent(const pass *p, const real *gy)
 {
     const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
@@ -227,7 +248,7 @@ static void network_cotangent(const pass *p, const real *gy)
     }
 }
 
-/* gs_k = -c e_k + 2 c_jacobian s_k */
+/* forward: -e_k . s_k and |s_k|^2. So gs_k = -c e_k + 2 c_jacobian s_k. */
 static void slope_cotangent(const pass *p, const real *gy, size_t count, const real *directions, const real *slopes)
 {
     const size_t n = p->network.n, d = p->f->width, width = cst_shape_size(&p->m->y);
@@ -241,11 +262,14 @@ static void slope_cotangent(const pass *p, const real *gy, size_t count, const r
     }
 }
 
+/* forward: y depends on f and on the slopes s_k. The network's jvp_vjp takes the cotangents of both; gf enters once,
+ * with the first batch, and gx is the sum over batches. */
 static cst_status cnf_field_vjp(const cst_module *m, const cst_call *c, const cst_point *point, const real *gy,
                                 const cst_grads *g)
 {
     pass p;
     CST_TRY(begin(m, c, point->x, point->cache, &p));
+    /* gf, for the first batch of tangents; the other batches have gf = 0. */
     const size_t nd = c->n * p.f->width;
     network_cotangent(&p, gy);
     for (size_t first = 0; first < directions(p.f); first += p.f->k) {
@@ -267,6 +291,7 @@ static const cst_module_ops cnf_field_ops = {
 
 /* ---- construction ------------------------------------------------------------------------------------------------ */
 
+/* The network must keep the shape of its rows, and be differentiable twice. */
 static cst_status check(const cst_module *network, cst_error *error)
 {
     char in[CST_SHAPE_TEXT], out[CST_SHAPE_TEXT];
@@ -276,7 +301,8 @@ static cst_status check(const cst_module *network, cst_error *error)
     return cst_module_require(network, CST_PASS_JVP | CST_PASS_JVP_VJP, "a cnf field", error);
 }
 
-/* As many tangents as fit, whatever the batch: larger batches must not need less memory. */
+/* As many tangents as fit per row. The number does not depend on the batch, so that larger batches never need less
+ * memory. */
 static size_t tangents_at_a_time(const cst_module *network, size_t directions)
 {
     cst_plan one;
@@ -300,6 +326,7 @@ cst_status cst_cnf_field_new(cst_module *network, const cst_cnf_field_options *o
     f->o = *options;
     f->width = cst_shape_size(&network->x);
     f->k = tangents_at_a_time(network, directions(f));
+    /* y = [f | -div f | regularizers]; the cost is that of one JVP per direction. */
     made->y = cst_shape_1d(f->width + 1 + options->kinetic + options->jacobian);
     made->cost = (double)directions(f) * network->cost;
     status = cst_module_add_child(made, "network", network, error);

@@ -4,7 +4,7 @@ cst_status cst_energy_check(const cst_module *h, const char *name, cst_error *er
 {
     char got[CST_SHAPE_TEXT];
     if (cst_shape_size(&h->y) != 1)
-        return cst_fail(error, CST_ESHAPE, "expected \"%s\" to make one number a row, got %s", name,
+        return cst_fail(error, CST_ESHAPE, "expected \"%s\" to have one output per row, got %s", name,
                         cst_shape_text(&h->y, got));
     return cst_module_require(h, CST_PASS_JVP | CST_PASS_JVP_VJP, "an energy", error);
 }
@@ -19,7 +19,7 @@ void cst_energy_plan(const cst_module *h, size_t n, cst_plan *plan)
     plan->tangent = 0;
 }
 
-/* The cotangent of H and of its JVP, at the front of work. */
+/* Ones (N) at the front of work: the cotangent of H, and of its JVP. */
 static real *ones(const cst_call *call)
 {
     for (size_t i = 0; i < call->n; i++) call->work[i] = 1;
@@ -29,20 +29,25 @@ static real *ones(const cst_call *call)
 cst_status cst_energy_gradient(const cst_module *h, const cst_call *call, const real *x, real *grad, real *cache)
 {
     const real *one = ones(call);
+    /* The network's call, with work after the ones and dH. */
     cst_call net = *call;
     net.work += 2 * cst_size_align(call->n);
     const cst_point point = {x, cache, cache + cst_size_align(call->n)};
+    /* H, then dH/dx as the VJP of 1. */
     CST_TRY(cst_module_forward(h, &net, x, cache, cache + cst_size_align(call->n)));
     return cst_module_vjp(h, &net, &point, one, &(cst_grads){.scale = 1, .gx = grad});
 }
 
+/* forward: grad = dH/dx. d . grad is the JVP of H along d, so its derivatives are jvp_vjp with cotangents (0, 1). */
 cst_status cst_energy_gradient_vjp(const cst_module *h, const cst_call *call, const real *x, const real *cache,
                                    const real *d, const cst_grads *g)
 {
+    /* The pieces of work and cache, as planned. */
     const size_t line = cst_size_align(call->n);
     const real *one = ones(call);
     cst_plan plan;
     cst_module_plan(h, call->n, 1, 1, &plan);
+    /* The JVP along d fills the tangent cache, which jvp_vjp reads. */
     const cst_point point = {x, cache, cache + line};
     const cst_tangents along = {
         .capacity = 1, .count = 1, .xdot = d, .ydot = call->work + line, .cache = call->work + 2 * line};

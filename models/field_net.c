@@ -6,8 +6,10 @@
 
 #include <math.h>
 
+/* The choices of `time`. */
 typedef enum with_time { TIME_CONCAT, TIME_CONCAT_SQUASH, TIME_NONE } with_time;
 
+/* What the keys are read into. */
 typedef struct field_net_section {
     cst_config hidden, activation;
     int time;
@@ -21,38 +23,41 @@ static const cst_key field_net_keys[] = {
     {.name = "hidden",
      .kind = CST_KEY_LIST,
      .offset = offsetof(field_net_section, hidden),
-     .help = "features or channels between the layers",
+     .help = "features or channels of each hidden layer",
      .holds = "sizes"},
     {.name = "time",
      .kind = CST_KEY_CHOICE,
      .offset = offsetof(field_net_section, time),
      .fallback = "\"concat\"",
      .choices = times,
-     .help = "how each layer sees t: beside its input, by a gate and a shift of its output, not"},
+     .help = "how each layer sees t: as one more input (concat), by a gate and a shift of its output (concat_squash), "
+             "or not (none)"},
     {.name = "activation",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(field_net_section, activation),
      .fallback = CST_JSON({"type": "tanh"}),
-     .help = "between the layers",
+     .help = "activation between the layers",
      .holds = "module"},
     {.name = "kernel",
      .kind = CST_KEY_SIZE,
      .offset = offsetof(field_net_section, kernel),
      .fallback = "3",
      .range = CST_BETWEEN(1, 1e6),
-     .help = "of convolutions, odd; not used for rows without an image"},
+     .help = "kernel size of convolutions, odd; unused if rows are no images"},
     {.name = NULL},
 };
 
-/* A linear layer or a convolution to so many features or channels, with t. */
+/* A linear layer or a convolution with `out` features or channels; under concat_squash, one that sees t. */
 static cst_status make_layer(const cst_shape *x, const field_net_section *s, size_t out, cst_module **m,
                              cst_error *error)
 {
     const bool squash = s->time == TIME_CONCAT_SQUASH;
+    /* Rows of numbers: a linear layer. */
     if (x->rank == 1) {
         const cst_linear_options o = {.out_features = out, .bias = true};
         return (squash ? cst_concat_squash_linear_new : cst_linear_new)(x, &o, m, error);
     }
+    /* Padding of half the kernel keeps the image's sides. */
     const cst_conv2d_options o = {.out_channels = out,
                                   .kernel = s->kernel,
                                   .stride = 1,
@@ -63,7 +68,7 @@ static cst_status make_layer(const cst_shape *x, const field_net_section *s, siz
     return (squash ? cst_concat_squash_conv2d_new : cst_conv2d_new)(x, &o, m, error);
 }
 
-/* The next layer, and t before it where it is one more feature. */
+/* Append a layer; under concat, t as one more feature before it. */
 static cst_status add_layer(cst_module *net, const field_net_section *s, size_t out, cst_error *error)
 {
     cst_module *layer = NULL;
@@ -75,6 +80,7 @@ static cst_status add_layer(cst_module *net, const field_net_section *s, size_t 
     return cst_sequential_add(net, layer, error);
 }
 
+/* A layer and an activation per hidden width, then a layer back to the width of the rows. */
 static cst_status add_layers(const cst_registry *registry, const field_net_section *s, cst_module *net,
                              cst_error *error)
 {
@@ -89,9 +95,11 @@ static cst_status add_layers(const cst_registry *registry, const field_net_secti
         CST_TRY(cst_module_from_config(registry, s->activation, &net->y, &activation, error));
         CST_TRY(cst_sequential_add(net, activation, error));
     }
+    /* The last layer restores the features or channels of the rows, without an activation. */
     return add_layer(net, s, net->x.dim[0], error);
 }
 
+/* The sequential of a section, for rows of shape x. */
 static cst_status field_net_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                                  cst_error *error)
 {
@@ -100,6 +108,7 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
     cst_module *net = NULL;
     *m = NULL;
     CST_TRY(cst_config_read(section, field_net_keys, true, &s, error));
+    /* Rows of numbers or images; an odd kernel can keep an image's sides. */
     if (x->rank != 1 && x->rank != 3)
         return cst_fail(error, CST_ESHAPE, "expected rows (D) or (C, H, W), got %s", cst_shape_text(x, got));
     if (s.kernel % 2 == 0)
@@ -113,6 +122,7 @@ static cst_status field_net_make(const cst_registry *registry, cst_config sectio
     return status;
 }
 
+/* Configs for the conformance tests: all ways to see t, numbers and images. */
 static const cst_module_example field_net_examples[] = {
     {CST_JSON({"type": "field_net", "hidden": [4, 3], "time": "concat_squash"}), {1, {2}}},
     {CST_JSON({"type": "field_net", "hidden": [3], "activation": {"type": "softplus"}}), {3, {2, 3, 4}}},
@@ -122,7 +132,7 @@ static const cst_module_example field_net_examples[] = {
 
 const cst_module_type cst_field_net_type = {
     .name = "field_net",
-    .summary = "network for a field: t in every layer, rows of numbers or images, whose shape it keeps",
+    .summary = "network for a field: every layer sees t, and the shape of the rows, numbers or images, is kept",
     .keys = field_net_keys,
     .make = field_net_make,
     .n_examples = sizeof field_net_examples / sizeof *field_net_examples,

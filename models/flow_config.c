@@ -1,4 +1,4 @@
-/* The flow's section of a config. */
+/* The part of models/flow.h that reads a flow from a config. */
 #include "adjoint/ode_config.h"
 #include "layers/squeeze.h"
 #include "models/cnf.h"
@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+/* What the keys are read into. */
 typedef struct flow_section {
     cst_config layers, blocks, cnf;
 } flow_section;
@@ -16,38 +17,39 @@ static const cst_key flow_keys[] = {
      .kind = CST_KEY_LIST,
      .offset = offsetof(flow_section, layers),
      .fallback = "",
-     .help = "cnf, squeeze, logit, dequantize, in the order from data to base",
+     .help = "cnf, squeeze, logit and dequantize layers, in the order from data to base",
      .holds = "modules"},
     {.name = "blocks",
      .kind = CST_KEY_LIST,
      .offset = offsetof(flow_section, blocks),
      .fallback = "",
-     .help = "after these, numbers of cnfs: a list a scale, behind each of which half of the channels go out; a "
-             "squeeze before "
-             "each number of a list but the first",
+     .help = "after `layers`, numbers of copies of `cnf`: one list per scale. Half of the channels are factored out "
+             "between "
+             "scales; a squeeze precedes each number of a list but the first",
      .holds = "counts"},
     {.name = "cnf",
      .kind = CST_KEY_SECTION,
      .offset = offsetof(flow_section, cnf),
      .fallback = "",
-     .help = "what each of these blocks is: a cnf",
+     .help = "the cnf that `blocks` counts",
      .holds = "module"},
     {.name = NULL},
 };
 
-/* What a flow is being built from. */
+/* A flow under construction. */
 typedef struct builder {
     const cst_registry *registry;
     cst_module *flow;
     cst_error *error;
 } builder;
 
-/* What goes wrong with a layer is that place's mistake, but for memory. */
+/* Add the place in the config to an error of a layer, unless memory ran out. */
 static cst_status placed(const builder *b, cst_config place, cst_status status)
 {
     return status == CST_OK || status == CST_ENOMEM ? status : cst_config_place(place, b->error);
 }
 
+/* Append the layer of a section. */
 static cst_status add(const builder *b, cst_config section)
 {
     cst_module *layer = NULL;
@@ -56,6 +58,7 @@ static cst_status add(const builder *b, cst_config section)
     return placed(b, section, cst_flow_add(b->flow, layer, b->error));
 }
 
+/* Append a squeeze; `place` is the number in `blocks` that asks for it. */
 static cst_status add_squeeze(const builder *b, cst_config place)
 {
     cst_module *layer = NULL;
@@ -64,12 +67,14 @@ static cst_status add_squeeze(const builder *b, cst_config place)
     return placed(b, place, status == CST_OK ? cst_flow_add(b->flow, layer, b->error) : status);
 }
 
+/* One list of `blocks`: each number of cnfs, with squeezes between the numbers. */
 static cst_status add_scale(const builder *b, cst_config counts, cst_config cnf)
 {
     enum { MOST = 64 };
     if (cst_config_length(counts) == 0 || !cst_config_is_list(counts))
-        return cst_config_expected(counts, "a list of numbers of cnfs", b->error);
+        return cst_config_expected(counts, "a list of numbers of cnfs, one or more", b->error);
     for (size_t i = 0; i < cst_config_length(counts); i++) {
+        /* The number, a squeeze before it unless it is the first, and that many cnfs. */
         const cst_config item = cst_config_item(counts, i);
         double n = 0;
         if (!cst_config_number(item, &n) || !(n >= 0 && n <= MOST) || n != floor(n))
@@ -80,12 +85,15 @@ static cst_status add_scale(const builder *b, cst_config counts, cst_config cnf)
     return CST_OK;
 }
 
+/* All of `blocks`, with half of the channels factored out between the scales. */
 static cst_status add_blocks(const builder *b, const flow_section *s)
 {
     const size_t scales = cst_config_length(s->blocks);
+    /* Each block is a copy of `cnf`, whose type must be that. */
     const char *type = cst_config_string(cst_config_get(s->cnf, "type"));
     if (!type || strcmp(type, cst_cnf_type.name) != 0)
-        return cst_config_fail(s->cnf, b->error, "expected a section of type cnf, of which the blocks are");
+        return cst_config_fail(s->cnf, b->error, "expected a section of type cnf, which `blocks` counts");
+    /* Half of the channels are factored out after each scale but the last. */
     for (size_t i = 0; i < scales; i++) {
         const cst_config counts = cst_config_item(s->blocks, i);
         CST_TRY(add_scale(b, counts, s->cnf));
@@ -94,16 +102,19 @@ static cst_status add_blocks(const builder *b, const flow_section *s)
     return CST_OK;
 }
 
+/* The layers, then the blocks. */
 static cst_status add_all(const builder *b, cst_config section, const flow_section *s)
 {
     if (cst_config_present(s->blocks) != cst_config_present(s->cnf))
-        return cst_config_fail(section, b->error, "expected \"blocks\" and \"cnf\" together");
+        return cst_config_fail(section, b->error, "expected both \"blocks\" and \"cnf\", or neither");
     for (size_t i = 0; i < cst_config_length(s->layers); i++) CST_TRY(add(b, cst_config_item(s->layers, i)));
     if (cst_config_present(s->blocks)) CST_TRY(add_blocks(b, s));
+    /* A flow without layers would be a normal distribution, surely by mistake. */
     if (b->flow->n_children > 0) return CST_OK;
-    return cst_config_fail(section, b->error, "expected at least one layer");
+    return cst_config_fail(section, b->error, "expected at least one layer in \"layers\" or \"blocks\", got none");
 }
 
+/* The module of a section, for rows of shape x. */
 static cst_status flow_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                             cst_error *error)
 {
@@ -120,6 +131,7 @@ static cst_status flow_make(const cst_registry *registry, cst_config section, co
     return status;
 }
 
+/* Configs for the conformance tests: regularizers, scales, and a flow without parameters. */
 #define CNF(keys, time)                                                                                                \
     "{\"type\": \"cnf\", " keys CST_TIGHT_SOLVER                                                                       \
     ", \"field\": {\"type\": \"field_net\", \"hidden\": [3], \"time\": \"" time "\""                                   \

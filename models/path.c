@@ -2,6 +2,7 @@
 
 #include "core/arena.h"
 #include "core/shape.h"
+#include "models/path_channel.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -9,12 +10,13 @@
 
 /* ---- times ------------------------------------------------------------------------------------------------------ */
 
+/* The times of the series in that row, (T). */
 static const double *times_of(const cst_knots *s, size_t row)
 {
     return s->own_times ? s->t + row * s->length : s->t;
 }
 
-/* Of a series with own times those before the first that is NaN. */
+/* Knots of a series: with times of its own, those before the first NaN. */
 static size_t count_knots(const cst_knots *s, size_t row)
 {
     const double *t = times_of(s, row);
@@ -23,6 +25,7 @@ static size_t count_knots(const cst_knots *s, size_t row)
     return n;
 }
 
+/* Times must be enough, finite and increasing. */
 static cst_status check_times(const cst_knots *s, cst_error *error)
 {
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
@@ -30,8 +33,8 @@ static cst_status check_times(const cst_knots *s, cst_error *error)
         const size_t n = count_knots(s, row);
         const size_t least = s->own_times ? 1 : 2;
         if (n < least)
-            return cst_fail(error, CST_EARG, "series %zu: expected %s, got %zu", row,
-                            least == 1 ? "a time" : "at least 2 times", n);
+            return cst_fail(error, CST_EARG, "series %zu: expected at least %zu time%s, got %zu", row, least,
+                            least == 1 ? "" : "s", n);
         for (size_t i = 0; i < n; i++) {
             if (!isfinite(t[i]))
                 return cst_fail(error, CST_EARG, "series %zu: expected finite times, got t[%zu] = %g", row, i, t[i]);
@@ -43,191 +46,18 @@ static cst_status check_times(const cst_knots *s, cst_error *error)
     return CST_OK;
 }
 
-/* The piece from t_i to t_{i + 1} that `at` lies in, or the nearest; a knot is the end of the piece before it. */
-static size_t find_piece(const double *t, size_t knots, double at)
-{
-    size_t low = 0, high = knots - 1;
-    while (high - low > 1) {
-        const size_t middle = (low + high) / 2;
-        *(t[middle] < at ? &low : &high) = middle;
-    }
-    return low;
-}
+/* ---- making a path ---------------------------------------------------------------------------------------------- */
 
-/* ---- a piece ----------------------------------------------------------------------------------------------------- */
-
-/* Weights of values and slopes at both ends, for X (or X') at share u of a piece h long, a line or a cubic. */
-typedef struct weights {
-    double a, b, slope_a, slope_b;
-} weights;
-
-static weights weights_at(bool cubic, bool slope, double u, double h)
-{
-    const double v = 1 - u, share = cubic ? u * u * (3 - 2 * u) : u, rate = (cubic ? 6 * u * v : 1) / h;
-    if (!cubic) return slope ? (weights){-rate, rate, 0, 0} : (weights){1 - share, share, 0, 0};
-    return slope ? (weights){-rate, rate, v * (1 - 3 * u), u * (3 * u - 2)}
-                 : (weights){1 - share, share, h * u * v * v, -h * u * u * v};
-}
-
-/* ---- gaps and slopes -------------------------------------------------------------------------------------------- */
-
-/* One channel of one series, gathered; X' of a spline by the tridiagonal system (h the lengths of pieces, d the slopes of
- * their lines)
- *     s_{i-1} / h_{i-1} + 2 (1 / h_{i-1} + 1 / h_i) s_i + s_{i+1} / h_i = 3 (d_{i-1} / h_{i-1} + d_i / h_i) */
-typedef struct curve {
-    size_t n;
-    double *t, *x, *slope, *factor;
-} curve;
-
-static double line(const curve *k, size_t i)
-{
-    return (k->x[i + 1] - k->x[i]) / (k->t[i + 1] - k->t[i]);
-}
-
-static double inverse_step(const curve *k, size_t i)
-{
-    return 1 / (k->t[i + 1] - k->t[i]);
-}
-
-/* Solve the system for a right-hand side in k->slope, in place. */
-static void solve_spline(const curve *k)
-{
-    const size_t last = k->n - 1;
-    for (size_t i = 0; i <= last; i++) {
-        const double before = i > 0 ? inverse_step(k, i - 1) : 0, after = i < last ? inverse_step(k, i) : 0;
-        double diagonal = 2 * (before + after);
-        if (i > 0) diagonal -= before * k->factor[i - 1];
-        if (i > 0) k->slope[i] -= before * k->slope[i - 1];
-        k->factor[i] = after / diagonal;
-        k->slope[i] /= diagonal;
-    }
-    for (size_t i = last; i-- > 0;) k->slope[i] -= k->factor[i] * k->slope[i + 1];
-}
-
-static void set_spline_slopes(const curve *k)
-{
-    for (size_t i = 0; i < k->n; i++) {
-        k->slope[i] = 0;
-        if (i > 0) k->slope[i] += 3 * inverse_step(k, i - 1) * line(k, i - 1);
-        if (i + 1 < k->n) k->slope[i] += 3 * inverse_step(k, i) * line(k, i);
-    }
-    solve_spline(k);
-}
-
-/* Cotangents of slopes in k->slope become part of those of values in k->x: the system is symmetric, and its right-hand side
- * has 3 (x_{i+1} - x_i) / h_i^2 in rows i and i + 1. */
-static void set_spline_slopes_vjp(const curve *k)
-{
-    solve_spline(k);
-    for (size_t i = 0; i + 1 < k->n; i++) {
-        const double step = inverse_step(k, i), g = 3 * step * step * (k->slope[i] + k->slope[i + 1]);
-        k->x[i] -= g;
-        k->x[i + 1] += g;
-    }
-}
-
-static void set_backward_slopes(const curve *k)
-{
-    for (size_t i = 0; i < k->n; i++) k->slope[i] = line(k, i > 0 ? i - 1 : 0);
-}
-
-/* The observed knots of a channel whose values lie `step` apart, and both ends. False if none is observed. */
-static bool gather(const double *t, const real *x, size_t length, size_t step, curve *k)
-{
-    k->n = 0;
-    for (size_t i = 0; i < length; i++) {
-        const double v = (double)x[i * step];
-        if (isnan(v)) continue;
-        if (k->n == 0 && i > 0) k->t[0] = t[0], k->x[0] = v, k->n = 1;
-        k->t[k->n] = t[i];
-        k->x[k->n++] = v;
-    }
-    if (k->n == 0) return false;
-    if (k->t[k->n - 1] < t[length - 1]) k->t[k->n] = t[length - 1], k->x[k->n] = k->x[k->n - 1], k->n++;
-    return true;
-}
-
-/* X (or X') at `at` of the line or the cubic through k. */
-static double curve_at(const curve *k, bool cubic, bool slope, double at)
-{
-    const size_t p = find_piece(k->t, k->n, at);
-    const double h = k->t[p + 1] - k->t[p];
-    const weights w = weights_at(cubic, slope, (at - k->t[p]) / h, h);
-    const double value = w.a * k->x[p] + w.b * k->x[p + 1];
-    return cubic ? value + w.slope_a * k->slope[p] + w.slope_b * k->slope[p + 1] : value;
-}
-
-static void make_channel(cst_path_kind kind, const double *t, size_t length, size_t step, const real *observed, real *x,
-                         real *slope, curve *k)
-{
-    if (length == 1) {
-        x[0] = isnan(observed[0]) ? 0 : observed[0];
-        if (slope) slope[0] = 0;
-        return;
-    }
-    if (!gather(t, observed, length, step, k)) {
-        for (size_t i = 0; i < length; i++) x[i * step] = 0;
-        for (size_t i = 0; slope && i < length; i++) slope[i * step] = 0;
-        return;
-    }
-    const bool cubic = kind == CST_PATH_CUBIC;
-    if (cubic) set_spline_slopes(k);
-    for (size_t i = 0; i < length; i++) x[i * step] = (real)curve_at(k, cubic, false, t[i]);
-    for (size_t i = 0; cubic && i < length; i++) slope[i * step] = (real)curve_at(k, cubic, true, t[i]);
-    if (kind != CST_PATH_HERMITE) return;
-    for (k->n = 0; k->n < length; k->n++) k->t[k->n] = t[k->n], k->x[k->n] = (double)x[k->n * step];
-    set_backward_slopes(k);
-    for (size_t i = 0; i < length; i++) slope[i * step] = (real)k->slope[i];
-}
-
-/* Cotangents of a channel's x and slope at its knots to those of its observed values: make_channel backwards. */
-static void make_channel_vjp(cst_path_kind kind, const double *t, size_t length, size_t step, const real *observed,
-                             const real *gx, const real *gslope, real *gobserved, curve *k)
-{
-    const bool cubic = kind == CST_PATH_CUBIC, any = gather(t, observed, length, step, k);
-    for (size_t i = 0; i < length; i++) gobserved[i * step] = length == 1 && any ? gx[0] : 0;
-    if (!any || length == 1) return;
-    for (size_t i = 0; i < k->n; i++) k->x[i] = k->slope[i] = 0;
-    for (size_t i = 0; i < length; i++) {
-        double g = (double)gx[i * step];
-        if (kind == CST_PATH_HERMITE) { /* slope_i = (x_i - x_{i-1}) / h, the first one that of the second knot */
-            if (i > 0) g += (double)gslope[i * step] / (t[i] - t[i - 1]);
-            if (i == 1) g += (double)gslope[0] / (t[1] - t[0]);
-            if (i == 0) g -= (double)gslope[0] / (t[1] - t[0]);
-            if (i + 1 < length) g -= (double)gslope[(i + 1) * step] / (t[i + 1] - t[i]);
-        }
-        const size_t p = find_piece(k->t, k->n, t[i]);
-        const double h = k->t[p + 1] - k->t[p], u = (t[i] - k->t[p]) / h;
-        const weights w = weights_at(cubic, false, u, h), s = weights_at(cubic, true, u, h);
-        const double gs = cubic ? (double)gslope[i * step] : 0;
-        k->x[p] += w.a * g + s.a * gs;
-        k->x[p + 1] += w.b * g + s.b * gs;
-        k->slope[p] += w.slope_a * g + s.slope_a * gs;
-        k->slope[p + 1] += w.slope_b * g + s.slope_b * gs;
-    }
-    if (cubic) set_spline_slopes_vjp(k);
-    size_t knot = 0, last = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (isnan(observed[i * step])) continue;
-        double g = k->x[knot++];
-        if (knot == 1 && i > 0) g += k->x[knot++]; /* the value before the first observation is that one's */
-        gobserved[i * step] = (real)g;
-        last = i;
-    }
-    if (knot < k->n) gobserved[last * step] += (real)k->x[knot];
-}
-
-/* ---- making ------------------------------------------------------------------------------------------------------ */
-
-typedef struct layout {
-    size_t x, slopes; /* offsets, the latter of cubics */
-    curve k;
+/* A path's memory = [values without gaps (N, T, C) | slopes (N, T, C), but for linear | scratch of one channel] */
+typedef struct memory_layout {
+    size_t x, slopes; /* offsets */
+    cst_curve k;      /* pointers; NULL if the memory is */
     size_t size;
-} layout;
+} memory_layout;
 
-static layout cut_memory(cst_path_kind kind, const cst_knots *s, real *memory)
+static memory_layout cut_memory(cst_path_kind kind, const cst_knots *s, real *memory)
 {
-    layout l = {0};
+    memory_layout l = {0};
     const size_t values = cst_size_mul(s->n, cst_size_mul(s->length, s->channels));
     const size_t doubles = cst_size_add(s->length, 2);
     l.x = cst_place(&l.size, values);
@@ -242,6 +72,7 @@ size_t cst_path_memory(cst_path_kind kind, const cst_knots *s)
     return cut_memory(kind, s, NULL).size;
 }
 
+/* Whether any value is missing before its series ends. */
 static bool has_gaps(const cst_knots *s)
 {
     for (size_t row = 0; row < s->n; row++) {
@@ -256,42 +87,54 @@ static bool has_gaps(const cst_knots *s)
 cst_path cst_path_at(cst_path_kind kind, const cst_knots *s, const real *memory)
 {
     cst_path path = {.kind = kind, .series = *s, .begin = (double)INFINITY, .end = (double)-INFINITY};
+    /* begin and end: the earliest and the latest knot. */
     for (size_t row = 0; row < (s->own_times ? s->n : 1); row++) {
         const double *t = times_of(s, row);
         path.begin = fmin(path.begin, t[0]);
         path.end = fmax(path.end, t[count_knots(s, row) - 1]);
     }
+    /* A linear path without gaps needs no values but the series' own. */
     if (kind == CST_PATH_LINEAR && !has_gaps(s)) return path;
-    const layout l = cut_memory(kind, s, NULL);
+    const memory_layout l = cut_memory(kind, s, NULL);
     path.series.x = memory + l.x;
     if (kind != CST_PATH_LINEAR) path.slopes = memory + l.slopes;
     return path;
+}
+
+/* A channel whose first value is at `observed`, up to the series' end. */
+static cst_channel channel_of(cst_path_kind kind, const cst_knots *s, size_t row, size_t knots, const real *observed)
+{
+    return (cst_channel){kind, times_of(s, row), knots, s->channels, observed};
 }
 
 cst_status cst_path_make(cst_path_kind kind, const cst_knots *s, real *memory, cst_path *path, cst_error *error)
 {
     CST_TRY(check_times(s, error));
     *path = cst_path_at(kind, s, memory);
-    if (path->series.x == s->x) return CST_OK;
-    layout l = cut_memory(kind, s, memory);
+    if (path->series.x == s->x) return CST_OK; /* nothing to fill in */
+    memory_layout l = cut_memory(kind, s, memory);
     real *x = memory + l.x, *slopes = kind != CST_PATH_LINEAR ? memory + l.slopes : NULL;
+    /* Each channel of each series by itself. */
     for (size_t row = 0; row < s->n; row++) {
         const size_t knots = count_knots(s, row), at = row * s->length * s->channels;
-        for (size_t c = at; c < at + s->channels; c++)
-            make_channel(kind, times_of(s, row), knots, s->channels, s->x + c, x + c, slopes ? slopes + c : NULL, &l.k);
+        for (size_t c = at; c < at + s->channels; c++) {
+            const cst_channel channel = channel_of(kind, s, row, knots, s->x + c);
+            cst_channel_fill(&channel, x + c, slopes ? slopes + c : NULL, &l.k);
+        }
     }
     return CST_OK;
 }
 
 /* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
-/* A piece of a row's path: its first knot, how far its last is, and what values and slopes of both weigh at a time. */
+/* The piece of a series that holds a time: its first knot, the distance to its last knot (1, or 0 for a series of one
+ * knot), and the weights of values and slopes there. */
 typedef struct piece {
     size_t knot, next;
-    weights w;
+    cst_piece_weights w;
 } piece;
 
-/* That of series i at t; *hint is that of the series before it, where they share their times, SIZE_MAX at first. */
+/* The piece of series i that holds t. *hint is SIZE_MAX at first; series with shared times share the search. */
 static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t *hint)
 {
     const cst_knots *s = &p->series;
@@ -299,16 +142,19 @@ static piece piece_at(const cst_path *p, size_t i, double t, bool slope, size_t 
     if (s->own_times || *hint == SIZE_MAX) {
         const size_t knots = count_knots(s, i);
         const double last = times[knots - 1];
-        *hint = find_piece(times, knots, t);
+        *hint = cst_find_piece(times, knots, t);
         if (knots == 1) return (piece){0, 0, {.a = slope ? 0 : 1}};
-        /* Others go on, this one has ended, or has not begun. */
+        /* This series has ended, or has not begun, while others run: X is constant. */
         const bool over = t > last && last < p->end, early = t < times[0] && times[0] > p->begin;
-        if (over || early) return (piece){*hint, 1, slope ? (weights){0} : (weights){.a = early, .b = over}};
+        if (over || early)
+            return (piece){*hint, 1, slope ? (cst_piece_weights){0} : (cst_piece_weights){.a = early, .b = over}};
     }
+    /* A line or a cubic, at the share u = (t - t_i) / h of the piece. */
     const double h = times[*hint + 1] - times[*hint];
-    return (piece){*hint, 1, weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
+    return (piece){*hint, 1, cst_piece_weights_at(p->slopes != NULL, slope, (t - times[*hint]) / h, h)};
 }
 
+/* to (n, C) = X(t) or X'(t): per channel, a weighted sum of the values and slopes at both ends of the piece. */
 static void evaluate(const cst_path *p, size_t row, size_t n, double t, bool slope, real *to)
 {
     const cst_knots *s = &p->series;
@@ -336,12 +182,14 @@ void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* Of a row [x (T, C) | slopes (T, C)], these for cubics. */
+/* Per series: [gx (T, C) | gslopes (T, C)], the latter unless the path is linear. */
 size_t cst_path_knot_reals(cst_path_kind kind, const cst_knots *s)
 {
     return cst_size_mul(kind == CST_PATH_LINEAR ? 1 : 2, cst_size_mul(s->length, s->channels));
 }
 
+/* forward (evaluate): X' = w_a x_a + w_b x_b + w_slope_a s_a + w_slope_b s_b per channel. So each term gets its weight
+ * times the cotangent g of X'. */
 void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real scale, const real *g, real *gknots)
 {
     const cst_knots *s = &p->series;
@@ -358,16 +206,18 @@ void cst_path_slope_vjp(const cst_path *p, size_t row, size_t n, double t, real 
     }
 }
 
+/* forward: cst_path_make fills in each channel of each series by itself (cst_channel_fill). */
 void cst_path_values_vjp(cst_path_kind kind, const cst_knots *s, real *memory, const real *gknots, real *gx)
 {
     const size_t size = s->length * s->channels, width = cst_path_knot_reals(kind, s);
-    layout l = cut_memory(kind, s, memory);
+    memory_layout l = cut_memory(kind, s, memory);
     for (size_t row = 0; row < s->n; row++, gknots += width, gx += size) {
         const size_t knots = count_knots(s, row);
         memset(gx, 0, size * sizeof *gx);
-        for (size_t c = 0; c < s->channels; c++)
-            make_channel_vjp(kind, times_of(s, row), knots, s->channels, s->x + row * size + c, gknots + c,
-                             gknots + size + c, gx + c, &l.k);
+        for (size_t c = 0; c < s->channels; c++) {
+            const cst_channel channel = channel_of(kind, s, row, knots, s->x + row * size + c);
+            cst_channel_fill_vjp(&channel, gknots + c, gknots + size + c, gx + c, &l.k);
+        }
     }
 }
 
@@ -376,16 +226,19 @@ void cst_path_values_vjp(cst_path_kind kind, const cst_knots *s, real *memory, c
 void cst_path_rectify(const cst_knots *s, size_t time, double *t, real *x)
 {
     const size_t channels = s->channels;
+    /* A knot at each time, and one halfway to the next. */
     for (size_t i = 0; i < s->length; i++) {
         t[2 * i] = s->t[i];
         if (i + 1 < s->length) t[2 * i + 1] = (s->t[i] + s->t[i + 1]) / 2;
     }
     for (size_t row = 0; row < s->n; row++) {
         for (size_t i = 0; i < s->length; i++, x += channels) {
+            /* Knot 2 i: the observation, or the knot before it where nothing is observed. */
             const real *observed = s->x + (row * s->length + i) * channels;
             for (size_t c = 0; c < channels; c++)
                 x[c] = !isnan(observed[c]) ? observed[c] : i > 0 ? (x - channels)[c] : 0;
             if (i + 1 == s->length) continue;
+            /* Knot 2 i + 1: the same, but the time is already that of the next observation. */
             memcpy(x + channels, x, channels * sizeof *x);
             x += channels;
             const real next = observed[channels + time];
@@ -394,6 +247,8 @@ void cst_path_rectify(const cst_knots *s, size_t time, double *t, real *x)
     }
 }
 
+/* forward: a knot's value is the last observed one of its channel, where the channel `time` looks half a step ahead. So
+ * an observed value gets the sum of the cotangents of all knots that repeat it. */
 void cst_path_rectify_vjp(const cst_knots *s, size_t time, const real *g, real *gx)
 {
     const size_t channels = s->channels;
@@ -401,9 +256,9 @@ void cst_path_rectify_vjp(const cst_knots *s, size_t time, const real *g, real *
     for (size_t row = 0; row < s->n; row++, gx += s->length * channels, g += (2 * s->length - 1) * channels) {
         const real *x = s->x + row * s->length * channels;
         for (size_t c = 0; c < channels; c++) {
-            size_t last = SIZE_MAX; /* where the value at hand was observed */
+            size_t last = SIZE_MAX; /* where the current value was observed; SIZE_MAX: nowhere yet */
             for (size_t knot = 0; knot < 2 * s->length - 1; knot++) {
-                const size_t i = (knot + (c == time)) / 2; /* time moves half a step ahead of the others */
+                const size_t i = (knot + (c == time)) / 2; /* the observation that this knot takes */
                 if (!isnan(x[i * channels + c])) last = i;
                 if (last != SIZE_MAX) gx[last * channels + c] += g[knot * channels + c];
             }

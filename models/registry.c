@@ -24,14 +24,17 @@
 #include "models/ode_rnn.h"
 #include "models/symoden.h"
 
+/* What the list of activations contributes: one type per activation. */
+#define ACTIVATION_TYPE(name, enumerator, flops, keys, summary) &cst_##name##_type,
+
+/* One type per line, in the order of `costate list` and docs/config.md; clang-format would join some. */
+/* clang-format off */
 static const cst_module_type *const types[] = {
     &cst_linear_type,
     &cst_conv2d_type,
     &cst_conv_transpose2d_type,
-#define X(name, enumerator, flops, keys, summary) &cst_##name##_type,
-    CST_ACTIVATIONS(X)
-#undef X
-        & cst_group_norm_type,
+    CST_ACTIVATIONS(ACTIVATION_TYPE)
+    &cst_group_norm_type,
     &cst_layer_norm_type,
     &cst_avg_pool2d_type,
     &cst_max_pool2d_type,
@@ -56,5 +59,6 @@ static const cst_module_type *const types[] = {
     &cst_hamiltonian_type,
     &cst_symoden_type,
 };
+/* clang-format on */
 
 const cst_registry cst_all_modules = {.n_types = sizeof types / sizeof types[0], .types = types};

@@ -4,11 +4,12 @@
 #include <string.h>
 
 enum { MAX = CST_SYMODEN_MAX_DEGREES };
+/* M^-1 = L L^T + 0.1 I, so that it is positive definite whatever the network gives. */
 static const real floor_of_inverse_mass = (real)0.1;
 
 /* ---- lower triangular matrices, by their entries ---------------------------------------------------------------- */
 
-/* Where L_ij, j <= i, stands among the n (n + 1) / 2 entries. */
+/* The index of L_ij, j <= i, among the n (n + 1) / 2 entries. */
 static size_t entry(size_t n, size_t i, size_t j)
 {
     return i == j ? i : n + i * (i - 1) / 2 + j;
@@ -30,7 +31,7 @@ static void transpose_times(size_t n, const real *l, const real *v, real *to)
     }
 }
 
-/* to += the lower triangle of scale a b^T */
+/* to += the lower triangle of scale a b^T, the cotangent of L that a derivative scale a^T dL b gives. */
 static void add_outer(size_t n, real scale, const real *a, const real *b, real *to)
 {
     for (size_t i = 0; i < n; i++)
@@ -46,10 +47,11 @@ static void inverse_mass_times(size_t n, const real *l, const real *v, real *to)
     add_times(n, l, ltv, to);
 }
 
-/* v = M v: solves (L L^T + 0.1 I) x = v by Cholesky's factors. */
+/* v = M v, in place: solve (L L^T + 0.1 I) x = v by Cholesky's factorization A A^T. */
 static void mass_times(size_t n, const real *l, real *v)
 {
-    real a[MAX * MAX]; /* the factor, lower triangle of (n, n) */
+    real a[MAX * MAX]; /* A, lower triangle of (n, n) */
+    /* A_ij = (S_ij - sum over k < j of A_ik A_jk) / A_jj, where S = L L^T + 0.1 I. */
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
             real sum = i == j ? floor_of_inverse_mass : 0;
@@ -58,6 +60,7 @@ static void mass_times(size_t n, const real *l, real *v)
             a[i * n + j] = i == j ? (real)sqrt((double)sum) : sum / a[j * n + j];
         }
     }
+    /* A w = v, then A^T x = w. */
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < i; k++) v[i] -= a[i * n + k] * v[k];
         v[i] /= a[i * n + i];
@@ -68,16 +71,18 @@ static void mass_times(size_t n, const real *l, real *v)
     }
 }
 
-/* ---- the row ----------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------- */
 
 void cst_symoden_momentum(const cst_symoden_row *r, real *p, real *cdot, real *gl)
 {
     real ltp[MAX];
+    /* c' = (-sin q * q', cos q * q') */
     for (size_t i = 0; i < r->n; i++) {
         p[i] = r->rate[i];
         cdot[i] = -r->sin[i] * r->rate[i];
         cdot[r->n + i] = r->cos[i] * r->rate[i];
     }
+    /* p = M q', and the derivative p (L^T p)^T of |L^T p|^2 / 2 in L. */
     mass_times(r->n, r->l, p);
     transpose_times(r->n, r->l, p, ltp);
     memset(gl, 0, r->h * sizeof *gl);
@@ -99,6 +104,7 @@ void cst_symoden_value(const cst_symoden_row *r, const real *cdot, real *y)
     momentum_rate(r, dp);
     transpose_times(r->n, r->l, r->p, ltp);
     transpose_times(r->n, r->ldot, r->p, ldtp);
+    /* y = (c', M^-1 p' + L' (L^T p) + L (L'^T p), 0) */
     memcpy(y, cdot, 2 * r->n * sizeof *y);
     inverse_mass_times(r->n, r->l, dp, y + 2 * r->n);
     add_times(r->n, r->ldot, ltp, y + 2 * r->n);
@@ -106,6 +112,10 @@ void cst_symoden_value(const cst_symoden_row *r, const real *cdot, real *y)
     memset(y + 3 * r->n, 0, r->n * sizeof *y);
 }
 
+/* ---- the reverse pass -------------------------------------------------------------------------------------------- */
+
+/* forward: q'' = M^-1 p' + ..., p' = sin q * dH/dcos - cos q * dH/dsin + g u. So gp' = M^-1 a, psi = (sin q * gp', -cos
+ * q * gp') and gg = gp' u^T. */
 void cst_symoden_start_reverse(const cst_symoden_row *r, const real *a, real *gdp, real *psi, real *ggain)
 {
     inverse_mass_times(r->n, r->l, a, gdp);
@@ -116,17 +126,25 @@ void cst_symoden_start_reverse(const cst_symoden_row *r, const real *a, real *gd
     }
 }
 
+/* forward, what depends on L, L', L_psi and p:
+ *
+ *   f = a^T L L^T p' + a^T (L' L^T + L L'^T) p + p^T L_psi L^T p,   p = (L L^T + 0.1 I)^-1 q'
+ *
+ * gp = (L' L^T + L L'^T) a + (L_psi L^T + L L_psi^T) p, and nu = M gp is the cotangent of q'. The cotangent of M^-1
+ * through p is -nu p^T, so that L gets -nu (L^T p)^T - p (L^T nu)^T. docs/symoden.md has each term. */
 void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const real *lpsi, real *gl, real *gldot,
                               real *glpsi, real *gq)
 {
     const size_t n = r->n;
     real dp[MAX], ltp[MAX], ldtp[MAX], lptp[MAX], lta[MAX], ldta[MAX], other[MAX];
+    /* The products of each matrix with p and a that the terms share. */
     momentum_rate(r, dp);
     transpose_times(n, r->l, r->p, ltp);
     transpose_times(n, r->ldot, r->p, ldtp);
     transpose_times(n, lpsi, r->p, lptp);
     transpose_times(n, r->l, a, lta);
     transpose_times(n, r->ldot, a, ldta);
+    /* gp = L' (L^T a) + L (L'^T a) + L_psi (L^T p) + L (L_psi^T p), and gq = nu = M gp. */
     memset(gq, 0, n * sizeof *gq);
     add_times(n, r->ldot, lta, gq);
     add_times(n, r->l, ldta, gq);
@@ -134,6 +152,7 @@ void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const rea
     add_times(n, r->l, lptp, gq);
     mass_times(n, r->l, gq);
 
+    /* gl = a (L^T p')^T + p' (L^T a)^T - nu (L^T p)^T - p (L^T nu)^T + a (L'^T p)^T + p (L'^T a)^T + p (L_psi^T p)^T */
     memset(gl, 0, r->h * sizeof *gl);
     transpose_times(n, r->l, dp, other);
     add_outer(n, 1, a, other, gl);
@@ -145,6 +164,7 @@ void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const rea
     add_outer(n, 1, r->p, ldta, gl);
     add_outer(n, 1, r->p, lptp, gl);
 
+    /* gl' = a (L^T p)^T + p (L^T a)^T, gl_psi = p (L^T p)^T */
     memset(gldot, 0, r->h * sizeof *gldot);
     add_outer(n, 1, a, ltp, gldot);
     add_outer(n, 1, r->p, lta, gldot);
@@ -152,6 +172,8 @@ void cst_symoden_reverse_mass(const cst_symoden_row *r, const real *a, const rea
     add_outer(n, 1, r->p, ltp, glpsi);
 }
 
+/* forward: c' = (-sin q * q', cos q * q') and p' = sin q * dH/dcos - cos q * dH/dsin + g u, where cos q and sin q also
+ * enter through the networks (gc) and q' through p (gq). u gets g^T gp'. */
 void cst_symoden_finish_reverse(const cst_symoden_row *r, const real *gc, const real *gcdot, const real *gdp,
                                 const real *gq, real *gx)
 {

@@ -1,29 +1,31 @@
-/* The table of norms, and the walk over a state's spans that all norms share. The loops over entries are in ode/combine.c,
- * which is compiled once per level of the processor; this file exports data and is compiled once. */
+/* The table of norms, and the walk over a state's spans that all norms share. The loops over entries are in
+ * ode/combine.c, which is compiled once per level of the processor; this file exports data and is compiled once. */
 #include "ode/norm.h"
 
 #include "core/parallel.h"
 
 #include <math.h>
 
-/* Larger of the two; NaN if one of them is. */
+/* The larger of the two, or NaN if one of them is NaN. */
 static double larger(double a, double b)
 {
     return isnan(a) ? a : isnan(b) || b > a ? b : a;
 }
 
+/* The norm is the largest share. */
 static double largest(const cst_norm_sum *sum, const cst_scaled *scaled)
 {
     (void)scaled;
     return sum->largest;
 }
 
+/* RMS = sqrt(sum v_i^2 / n), ||x||_RMS of the paper's appendix A. */
 static double rms_of_span(const cst_norm_span *span)
 {
     return sqrt(span->squares / (double)span->size);
 }
 
-/* ---- max_rms: max over b of w_b RMS_b ------------------------------------------------------------------------ */
+/* ---- max_rms: max over b of w_b RMS_b (torchdiffeq; paper, appendix A) ------------------------------------------- */
 
 static double max_rms_add(cst_norm_sum *sum, const cst_norm *norm, const cst_norm_span *span)
 {
@@ -69,7 +71,7 @@ const cst_norm_ops cst_norm_max = {
 
 /* ---- slices: the larger RMS of the first n entries and of the next n ----------------------------------------- */
 
-/* Spans end where a block or one of the two slices does. */
+/* A span ends at the end of a block or of one of the two slices [0, n) and [n, 2n). */
 static size_t slices_end(const cst_norm *norm, size_t first, size_t block_end)
 {
     const size_t n = norm->slice, end = first < n ? n : first - n < n ? 2 * n : block_end;
@@ -79,13 +81,13 @@ static size_t slices_end(const cst_norm *norm, size_t first, size_t block_end)
 static double slices_add(cst_norm_sum *sum, const cst_norm *norm, const cst_norm_span *span)
 {
     const size_t n = norm->slice, slice = span->first < n ? 0 : 1;
-    if (slice == 1 && span->first - n >= n) return -1; /* behind both slices */
+    if (slice == 1 && span->first - n >= n) return -1; /* after both slices: no share */
     sum->squares[slice] += span->squares;
     sum->count[slice] += (double)span->size;
     return rms_of_span(span);
 }
 
-/* A state of at most n entries has no second slice. */
+/* A state of at most n entries has no second slice; its RMS is 0. */
 static double slices_finish(const cst_norm_sum *sum, const cst_scaled *scaled)
 {
     (void)scaled;
@@ -98,6 +100,7 @@ const cst_norm_ops cst_norm_slices = {
 
 /* ---- callback: the user's function of v ---------------------------------------------------------------------- */
 
+/* The share only tells which block limits the step. */
 static double callback_add(cst_norm_sum *sum, const cst_norm *norm, const cst_norm_span *span)
 {
     (void)sum, (void)norm;
@@ -128,12 +131,14 @@ size_t cst_scaled_partials(const cst_block *blocks, size_t n_blocks)
     return 2 * n;
 }
 
+/* v (n) = y_err / SCALE for n entries from `first` on (paper, eq. 4). Returns the sum of squares. */
 static double scale(const cst_scaled *s, size_t first, size_t n, real *v)
 {
     const cst_tolerance tolerance = {.rtol = s->rtol, .atol = s->atol, .y0 = s->y0, .y1 = s->y1};
     return cst_scale_chunk(s->sum, &tolerance, first, n, v);
 }
 
+/* One span, for the threads. */
 typedef struct span_task {
     const cst_scaled *s;
     const cst_norm_ops *ops;
@@ -147,14 +152,15 @@ static void measure_chunk(void *context, size_t chunk)
     const cst_scaled *s = task->s;
     const size_t offset = chunk * CST_CHUNK, left = task->span->size - offset, n = left < CST_CHUNK ? left : CST_CHUNK;
     const size_t first = task->span->first + offset;
-    _Alignas(64) real own[CST_CHUNK]; /* aligned: vectors that straddle two cache lines cost a quarter more */
+    _Alignas(64) real own[CST_CHUNK]; /* aligned, since loads across two cache lines cost a quarter more */
     real *v = task->ops->needs_values ? s->values + first : own;
     const double squares = scale(s, first, n, v);
     s->partial[2 * chunk] = squares;
     s->partial[2 * chunk + 1] = task->ops->measure && isfinite(squares) ? task->ops->measure(v, n) : squares;
 }
 
-/* Threads share the chunks; their results are added in the order of the chunks. */
+/* Compute the span's sum of squares and its measure. Threads share the chunks; the results are added in the order of
+ * the chunks, so they do not depend on the number of threads. */
 static void measure_span(const cst_scaled *s, const cst_norm_ops *ops, cst_norm_span *span)
 {
     span_task task = {s, ops, span};
@@ -166,6 +172,7 @@ static void measure_span(const cst_scaled *s, const cst_norm_ops *ops, cst_norm_
     }
 }
 
+/* r = ||y_err / SCALE|| (paper, eq. 5). */
 double cst_scaled_norm(const cst_scaled *s, size_t *worst_block)
 {
     const cst_norm_ops *ops = s->norm->ops ? s->norm->ops : &cst_norm_max_rms;
@@ -173,7 +180,7 @@ double cst_scaled_norm(const cst_scaled *s, size_t *worst_block)
     double worst = -1;
     size_t worst_at = 0, first = 0, end = 0;
     for (size_t b = 0; b < s->n_blocks; b++, first = end) {
-        /* Leave out blocks of weight 0. */
+        /* Leave out blocks of weight 0: the norm is a seminorm (paper, section 2.2). */
         const double weight = s->blocks[b].weight;
         end += s->blocks[b].size;
         if (!ops->ignores_weights && !(weight > 0)) continue;
@@ -191,6 +198,7 @@ double cst_scaled_norm(const cst_scaled *s, size_t *worst_block)
     return ops->finish(&sum, s);
 }
 
+/* One entry after the other: this is called only when a solve has failed. */
 void cst_scaled_worst(const cst_scaled *s, size_t *block, size_t *index)
 {
     double worst = -1;
@@ -198,6 +206,7 @@ void cst_scaled_worst(const cst_scaled *s, size_t *block, size_t *index)
     *block = *index = 0;
     for (size_t b = 0; b < s->n_blocks; b++) {
         for (size_t i = 0; i < s->blocks[b].size; i++) {
+            /* w_b v_i^2; the first entry that is not finite ends the search. */
             real v;
             const double squares = scale(s, at++, 1, &v), share = s->blocks[b].weight * squares;
             if (share > worst || isnan(share)) {

@@ -1,3 +1,4 @@
+/* The keys of a config's section "solver", and how they become options. */
 #include "ode/solve_config.h"
 
 #include <stdint.h>
@@ -9,7 +10,7 @@ static const char *const methods[] = {CST_TABLEAUS(NAME) NULL};
 static const char *const profiles[] = {
     [CST_PROFILE_COSTATE] = "costate", [CST_PROFILE_TORCHDIFFEQ] = "torchdiffeq", NULL};
 
-/* What is read: the options themselves, and what names or lists stand for. */
+/* The values of a section as they are read: options, and indices and lists that are converted afterwards. */
 typedef struct solver_section {
     int method, profile;
     cst_solve_options o;
@@ -41,7 +42,7 @@ const cst_key cst_solver_keys[] = {
      .offset = offsetof(solver_section, profile),
      .fallback = "\"costate\"",
      .choices = profiles,
-     .help = "defaults of what follows"},
+     .help = "sets the defaults of the keys below: those of costate, or of torchdiffeq 0.2.5"},
     {.name = "first_step",
      .kind = CST_KEY_REAL,
      .offset = OPTION(first_step),
@@ -53,7 +54,7 @@ const cst_key cst_solver_keys[] = {
      .offset = OPTION(min_step),
      .fallback = "",
      .range = CST_AT_LEAST(0),
-     .help = "a step this short is taken whatever its error"},
+     .help = "a step this short is accepted whatever its error"},
     {.name = "max_step",
      .kind = CST_KEY_REAL,
      .offset = OPTION(max_step),
@@ -65,7 +66,7 @@ const cst_key cst_solver_keys[] = {
      .offset = OPTION(max_num_steps),
      .fallback = "",
      .range = CST_BETWEEN(1, 2147483647),
-     .help = "attempts between two outputs"},
+     .help = "most attempted steps between two outputs"},
     {.name = "safety",
      .kind = CST_KEY_REAL,
      .offset = OPTION(safety),
@@ -77,24 +78,24 @@ const cst_key cst_solver_keys[] = {
      .offset = OPTION(ifactor),
      .fallback = "",
      .range = CST_BETWEEN(1, 1e6),
-     .help = "largest growth of a step"},
+     .help = "largest factor between two step sizes"},
     {.name = "dfactor",
      .kind = CST_KEY_REAL,
      .offset = OPTION(dfactor),
      .fallback = "",
      .range = CST_BETWEEN(1e-6, 1),
-     .help = "largest shrinking of a step"},
+     .help = "smallest factor between two step sizes"},
     {.name = "step_size",
      .kind = CST_KEY_REAL,
      .offset = OPTION(step_size),
      .fallback = "",
      .range = CST_POSITIVE,
-     .help = "step of a fixed-step method; the interval if absent"},
+     .help = "step size of a method with fixed steps; one step per output interval if absent"},
     {.name = "step_t",
      .kind = CST_KEY_LIST,
      .offset = offsetof(solver_section, step_t),
      .fallback = "",
-     .help = "times to step on",
+     .help = "times that a step must end on",
      .holds = "numbers"},
     {.name = "jump_t",
      .kind = CST_KEY_LIST,
@@ -106,46 +107,47 @@ const cst_key cst_solver_keys[] = {
      .kind = CST_KEY_BOOL,
      .offset = OPTION(pi_controller),
      .fallback = "",
-     .help = "step sizes from two error ratios"},
+     .help = "PI control: step sizes from the error ratios of two steps instead of one"},
     {.name = "classic_error",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(classic_error),
      .fallback = "",
-     .help = "the pair's own error weights"},
+     .help = "error weights of the literature; torchdiffeq has two thirds of them for dopri5"},
     {.name = "clip_end",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(clip_end),
      .fallback = "",
-     .help = "the last step ends on the end"},
+     .help = "the last step ends on the final time; if false it goes past and is interpolated"},
     {.name = "perturb_stages",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(perturb_stages),
      .fallback = "",
-     .help = "stages at a step's end one ulp before it"},
+     .help = "evaluate stages at the end of a step one ulp before it"},
     {.name = "reuse_last_stage",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(reuse_last_stage),
      .fallback = "",
-     .help = "take the last stage for the next first"},
+     .help = "reuse the last stage as the next first stage, even if the method is not FSAL"},
     {.name = "cast_times",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(cast_times),
      .fallback = "",
-     .help = "round times to the state's precision"},
+     .help = "round times to the precision of the state"},
     {.name = "refine_dense",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(refine_dense),
      .fallback = "",
-     .help = "a better dense output for bosh3 and below"},
+     .help = "Hermite's cubic as dense output of bosh3, fehlberg2 and adaptive_heun"},
     {.name = "limit_first_step",
      .kind = CST_KEY_BOOL,
      .offset = OPTION(limit_first_step),
      .fallback = "",
-     .help = "first step within the interval"},
+     .help = "the automatic first step is not longer than the interval"},
     {.name = NULL},
 };
 enum { N_SOLVER_KEYS = sizeof cst_solver_keys / sizeof cst_solver_keys[0] };
 
+/* Position of the method in cst_tableaus and in `methods`. */
 static int index_of(const cst_tableau *method)
 {
     int i = 0;
@@ -153,7 +155,8 @@ static int index_of(const cst_tableau *method)
     return i;
 }
 
-/* A list of times, in any order, sorted into memory of its own in the place of what was there, each once. */
+/* Replace *times, which is freed, by a copy of the list, sorted and without duplicates. An absent list changes
+ * nothing. */
 static cst_status read_times(cst_config list, const double **times, size_t *n, cst_error *error)
 {
     if (!cst_config_present(list)) return CST_OK;
@@ -165,6 +168,8 @@ static cst_status read_times(cst_config list, const double **times, size_t *n, c
     return CST_OK;
 }
 
+/* Change *options by a section. It is read twice if it names a profile, because a profile sets the defaults of the
+ * other keys. */
 static cst_status read_section(cst_config section, const cst_key *keys, cst_solve_options *options, cst_error *error)
 {
     solver_section s = {.o = *options, .method = index_of(options->method)};
@@ -172,7 +177,7 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
     s.profile = profile;
     CST_TRY(cst_config_read(section, keys, false, &s, error));
     if (s.profile >= 0) {
-        /* Now that the profile is known: its defaults first, then the section once more over them. */
+        /* The profile is known now: set its defaults, keep times and tolerances, and read the section again. */
         const cst_solve_options before = *options;
         cst_solve_options_init(&s.o, (cst_profile)s.profile);
         s.o.step_t = before.step_t, s.o.n_step_t = before.n_step_t;
@@ -180,6 +185,8 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
         s.o.rtol = before.rtol, s.o.atol = before.atol;
         CST_TRY(cst_config_read(section, keys, false, &s, error));
     }
+
+    /* Convert the name of the method and the lists of times. */
     s.o.method = cst_tableaus[s.method];
     *options = s.o;
     CST_TRY(read_times(s.step_t, &options->step_t, &options->n_step_t, error));
@@ -198,12 +205,14 @@ cst_status cst_solve_options_read(cst_config section, cst_solve_options *options
 cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error)
 {
     if (!cst_config_present(section)) return CST_OK;
+    /* The same keys without defaults: an absent key leaves the option unchanged. */
     cst_key keys[N_SOLVER_KEYS];
     memcpy(keys, cst_solver_keys, sizeof keys);
     for (size_t i = 0; keys[i].name; i++) keys[i].fallback = "";
     return read_section(section, keys, options, error);
 }
 
+/* *to = a copy of times (n), NULL for n = 0. */
 static cst_status copy_times(const double *from, size_t n, const double **to, cst_error *error)
 {
     *to = NULL;
@@ -227,7 +236,8 @@ cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options
 
 void cst_solve_options_clear(cst_solve_options *options)
 {
-    /* The struct's pointers are const for those who lend it their arrays; these are its own. */
+    /* The pointers are const because options may also refer to arrays of the caller. These arrays are the options'
+     * own. */
     free((void *)(uintptr_t)options->step_t);
     free((void *)(uintptr_t)options->jump_t);
     options->step_t = options->jump_t = NULL;

@@ -1,4 +1,4 @@
-/* The part of ode/solve.h that checks options, lays out memory and begins a solve. */
+/* The part of ode/solve.h that lays out memory, starts a solve and chooses its first step. */
 #include "core/arena.h"
 #include "core/shape.h"
 #include "ode/solver_internal.h"
@@ -9,77 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cst_solve_options_init(cst_solve_options *options, cst_profile profile)
-{
-    const bool costate = profile == CST_PROFILE_COSTATE;
-    *options = (cst_solve_options){
-        .method = cst_tableaus[0],
-        .rtol = 1e-7,
-        .atol = 1e-9,
-        .max_step = HUGE_VAL,
-        .safety = 0.9,
-        .ifactor = 10,
-        .dfactor = 0.2,
-        .max_num_steps = INT32_MAX,
-        .threads = 1,
-        .pi_controller = costate,
-        .classic_error = costate,
-        .clip_end = costate,
-        .perturb_stages = !costate,
-        .reuse_last_stage = !costate,
-        .cast_times = !costate,
-        .refine_dense = costate,
-        .limit_first_step = costate,
-    };
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-size_t cst_sort_times(double *times, size_t n)
-{
-    size_t kept = 0;
-    if (n > 0) qsort(times, n, sizeof *times, compare_times);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || times[i] != times[kept - 1]) times[kept++] = times[i];
-    return kept;
-}
-
-static cst_status check_times(const double *times, size_t n, const char *name, cst_error *error)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(times[i]))
-            return cst_fail(error, CST_EARG, "expected finite times, got %s[%zu] = %g", name, i, times[i]);
-        if (i > 0 && !(times[i] > times[i - 1]))
-            return cst_fail(error, CST_EARG, "expected times that increase, got %s[%zu] = %g after %g", name, i,
-                            times[i], times[i - 1]);
-    }
-    return CST_OK;
-}
-
-cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
-{
-    if (!o->method) return cst_fail(error, CST_EARG, "expected a method, got none");
-    if (!(o->rtol >= 0) || !(o->atol >= 0) || !(o->rtol + o->atol > 0) || !isfinite(o->rtol + o->atol))
-        return cst_fail(error, CST_EARG,
-                        "expected tolerances of at least 0, one of them above, got rtol %g and atol %g", o->rtol,
-                        o->atol);
-    if (!(o->first_step >= 0) || !(o->min_step >= 0) || !(o->max_step > 0) || !(o->step_size >= 0))
-        return cst_fail(error, CST_EARG,
-                        "expected positive step sizes, got first_step %g, min_step %g, max_step %g, step_size %g",
-                        o->first_step, o->min_step, o->max_step, o->step_size);
-    if (!(o->min_step <= o->max_step))
-        return cst_fail(error, CST_EARG, "expected min_step <= max_step, got %g and %g", o->min_step, o->max_step);
-    if (!(o->safety > 0 && o->safety <= 1) || !(o->dfactor > 0 && o->dfactor <= 1) || !(o->ifactor >= 1))
-        return cst_fail(error, CST_EARG, "expected 0 < safety <= 1, 0 < dfactor <= 1 <= ifactor, got %g, %g, %g",
-                        o->safety, o->dfactor, o->ifactor);
-    CST_TRY(check_times(o->step_t, o->n_step_t, "step_t", error));
-    return check_times(o->jump_t, o->n_jump_t, "jump_t", error);
-}
-
+/* n, the number of entries of the state. */
 static size_t state_size(const cst_problem *problem)
 {
     size_t n = 0;
@@ -87,7 +17,8 @@ static size_t state_size(const cst_problem *problem)
     return n;
 }
 
-/* Set the solver's vectors behind `work`, NULL where only their size is asked for, which is returned. */
+/* Set the solver's vectors to consecutive parts of `work`, and return the size of all. `work` may be NULL to get the
+ * size. */
 static size_t cut_work(cst_solver *s, real *work)
 {
     const size_t q = s->problem->n_quadratures;
@@ -109,7 +40,7 @@ size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *opti
     return cut_work(&s, NULL);
 }
 
-/* Those of increasing times that lie ahead of the start. */
+/* A list of stop times without those that are not ahead of the start. */
 static cst_stops stops_ahead(const cst_solver *s, const double *t, size_t n)
 {
     cst_stops stops = {.t = t, .n = n, .left = n};
@@ -133,27 +64,37 @@ double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const re
     return cst_scaled_norm(&scaled, block);
 }
 
-/* As torchdiffeq: the norm is the solver's own, the exponent that of the controller. */
+/* Hairer, Norsett, Wanner, II.4, as in torchdiffeq: the norm N is the solver's, which may be a seminorm, and the
+ * exponent is the controller's. With errors divided by SCALE = atol + rtol |y0|:
+ *
+ *     d0 = N(y0), d1 = N(f0);   h0 = 0.01 d0 / d1, or 1e-6 if one of them is tiny
+ *     d2 = N(f(t0 + h0, y0 + h0 f0) - f0) / h0
+ *     h1 = (0.01 / max(d1, d2))^(1/p);   h = min(100 h0, h1) */
 cst_status cst_solver_first_step(cst_solver *s, double *h)
 {
+    /* d0, d1 and h0. The probe is not longer than the interval, since f may be undefined beyond its end. */
     cst_combination state = {0}, slope = {0}, change = {0}, euler = {0};
     cst_combination_add(&state, 1, s->y);
     cst_combination_add(&slope, 1, s->k[0]);
     const double d0 = cst_solver_norm(s, &state, s->y, s->y, NULL), d1 = cst_solver_norm(s, &slope, s->y, s->y, NULL);
     double h0 = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
-    /* f need not exist beyond the end */
     if (s->options->limit_first_step && h0 > fabs(s->t_end - s->t)) h0 = fabs(s->t_end - s->t);
+
+    /* Probe step: f after an Euler step of size h0. It is no stage of a step; what the callback caches for it as stage
+     * 1 is overwritten later. */
     cst_combination_add(&euler, s->direction * h0, s->k[0]);
     cst_combine(s->options->threads, s->n, s->y, &euler, s->y_new);
-    real *slope_there = s->options->method->stages > 1 ? s->k[1] : s->stage;
-    s->stage_index = 1; /* of no step: what is kept of this evaluation will be written over */
-    const cst_status status = cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, slope_there, 0, NULL);
-    if (status == CST_ERECOVERABLE) { /* not even so far: begin there and let the control find out */
-        *h = h0;
+    real *probe = s->options->method->stages > 1 ? s->k[1] : s->stage;
+    s->stage_index = 1;
+    const cst_status status = cst_solver_evaluate(s, s->t + s->direction * h0, s->y_new, probe, 0, NULL);
+    if (status == CST_ERECOVERABLE) {
+        *h = h0; /* f rejected the probe step: start from h0 and let step-size control shrink it */
         return CST_OK;
     }
     if (status != CST_OK) return cst_solver_stop(s, status, s->direction * h0);
-    cst_combination_add(&change, 1, slope_there);
+
+    /* d2 and h1; NaN is passed on. */
+    cst_combination_add(&change, 1, probe);
     cst_combination_add(&change, -1, s->k[0]);
     const double d2 = fabs(cst_solver_norm(s, &change, s->y, s->y, NULL) / h0);
     const double order = (double)s->options->method->order;
@@ -181,13 +122,19 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
                       .q = q};
     stats->failure = CST_OK;
     stats->method = options->method ? options->method->name : "";
+
+    /* Check the options and times before any memory is used. */
     CST_TRY(cst_solve_options_check(options, error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
         return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
+
+    /* Copy the initial state, and find the stops ahead. */
     cut_work(s, work);
     memcpy(s->y, y, s->n * sizeof(real));
     s->steps = stops_ahead(s, options->step_t, options->n_step_t);
     s->jumps = stops_ahead(s, options->jump_t, options->n_jump_t);
+
+    /* k[0] = f(t, y), and the first step size: given, or the interval for fixed steps, or chosen. */
     s->first_t = t;
     CST_TRY(cst_solver_first_stage(s, t, s->k[0]));
     double h = options->method->adaptive ? options->first_step
@@ -201,10 +148,11 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
 cst_status cst_solver_restate(cst_solver *s, const real *y)
 {
     memcpy(s->y, y, s->n * sizeof(real));
-    /* f at a jump that was landed on belongs to the time behind it. */
-    const bool at_jump = s->first_stage == CST_FIRST_EVALUATED || s->first_stage == CST_FIRST_BEHIND_JUMP;
-    s->first_t = at_jump ? s->anew_t : s->t;
+    /* If the solver landed on a jump, f is evaluated just after it. */
+    const bool at_jump = s->first_stage == CST_FIRST_EVALUATED || s->first_stage == CST_FIRST_AFTER_JUMP;
+    s->first_t = at_jump ? s->restart_t : s->t;
     s->first_stage = CST_FIRST_CURRENT;
+    /* A fixed grid starts again here. */
     if (!s->options->method->adaptive) s->grid_index = 0, s->t_start = s->t;
     return cst_solver_first_stage(s, s->first_t, s->k[0]);
 }

@@ -1,4 +1,5 @@
-/* The part of ode/solve.h that takes one Runge-Kutta step: stages, quadratures, dense output, and messages of failures. */
+/* The part of ode/solve.h that computes one Runge-Kutta step: stages, quadratures, dense output, and messages of
+ * failures. */
 #include "ode/solver_internal.h"
 
 #include <math.h>
@@ -16,12 +17,15 @@ cst_status cst_solver_evaluate(cst_solver *s, double t, const real *y, real *dy,
 
 cst_status cst_solver_first_stage(cst_solver *s, double t, real *dy)
 {
+    /* g is needed here if b_0 is not 0, or if the last step may use the weights of dense output, which are not 0. */
     real *q = s->problem->n_quadratures > 0 && s->q ? s->q_first : NULL;
-    if (q && s->options->method->b[0] == 0 && s->options->clip_end) q = NULL; /* the interpolant has a weight for it */
+    if (q && s->options->method->b[0] == 0 && s->options->clip_end) q = NULL;
     if (q) memset(q, 0, s->problem->n_quadratures * sizeof(real));
     s->stage_index = 0;
     const cst_status status = cst_solver_evaluate(s, t, s->y, dy, 1, q);
     if (status == CST_OK) return CST_OK;
+
+    /* No step has begun, so a shorter one would not help. */
     s->stats->failure = status;
     s->stats->failed_t = t;
     if (status != CST_ERECOVERABLE) return status;
@@ -37,7 +41,8 @@ double cst_solver_next_time(const cst_solver *s, double t, int sign)
     return nextafter(t, to);
 }
 
-/* Products of the last stage are made unscaled, apart from the others, if that stage will be the next step's first. */
+/* Whether the last stage becomes the first stage of the next step. Its g then goes to q_next without a factor, because
+ * the size of the next step is not known yet. */
 static bool keeps_last(const cst_solver *s)
 {
     return s->options->method->adaptive && (s->options->method->fsal || s->options->reuse_last_stage);
@@ -48,16 +53,22 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
     const cst_tableau *tableau = s->options->method;
     const size_t end = tableau->stages - 1, n_q = s->q ? s->problem->n_quadratures : 0;
     if (n_q) memset(s->q_step, 0, n_q * sizeof(real));
-    s->completed = 1;
+    s->completed = 1; /* k[0] */
     for (size_t i = 1; i <= end; i++) {
+        /* The stage's input y + h sum_{j < i} a_ij k_j. That of a FSAL method's last stage is y1. */
         cst_combination sum = {0};
         for (size_t j = 0; j < i; j++) cst_combination_add(&sum, h * tableau->a[i][j], s->k[j]);
         real *at = i == end && tableau->fsal ? s->y_new : s->stage;
         cst_combine(s->options->threads, s->n, s->y, &sum, at);
+
+        /* Its time t + c_i h: exactly t1 for c_i = 1, or one ulp before, where f is what it was before a jump. */
         double t = s->t + tableau->c[i] * h;
         if (tableau->c[i] == 1) t = perturb ? cst_solver_next_time(s, t1, -1) : t1;
         s->stage_index = i;
         s->last_t = t;
+
+        /* Where its g goes: to q_step with the factor h w_i; or to q_next, if the stage is reused, with factor 1; or
+         * nowhere, if its weight is 0. */
         real *q = NULL;
         double scale = h * weights[i];
         if (n_q && i == end && keeps_last(s)) {
@@ -67,9 +78,12 @@ cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *w
         } else if (n_q && weights[i] != 0) {
             q = s->q_step;
         }
+
         CST_TRY(cst_solver_evaluate(s, t, at, s->k[i], scale, q));
         s->completed++;
     }
+
+    /* y1 = y + h sum_i b_i k_i. A FSAL method has computed it as its last input. */
     if (!tableau->fsal) {
         cst_combination sum = {0};
         for (size_t j = 0; j <= end; j++) cst_combination_add(&sum, h * tableau->b[j], s->k[j]);
@@ -82,7 +96,8 @@ void cst_solver_add_quadratures(cst_solver *s, double h, const double *weights)
 {
     const size_t n = s->q ? s->problem->n_quadratures : 0, end = s->options->method->stages - 1;
     if (n == 0) return;
-    cst_add_scaled(n, 1, s->q_step, s->q); /* what has weight 0 may never have been computed */
+    /* q += h sum_i w_i g_i. q_first and q_next may be uninitialized where their weight is 0; they are not read then. */
+    cst_add_scaled(n, 1, s->q_step, s->q);
     cst_add_scaled(n, h * weights[0], s->q_first, s->q);
     if (end > 0 && keeps_last(s)) cst_add_scaled(n, h * weights[end], s->q_next, s->q);
 }
@@ -92,12 +107,14 @@ void cst_solver_interpolate(const cst_solver *s, double t, real *y_out)
     const cst_tableau *tableau = s->options->method;
     const double x = s->step_h == 0 ? 0 : (t - s->step_t) / s->step_h;
     cst_combination sum = {0};
-    if (!tableau->adaptive) { /* a line between the ends: y_new is the state before the step */
+    /* Without dense output: a line from y_new, which is the state before the step, to y. */
+    if (!tableau->adaptive) {
         cst_combination_add(&sum, 1 - x, s->y_new);
         cst_combination_add(&sum, x, s->y);
         cst_combine(s->options->threads, s->n, NULL, &sum, y_out);
         return;
     }
+    /* y(t + x h) = y0 + h sum_i w_i(x) k_i */
     double weights[CST_MAX_STAGES];
     cst_tableau_dense(tableau, s->options->refine_dense, x, weights);
     for (size_t i = 0; i < tableau->stages; i++) cst_combination_add(&sum, s->step_h * weights[i], s->k[i]);
@@ -106,7 +123,7 @@ void cst_solver_interpolate(const cst_solver *s, double t, real *y_out)
 
 /* ---- failures ------------------------------------------------------------------------------------------------ */
 
-/* The block of a component of the state. */
+/* Convert an index in the state to a block and an index in that block. */
 static void locate(const cst_solver *s, size_t component, size_t *block, size_t *index)
 {
     *block = 0;
@@ -115,7 +132,8 @@ static void locate(const cst_solver *s, size_t component, size_t *block, size_t 
     *index = component;
 }
 
-/* The first component of the state, or of a stage, that is not finite. */
+/* Find the first component of the state, or else of a stage, that is not finite. *what says in which of them it is.
+ * Returns false if all are finite. */
 static bool find_nonfinite(const cst_solver *s, size_t *block, size_t *index, const char **what)
 {
     size_t at = cst_first_nonfinite(s->y, s->n);
@@ -129,9 +147,11 @@ static bool find_nonfinite(const cst_solver *s, size_t *block, size_t *index, co
     return true;
 }
 
-/* The component with the largest error in a step that was rejected; otherwise the one that moves fastest. */
+/* Find the component with the largest scaled error in the last attempt, if that was rejected with all its stages.
+ * Otherwise find the component with the largest scaled slope. */
 static void worst_component(const cst_solver *s, size_t *block, size_t *index)
 {
+    /* The error sum_i e_i k_i, or the slope k_0. */
     cst_combination sum = {0};
     const bool judged = s->rejected && s->completed == s->options->method->stages;
     if (judged)
@@ -139,6 +159,8 @@ static void worst_component(const cst_solver *s, size_t *block, size_t *index)
             cst_combination_add(&sum, s->options->method->e[i], s->k[i]);
     else
         cst_combination_add(&sum, 1, s->k[0]);
+
+    /* Its largest entry over the tolerance. */
     const cst_scaled scaled = {.norm = &s->problem->norm,
                                .blocks = s->problem->blocks,
                                .n_blocks = s->problem->n_blocks,
@@ -164,6 +186,9 @@ cst_status cst_solver_fail(cst_solver *s, cst_status status, double h)
 {
     const char *what = NULL;
     size_t block = 0, index = 0;
+
+    /* Find the component to blame, and correct the status by what is seen: a non-finite number comes from the field, or
+     * all numbers are finite and the step became too short. */
     const bool nonfinite = find_nonfinite(s, &block, &index, &what);
     if (nonfinite) {
         status = status == CST_EMAXSTEPS ? status : CST_ENONFINITE;
@@ -171,9 +196,11 @@ cst_status cst_solver_fail(cst_solver *s, cst_status status, double h)
         return cst_fail(s->error, cst_solver_stop(s, CST_EUNDERFLOW, h),
                         "dt underflow at t=%.6g: the vector field asked for a shorter step down to dt=%.3g", s->t, h);
     } else {
-        if (status == CST_ENONFINITE) status = CST_EUNDERFLOW; /* the step overflowed, not the field */
+        if (status == CST_ENONFINITE) status = CST_EUNDERFLOW; /* only the attempted step overflowed */
         worst_component(s, &block, &index);
     }
+
+    /* Record the failure, and write the message. */
     (void)cst_solver_stop(s, status, h);
     s->stats->failed_block = block;
     s->stats->failed_index = index;
@@ -184,8 +211,8 @@ cst_status cst_solver_fail(cst_solver *s, cst_status status, double h)
                         name, index);
     if (status == CST_EUNDERFLOW)
         return cst_fail(s->error, status,
-                        "dt underflow at t=%.6g (dt=%.3g): block %s[%zu] grows without bound, or rtol and atol "
-                        "are below what the arithmetic can do",
+                        "dt underflow at t=%.6g (dt=%.3g): %s[%zu] grows without bound, or rtol and atol are below the "
+                        "precision of the arithmetic",
                         s->t, h, name, index);
     return cst_fail(s->error, status, "max_num_steps exceeded (%zu) at t=%.6g (dt=%.3g): largest error in %s[%zu]",
                     s->options->max_num_steps, s->t, h, name, index);

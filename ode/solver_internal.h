@@ -1,40 +1,46 @@
-/* What the files of the solver share; not installed. */
+/* Functions that the solver's files (ode/solve.c, solve_step.c, solve_setup.c) share; not installed. */
 #ifndef CST_ODE_SOLVER_INTERNAL_H
 #define CST_ODE_SOLVER_INTERNAL_H
 
 #include "ode/combine.h"
 #include "ode/solve.h"
 
-/* Evaluate f at (t, y) into dy, q as in cst_rhs; counts. */
+/* dy (n) = f(t, y) and, unless q is NULL, q += scale g(t, y), see cst_rhs. Counts the evaluation. */
 CST_MUST_CHECK cst_status cst_solver_evaluate(cst_solver *s, double t, const real *y, real *dy, double scale, real *q);
 
-/* k[0] = f(t, y), and the first stage's unscaled product where the weight of the first stage wants one. */
+/* dy (n) = f(t, s->y) as the first stage of a step, and q_first = g(t, s->y) if a quadrature will need it. */
 CST_MUST_CHECK cst_status cst_solver_first_stage(cst_solver *s, double t, real *dy);
 
-/* The norm of a sum of stages over the tolerance at y0 and y1. */
+/* Returns the norm of sum / (atol + rtol max(|y0|, |y1|)) (paper, eq. 5). *block (may be NULL) is the block with the
+ * largest share. Overwrites `stage` for norms that need values. */
 double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const real *y0, const real *y1, size_t *block);
 
-/* The first step's size, unsigned (Hairer, Norsett, Wanner, II.4): one more evaluation. Uses y_new, stage and k[1]. */
+/* *h = the unsigned size of the first step (Hairer, Norsett, Wanner, II.4). Evaluates f once. Overwrites y_new, stage
+ * and k[1]. */
 CST_MUST_CHECK cst_status cst_solver_first_step(cst_solver *s, double *h);
 
-/* Fill the statistics of a failure that no component is to blame for, whose message is there already; returns `status`. */
+/* Record in the statistics a failure at the current time and with step size h that no component is to blame for. The
+ * caller has filled the message. Returns `status`. */
 cst_status cst_solver_stop(cst_solver *s, cst_status status, double h);
 
-/* Fail with the time, the step and the worst component: fills the statistics and the message. */
+/* Fail with time, step size and worst component: fills the statistics and the message. The status returned is `status`,
+ * or CST_ENONFINITE or CST_EUNDERFLOW according to whether the state and the stages are finite. */
 cst_status cst_solver_fail(cst_solver *s, cst_status status, double h);
 
-/* Times behind the solver are done with. */
+/* Drop the stop times that the solver has passed. */
 void cst_solver_pass_stops(const cst_solver *s, cst_stops *stops);
 
-/* y_new from the stages of a step of size h from s->t to t1; this attempt's quadratures with the given weights, those of the
- * next step's first stage not if this step is the last. */
+/* Compute y_new from the stages of a step of signed size h from s->t to t1, and q_step with the given weights of the
+ * stages. With `perturb`, stages with c = 1 are evaluated one ulp before t1. With `last`, no step follows, so that g at
+ * the last stage is skipped if its weight is 0. */
 CST_MUST_CHECK cst_status cst_solver_stages(cst_solver *s, double t1, double h, const double *weights, bool perturb,
                                             bool last);
 
-/* The next double after t in the direction of the solve (sign 1), or before it (-1), in the precision of its times. */
+/* Returns the next double after t in the direction of the solve (sign 1) or against it (sign -1). With cast_times it is
+ * the next number of the state's precision. */
 double cst_solver_next_time(const cst_solver *s, double t, int sign);
 
-/* Add this attempt's quadratures to q, weights as in cst_solver_stages. */
+/* q += the quadratures of this attempt, which is accepted. h and weights are those of cst_solver_stages. */
 void cst_solver_add_quadratures(cst_solver *s, double h, const double *weights);
 
 #endif

@@ -1,3 +1,4 @@
+/* Counters and traces of solves. */
 #include "ode/stats.h"
 
 #include <stdlib.h>
@@ -18,7 +19,8 @@ void cst_solve_stats_clear(cst_solve_stats *stats)
     *stats = (cst_solve_stats){.trace = stats->trace};
 }
 
-/* Room for one more element: twice the room there was. */
+/* Make sure that the array has capacity for one more element, doubling it if needed. Returns NULL if there is no
+ * memory. */
 static void *grow(void *array, size_t n, size_t *capacity, size_t size)
 {
     if (n < *capacity) return array;
@@ -32,6 +34,8 @@ cst_status cst_solve_stats_add_start(cst_solve_stats *stats, double t0, double f
 {
     stats->solves++;
     stats->first_dt = first_dt;
+
+    /* The trace. */
     if (!stats->trace) return CST_OK;
     cst_trace_start *starts = grow(stats->starts, stats->n_starts, &stats->start_capacity, sizeof *starts);
     if (!starts) return cst_fail(error, CST_ENOMEM, "cannot allocate a trace of %zu solves", stats->n_starts + 1);
@@ -47,6 +51,8 @@ cst_status cst_solve_stats_add_attempt(cst_solve_stats *stats, const cst_attempt
     else
         stats->rejected++;
     stats->last_dt = attempt->dt;
+
+    /* The trace. */
     if (!stats->trace) return CST_OK;
     cst_attempt *attempts = grow(stats->attempts, stats->n_attempts, &stats->attempt_capacity, sizeof *attempts);
     if (!attempts) return cst_fail(error, CST_ENOMEM, "cannot allocate a trace of %zu attempts", stats->n_attempts + 1);

@@ -1,9 +1,11 @@
+/* The tableaus, each with its source, and their dense output. tests/test_tableau.c checks the order conditions of all
+ * of them over rooted trees. */
 #include "ode/tableau.h"
 
 #include <string.h>
 
-/* Dormand, Prince 1980 (RK5(4)7M). e is torchdiffeq's, two thirds of the pair's b - b_hat; the middle is Shampine's
- * (Hairer, Norsett, Wanner, II.6). */
+/* Dormand, Prince 1980 (RK5(4)7M), the paper's solver. e is torchdiffeq's, two thirds of the pair's b - b_hat. The
+ * middle is Shampine's (Hairer, Norsett, Wanner, II.6). */
 static const cst_tableau dopri5 = {
     .name = "dopri5",
     .order = 5,
@@ -26,8 +28,8 @@ static const cst_tableau dopri5 = {
           187940372067. / 1594534317056. / 2, -1776094331. / 19743644256. / 2, 11237099. / 235043384. / 2},
 };
 
-/* Tsitouras 2011, "Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption". The middle is
- * his interpolant's b_i(1/2). */
+/* Tsitouras 2011, "Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption". The middle
+ * is his interpolant's b_i(1/2). */
 static const cst_tableau tsit5 = {
     .name = "tsit5",
     .order = 5,
@@ -50,7 +52,7 @@ static const cst_tableau tsit5 = {
           -1.0170608542936508, 0.031249999999999993},
 };
 
-/* Prince, Dormand 1981, order 8 with an error estimate of order 7; the middle as in torchdiffeq. */
+/* Prince, Dormand 1981, order 8 with an error estimate of order 7. The middle is torchdiffeq's. */
 static const cst_tableau dopri8 = {
     .name = "dopri8",
     .order = 8,
@@ -93,7 +95,8 @@ static const cst_tableau dopri8 = {
           -0.013838404349047373},
 };
 
-/* Bogacki, Shampine 1989. */
+/* Bogacki, Shampine 1989, order 3 with an error estimate of order 2. The middle is torchdiffeq's, half a step along
+ * k_2. */
 static const cst_tableau bosh3 = {
     .name = "bosh3",
     .order = 3,
@@ -109,7 +112,7 @@ static const cst_tableau bosh3 = {
     .m = {0, 1. / 2, 0, 0},
 };
 
-/* Fehlberg 1969, RK1(2). Its last stage is not at y1. */
+/* Fehlberg 1969, RK1(2). Its last stage is at t + h, but not at y1. */
 static const cst_tableau fehlberg2 = {
     .name = "fehlberg2",
     .order = 2,
@@ -125,6 +128,7 @@ static const cst_tableau fehlberg2 = {
     .m = {0, 1. / 2, 0},
 };
 
+/* Heun's method with Euler's as its companion. Its last stage is at t + h, but not at y1. */
 static const cst_tableau adaptive_heun = {
     .name = "adaptive_heun",
     .order = 2,
@@ -140,11 +144,14 @@ static const cst_tableau adaptive_heun = {
     .m = {1. / 2, 0},
 };
 
+/* Methods with fixed steps have no error estimate and no middle. */
 static const cst_tableau euler = {.name = "euler", .order = 1, .stages = 1, .b = {1}};
 
+/* Runge 1895. */
 static const cst_tableau midpoint = {
     .name = "midpoint", .order = 2, .stages = 2, .c = {0, 1. / 2}, .a = {{0}, {1. / 2}}, .b = {0, 1}};
 
+/* The trapezoidal rule with an Euler predictor. */
 static const cst_tableau heun2 = {
     .name = "heun2", .order = 2, .stages = 2, .c = {0, 1}, .a = {{0}, {1}}, .b = {1. / 2, 1. / 2}};
 
@@ -176,8 +183,17 @@ const cst_tableau *cst_tableau_find(const char *name)
     return NULL;
 }
 
-/* The quartic through y0, y1 and the middle with slopes k_1 and k_s at the ends, as coefficients of x .. x^4 for stage i.
- * Hermite's cubic is the one whose middle is (y0 + y1) / 2 + h (k_1 - k_s) / 8. */
+/* Coefficients a[0 .. 3] of x, x^2, x^3 and x^4 in the weight of stage i (dense output has no constant term).
+ *
+ * The quartic p(x) has p(0) = y0, p(1/2) = mid, p(1) = y1, p'(0) = h k_1 and p'(1) = h k_s. Write first and last for 1
+ * if i is the first or last stage, else 0; b and m are the stage's weights in y1 and mid. Then the stage's weight in p
+ * is
+ *
+ *   x first + x^2 (last - 4 first - 5 b + 16 m) + x^3 (5 first - 3 last + 14 b - 32 m)
+ *           + x^4 (2 (last - first) - 8 b + 16 m)
+ *
+ * The slope at the end is k_s only if the last stage is at t + h. Hermite's cubic is the case that mid is (y0 + y1) / 2
+ * + h (k_1 - k_s) / 8, for which the fourth power vanishes. */
 static void quartic(const cst_tableau *tableau, bool refine, size_t i, double a[4])
 {
     const double first = i == 0 ? 1 : 0, last = i + 1 == tableau->stages ? 1 : 0, b = tableau->b[i];
@@ -188,6 +204,7 @@ static void quartic(const cst_tableau *tableau, bool refine, size_t i, double a[
     a[3] = 2 * (last - first) - 8 * b + 16 * m;
 }
 
+/* Horner's scheme. */
 void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES])
 {
     for (size_t i = 0; i < tableau->stages; i++) {
@@ -197,6 +214,7 @@ void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double
     }
 }
 
+/* The derivative of the weight above with respect to x. */
 void cst_tableau_dense_slope(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES])
 {
     for (size_t i = 0; i < tableau->stages; i++) {

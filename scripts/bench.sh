@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench.sh BUILD: the benchmarks on all threads and on one, and products with each set of OpenBLAS's kernels, as tables and as
-# build/bench-*.json.
+# bench.sh BUILD: runs the benchmarks in the folder BUILD: matrix products per set of OpenBLAS kernels, layers and
+# iterations on all threads and on one. Prints tables and writes build/bench-*.json. Called by `make bench`.
 set -eu
 for set in $(scripts/kernel_sets.sh --list); do
     OPENBLAS_CORETYPE=$set "$1/bench_gemm" "build/bench-gemm-$set.json"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check.sh format|includes|headers|public|sizes|lint: what `make check` and `make lint` demand of the sources. Prints what is wrong; exits 1 then.
+# check.sh format|includes|headers|public|sizes|lint: the checks of `make check` and `make lint`. Prints each violation,
+# and exits with 1 if there is one.
 set -u
 library="core formats layers ode adjoint models datasets train analysis"
 files() { find "$@" -name '*.[ch]' -o -name '*.inc' 2>/dev/null | sort; }
@@ -9,7 +10,7 @@ wrong() {
     status=1
 }
 
-# Which folders a folder may include.
+# The folders that a folder may include.
 allowed() {
     case $1 in
     core) echo core ;;
@@ -31,7 +32,7 @@ check_includes() {
     local folder file header from
     for folder in $library cli; do
         while read -r file header; do
-            [ -f "$header" ] || wrong "$file: includes $header, which is not there (includes start at the root)"
+            [ -f "$header" ] || wrong "$file: includes $header, which does not exist (paths of includes start at the root of the repository)"
             from=${header%%/*}
             case " $(allowed "$folder") " in
             *" $from "*) ;;
@@ -39,9 +40,9 @@ check_includes() {
             esac
         done < <(includes $(files "$folder"))
     done
-    # The solver knows flat vectors and a callback, no modules.
-    grep -nE '#include "core/(module|registry)\.h"' $(files ode) /dev/null && wrong "ode must not know modules"
-    # Each foreign interface has one door.
+    # The solver works on flat vectors and a callback; it must not depend on modules.
+    grep -nE '#include "core/(module|registry)\.h"' $(files ode) /dev/null && wrong "ode must not include headers of modules"
+    # Each foreign interface is wrapped by one file.
     local door
     for door in "cblas.h core/blas.c" "cJSON.h core/config" "pthread.h core/parallel.c"; do
         for file in $(grep -lE "#include <([a-z]+/)?${door% *}>" $(files $library cli) /dev/null); do
@@ -51,47 +52,47 @@ check_includes() {
     local macro
     for macro in STB_IMAGE_IMPLEMENTATION STB_IMAGE_WRITE_IMPLEMENTATION; do
         [ "$(grep -lE "^#define $macro" $(files $library cli) /dev/null | wc -l)" -le 1 ] ||
-            wrong "$macro stands in more than one file"
+            wrong "$macro is defined in more than one file"
     done
-    # tsort complains where includes go in a circle.
-    includes $(find $library cli -name '*.h' 2>/dev/null) | tsort >/dev/null || wrong "headers include each other in a circle"
-    # (core/registry has the type of table that models/registry fills; examples are not ours to look things up in.)
+    # tsort fails if includes form a cycle.
+    includes $(find $library cli -name '*.h' 2>/dev/null) | tsort >/dev/null || wrong "headers include each other in a cycle"
+    # File names are unique, except registry.[ch]: several folders have a registry.
     local twice
     twice=$(find $library cli tests bench -name '*.[ch]' -printf '%f\n' 2>/dev/null | grep -v '^registry\.' | sort | uniq -d)
     [ -z "$twice" ] || wrong "file names that are not unique: $twice"
-    grep -nE '\b(exit|abort|printf|puts|putchar) *\(' $(find $library -name '*.c') /dev/null && wrong "the library neither prints nor exits"
-    # One file escapes what it prints.
+    grep -nE '\b(exit|abort|printf|puts|putchar) *\(' $(find $library -name '*.c') /dev/null && wrong "the library must neither print nor exit"
+    # Only output.c prints, since it escapes control characters.
     grep -nE '\b(v?f?printf|f?puts|f?putc|putchar|fwrite|perror) *\(' $(find cli -name '*.c' ! -name output.c) /dev/null &&
-        wrong "only cli/output.c prints"
-    grep -nE '\b(system|popen|exec[vl]p?e?)\(|/bin/sh' $(find $library cli -name '*.c') /dev/null && wrong "nothing runs a shell"
-    grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only analysis/gnuplot.c starts programs"
-    grep -nE '\b(open|fopen|freopen|gzopen)\(' $(find $library cli -name '*.c' ! -name file.c) /dev/null && wrong "only core/file.c opens files"
+        wrong "only cli/output.c may print"
+    grep -nE '\b(system|popen|exec[vl]p?e?)\(|/bin/sh' $(find $library cli -name '*.c') /dev/null && wrong "no file may run a shell"
+    grep -nE '\b(posix_spawnp?|fork)\(' $(find $library cli -name '*.c' ! -name gnuplot.c) /dev/null && wrong "only analysis/gnuplot.c may start programs"
+    grep -nE '\b(open|fopen|freopen|gzopen)\(' $(find $library cli -name '*.c' ! -name file.c) /dev/null && wrong "only core/file.c may open files"
 }
 
-check_headers() { # each compiles alone, in C and in C++
+check_headers() { # each header compiles on its own, in C and in C++
     local header
     for header in $(find $library -name '*.h' | sort); do
-        ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c "$header" || wrong "$header: not in C"
-        ${CXX:-g++} -std=c++17 -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" || wrong "$header: not in C++"
+        ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c "$header" || wrong "$header: does not compile on its own in C"
+        ${CXX:-g++} -std=c++17 -I. -DCST_INTERNAL -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" || wrong "$header: does not compile on its own in C++"
     done
 }
 
-check_public() { # the headers that are installed compile without the rest of the tree, and the examples use no others
+check_public() { # installed headers compile without the rest of the tree, and so do the examples with them
     local include file
     include=$(mktemp -d)
     scripts/headers.sh "$include"
     for file in $(cd "$include" && find . -name '*.h' | sort); do
-        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c "$include/$file" || wrong "$file: not in C"
-        ${CXX:-g++} -std=c++17 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c++ "$include/$file" || wrong "$file: not in C++"
+        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c "$include/$file" || wrong "$file: does not compile on its own in C"
+        ${CXX:-g++} -std=c++17 -I"$include" -Wall -Wextra -Werror -fsyntax-only -x c++ "$include/$file" || wrong "$file: does not compile on its own in C++"
     done
     for file in examples/*.c; do
-        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only "$file" || wrong "$file: not with <costate.h> alone"
+        ${CC:-gcc} -std=c11 -I"$include" -Wall -Wextra -Werror -fsyntax-only "$file" || wrong "$file: does not compile with <costate.h> alone"
     done
     rm -r "$include"
 }
 
 check_format() {
-    clang-format --dry-run -Werror costate.h $(files $library cli tests bench examples fuzz) || wrong "run make format"
+    clang-format --dry-run -Werror costate.h $(files $library cli tests bench examples fuzz) || wrong "some files are not formatted: run make format"
 }
 
 # Functions that may be longer or have more parameters, "file function: reason".
@@ -149,7 +150,7 @@ check_sizes() {
     [ -z "$found" ] || wrong "$found"
 }
 
-check_lint() { # PACKAGES: the packages' flags
+check_lint() { # PACKAGES: compiler flags of the packages
     # shellcheck disable=SC2046,SC2086 # lists of words
     clang-tidy --quiet $(grep -LE 'STB_IMAGE(_WRITE)?_IMPLEMENTATION' $(find $library cli -name '*.c' | sort)) -- -std=c11 \
         -D_POSIX_C_SOURCE=200809L -fopenmp-simd -I. -DCST_INTERNAL $PACKAGES || status=1

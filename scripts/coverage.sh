@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# coverage.sh BUILD: lines of the library that ran, by file, from a build with --coverage whose tests have run.
+# coverage.sh BUILD: share of executed lines per file. BUILD was built with --coverage, and its tests have run. Called
+# by `make coverage`.
 set -eu
 find "$1" -name '*.gcda' | sort | xargs gcov -n 2>/dev/null |
     awk -F"'" '/^File/ { file = $2 }
-        /^Lines executed/ && file ~ /^(core|layers|ode|adjoint|models|datasets|train|cli)\/.*\.c$/ {
+        /^Lines executed/ && file ~ /^(core|formats|layers|ode|adjoint|models|datasets|train|analysis|cli)\/.*\.c$/ {
             split($0, part, /[:% ]+/)
             lines = $0; sub(/.* of /, "", lines)
             share = $0; sub(/.*:/, "", share); sub(/%.*/, "", share)

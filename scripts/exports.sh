@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# exports.sh PRECISION INCLUDE OBJECTS...: prints the version script of the shared library that is made of the objects.
-# It exports what the public headers in INCLUDE declare. The version's name has the precision in it, so that the dynamic
-# linker never takes a symbol of one precision's library for that of the other's.
+# exports.sh PRECISION INCLUDE OBJECTS...: prints the linker's version script for the shared library made of the
+# objects. The library exports the names that the public headers in INCLUDE declare. The version has the precision in
+# its name, so that the dynamic linker cannot bind a program of one precision to the library of the other. Called by
+# make.
 set -euo pipefail
-export LC_ALL=C # comm wants both lists in the same order
+export LC_ALL=C # comm needs both lists in the same order
 precision=$1 include=$2
 shift 2
 define=()

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Continuous normalizing flows of points in the plane: what `make flows` shows. One or two minutes on two cores.
+# flows.sh [FOLDER [DENSITIES]]: continuous normalizing flows of points in the plane. Called by `make flows`. One or two
+# minutes on two cores.
 set -eu
 out=${1-runs/flows}
 densities=${2-pinwheel checkerboard}
 cat <<'END2'
 
-A continuous normalizing flow takes points to a normal distribution along a field, t = 0 to 1, and knows what that does to their
-density: log p(x) = log N(z(1)) + int div f dt. It learns the density of points alone, and backwards it makes new ones.
-What it has learnt is drawn: samples.png has data, samples and density side by side, flow.png samples on their way.
+A continuous normalizing flow moves points along a vector field f from t = 0 to 1 such that they become normally distributed, and
+keeps track of their density: log p(x) = log N(z(1)) + int div f dt. It learns a density from points alone; run backwards, it makes
+new points. samples.png shows data, samples and density side by side, flow.png the paths of samples.
 END2
 start=$SECONDS
+# A density that has been trained before is only drawn.
 for density in $densities; do
     echo
     [ -s "$out/$density/summary.json" ] || build/costate train "configs/cnf_$density.json" --out "$out/$density" --resume
@@ -17,8 +19,8 @@ for density in $densities; do
 done
 cat <<END2
 
-done in $((SECONDS - start)) s; the pictures are $out/*/samples.png and flow.png. Digits, under both norms of the adjoint, take
-five minutes, for which MNIST's files have to be there (docs/data.md):
+done in $((SECONDS - start)) s. The pictures are $out/*/samples.png and flow.png. The same with digits, under two adjoint norms,
+takes five minutes and needs the files of MNIST (docs/data.md):
   build/costate compare configs/cnf_mnist_quick.json --vary model...norm=default,seminorm --out runs/mnist
   build/costate sample runs/mnist/norm-seminorm/seed-0
 END2

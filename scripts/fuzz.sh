@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS PROGRAM...: run fuzz targets one after the other, each for so many seconds, from the seeds that it writes and
-# what earlier runs have found (build/fuzz/TARGET). A line for each; fails, and shows the report, if one has a finding.
+# fuzz.sh SECONDS PROGRAM...: runs each fuzz target for SECONDS, one after the other, from its seeds and the inputs that
+# earlier runs have kept in build/fuzz/TARGET. Prints one line per target. A finding is shown with its report, and makes
+# the script fail.
 set -u
 seconds=$1 failed=0
 shift
@@ -9,7 +10,7 @@ for program in "$@"; do
     name=$(basename "$program")
     corpus=build/fuzz/$name log=build/fuzz/$name.log
     mkdir -p "$corpus"
-    # An allocation that is too large comes back as NULL, and is no finding; memory that is used is.
+    # An allocation that is too large returns NULL and is not a finding; using too much memory is one.
     if "$program" -max_total_time="$seconds" -timeout=20 -malloc_limit_mb=4096 -rss_limit_mb=3000 -max_len=16384 \
         -artifact_prefix="build/fuzz/$name-" -print_final_stats=1 "$corpus" >"$log" 2>&1; then
         printf '%-20s %9d runs, %4d inputs kept, no findings\n' "$name" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How far each gradient method is from the exact gradient of the steps taken, and what it costs, over tolerances: the table and
-# the picture of docs/results.md. gradients.sh [FOLDER]; a few minutes on two cores.
+# gradients.sh [FOLDER]: the distance of each gradient method from the exact gradient of the steps taken, and its cost,
+# over tolerances. Makes the tables and the picture of docs/results.md. A few minutes on two cores.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1-runs/gradients}
@@ -9,7 +9,7 @@ mkdir -p "$out"
 for config in spiral fashion_odenet mnist_odenet; do
     : >"$out/$config.dat"
     tolerances="1e-2 1e-3 1e-4 1e-5 1e-6 1e-7 1e-8"
-    [ $config = mnist_odenet ] && tolerances="1e-2 1e-3 1e-4 1e-5 1e-6" # of relus: steps grow many beyond
+    [ $config = mnist_odenet ] && tolerances="1e-2 1e-3 1e-4 1e-5 1e-6" # a field of relus: below that it takes too many steps
     for tolerance in $tolerances; do
         build/double/costate check "configs/$config.json" --gradients --set data.batch_size=64 --set "...solver={\"rtol\": $tolerance, \"atol\": $tolerance}" \
             --set "...gradient={}" | awk -v t=$tolerance '
@@ -21,6 +21,7 @@ for config in spiral fashion_odenet mnist_odenet; do
         awk '{ printf "| %s | %s | %s | %s | %s | %s |\n", $1, $2, $3 == "0.00e+00" ? "0" : $3, $4, $5, $6 }' "$out/$config.dat"
     } >"$out/$config.md"
 done
+# The picture, and the tables once more.
 {
     echo "set terminal pngcairo size 1500,420 font 'sans,10' background rgb 'white'; set output 'gradients.png'"
     echo "set logscale xy; set format xy '10^{%T}'; set xlabel 'rtol = atol'; set ylabel 'distance from the exact gradient'"
@@ -31,5 +32,5 @@ done
         echo "     '< grep interpolating $config.dat' using 1:3 with linespoints title 'interpolating', x title 'the tolerance' dashtype 2 linecolor rgb 'gray'"
     done
 } >"$out/gradients.gp"
-(cd "$out" && gnuplot gradients.gp) # names of the script's own alone: what FOLDER is called is no command
+(cd "$out" && gnuplot gradients.gp) # only file names of this script: the name of FOLDER must not be run as a command
 cat "$out"/{spiral,fashion_odenet,mnist_odenet}.md

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# kernel_sets.sh [SET ...]: the tests whose figures come out of matrix products, once with each set of OpenBLAS's kernels that
-# this processor can run. Conformance and golden cases in double precision, learner, allocations and trained figures in both,
-# the program in single. The bits of a result may differ from set to set; whether it is within a test's tolerance may not.
-# Called by `make test-kernels`.
-# kernel_sets.sh --list: only the names of these sets. What cannot be run is said on the standard error.
+# kernel_sets.sh [SET ...]: runs the tests whose results depend on matrix products once per set of OpenBLAS kernels that
+# this processor supports (default: all sets): conformance and golden cases in double precision; learner, allocations
+# and trained models in both; the program in single precision. The bits of a result may differ between sets; its test
+# must pass with each. Called by `make test-kernels`.
+# kernel_sets.sh --list: prints only the names of the sets. Sets that cannot be run are reported on the standard error.
 # MAKE: the make program. GOLDEN: folders of reference cases. Ends with "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,7 +14,7 @@ aarch64) known="ARMV8:asimd NEOVERSEN1:asimd,asimddp,atomics" ;;
 *) known= ;;
 esac
 flags=" $(sed -nE 's/^(flags|Features)[[:space:]]*: //p' /proc/cpuinfo | head -n 1) "
-lacks() { # flags: the first one that the processor has not
+first_missing() { # flags, separated by commas: prints the first one that the processor does not have
     local flag
     for flag in ${1//,/ }; do [[ $flags == *" $flag "* ]] || { echo "$flag" && return; }; done
 }
@@ -25,11 +25,11 @@ sets=()
 for entry in $known; do
     name=${entry%%:*}
     [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
-    missing=$(lacks "${entry#*:}")
+    missing=$(first_missing "${entry#*:}")
     if [ -n "$missing" ]; then
-        echo "$name: skipped, the processor has no $missing" >&2
+        echo "$name: skipped: the processor has no $missing" >&2
     elif [[ $(OPENBLAS_CORETYPE=$name build/float/costate --version 2>&1) != *" $name "* ]]; then
-        echo "$name: skipped, this OpenBLAS has no such kernels" >&2
+        echo "$name: skipped: this OpenBLAS does not have these kernels" >&2
     else
         sets+=("$name")
     fi

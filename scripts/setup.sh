@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Install the system packages that are missing, quietly. `setup.sh dev`: also what `make check`, `make lint` and builds
-# with clang need. `setup.sh aarch64`: only what scripts/test_aarch64.sh needs on the host. Only on Debian and its
-# derivatives, as root or with sudo; elsewhere it says what is needed.
+# setup.sh: installs the system packages that are missing. It prints nothing if there is none.
+# setup.sh dev: also those for `make check`, `make lint` and builds with clang.
+# setup.sh aarch64: only those that scripts/test_aarch64.sh needs on the host.
+# It installs on Debian and its derivatives, as root or with sudo. On other systems it lists what is missing.
 set -eu
 packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libstb-dev zlib1g-dev libcmocka-dev gnuplot-nox dataset-fashion-mnist"
 [ "${1-}" = dev ] && packages="$packages g++ clang clang-format clang-tidy cppcheck"
@@ -14,7 +15,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         pkg-config --exists "$package" 2>/dev/null || missing="$missing $package,"
     done
     [ -z "$missing" ] && exit 0
-    echo "This is not a Debian system. Please install, in a way that pkg-config finds them:${missing%,}." >&2
+    echo "This is not a Debian system. Please install these packages such that pkg-config finds them:${missing%,}." >&2
     exit 1
 fi
 
@@ -27,7 +28,7 @@ done
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "Missing packages, and neither root nor sudo to install them. Please run: apt-get install$missing" >&2
+        echo "Packages are missing, and installing them needs root or sudo. Please run as root: apt-get install$missing" >&2
         exit 1
     fi
     as_root=sudo
@@ -39,7 +40,7 @@ install_missing() {
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# Without package lists, or with old ones, the first try fails.
+# The first attempt fails if package lists are missing or old: update them and try again.
 if ! install_missing; then
     $as_root apt-get update -qq >/dev/null 2>&1 || true
     if ! install_missing; then

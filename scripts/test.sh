@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# test.sh test|test-slow|test-kernels|double|asan|tsan|coverage: builds the tests, each variant on its own, and runs them. Called by make.
+# test.sh test|test-slow|test-kernels|double|asan|tsan|coverage: builds the tests of a target of the Makefile, and runs
+# them. Called by make.
 set -eu
-both() {
+both() { # build in both precisions, then run all tests together
     "$MAKE" build-tests PRECISION=double "$@"
     "$MAKE" build-tests PRECISION=float "$@"
     "$MAKE" -s run-tests runs="double float" "$@"
 }
-one() {
+one() { # build and run one variant; $run is a command to run it under
     "$MAKE" build-tests "$@"
     $run "$MAKE" -s run-tests "$@"
 }

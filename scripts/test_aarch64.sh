@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_aarch64.sh [TESTS]: cross-builds tests for aarch64 and runs them under QEMU, in double and in float. For Debian, as root
-# or with sudo: it installs a cross compiler and QEMU on the host. Debian's arm64 packages are only unpacked, into
-# build/aarch64/root, with a package state of their own there; the host's is not changed.
+# test_aarch64.sh [TESTS]: cross-compiles tests for aarch64 and runs them under QEMU, in double and in float. It needs
+# Debian, and root or sudo: a cross compiler and QEMU are installed on the host. Debian's arm64 packages are not
+# installed but unpacked into build/aarch64/root, with a separate package state, so that the host's packages do not
+# change.
 # GOLDEN: folders of reference cases; without them test_golden is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +19,7 @@ apt_arm64() {
         -o Debug::NoLocking=1 "$@"
 }
 
-unpack() { # the packages and what they depend on
+unpack() { # download and unpack the packages with their dependencies
     local deb name target
     mkdir -p "$home/apt/lists/partial" "$home/apt/archives/partial" "$root/usr/lib" "$root/usr/bin" "$root/usr/sbin"
     : >"$home/apt/status"
@@ -29,16 +30,16 @@ unpack() { # the packages and what they depend on
     for deb in "$home"/apt/archives/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink --no-same-owner
     done
-    # Links lead out of the root as long as they are absolute.
+    # Absolute links would lead out of the root: make them start there.
     find "$root" -type l -lname '/*' -printf '%p %l\n' | while read -r name target; do ln -sfn "$root$target" "$name"; done
-    # What an installation would have linked.
+    # Installing OpenBLAS would have made this link.
     ln -sfn openblas-pthread/libopenblas.so.0 "$lib/libopenblas.so.0"
     touch "$root/unpacked"
 }
 
 scripts/setup.sh aarch64
 if [ ! -e "$root/unpacked" ]; then
-    echo "unpacking packages of arm64 in ${root#"$PWD/"}"
+    echo "unpacking arm64 packages in ${root#"$PWD/"}"
     unpack
 fi
 
@@ -52,5 +53,5 @@ for precision in double float; do
     make -s "${built[@]}" CC=$triplet-gcc AR=$triplet-ar PRECISION=$precision CFLAGS="--sysroot=$root ${CFLAGS-}"
     programs+=("${built[@]}")
 done
-unset OPENBLAS_CORETYPE # of another architecture, if at all
+unset OPENBLAS_CORETYPE # if set, it names kernels of the host's architecture
 GOLDEN=${GOLDEN-../shared/golden} RUNNER="qemu-aarch64-static -L $root" tests/run.sh "${programs[@]}"

@@ -17,6 +17,7 @@ void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst
     memset(r, 0, sizeof *r);
     cst_solve_options_init(&r->options, profile);
     r->options.method = cst_tableau_find(method);
+    if (!r->options.method) fail_msg("no method is called %s", method);
     r->options.rtol = r->options.atol = solve_rig_exact ? 1e-9 : 1e-5;
     r->block[0] = (cst_block){"z", n, 1};
     r->problem = (cst_problem){.f = f, .context = context, .blocks = r->block, .n_blocks = 1};
@@ -60,9 +61,10 @@ cst_status solve_rig_rotation(void *context, double t, const real *y, real *dy, 
     return CST_OK;
 }
 
-void solve_rig_assert_close(double got, double expected, double tolerance)
+void solve_rig_assert_close(const solve_rig *r, double got, double expected, double tolerance)
 {
-    if (!(fabs(got - expected) <= tolerance)) fail_msg("expected %.12g, got %.12g", expected, got);
+    if (!(fabs(got - expected) <= tolerance))
+        fail_msg("%s: expected %.12g, got %.12g", r->options.method->name, expected, got);
 }
 
 void solve_rig_assert_failure(const solve_rig *r, cst_status status, cst_status expected, const char *text)

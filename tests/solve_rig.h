@@ -20,7 +20,8 @@ typedef struct solve_rig {
 extern const bool solve_rig_exact;              /* true in double precision: tolerances of 1e-9 instead of 1e-5 */
 extern const cst_profile solve_rig_profiles[2]; /* both profiles */
 
-/* Prepare n components for the given method, with a trace of the attempts. */
+/* Prepare n components for the named method, with a trace of the attempts. Fails the test if the method does not
+ * exist. */
 void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst_rhs f, void *context, size_t n);
 void solve_rig_tear_down(solve_rig *r);
 
@@ -34,8 +35,8 @@ cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, co
 cst_status solve_rig_rotation(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error);
 extern const real solve_rig_start[2]; /* (0, 1) */
 
-/* Fail unless |got - expected| <= tolerance. */
-void solve_rig_assert_close(double got, double expected, double tolerance);
+/* Fail unless |got - expected| <= tolerance. The message begins with the name of the method. */
+void solve_rig_assert_close(const solve_rig *r, double got, double expected, double tolerance);
 
 /* Fail unless the solve failed with this status, the message contains this text, and the statistics agree. */
 void solve_rig_assert_failure(const solve_rig *r, cst_status status, cst_status expected, const char *text);

@@ -388,7 +388,7 @@ static void mistakes_have_messages(void **state)
     assert_string_equal(r.error.message, "series 2: expected times that increase, got t[4] = 3 after 3");
     for (size_t i = 0; i < T; i++) r.x[(2 * T + i) * C] = (real)NAN;
     assert_int_equal(ode_rig_forward(&r), CST_EARG);
-    assert_string_equal(r.error.message, "series 2: expected a time, got 0");
+    assert_string_equal(r.error.message, "series 2: expected at least 1 time, got 0");
     ode_rig_clear(&r);
 
     build_or_fail(&r, "'times': 'channel', 'output': 'all'", T, C, N);
@@ -403,12 +403,12 @@ static void mistakes_have_messages(void **state)
         const char *more, *network, *message;
         cst_shape x;
     } bad[] = {
-        {"", NETWORK(11, TANH), "expected a network from (4) to 4 x 3 numbers, got rows of (11)", {2, {T, C}}},
+        {"", NETWORK(11, TANH), "expected a network from (4) to 4 x 3 numbers, got one to rows (11)", {2, {T, C}}},
         {"", NETWORK(12, TANH), "expected rows of 2 dimensions (T, C), got (9)", {1, {T}}},
-        {"", NETWORK(12, TANH), "at least 2 times and a channel, got (1, 3)", {2, {1, C}}},
+        {"", NETWORK(12, TANH), "at least 2 times and 1 channel, got (1, 3)", {2, {1, C}}},
         {"'initial': {'type': 'linear', 'out_features': 5}",
          NETWORK(12, TANH),
-         "test.json: initial: expected a module that gives (4), got one for (5)",
+         "test.json: initial: expected a module to rows (4), got one to (5)",
          {2, {T, C}}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

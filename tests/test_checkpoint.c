@@ -201,8 +201,8 @@ static void test_other_formats(void **state)
          "expected a \"costate checkpoint 1\", got \"costate checkpoint 2\""},
         {{FORMAT, "precision", other, "threads", "1", NULL},
          CST_EUNSUPPORTED,
-         is_double ? "made in float precision; this program is built for double"
-                   : "made in double precision; this program is built for float"},
+         is_double ? "saved in float precision; this program is built for double"
+                   : "saved in double precision; this program is built for float"},
         {{FORMAT, "threads", "1", NULL}, CST_EFORMAT, "expected a precision in its metadata"},
         {{FORMAT, "precision", CST_REAL_NAME, NULL}, CST_EFORMAT, "expected a number of threads in its metadata"},
         {{FORMAT, "precision", CST_REAL_NAME, "threads", "0", NULL},
@@ -239,14 +239,14 @@ static void test_other_experiments(void **state)
          "tensor \"model.0.weight\": expected shape (4, 2), got (3, 2)"},
         {small, CONFIG(SIZES, LAYERS(LINEAR), MOMENTUM), "has no tensor \"model.0.weight\""},
         {small, CONFIG(SIZES, JSON({"type": "linear", "out_features": 2, "bias": false}), MOMENTUM),
-         "tensor \"model.bias\" has no place in the model"},
+         "tensor \"model.bias\" does not exist in the model"},
         {CONFIG(SIZES, LAYERS(LINEAR), ""), CONFIG(SIZES, LAYERS(LINEAR ", {'type': 'identity'}"), ""),
          "tensor \"blocks\": expected shape (3, 2, 6), got (2, 2, 6)"},
         {CONFIG(SIZES, LINEAR, ", 'optimizer': {'type': 'sgd'}"), small, "has no tensor \"optimizer.0\""},
         {CONFIG(SIZES, LINEAR, ", 'optimizer': {'type': 'adam'}"), CONFIG(SIZES, LINEAR, ""),
-         "made with the optimizer adam; this experiment has adamw"},
+         "saved with the optimizer adam; this experiment has adamw"},
         {small, CONFIG("'train_size': 12, 'validation_size': 4, 'batch_size': 12", LINEAR, MOMENTUM),
-         "the position in the training does not fit the data"},
+         "the position in training does not fit the data"},
         {CONFIG("'train_size': 12, 'batch_size': 5", LINEAR, MOMENTUM), small, "has no tensor \"best.weight\""},
     };
     char path[TEST_PATH], expected[2 * TEST_PATH];

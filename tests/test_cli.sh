@@ -43,12 +43,22 @@ ok "version: compiler" grep -qE '^compiler: (gcc|clang) [0-9]' out
 ok "version: level" grep -qE '^level: .' out
 ok "version: BLAS and its kernels" grep -qE '^BLAS: OpenBLAS [0-9.]+ .*[A-Z]' out
 ok "exit code of version" [ "$code" -eq 0 ]
+cp out version
+run version
+ok "version as a command" cmp -s version out
+rm version
+refuse 'usage: costate version. Run' version now
+refuse 'version: unknown option --all; this command has no options' version --all
 run help
 ok "help" says "costate train" out
 run help train
 ok "help of a command" says "--resume" out
 run train --help
 ok "a command's own help" says "--resume" out
+for command in $("$costate" help | sed -n '/costate help/q; s/^  costate \([a-z]*\) .*/\1/p'); do
+    run help "$command"
+    ok "help of $command has an example" says "Example: costate $command" out
+done
 run
 ok "no command is an error" [ "$code" -eq 2 ]
 refuse 'unknown command "trian"; the nearest is "train"' trian config.json
@@ -77,7 +87,7 @@ ok "a schema" says '"$schema": "https://json-schema.org/draft/2020-12/schema"' o
 ok "... has what the tables have" says '"#/$defs/module.conv2d"' out
 run list --markdown
 ok "docs/config.md is what make docs writes" same out "$root/docs/config.md"
-refuse 'list: expected a name, --schema or --markdown, one of them' list ode --schema
+refuse 'list: expected only one of a name, --schema and --markdown' list ode --schema
 run check config.json
 ok "check" says "config.json is valid" out
 ok "check prints defaults" says '"eval_batch_size": 256' out
@@ -115,7 +125,7 @@ bad 'model.layers[1].p: expected' 's/"p": 0.1/"p": 1.5/'
 bad 'model.layers[0].out_features: expected an integer from 1 to 1000000000, got -4' 's/"out_features": 4/"out_features": -4/'
 bad 'model.layers[0]' 's/"out_features": 4}, {"type": "dropout/"out_features": 1e15}, {"type": "dropout/'
 bad 'model.layers[2]' 's/{"type": "linear", "out_features": 4}\]}/{"type": "linear", "out_features": 5}]}/'
-bad 'model: expected 2 outputs, one a class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
+bad 'model: expected 2 outputs, one per class, got rows of shape (3)' 's/"out_features": 2}/"out_features": 3}/'
 bad 'optimizer.type: expected the name of an optimizer (the nearest is "adam")' 's/"adam"/"adan"/'
 ode() { # message, members of the ODE block
     bad "model.layers[2].$1" "s/\"type\": \"ode\"/&, $2/"
@@ -133,7 +143,7 @@ refuse 'bad.json' train bad.json --out bad
 refuse 'missing.json: cannot open' train missing.json
 refuse 'cannot set "model.layerz.x": model has no "layerz"; the nearest key is "layers"' train config.json --set model.layerz.x=1
 refuse '--set: expected PATH=VALUE' train config.json --set model
-refuse 'there is no "normal" anywhere' train config.json --set ...normal=1
+refuse '"normal" does not exist anywhere' train config.json --set ...normal=1
 refuse '--threads: expected a number' train config.json --threads many
 refuse 'threads: expected an integer from 0 to 64, got 65' train config.json --threads 65
 refuse 'config.json: data: no data found: tried nowhere' train config.json --set 'data={"type": "images", "path": "nowhere"}' --out bad
@@ -171,7 +181,7 @@ run data springs.json --out motions --set data.batch_size=16
 ok "simulated data are written" [ "$code" -eq 0 ]
 ok "... with their shapes" grep -qE '^motions/train_trajectories.npy +f[48] +\(28, 16, 2\)$' out
 ok "... all of them" [ "$(ls motions | wc -l)" -eq 9 ]
-refuse 'motions/train_x.npy: there are data in this folder already' data springs.json --out motions
+refuse 'motions/train_x.npy: this folder already contains data' data springs.json --out motions
 refuse 'springs.json: data.window: expected at most 16' data springs.json --out other --set data.window=17
 refuse 'usage: costate data' data
 run data springs.json --out flowers.csv/none
@@ -250,10 +260,10 @@ rm -f doc-*.json
 run train config.json --out a --threads 2
 ok "train" [ "$code" -eq 0 ]
 for file in config.json metrics.csv log.txt checkpoint.safetensors model.safetensors summary.json; do ok "a run has $file" [ -s "a/$file" ]; done
-ok "metrics have a row an epoch" [ "$(wc -l <a/metrics.csv)" -eq 4 ]
+ok "metrics have a row per epoch" [ "$(wc -l <a/metrics.csv)" -eq 4 ]
 ok "the summary has seed and version" grep -q '"seed": 3' a/summary.json
 ok "progress tells both NFE" grep -qE 'nfe [0-9.]+ \+ [0-9.]+' out
-refuse 'there is something in this folder already' train config.json --out a
+refuse 'this folder already has files' train config.json --out a
 run train config.json --out b --threads 2 --quiet
 ok "quiet" [ ! -s out ]
 ok "same seed, same bits" same a/model.safetensors b/model.safetensors
@@ -262,7 +272,7 @@ ok "another seed, other bits" [ "$(cmp -s a/model.safetensors c/model.safetensor
 run eval a
 ok "eval" grep -q '^test .*accuracy' out
 run eval a --split validation
-ok "eval of a part" grep -q '^validation .*50 rows' out
+ok "eval of one split" grep -q '^validation .*50 rows' out
 refuse 'nowhere/config.json: cannot open' eval nowhere
 run train config.json --out traced --set trace_every=4 --quiet
 ok "a trace has iterations and passes" [ "$(cut -d, -f1,3 traced/trace.csv | sort -u | grep -cE '^(0|4|8|12|16|20|24|28),(for|back)ward$')" -eq 16 ]
@@ -320,7 +330,7 @@ ok "compare" [ "$code" -eq 0 ]
 ok "compare prints a table" says "norm=seminorm, method=tsit5" out
 ok "compare writes CSV" [ "$(wc -l <cmp/comparison.csv)" -eq 5 ]
 ok "compare writes Markdown" [ "$(wc -l <cmp/comparison.md)" -eq 6 ]
-ok "a run a seed" [ -s cmp/norm-default-method-dopri5/seed-4/summary.json ]
+ok "a run per seed" [ -s cmp/norm-default-method-dopri5/seed-4/summary.json ]
 before=$(cat cmp/*/*/metrics.csv | cksum)
 run compare config.json --vary model...norm=default,seminorm --vary '...solver.method=dopri5,tsit5' --repeats 2 --out cmp
 ok "runs that are done are not done again" [ "$before" = "$(cat cmp/*/*/metrics.csv | cksum)" ]
@@ -348,8 +358,8 @@ ok "nfe_paper" [ "$counted" = "$(sed -n 's/.*"nfe_paper": \([0-9]*\).*/\1/p' thi
 run train "$root/configs/acrobot_quick.json" --set data.trajectories=4 --set epochs=1 --out acrobot --quiet
 run control acrobot --steps 3 --out controlled
 ok "a pendulum that hangs still" [ "$code" -eq 1 ]
-ok "... is said to" says "not upright at the end, t = 0.15: it came as close as " out
-ok "... how far it was" less 1 "$(number 'it came as close as' out)"
+ok "... is said to" says "not upright at the end, t = 0.15: the smallest angle from upright was " out
+ok "... how far it was" less 1 "$(number 'the smallest angle from upright was' out)"
 ok "its course is there" [ "$(wc -l <controlled/control.csv)" -eq 5 ]
 refuse 'expected a model with a symoden field' control whole
 refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
@@ -359,7 +369,7 @@ refuse 'expected two numbers, Q1,Q2, got "1"' control acrobot --start 1
 run train "$root/configs/cnf_moons.json" --set data.train_size=512 --set data.test_size=300 --set epochs=1 --out moons --quiet
 ok "a flow is learnt" [ "$code" -eq 0 ]
 bits=$(number '"test_bits_per_dim":' moons/summary.json) nats=$(number '"test_loss":' moons/summary.json)
-ok "its summary has bits a dimension, half of the nats over log 2" near "$bits" "$(awk -v nats="$nats" 'BEGIN { printf "%.17g", nats / 2 / log(2) }')" 1e-8
+ok "its summary has bits per dimension, half of the nats over log 2" near "$bits" "$(awk -v nats="$nats" 'BEGIN { printf "%.17g", nats / 2 / log(2) }')" 1e-8
 run eval moons
 ok "eval tells the same" says "$(printf '%.4f bits/dim' "$bits")" out
 mkdir -p flows/epochs-1 && cp -r moons flows/epochs-1/seed-0
@@ -372,14 +382,14 @@ if command -v gnuplot >/dev/null; then
     for file in samples.npy samples.png samples.svg flow.png flow.svg test_logp.npy; do ok "... has $file" [ -s "drawn/$file" ]; done
     ok "... says so" says 'written: drawn/flow.png' out
     ok "... and gnuplot nothing" [ ! -s err ]
-    ok "... and of how many rows the likelihoods are" says ', the mean of 300 rows' out
-    mean=$(number 'test: log-likelihood' out)
+    ok "... and of how many rows the likelihoods are" says ' over 300 rows' out
+    mean=$(number 'test: mean log-likelihood' out)
     run eval moons
     ok "its likelihoods have the mean that eval tells" near "$(tested loss)" "$(awk -v mean="$mean" 'BEGIN { printf "%.17g", -mean }')" 1e-4
     run sample moons --n 10 --seed 3 --split none --out a10
     run sample moons --n 10 --seed 3 --split train --out b10
     ok "the same seed, the same samples" same a10/samples.npy b10/samples.npy
-    ok "likelihoods of no part" [ ! -e a10/test_logp.npy -a -s b10/train_logp.npy ]
+    ok "likelihoods of no split" [ ! -e a10/test_logp.npy -a -s b10/train_logp.npy ]
     run sample moons --n 10 --split none --out c10
     ok "another seed, others" [ "$(cmp -s a10/samples.npy c10/samples.npy; echo $?)" -eq 1 ]
 fi
@@ -391,7 +401,7 @@ ok "without gnuplot all but pictures" [ "$code" -eq 0 -a -s bare/samples.npy -a 
 ok "... which is said" says 'no pictures: gnuplot is not installed' err
 mkdir half && cp moons/config.json half && touch half/checkpoint.safetensors
 run sample half
-ok "a run that has not ended is told" says 'half: the run has not ended: go on with train --resume' err
+ok "a run that has not ended is told" says 'half: the run has not ended: continue it with train --resume' err
 refuse 'expected a model of type flow' sample whole --out none
 refuse 'the data have no validation split' sample moons --split validation --out none
 refuse '--split: expected train, validation, test or none, got "all"' sample moons --split all
@@ -404,9 +414,9 @@ ok "... is told before anything is drawn" says 'config.json' err
 
 refuse '--out expects a value' control acrobot --out ''
 refuse '--out expects a value' train config.json --out=
-refuse 'seed: not to be varied' compare config.json --vary seed=0,1 --out seeds
+refuse 'seed: cannot be varied' compare config.json --vary seed=0,1 --out seeds
 mkdir -p taken && : >taken/test_y.npy
-refuse 'taken/test_y.npy: there are data in this folder already' data config.json --out taken
+refuse 'taken/test_y.npy: this folder already contains data' data config.json --out taken
 
 # Two processes at once share the runs.
 both=(compare config.json --vary model...norm=default,seminorm --repeats 3 --out shared)
@@ -425,7 +435,7 @@ for i in $(seq 15); do
 done
 ok "no run is lost between two processes" [ "$lost" -eq 0 ]
 flock whole "$costate" train "${long[@]}" --out whole --resume >out 2>err
-ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is at work' err)" -eq 1 ]
+ok "a run has one process" [ $? -eq 1 -a "$(grep -c 'another process is using' err)" -eq 1 ]
 
 for config in "$root"/configs/*.json "$root"/configs/paper/*.json; do
     run check "$config"

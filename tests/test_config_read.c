@@ -148,7 +148,7 @@ static void test_read_errors(void **state)
     cst_error error;
     static const cst_key none[] = {{.name = NULL}};
     assert_int_equal(cst_config_read(cst_document_root(document), none, false, NULL, &error), CST_ECONFIG);
-    assert_string_equal(error.message, "a.json: type: unknown key; none is known here");
+    assert_string_equal(error.message, "a.json: type: unknown key; this section has no keys");
     assert_int_equal(cst_config_read(cst_document_root(document), keys, false, &o, &error), CST_ECONFIG);
     assert_string_equal(error.message, "a.json: type: unknown key; the nearest known one is \"mode\"");
     assert_int_equal(cst_config_read(cst_config_get(cst_document_root(document), "l"), keys, false, &o, &error),

@@ -139,9 +139,9 @@ static void test_append(void **state)
     }
     assert_int_equal(test_read("log", content, sizeof content), 4);
     assert_string_equal(content, "abab");
-    static const char *const reasons[] = {"is a symbolic link; not written through",
-                                          "is a symbolic link; not written through",
-                                          "is not a regular file; not written to", "cannot write: Is a directory"};
+    static const char *const reasons[] = {
+        "is a symbolic link; refusing to write through it", "is a symbolic link; refusing to write through it",
+        "is not a regular file; refusing to write to it", "cannot write: Is a directory"};
     test_path("to", path);
     for (size_t i = 0; i < 4; i++) {
         const int made = i == 0   ? symlink(test_path("log", target), path)

@@ -138,7 +138,7 @@ ok "other names make folders of letters, digits and signs" [ "$(ls -d table/*/ |
 ok "a label is a cell of comparison.md" says '| name="a\|b, \\"c\\" \<i\>\_\`x\`"' table/comparison.md
 ok "... which has as many as the others" [ "$(sed 's/\\|//g; s/[^|]//g' table/comparison.md | sort -u | wc -l)" -eq 1 ]
 ok "... and a field of comparison.csv" says '"name=""a|b, \""c\"" <i>_`x`""",1,0,' table/comparison.csv
-refuse "not beginning with '.' or '-'), got it from the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
+refuse "not beginning with '.' or '-'), got the label" compare config.json --vary "optimizer.lr=0.1,$(printf '0%.0s' {1..200}).1" --out long
 harmless "folders of variants"
 
 # ---- the terminal: only the program controls it ----
@@ -158,7 +158,7 @@ for text in "$esc|\\x1b[31m" "$c1|\\u009b31m" "$broken|\\xff" $'\r\b|\\r\\x08' $
     bad "unknown command \"x$shown\"" "x$raw"
     bad "unknown option --x$shown" train config.json "--x$raw"
     bad "got \"x$shown\"" eval run --split "x$raw"
-    bad "nothing is called \"x$shown\"" list "x$raw"
+    bad "unknown name \"x$shown\"" list "x$raw"
     bad "x$shown" train config.json --set "x$raw"
     bad 'config.json: ' train config.json --set "x$raw=1"
     bad "x$shown" compare config.json --vary "x$raw"
@@ -234,7 +234,7 @@ for file in config.json metrics.csv summary.json model.safetensors checkpoint.sa
     case $file in
     log.txt | trace.csv)
         ok "$file as a link is refused" [ "$code" -eq 1 ]
-        ok "... which is said" says "linked/$file: is a symbolic link; not written through" err
+        ok "... which is said" says "linked/$file: is a symbolic link; refusing to write through it" err
         ok "... and leaves the run as it was" grep -q '"epochs": 1' linked/config.json
         ;;
     *) ok "$file as a link is replaced" [ "$code" -eq 0 -a ! -L "linked/$file" ] ;;
@@ -259,8 +259,8 @@ mkdir -p cmp/epochs-1 cmp/epochs-2 && ln -s ../../outside cmp/epochs-1/seed-3 &&
 before=$(find outside | sort)
 run compare config.json --vary epochs=1,2 --out cmp --quiet
 ok "no run is made in a linked folder" [ "$code" -eq 1 -a "$before" = "$(find outside | sort)" ]
-ok "... which is said" says 'cmp/epochs-1/seed-3: is a symbolic link; no run is written through it' err
-ok "... of a variant's as well" says 'cmp/epochs-2: is a symbolic link; no run is written through it' err
+ok "... which is said" says 'cmp/epochs-1/seed-3: expected a folder, got a symbolic link; no run is written through it' err
+ok "... of a variant's as well" says 'cmp/epochs-2: expected a folder, got a symbolic link; no run is written through it' err
 for run in ../outside /etc a/../../outside ..; do
     printf '{"variants": [{"label": "x", "runs": ["%s"]}]}' "$run" >cmp/comparison.json
     refuse "variants[0].runs[0]: expected the name of a folder below the comparison's, got \"$run\"" plot cmp

@@ -148,7 +148,7 @@ static void a_block_of_another_module_is_refused(void **state)
     cst_document *document = test_parse(json);
     test_assert_ok(json, cst_experiment_new(document, &e, &error), &error);
     test_assert_error(cst_gradients_compare(&e, rows, &error), CST_EUNSUPPORTED, &error,
-                      "gradients of an ODE block inside another module are not compared");
+                      "gradients of an ODE block that another module creates cannot be compared");
     cst_experiment_clear(&e);
     cst_document_free(document);
 }

@@ -216,14 +216,14 @@ static void wrong_networks_are_refused(void **state)
         const char *message;
     } cases[] = {
         {SYMODEN, 6, CST_ECONFIG, "model: expected rows (cos q, sin q, q', u) of 4 n numbers, got 6"},
-        {SYMODEN, 12, CST_ECONFIG, "model: mass: expected \"mass\" to make 6 numbers of 6, got rows of (3)"},
+        {SYMODEN, 12, CST_ECONFIG, "model: mass: expected \"mass\" to map rows of 6 to 6 numbers, got (6) -> (3)"},
         {GENERAL "}", 3, CST_ECONFIG, "model: expected rows (q, p) of 2 n numbers, got 3"},
         {GENERAL ", 'kinetic': " NET(3, 1) "}", 4, CST_ECONFIG,
-         "model: expected \"energy\", or \"potential\" and \"kinetic\""},
+         "model: expected either \"energy\", or both \"potential\" and \"kinetic\""},
         {"{'type': 'hamiltonian', 'potential': " NET(3, 1) "}", 4, CST_ECONFIG,
-         "model: expected \"energy\", or \"potential\" and \"kinetic\""},
+         "model: expected either \"energy\", or both \"potential\" and \"kinetic\""},
         {"{'type': 'hamiltonian', 'energy': " NET(3, 2) "}", 4, CST_ECONFIG,
-         "model: energy: expected \"energy\" to make one number a row, got (2)"},
+         "model: energy: expected \"energy\" to have one output per row, got (2)"},
         {"{'type': 'hamiltonian', 'energy': {'type': 'sequential', 'layers': [{'type': 'dropout', "
          "'p': 0.5}, " LINEAR(1) "]}}",
          4, CST_ECONFIG, "model: energy: dropout has no jvp: not usable in an energy"},

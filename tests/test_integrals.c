@@ -326,7 +326,7 @@ static void bad_blocks_are_refused(void **state)
     expect_refusal(&o, NETWORK, "expected a weight of at least 0 for v, got -1");
     o.integral_weights[1] = 0;
     o.times = three, o.n_times = 3;
-    expect_refusal(&o, NETWORK, "integral v with weight 0 is known at the last time alone");
+    expect_refusal(&o, NETWORK, "integral v with weight 0 is known only at the last time");
     o.times = unit, o.n_times = 2;
     memset(o.norm.weight, 0, sizeof o.norm.weight);
     memset(o.norm.integral, 0, sizeof o.norm.integral);

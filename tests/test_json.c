@@ -61,8 +61,8 @@ static const struct {
     {"{\"a\": 1 \"b\": 2}", "a.json:1:9: expected ',' or '}', got '\"'"},
     {"{\"a\" 1}", "a.json:1:6: expected ':', got 1"},
     {"{\"a\": [1, 2}", "a.json:1:12: expected ',' or ']', got '}'"},
-    {"{\"a\": 1} x", "a.json:1:10: expected nothing more, got x"},
-    {"{\"a\": 1}{}", "a.json:1:9: expected nothing more, got '{'"},
+    {"{\"a\": 1} x", "a.json:1:10: expected the end of the text, got x"},
+    {"{\"a\": 1}{}", "a.json:1:9: expected the end of the text, got '{'"},
     {"{'a': 1}", "a.json:1:2: expected a key in double quotes, got '''"},
     {"{a: 1}", "a.json:1:2: expected a key in double quotes, got a"},
     {"// no\n{}", "a.json:1:1: expected a value, got '/'"},
@@ -107,7 +107,7 @@ static void test_malformed(void **state)
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
         expect_parse_error(malformed[i].text, strlen(malformed[i].text), malformed[i].message);
     }
-    expect_parse_error("{\"a\": 1}\0", 9, "a.json:1:9: expected nothing more, got byte 0x00");
+    expect_parse_error("{\"a\": 1}\0", 9, "a.json:1:9: expected the end of the text, got byte 0x00");
     expect_parse_error("{\"a\0\": 1}", 9, "a.json:1:4: a control character in a string: escape it");
 }
 

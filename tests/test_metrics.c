@@ -145,24 +145,24 @@ static void test_malformed(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "line 1: expected text up to a newline"},
-        {"epoch,lr", "line 1: expected text up to a newline"},
+        {"", "line 1: expected a newline at its end"},
+        {"epoch,lr", "line 1: expected a newline at its end"},
         {"epoch,lr\n1,2\n3\n", "line 3: expected 2 numbers"},
         {"epoch,lr\n1,2,3\n", "line 2: expected 2 numbers"},
         {"epoch,lr\n1,x\n", "line 2: expected 2 numbers"},
         {"epoch,lr\n1,2x\n", "line 2: expected 2 numbers"},
         {"epoch,lr\n1,2\r\n", "line 2: expected 2 numbers"},
         {"epoch,lr\n1,2\n\n3,4\n", "line 3: expected 2 numbers"},
-        {"epoch,lr\n1,2\n3,4", "line 3: expected text up to a newline"},
+        {"epoch,lr\n1,2\n3,4", "line 3: expected a newline at its end"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         test_write("bad.csv", cases[i].text, strlen(cases[i].text));
         assert_malformed("bad.csv", cases[i].message);
     }
     test_write("nul.csv", "epoch,lr\n1,2\0\n", 14);
-    assert_malformed("nul.csv", "line 2: expected text up to a newline");
+    assert_malformed("nul.csv", "line 2: expected a newline at its end");
     test_write("nul.csv", "epoch,lr\n1,2\n\0garbage\n", 22);
-    assert_malformed("nul.csv", "line 3: expected text up to a newline");
+    assert_malformed("nul.csv", "line 3: expected a newline at its end");
 }
 
 static void test_too_many_columns(void **state)
@@ -209,7 +209,7 @@ static void test_truncated(void **state)
             continue;
         }
         char message[80];
-        snprintf(message, sizeof message, "line %zu: expected text up to a newline", lines + 1);
+        snprintf(message, sizeof message, "line %zu: expected a newline at its end", lines + 1);
         assert_malformed("whole.csv", message);
     }
     assert_int_equal(lines, 0);

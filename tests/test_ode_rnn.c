@@ -135,8 +135,8 @@ static void times_are_shared(void **state)
 {
     (void)state;
     check_times_error(2, 1, 1.125, "expected rows that share their times, got 1 in row 0 and 1.125 in row 2 at step 1");
-    check_times_error(1, 2, (double)NAN, "expected a time in channel 0, got nan at step 2 of row 1");
-    check_times_error(0, 3, HUGE_VAL, "expected a time in channel 0, got inf at step 3 of row 0");
+    check_times_error(1, 2, (double)NAN, "expected a finite time in channel 0, got nan at step 2 of row 1");
+    check_times_error(0, 3, HUGE_VAL, "expected a finite time in channel 0, got inf at step 3 of row 0");
     /* rows 1 and 3 have ended, and row 0 is checked first */
     check_times_error(0, 4, 2, "expected rows that share their times, got 2 in row 0 and 3.5 in row 2 at step 4");
 }
@@ -155,7 +155,7 @@ static void configs_that_do_not_fit(void **state)
 {
     (void)state;
     gap_check_error(ODE_RNN ", 'times': 'channel'}", SHAPE(3, 1),
-                    "model: expected rows (T, C) of at least 1 step and 2 channels, got (3, 1)");
+                    "model: expected rows (T, C) with at least 1 step and 2 channels, got (3, 1)");
     gap_check_error(JSON({"type": "ode_rnn", "hidden": 2, "field": {"type": "linear", "out_features": 3}}), SHAPE(3, 1),
                     "model: expected a field that keeps the shape of its state, got (2) -> (3)");
 }

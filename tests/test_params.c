@@ -73,7 +73,7 @@ static void test_params_exact(void **state)
     assert_int_equal(cst_safetensors_save(tensor_path, tensors, 5, NULL, NULL), CST_OK);
     file = tensor_file_open(tensor_path);
     assert_int_equal(cst_params_load(file, m, "model.", true, theta, &error), CST_EFORMAT);
-    snprintf(expected, sizeof expected, "%s: tensor \"model.0.weight2\" has no place in the model", tensor_path);
+    snprintf(expected, sizeof expected, "%s: tensor \"model.0.weight2\" does not exist in the model", tensor_path);
     assert_string_equal(error.message, expected);
     for (size_t i = 0; i < 12; i++) assert_true(theta[i] == 0);
     assert_int_equal(cst_params_load(file, m, "model.", false, theta, NULL), CST_OK);

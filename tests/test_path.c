@@ -274,7 +274,7 @@ static void mistakes_have_messages(void **state)
                       "series 1: expected times that increase, got t[2] = 0.4 after 0.4");
     t[T] = (double)NAN;
     test_assert_error(cst_path_make(CST_PATH_CUBIC, &s, memory, &path, &error), CST_EARG, &error,
-                      "series 1: expected a time, got 0");
+                      "series 1: expected at least 1 time, got 0");
     s.own_times = false, s.length = 1;
     test_assert_error(cst_path_make(CST_PATH_CUBIC, &s, memory, &path, &error), CST_EARG, &error,
                       "series 0: expected at least 2 times, got 1");

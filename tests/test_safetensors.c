@@ -204,7 +204,7 @@ static const struct {
     {"{\"a\":3}", 0, ": tensor \"a\": expected an object"},
     {"{\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_"
      "offsets\":[0,2]}}",
-     3, ": tensor \"b\" begins at byte 1 of the data, inside the one that ends at 2"},
+     3, ": tensor \"b\" begins at byte 1 of the data, inside the tensor that ends at 2"},
     {"{\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[3,4]},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_"
      "offsets\":[0,2]}}",
      4, ": tensor \"b\" begins at byte 3 of the data, after a hole from 2"},
@@ -255,7 +255,8 @@ static void test_lengths(void **state)
         memcpy(bytes, &lengths[i], 8);
         write_file(bytes, sizeof bytes);
         assert_int_equal(cst_safetensors_open(tensor_path, &file, &error), CST_EFORMAT);
-        snprintf(expected, sizeof expected, "%s: a header of %" PRIu64 " bytes in a file of 10", tensor_path,
+        snprintf(expected, sizeof expected,
+                 "%s: expected a header inside the file of 10 bytes, found one of %" PRIu64 " bytes", tensor_path,
                  lengths[i]);
         assert_string_equal(error.message, expected);
     }

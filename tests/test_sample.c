@@ -405,7 +405,7 @@ static void impossible_requests_have_messages(void **state)
     train(images, "squeezed", &t);
     s = (cst_sampler){.run = &t.run};
     test_assert_failure(cst_sample_path(&s, 1, 2, path, &error), CST_EUNSUPPORTED, &error,
-                        TEST_WORDS("expected cnfs alone, got a dequantize"));
+                        TEST_WORDS("expected a flow of cnfs alone to draw its path, got a dequantize in it"));
     clear(&t);
 }
 

@@ -59,8 +59,8 @@ static void tolerance_is_met_both_ways_in_time(void **state)
             const bool inside = cst_tableaus[k]->order < 8;
             for (size_t j = inside ? 1 : 3; j < (inside || i % 2 == 0 ? 4 : 0); j++) {
                 const double allowed = 1000 * r.options.rtol + 20 * (double)CST_REAL_EPSILON;
-                solve_rig_assert_close((double)r.y[2 * j], sin(times[j]), allowed);
-                solve_rig_assert_close((double)r.y[2 * j + 1], cos(times[j]), allowed);
+                solve_rig_assert_close(&r, (double)r.y[2 * j], sin(times[j]), allowed);
+                solve_rig_assert_close(&r, (double)r.y[2 * j + 1], cos(times[j]), allowed);
             }
             solve_rig_tear_down(&r);
         }
@@ -80,12 +80,14 @@ static void methods_converge_at_their_order(void **state)
             solve_rig_set_up(&r, CST_PROFILE_COSTATE, cst_tableaus[k]->name, solve_rig_rotation, NULL, 2);
             const double h = (p >= 8 ? 0.5 : p >= 4 ? 0.1 : 0.01) / (1 + halved);
             r.options.step_size = r.options.first_step = r.options.min_step = r.options.max_step = h;
-            assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
+            if (solve_rig_solve(&r, times, 2, solve_rig_start) != CST_OK)
+                fail_msg("%s: %s", cst_tableaus[k]->name, r.error.message);
             error[halved] = hypot((double)r.y[2] - sin(2), (double)r.y[3] - cos(2));
             solve_rig_tear_down(&r);
         }
         const double order = log2(error[0] / error[1]);
-        if (!(order > p - 0.2 && order < p + 1)) fail_msg("%s: observed order %.2f", cst_tableaus[k]->name, order);
+        if (!(order > p - 0.2 && order < p + 1))
+            fail_msg("%s: observed order %.2f, expected %g", cst_tableaus[k]->name, order, p);
     }
 }
 
@@ -99,7 +101,7 @@ static void fixed_steps_follow_their_grid(void **state)
     assert_int_equal(solve_rig_solve(&r, times, 3, solve_rig_start), CST_OK);
     assert_int_equal(r.stats.accepted, 3 + 8); /* each interval is divided equally */
     assert_int_equal(r.stats.nfe, 4 * 11);
-    solve_rig_assert_close((double)r.y[2], sin(0.25), 1e-6);
+    solve_rig_assert_close(&r, (double)r.y[2], sin(0.25), 1e-6);
     r.options.step_size = 0;
     assert_int_equal(solve_rig_solve(&r, times, 3, solve_rig_start), CST_OK);
     assert_int_equal(r.stats.accepted, 2);
@@ -108,9 +110,9 @@ static void fixed_steps_follow_their_grid(void **state)
     solve_rig_set_up(&r, CST_PROFILE_TORCHDIFFEQ, "euler", solve_rig_rotation, NULL, 2);
     r.options.step_size = 0.3;
     assert_int_equal(solve_rig_solve(&r, times, 3, solve_rig_start), CST_OK);
-    assert_int_equal(r.stats.accepted, 4);              /* 0.3, 0.6, 0.9, 1 */
-    solve_rig_assert_close((double)r.y[2], 0.25, 1e-6); /* on the line from (0, 0) to (0.3, 0.3) */
-    solve_rig_assert_close(r.stats.attempts[3].dt, 0.1, 1e-12);
+    assert_int_equal(r.stats.accepted, 4);                  /* 0.3, 0.6, 0.9, 1 */
+    solve_rig_assert_close(&r, (double)r.y[2], 0.25, 1e-6); /* on the line from (0, 0) to (0.3, 0.3) */
+    solve_rig_assert_close(&r, r.stats.attempts[3].dt, 0.1, 1e-12);
     solve_rig_tear_down(&r);
 }
 
@@ -133,7 +135,7 @@ static void fixed_steps_land_on_stops(void **state)
             if (restated) assert_int_equal(cst_solver_restate(&s, r.y), CST_OK);
             assert_int_equal(cst_solver_advance(&s, 2, true, r.y), CST_OK);
             assert_true(s.t == 2);
-            solve_rig_assert_close((double)r.y[0], sin(2), 1e-3);
+            solve_rig_assert_close(&r, (double)r.y[0], sin(2), 1e-3);
             assert_int_equal(r.stats.accepted, 8); /* torchdiffeq: to 0.9, 1, 1.2, 1.8, 2, or 1.3, 1.6, 1.9, 2 */
             for (size_t j = 0; j < r.stats.n_attempts; j++) assert_true(r.stats.attempts[j].dt < 0.3 + 1e-12);
             solve_rig_tear_down(&r);
@@ -161,7 +163,7 @@ static void steps_end_at_stops(void **state)
         assert_int_equal(hit, 2);
         const cst_attempt *last = &r.stats.attempts[r.stats.n_attempts - 1];
         if (i == 0)
-            solve_rig_assert_close(last->t + last->dt, 2, 1e-14);
+            solve_rig_assert_close(&r, last->t + last->dt, 2, 1e-14);
         else
             assert_true(last->t + last->dt > 2);
         solve_rig_tear_down(&r);
@@ -189,12 +191,12 @@ static void announced_jumps_cost_one_evaluation(void **state)
             assert_int_equal(solve_rig_solve(&r, times, 2, zero), CST_OK);
             assert_int_equal(r.stats.rejected, 0);
             assert_true(2 * r.stats.nfe < unannounced);
-            solve_rig_assert_close((double)r.y[1], -2.5, 20 * (double)CST_REAL_EPSILON);
+            solve_rig_assert_close(&r, (double)r.y[1], -2.5, 20 * (double)CST_REAL_EPSILON);
         }
         r.options.first_step = 0;
         assert_int_equal(solve_rig_solve(&r, back, 2, end), CST_OK);
         assert_int_equal(r.stats.rejected, 0);
-        solve_rig_assert_close((double)r.y[1], 0, 20 * (double)CST_REAL_EPSILON);
+        solve_rig_assert_close(&r, (double)r.y[1], 0, 20 * (double)CST_REAL_EPSILON);
         solve_rig_tear_down(&r);
     }
 }
@@ -221,7 +223,7 @@ static void a_state_is_replaced_after_a_jump(void **state)
         assert_true((double)s.k[0][0] == (from == 0 ? -2 : 1));
         assert_int_equal(cst_solver_advance(&s, ends[to], true, r.y), CST_OK);
         assert_int_equal(r.stats.rejected, 0);
-        solve_rig_assert_close((double)r.y[0], (double)values[to], 20 * (double)CST_REAL_EPSILON);
+        solve_rig_assert_close(&r, (double)r.y[0], (double)values[to], 20 * (double)CST_REAL_EPSILON);
         solve_rig_tear_down(&r);
     }
 }
@@ -314,9 +316,9 @@ static void landing_keeps_the_step_size(void **state)
     assert_int_equal(cst_solver_restate(&s, r.y), CST_OK);
     assert_int_equal(r.stats.nfe, nfe + 1);
     assert_true(s.h == h);
-    solve_rig_assert_close((double)s.k[0][1], -(double)r.y[0], 0);
+    solve_rig_assert_close(&r, (double)s.k[0][1], -(double)r.y[0], 0);
     assert_int_equal(cst_solver_advance(&s, 3.0, true, r.y), CST_OK);
-    solve_rig_assert_close((double)r.y[0], sin(3) + cos(2),
+    solve_rig_assert_close(&r, (double)r.y[0], sin(3) + cos(2),
                            300 * r.options.rtol); /* the added 1 rotates with the rest of the state */
     solve_rig_tear_down(&r);
 }
@@ -367,8 +369,8 @@ static void quadratures_are_integrals(void **state)
             r.options.n_jump_t = i / 2;
             assert_int_equal(solve_rig_solve(&r, times, 2, solve_rig_start), CST_OK);
             const double allowed = cst_tableaus[k]->order == 1 ? 3e-3 : solve_rig_exact ? 5e-6 : 1e-3;
-            solve_rig_assert_close((double)r.q[0], 1 - cos(2), allowed);
-            solve_rig_assert_close((double)r.q[1], 2 * sin(2) + cos(2) - 1, allowed);
+            solve_rig_assert_close(&r, (double)r.q[0], 1 - cos(2), allowed);
+            solve_rig_assert_close(&r, (double)r.q[1], 2 * sin(2) + cos(2) - 1, allowed);
             solve_rig_tear_down(&r);
         }
     }

@@ -115,7 +115,7 @@ static void recoverable_fields_get_shorter_steps(void **state)
         r.options.first_step = 0.6;
         if (solve_rig_solve(&r, times, 2, y0) != CST_OK) fail_msg("%s", r.error.message);
         assert_true(f.calls > 0 && r.stats.rejected > 0);
-        solve_rig_assert_close((double)r.y[1], 0.5, solve_rig_exact ? 1e-7 : 1e-3);
+        solve_rig_assert_close(&r, (double)r.y[1], 0.5, solve_rig_exact ? 1e-7 : 1e-3);
         solve_rig_assert_failure(&r, solve_rig_solve(&r, times, 2, one), CST_ERECOVERABLE, "t=0");
         solve_rig_tear_down(&r);
     }

@@ -242,11 +242,11 @@ static void test_models_that_do_not_fit(void **state)
     write_series(labels);
     refuse_model(
         JSON({"type": "linear", "out_features": 2}), "cross_entropy",
-        "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (5, 2)");
+        "test.json: model: expected rows of shape (5, 3), one output per class at each time of a series, got (5, 2)");
     refuse_model(
         JSON({"type": "sequential", "layers": [{"type": "flatten"}, {"type": "linear", "out_features": 15}]}),
         "cross_entropy",
-        "test.json: model: expected rows of shape (5, 3), one output a class at each time of a series, got (15)");
+        "test.json: model: expected rows of shape (5, 3), one output per class at each time of a series, got (15)");
     refuse_model(JSON({"type": "linear", "out_features": 1}), "bce_with_logits",
                  "test.json: model: bce_with_logits expects 2 classes and one output, got 3 classes and rows of shape "
                  "(5, 1)");

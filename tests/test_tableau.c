@@ -93,12 +93,15 @@ static void rows_sum_to_c(void **state)
             double sum = 0;
             for (size_t j = 0; j < CST_MAX_STAGES; j++) {
                 sum += t->a[i][j];
-                if (j >= i) assert_true(t->a[i][j] == 0);
+                if (j >= i && t->a[i][j] != 0)
+                    fail_msg("%s: a[%zu][%zu] is not 0, so stage %zu is not explicit", t->name, i, j, i);
             }
             if (!(fabs(sum - t->c[i]) < 1e-14))
                 fail_msg("%s, stage %zu: %.17g, expected %.17g", t->name, i, sum, t->c[i]);
         }
-        for (size_t i = 0; t->fsal && i < t->stages; i++) assert_true(t->a[t->stages - 1][i] == t->b[i]);
+        for (size_t i = 0; t->fsal && i < t->stages; i++)
+            if (t->a[t->stages - 1][i] != t->b[i])
+                fail_msg("%s: fsal, but the last row of a differs from b at stage %zu", t->name, i);
     }
 }
 
@@ -126,6 +129,22 @@ static void error_estimates_have_their_order(void **state)
     }
 }
 
+/* Dense output is a quartic whose slope at t + h is the last stage (ode/tableau.c). A method with another last stage
+ * needs a dense output of its own, which does not exist yet. */
+static void the_last_stage_of_adaptive_methods_is_at_the_end(void **state)
+{
+    (void)state;
+    for (size_t k = 0; cst_tableaus[k]; k++) {
+        const cst_tableau *t = cst_tableaus[k];
+        const double c = t->c[t->stages - 1];
+        if (t->adaptive && c != 1)
+            fail_msg(
+                "%s: its last stage has c = %.17g, but dense output takes the last stage as the slope at t + h, so an "
+                "adaptive method must have c = 1 there",
+                t->name, c);
+    }
+}
+
 static void dense_output_meets_the_ends_and_has_its_order(void **state)
 {
     (void)state;
@@ -134,8 +153,16 @@ static void dense_output_meets_the_ends_and_has_its_order(void **state)
         size_t order, refined;
     } cases[] = {{"dopri5", 4, 4}, {"tsit5", 4, 4},     {"dopri8", 4, 4},
                  {"bosh3", 1, 3},  {"fehlberg2", 1, 2}, {"adaptive_heun", 1, 2}};
-    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    const size_t n_cases = sizeof cases / sizeof cases[0];
+    for (size_t i = 0; cst_tableaus[i]; i++) {
+        size_t k = 0;
+        while (k < n_cases && strcmp(cases[k].name, cst_tableaus[i]->name) != 0) k++;
+        if (cst_tableaus[i]->adaptive && k == n_cases)
+            fail_msg("%s: adaptive, but without its orders of dense output in this test", cst_tableaus[i]->name);
+    }
+    for (size_t k = 0; k < n_cases; k++) {
         const cst_tableau *t = cst_tableau_find(cases[k].name);
+        assert_non_null(t);
         double w[CST_MAX_STAGES];
         cst_tableau_dense(t, false, 0, w);
         for (size_t i = 0; i < t->stages; i++) assert_true(w[i] == 0);
@@ -160,6 +187,7 @@ int main(void)
         cmocka_unit_test(rows_sum_to_c),
         cmocka_unit_test(order_conditions_hold),
         cmocka_unit_test(error_estimates_have_their_order),
+        cmocka_unit_test(the_last_stage_of_adaptive_methods_is_at_the_end),
         cmocka_unit_test(dense_output_meets_the_ends_and_has_its_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,7 +205,7 @@ static void test_refused_formats(void **state)
         fails(&f, cases[i].message);
     }
     make(&f, PCM, 1, 16, "12345678", 8);
-    fails(poked(&f, FORMAT + 12, 4), "byte 32: expected 2 bytes a sample, as it has 16 bits, found 4");
+    fails(poked(&f, FORMAT + 12, 4), "byte 32: expected 2 bytes per sample of 16 bits, found 4");
     f.b[FORMAT + 4] = f.b[FORMAT + 5] = 0;
     fails(&f, "byte 24: expected a sample rate, found 0");
     make(&f, PCM, 1, 16, "123", 3);

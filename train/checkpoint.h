@@ -1,10 +1,15 @@
-/* A checkpoint: everything a trainer needs to go on as if it had not been stopped, in one safetensors file.
+/* A checkpoint: the complete state of a trainer in one safetensors file. Training that is resumed from it computes the
+ * same as training that was never stopped, bit for bit on the same machine with the same number of threads.
  *
- *   model.NAME    parameters           best.NAME     those of the best epoch, if they are kept
- *   optimizer.I   the optimizer's vectors, flat      training.NAME the fields of cst_training
- *   metrics       (epochs, columns)    blocks        (modules, 2, counts): function evaluations and steps
- *                                      block_seconds (modules, 2)
- * Metadata: format, version, precision, threads, optimizer (its type). */
+ *   model.NAME     parameters
+ *   best.NAME      parameters of the best epoch, if the experiment keeps them
+ *   optimizer.I    the optimizer's vector I, flat (P)
+ *   training.NAME  the fields of cst_training
+ *   metrics        (epochs, columns): the rows of metrics.csv
+ *   blocks         (modules, 2, counts): function evaluations and steps per module and direction
+ *   block_seconds  (modules, 2)
+ *
+ * The metadata are format, version, precision, threads and optimizer (the name of its type). */
 #ifndef CST_TRAIN_CHECKPOINT_H
 #define CST_TRAIN_CHECKPOINT_H
 
@@ -15,15 +20,17 @@
 extern "C" {
 #endif
 
-/* CST_EIO: the old file, if there is one, is as it was. */
+/* Save the trainer's state. The file is replaced as a whole: on failure the old one, if it exists, is unchanged.
+ * Errors: CST_EIO, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_checkpoint_save(const char *path, const cst_trainer *trainer, cst_error *error);
 
-/* Open a checkpoint, checked as a file and for being one of this program's precision. The number of threads it was made
- * with is in *threads: another number would round otherwise. Close it with cst_safetensors_close. */
+/* Open a checkpoint and check its metadata. *threads becomes the number of threads that it was saved with; training
+ * with another number rounds differently. Close *file with cst_safetensors_close. Errors, after which *file is NULL:
+ * CST_EFORMAT if the file is no checkpoint, CST_EUNSUPPORTED for one of the other precision, CST_EIO, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_checkpoint_open(const char *path, cst_safetensors **file, int *threads, cst_error *error);
 
-/* Put the trainer, made for the same experiment, where the checkpoint was. CST_EFORMAT if it does not fit; then the
- * trainer is good for nothing but being cleared. */
+/* Give the trainer the checkpoint's state. The trainer must have been initialized for the same experiment. Errors:
+ * CST_EFORMAT if the checkpoint does not fit, CST_ENOMEM. On failure the trainer may be half loaded: clear it. */
 CST_MUST_CHECK cst_status cst_checkpoint_load(const cst_safetensors *file, cst_trainer *trainer, cst_error *error);
 
 #ifdef __cplusplus

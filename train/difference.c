@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* True if `key` is in `except`, which may be NULL. */
 static bool listed(const char *const *except, const char *key)
 {
     for (size_t i = 0; except && except[i]; i++)
@@ -13,9 +14,10 @@ static bool listed(const char *const *except, const char *key)
     return false;
 }
 
+/* True if a and b differ; then `path` ends with the place of the first difference. Defined below: it is recursive. */
 static bool differ(cst_config a, cst_config b, const char *const *except, cst_text *path);
 
-/* The name in b of a member that had another name before, or NULL. */
+/* The new name of a renamed key, if b has a member of that name; NULL otherwise. */
 static const char *new_name(cst_config b, const char *key)
 {
     const char *now;
@@ -24,15 +26,17 @@ static const char *new_name(cst_config b, const char *key)
     return NULL;
 }
 
-/* Whether a has a member that b has not, or has otherwise. */
+/* True if a member of a is missing from b or, with `values`, has another value there. */
 static bool members_differ(cst_config a, cst_config b, const char *const *except, bool values, cst_text *path)
 {
     for (cst_config member = cst_config_item(a, 0); member.node; member = cst_config_next(member)) {
         const char *key = cst_config_key(member);
         const cst_config other = cst_config_get(b, key);
         if (listed(except, key)) continue;
+        /* Append the key; it stays in the path if this is the difference. */
         const size_t size = path->size;
         cst_text_printf(path, "%s%s", size > 0 ? "." : "", key);
+        /* A missing member, which may have been renamed. */
         if (!other.node) {
             const char *now = new_name(b, key);
             if (now) cst_text_printf(path, ", now %s", now);
@@ -44,10 +48,12 @@ static bool members_differ(cst_config a, cst_config b, const char *const *except
     return false;
 }
 
+/* True if two lists differ in an item or in their lengths. */
 static bool items_differ(cst_config a, cst_config b, cst_text *path)
 {
     cst_config x = cst_config_item(a, 0), y = cst_config_item(b, 0);
     for (size_t i = 0; x.node || y.node; i++, x = cst_config_next(x), y = cst_config_next(y)) {
+        /* Append the index; as with keys, it stays in the path if this is the difference. */
         const size_t size = path->size;
         cst_text_printf(path, "[%zu]", i);
         if (!x.node || !y.node || differ(x, y, NULL, path)) return true;
@@ -60,17 +66,20 @@ static bool differ(cst_config a, cst_config b, const char *const *except, cst_te
 {
     double x, y;
     bool s, t;
+    /* Values of the same kind. Objects are compared both ways, but values only once. */
     if (cst_config_is_object(a) && cst_config_is_object(b))
         return members_differ(a, b, except, true, path) || members_differ(b, a, except, false, path);
     if (cst_config_is_list(a) && cst_config_is_list(b)) return items_differ(a, b, path);
     if (cst_config_string(a) && cst_config_string(b)) return strcmp(cst_config_string(a), cst_config_string(b)) != 0;
     if (cst_config_number(a, &x) && cst_config_number(b, &y)) return x != y;
     if (cst_config_bool(a, &s) && cst_config_bool(b, &t)) return s != t;
-    return cst_config_present(a) || cst_config_present(b); /* of different kinds, unless both are null */
+    /* Values of different kinds differ; two nulls do not. */
+    return cst_config_present(a) || cst_config_present(b);
 }
 
 cst_status cst_config_difference(cst_config a, cst_config b, const char *const *except, char **path, cst_error *error)
 {
+    /* An empty text is allocated too, for roots that differ in kind. */
     cst_text text = {0};
     cst_text_puts(&text, "");
     *path = NULL;

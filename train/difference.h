@@ -1,4 +1,4 @@
-/* What two documents do not share: whether a run can go on under a config. */
+/* The first difference between two configs. It decides whether a run may be resumed under a config. */
 #ifndef CST_TRAIN_DIFFERENCE_H
 #define CST_TRAIN_DIFFERENCE_H
 
@@ -8,8 +8,10 @@
 extern "C" {
 #endif
 
-/* The path of the first value that only one of the two has, or that differs, keys in any order: allocated, to be freed
- * with free(). *path is NULL if there is none. Keys of the roots listed in `but` (ended by NULL) may differ. CST_ENOMEM. */
+/* Compare a with b; the order of keys does not matter. *path becomes the path of the first value that is missing from
+ * one of them or differs, such as "model.layers[2].units". It is allocated: free it with free(). *path is NULL if the
+ * configs are equal. Keys of the roots that are listed in `except` (ended by NULL) are ignored; `except` may be NULL.
+ * If a key of `a` was renamed and b has its new name, the path names both. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_difference(cst_config a, cst_config b, const char *const *except, char **path,
                                                 cst_error *error);
 

@@ -13,6 +13,7 @@
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
 
+/* The keys of the root as cst_config_read fills them in. */
 typedef struct root_section {
     const char *name, *loss;
     size_t seed, threads, epochs, save_every, trace_every;
@@ -27,41 +28,44 @@ static const char *const monitor_choices[] = {"auto", "train_loss", "validation_
 #define FIELD(name) offsetof(root_section, name)
 
 const cst_key cst_experiment_keys[] = {
-    {.name = "name", .kind = CST_KEY_STRING, .offset = FIELD(name), .help = "of the run: its folder is runs/NAME"},
+    {.name = "name",
+     .kind = CST_KEY_STRING,
+     .offset = FIELD(name),
+     .help = "name of the run, whose folder is runs/NAME"},
     {.name = "seed",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(seed),
      .fallback = "0",
-     .help = "of everything that is random"},
+     .help = "seed of all random numbers"},
     {.name = "threads",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(threads),
      .fallback = "0",
      .range = CST_BETWEEN(0, CST_MAX_THREADS),
-     .help = "0: as many as there are processors"},
-    {.name = "data", .kind = CST_KEY_SECTION, .offset = FIELD(data), .help = "a data set", .holds = "data"},
+     .help = "number of threads; 0: one per processor"},
+    {.name = "data", .kind = CST_KEY_SECTION, .offset = FIELD(data), .help = "the data set", .holds = "data"},
     {.name = "model",
      .kind = CST_KEY_SECTION,
      .offset = FIELD(model),
-     .help = "a module from the data's rows to the loss",
+     .help = "the module that maps rows of the data to the inputs of the loss",
      .holds = "module"},
     {.name = "loss",
      .kind = CST_KEY_STRING,
      .offset = FIELD(loss),
      .fallback = "\"cross_entropy\"",
-     .help = "name of a loss",
+     .help = "the loss",
      .holds = "loss"},
     {.name = "optimizer",
      .kind = CST_KEY_SECTION,
      .offset = FIELD(optimizer),
      .fallback = CST_JSON({"type": "adamw"}),
-     .help = "an optimizer",
+     .help = "the optimizer",
      .holds = "optimizer"},
     {.name = "schedule",
      .kind = CST_KEY_SECTION,
      .offset = FIELD(schedule),
      .fallback = CST_JSON({"type": "constant"}),
-     .help = "of the learning rate",
+     .help = "the schedule of the learning rate",
      .holds = "schedule"},
     {.name = "epochs",
      .kind = CST_KEY_SIZE,
@@ -73,12 +77,12 @@ const cst_key cst_experiment_keys[] = {
      .offset = FIELD(clip_grad_norm),
      .fallback = "0",
      .range = CST_AT_LEAST(0),
-     .help = "largest 2-norm of the gradient; 0: no clipping"},
+     .help = "the gradient is scaled down to this 2-norm if it is larger; 0: no clipping"},
     {.name = "early_stopping",
      .kind = CST_KEY_SECTION,
      .offset = FIELD(early_stopping),
      .fallback = "null",
-     .help = "when to stop before the last epoch",
+     .help = "when to stop before the last epoch; null: never",
      .holds = "early_stopping"},
     {.name = "monitor",
      .kind = CST_KEY_CHOICE,
@@ -86,26 +90,26 @@ const cst_key cst_experiment_keys[] = {
      .fallback = "\"auto\"",
      .choices = monitor_choices,
      .help =
-         "what best weights, early stopping and plateaus go by; auto: the validation split's accuracy, or its loss, "
-         "or the training loss"},
+         "the value that decides about best weights, early stopping and plateaus; auto: the validation accuracy, the "
+         "validation loss if the loss has no accuracy, or the training loss if there is no validation split"},
     {.name = "on_failure",
      .kind = CST_KEY_CHOICE,
      .offset = FIELD(on_failure),
      .fallback = "\"stop\"",
      .choices = failure_choices,
-     .help = "a solve that fails ends the run, or its batch is skipped"},
+     .help = "whether a failed solve ends the run, or its batch is skipped"},
     {.name = "save_every",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(save_every),
      .fallback = "1",
      .range = CST_BETWEEN(0, 1e9),
-     .help = "epochs between checkpoints; 0: only at the end"},
+     .help = "epochs between checkpoints; 0: only one at the end"},
     {.name = "trace_every",
      .kind = CST_KEY_SIZE,
      .offset = FIELD(trace_every),
      .fallback = "0",
      .range = CST_BETWEEN(0, 1e9),
-     .help = "iterations between two whose solver steps are recorded in trace.csv; 0: none"},
+     .help = "every n-th iteration writes its solver steps to trace.csv; 0: none does"},
     {.name = NULL},
 };
 
@@ -126,10 +130,12 @@ const cst_key cst_early_stopping_keys[] = {
 
 /* ---- the model and its loss ---------------------------------------------------------------------------------- */
 
+/* Look up a loss by name. The message about an unknown one lists all names. */
 static cst_status find_loss(cst_config root, const char *name, const cst_loss **loss, cst_error *error)
 {
     *loss = cst_loss_find(name);
     if (*loss) return CST_OK;
+    /* List as many names as fit. */
     char known[200] = "";
     size_t used = 0;
     for (size_t i = 0; cst_losses[i] && used + strlen(cst_losses[i]->name) + 3 < sizeof known; i++) {
@@ -140,15 +146,17 @@ static cst_status find_loss(cst_config root, const char *name, const cst_loss **
     return cst_config_fail(cst_config_get(root, "loss"), error, "expected one of %s, got \"%s\"", known, name);
 }
 
-/* Whether a row of the model's output is `wanted` numbers, or so many at each of the data's steps. */
+/* True if a row of the model's output has `wanted` numbers, or has that many at each of the data's steps. */
 static bool has_outputs(const cst_experiment *e, size_t wanted)
 {
+    /* With steps, y is (steps, wanted), or any shape of that size that begins with steps. */
     const cst_shape *y = &e->model->y;
     const size_t steps = e->data.steps;
     if (steps == 0) return cst_shape_size(y) == wanted;
     return y->rank > 0 && y->dim[0] == steps && cst_shape_size(y) == cst_size_mul(steps, wanted);
 }
 
+/* CST_ECONFIG unless the model has `wanted` outputs per row or step, one per `what`. */
 static cst_status check_outputs(const cst_experiment *e, cst_config model, size_t wanted, const char *what,
                                 cst_error *error)
 {
@@ -156,19 +164,21 @@ static cst_status check_outputs(const cst_experiment *e, cst_config model, size_
     cst_shape_text(&e->model->y, shape);
     if (has_outputs(e, wanted)) return CST_OK;
     if (e->data.steps == 0)
-        return cst_config_fail(model, error, "expected %zu outputs, one a %s, got rows of shape %s", wanted, what,
+        return cst_config_fail(model, error, "expected %zu outputs, one per %s, got rows of shape %s", wanted, what,
                                shape);
     return cst_config_fail(model, error,
-                           "expected rows of shape (%zu, %zu), one output a %s at each time of a series, got %s",
+                           "expected rows of shape (%zu, %zu), one output per %s at each time of a series, got %s",
                            e->data.steps, wanted, what, shape);
 }
 
-/* Whether a row of the data has a number outside of [0, 1], or of a pixel that is none of its levels; which. */
+/* CST_ECONFIG naming the first entry of a split that is outside [0, 1], or that is not one of the flow's pixel levels.
+ * `row` is a buffer for one row. */
 static cst_status check_unit_interval(const cst_experiment *e, const cst_split *split, real *row, cst_config model,
                                       cst_error *error)
 {
     const size_t d = cst_shape_size(&e->data.x), levels = cst_flow_levels(e->model);
     const double top = levels > 0 ? (double)levels - 1 : 0;
+    /* Look at each row as the model would see it, after normalization. */
     for (size_t i = 0; i < split->n; i++) {
         cst_dataset_gather(&e->data, split, &i, 1, row, NULL, NULL);
         for (size_t j = 0; j < d; j++) {
@@ -179,6 +189,7 @@ static cst_status check_unit_interval(const cst_experiment *e, const cst_split *
                     "a flow that begins with pixels expects numbers from 0 to 1, got %.9g in row %zu "
                     "of the data, entry %zu: see data.normalize",
                     x, i, j);
+            /* A pixel of L levels is k / (L - 1) for an integer k. */
             if (!(fabs(top * x - nearbyint(top * x)) <= 2 * cst_unit_slack * top))
                 return cst_config_fail(model, error,
                                        "pixels of %zu levels are multiples of 1/%zu, got %.9g in row %zu of the data, "
@@ -189,6 +200,7 @@ static cst_status check_unit_interval(const cst_experiment *e, const cst_split *
     return CST_OK;
 }
 
+/* Check all splits if the flow begins with pixels; a no-op otherwise. */
 static cst_status check_pixels(const cst_experiment *e, cst_config model, cst_error *error)
 {
     const cst_split *const splits[] = {&e->data.train, &e->data.validation, &e->data.test};
@@ -202,40 +214,45 @@ static cst_status check_pixels(const cst_experiment *e, cst_config model, cst_er
 
 double cst_experiment_bits(const cst_experiment *e, double loss)
 {
-    static const double nat = 0.69314718055994530942; /* bits are its multiples */
-    return e->loss->needs_no_targets ? loss / (nat * (double)cst_shape_size(&e->data.x)) : (double)NAN;
+    static const double log_2 = 0.69314718055994530942; /* nats per bit */
+    return e->loss->needs_no_targets ? loss / (log_2 * (double)cst_shape_size(&e->data.x)) : (double)NAN;
 }
 
-/* That the model's output is what the loss compares with the data's targets. */
+/* CST_ECONFIG unless the loss fits the data's targets and the model's output. */
 static cst_status check_loss(const cst_experiment *e, cst_config model, cst_error *error)
 {
     const size_t classes = e->data.n_classes, targets = e->data.n_targets;
     char shape[CST_SHAPE_TEXT];
+    /* nll: the model must be a flow. */
     if (e->loss->needs_no_targets) {
         if (cst_is_flow(e->model)) return check_pixels(e, model, error);
         return cst_config_fail(model, error,
                                "%s expects a model of type flow, whose output is a log-likelihood, got %s",
                                e->loss->name, e->model->ops->name);
     }
+    /* cross_entropy: one output per class. */
     if (e->loss->labels && classes == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
-                               "%s needs data with classes; these have %zu values a row", e->loss->name, targets);
+                               "%s expects data with classes, got %zu values per row", e->loss->name, targets);
     if (e->loss->labels) return check_outputs(e, model, classes, "class", error);
+    /* bce_with_logits also takes the labels of two classes, with a single output. */
     if (strcmp(e->loss->name, "bce_with_logits") == 0 && classes > 0) {
         if (classes == 2 && has_outputs(e, 1)) return CST_OK;
         return cst_config_fail(model, error,
                                "bce_with_logits expects 2 classes and one output, got %zu classes and rows of shape %s",
                                classes, cst_shape_text(&e->model->y, shape));
     }
+    /* Losses of values: one output per target. */
     if (targets == 0)
         return cst_config_fail(cst_config_get(e->config, "loss"), error,
-                               "%s needs data with values to compare with; these have %zu classes", e->loss->name,
-                               classes);
+                               "%s expects data with values as targets, got %zu classes", e->loss->name, classes);
     return check_outputs(e, model, targets / cst_dataset_labels(&e->data), "target", error);
 }
 
+/* Replace CST_MONITOR_AUTO, and check that the monitored value exists. */
 static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
 {
+    /* Best weights are only kept for a value that says something about new data, or that was asked for. */
     const bool validation = e->data.validation.n > 0, accuracy = e->loss->count_correct != NULL;
     const cst_config place = cst_config_get(e->config, "monitor");
     e->keep_best = validation || e->monitor != CST_MONITOR_AUTO;
@@ -243,8 +260,9 @@ static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
         e->monitor = !validation ? CST_MONITOR_TRAIN_LOSS
                      : accuracy  ? CST_MONITOR_VALIDATION_ACCURACY
                                  : CST_MONITOR_VALIDATION_LOSS;
+    /* A value that was asked for must exist. */
     if (e->monitor != CST_MONITOR_TRAIN_LOSS && !validation)
-        return cst_config_fail(place, error, "there is no validation split; set data.validation_size");
+        return cst_config_fail(place, error, "expected a validation split, got none; set data.validation_size");
     if (e->monitor == CST_MONITOR_VALIDATION_ACCURACY && !accuracy)
         return cst_config_fail(place, error, "%s has no accuracy", e->loss->name);
     return CST_OK;
@@ -252,8 +270,10 @@ static cst_status resolve_monitor(cst_experiment *e, cst_error *error)
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
+/* Read the root's keys and the sections that need neither data nor model. */
 static cst_status read_root(cst_config root, cst_experiment *e, root_section *s, cst_error *error)
 {
+    /* Copy the plain keys. */
     CST_TRY(cst_config_read(root, cst_experiment_keys, false, s, error));
     e->name = s->name;
     e->seed = s->seed;
@@ -265,6 +285,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     e->on_failure = (cst_on_failure)s->on_failure;
     e->monitor = (cst_monitor)s->monitor;
     if (!cst_name_is_plain(e->name)) return cst_config_expected(cst_config_get(root, "name"), CST_NAME_RULE, error);
+    /* Read the sections. */
     if (cst_config_present(s->early_stopping)) {
         e->early_stopping.enabled = true;
         CST_TRY(cst_config_read(s->early_stopping, cst_early_stopping_keys, false, &e->early_stopping, error));
@@ -274,7 +295,7 @@ static cst_status read_root(cst_config root, cst_experiment *e, root_section *s,
     return cst_schedule_read(s->schedule, e->epochs, &e->schedule, error);
 }
 
-/* Everything cheap first: the data come when little else can be wrong. */
+/* The data are loaded last: most mistakes in a config show before that takes time. */
 static cst_status read_data(cst_experiment *e, root_section *s, cst_error *error)
 {
     CST_TRY(read_root(e->config, e, s, error));
@@ -283,11 +304,13 @@ static cst_status read_data(cst_experiment *e, root_section *s, cst_error *error
 
 static cst_status read_all(cst_experiment *e, cst_error *error)
 {
+    /* Data first, since the model is made for the shape of their rows. */
     root_section s = {0};
     CST_TRY(read_data(e, &s, error));
     CST_TRY(cst_module_from_config(&cst_all_modules, s.model, &e->data.x, &e->model, error));
     CST_TRY(check_loss(e, s.model, error));
     CST_TRY(resolve_monitor(e, error));
+    /* Compute the memory that training would need, without allocating it. */
     size_t rows[CST_BATCH_SIZES];
     const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
     cst_memory_plan plan;
@@ -326,7 +349,7 @@ size_t cst_experiment_iterations(const cst_experiment *e)
     return (e->data.train.n + e->data.batch_size - 1) / e->data.batch_size;
 }
 
-/* A full batch and what is left at the end of the part. */
+/* Append the sizes of a full batch and of the smaller last batch of a split, where they occur. */
 static void add_sizes(const cst_split *split, size_t batch, size_t *rows, size_t *n)
 {
     if (split->n >= batch) rows[(*n)++] = batch;
@@ -335,6 +358,7 @@ static void add_sizes(const cst_split *split, size_t batch, size_t *rows, size_t
 
 size_t cst_experiment_rows(const cst_experiment *e, size_t rows[CST_BATCH_SIZES])
 {
+    /* The training split may be evaluated too (`costate eval`). */
     size_t n = 0;
     add_sizes(&e->data.train, e->data.batch_size, rows, &n);
     add_sizes(&e->data.validation, e->data.eval_batch_size, rows, &n);

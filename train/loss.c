@@ -5,39 +5,43 @@
 
 enum { NO_LABEL = -1 };
 
-/* ---- what is there ------------------------------------------------------------------------------------------- */
+/* ---- missing targets ----------------------------------------------------------------------------------------- */
 
+/* Labels that are not missing. */
 static size_t count_labels(const int32_t *labels, size_t n)
 {
-    size_t exists = 0;
-    for (size_t i = 0; i < n; i++) exists += labels[i] != NO_LABEL;
-    return exists;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += labels[i] != NO_LABEL;
+    return count;
 }
 
+/* Values that are not missing. */
 static size_t count_values(const real *values, size_t n)
 {
-    size_t exists = 0;
-    for (size_t i = 0; i < n; i++) exists += isnan(values[i]) ? 0 : 1;
-    return exists;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += isnan(values[i]) ? 0 : 1;
+    return count;
 }
 
 cst_target_count cst_loss_count_targets(const cst_loss *loss, size_t n, size_t d, cst_targets targets)
 {
-    cst_target_count exists = {0};
+    cst_target_count count = {0};
     if (loss->needs_no_targets) return (cst_target_count){n, n};
     if (loss->labels) {
-        exists.rows = count_labels(targets.labels, n);
-        exists.terms = exists.rows;
+        /* One term per row. */
+        count.rows = count_labels(targets.labels, n);
+        count.terms = count.rows;
     }
+    /* Values: D terms per row, of which any may be missing. */
     for (size_t i = 0; !loss->labels && i < n; i++) {
         const size_t terms = count_values(targets.values + i * d, d);
-        exists.terms += terms;
-        exists.rows += terms > 0;
+        count.terms += terms;
+        count.rows += terms > 0;
     }
-    return exists;
+    return count;
 }
 
-/* Of a mean over so many terms. */
+/* The factor that turns a sum into a mean; 0 without any term, so that the loss is 0 then. */
 static double scale_of(size_t terms)
 {
     return terms > 0 ? 1 / (double)terms : 0;
@@ -45,6 +49,7 @@ static double scale_of(size_t terms)
 
 /* ---- cross_entropy ------------------------------------------------------------------------------------------- */
 
+/* Read the label of a row. False if it is missing or out of range. */
 static bool label_of(cst_targets targets, size_t row, size_t d, size_t *label)
 {
     const int32_t value = targets.labels[row];
@@ -52,13 +57,16 @@ static bool label_of(cst_targets targets, size_t row, size_t d, size_t *label)
     return value >= 0 && *label < d;
 }
 
-/* -log softmax(x)[label] = log sum_j exp(x_j - max) + max - x[label]; shifted by the largest score no exponential
- * overflows and one of them is 1, so the logarithm's argument is at least 1. Its gradient is softmax(x) - e_label. */
+/* -log softmax(x)[label] = log sum_j exp(x_j - max) + max - x[label]. Because of the shift by the largest score no
+ * exponential overflows, and one of them is 1, so that the logarithm's argument is at least 1.
+ * Gradient: softmax(x) - e_label. */
 static double cross_entropy_row(size_t d, const real *restrict x, size_t label, double scale, real *restrict gx)
 {
+    /* The largest score, and the sum of exponentials below it. */
     double largest = (double)x[0], sum = 0;
     for (size_t j = 1; j < d; j++) largest = (double)x[j] > largest ? (double)x[j] : largest;
     for (size_t j = 0; j < d; j++) sum += exp((double)x[j] - largest);
+    /* Gradient: softmax(x) - e_label. */
     if (gx) {
         for (size_t j = 0; j < d; j++) {
             const double softmax = exp((double)x[j] - largest) / sum;
@@ -79,7 +87,7 @@ static void cross_entropy(size_t n, size_t d, const real *x, cst_targets targets
             sum += cross_entropy_row(d, x + i * d, label, scale, g);
             continue;
         }
-        /* Never read beside the row; what is wrong shows in the loss. */
+        /* No valid label. A missing one contributes nothing; one out of range makes loss and gradient NaN. */
         const bool none = targets.labels[i] == NO_LABEL;
         if (!none) sum = (double)NAN;
         for (size_t j = 0; g && j < d; j++) g[j] = none ? 0 : (real)NAN;
@@ -87,12 +95,14 @@ static void cross_entropy(size_t n, size_t d, const real *x, cst_targets targets
     *value = scale * sum;
 }
 
+/* Count the rows whose largest score, the first of several, is the label's. A NaN score compares with nothing. */
 static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets targets)
 {
     size_t correct = 0;
     for (size_t i = 0; i < n; i++) {
         const real *row = x + i * d;
         size_t label, largest = 0;
+        /* The first of the largest scores, unless any score is NaN. */
         bool comparable = label_of(targets, i, d, &label);
         for (size_t j = 0; j < d; j++) {
             comparable = comparable && !isnan(row[j]);
@@ -105,8 +115,10 @@ static size_t largest_is_label(size_t n, size_t d, const real *x, cst_targets ta
 
 /* ---- mse, l1 ------------------------------------------------------------------------------------------------- */
 
+/* L = scale sum (x - t)^2,  dL/dx = 2 scale (x - t). */
 static void mse(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
+    /* Mean over the entries that have a target. */
     const size_t terms = n * d;
     const double scale = scale_of(count_values(targets.values, terms));
     const real *restrict t = targets.values, slope = (real)(2 * scale);
@@ -122,7 +134,8 @@ static void mse(size_t n, size_t d, const real *x, cst_targets targets, double *
     for (size_t i = 0; i < terms; i++) gx[i] = isnan(t[i]) ? 0 : slope * (x[i] - t[i]);
 }
 
-/* At x = target, where |x - target| has a kink, the gradient is 0. */
+/* L = scale sum |x - t|,  dL/dx = scale sign(x - t), which is 0 at the kink x = t. Comparisons with NaN are false, so
+ * that the gradient at a missing target is 0 too. */
 static void l1(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const size_t terms = n * d;
@@ -139,13 +152,14 @@ static void l1(size_t n, size_t d, const real *x, cst_targets targets, double *v
 
 /* ---- bce_with_logits ----------------------------------------------------------------------------------------- */
 
-/* -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) = max(x, 0) - x t + log(1 + exp(-|x|)), whose exponential cannot
- * overflow. Its gradient is sigmoid(x) - t, with sigmoid(x) = 1 / (1 + e) or e / (1 + e), e = exp(-|x|). */
+/* -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) = max(x, 0) - x t + log(1 + e) with e = exp(-|x|), which cannot
+ * overflow. Gradient: sigmoid(x) - t, where sigmoid(x) is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0. */
 static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const size_t terms = n * d;
     const double scale = scale_of(count_values(targets.values, terms));
     double sum = 0;
+    /* A missing target leaves loss and gradient at 0. */
     for (size_t i = 0; i < terms; i++) {
         if (gx) gx[i] = 0;
         if (isnan(targets.values[i])) continue;
@@ -156,7 +170,8 @@ static void bce_with_logits(size_t n, size_t d, const real *x, cst_targets targe
     *value = scale * sum;
 }
 
-/* A target of at least 1/2 wants a positive logit, any other one none; a NaN is neither. */
+/* True if the logit is positive exactly where the target is at least 1/2. A missing target is always right, a NaN logit
+ * never. */
 static bool sign_is_right(real logit, real target)
 {
     return isnan(target) || ((double)target >= 0.5 ? logit > 0 : logit <= 0);
@@ -166,6 +181,7 @@ static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets tar
 {
     size_t correct = 0;
     for (size_t i = 0; i < n; i++) {
+        /* A row without any target is not counted. */
         bool right = count_values(targets.values + i * d, d) > 0;
         for (size_t j = i * d; j < (i + 1) * d; j++) right = right && sign_is_right(x[j], targets.values[j]);
         correct += right;
@@ -175,6 +191,7 @@ static size_t signs_are_right(size_t n, size_t d, const real *x, cst_targets tar
 
 /* ---- nll ----------------------------------------------------------------------------------------------------- */
 
+/* L = 1/n sum over rows of -x_0 + x_1 + ... + x_{D-1}: log-likelihood and penalties. */
 static void nll(size_t n, size_t d, const real *x, cst_targets targets, double *value, real *gx)
 {
     const double scale = scale_of(n);
@@ -191,16 +208,16 @@ static void nll(size_t n, size_t d, const real *x, cst_targets targets, double *
 /* ---- the list ------------------------------------------------------------------------------------------------ */
 
 static const cst_loss cross_entropy_loss = {"cross_entropy", true, cross_entropy, largest_is_label,
-                                            "one output a class; minus the logarithm of the softmax at the label"};
-static const cst_loss mse_loss = {"mse", false, mse, NULL, "one output a target; mean of squared differences"};
-static const cst_loss l1_loss = {"l1", false, l1, NULL, "one output a target; mean of absolute differences"};
+                                            "one output per class; minus the logarithm of the softmax at the label"};
+static const cst_loss mse_loss = {"mse", false, mse, NULL, "one output per target; mean of squared differences"};
+static const cst_loss l1_loss = {"l1", false, l1, NULL, "one output per target; mean of absolute differences"};
 static const cst_loss bce_with_logits_loss = {
     "bce_with_logits", false, bce_with_logits, signs_are_right,
-    "one output, whose sigmoid is the probability of the second of two classes; or one a target from 0 to 1"};
+    "one output, whose sigmoid is the probability of the second of two classes; or one output per target from 0 to 1"};
 
 static const cst_loss nll_loss = {.name = "nll",
                                   .evaluate = nll,
-                                  .summary = "of a flow: minus the log-likelihood of a row, in nats, and penalties",
+                                  .summary = "for flows; minus the log-likelihood of a row, in nats, plus penalties",
                                   .needs_no_targets = true};
 
 const cst_loss *const cst_losses[] = {&cross_entropy_loss, &mse_loss, &l1_loss, &bce_with_logits_loss, &nll_loss, NULL};

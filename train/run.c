@@ -5,94 +5,48 @@
 #include "core/text.h"
 #include "core/version.h"
 #include "train/checkpoint.h"
-#include "train/difference.h"
 #include "train/progress.h"
+#include "train/run_folder.h"
 #include "train/trace.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-static const char config_file[] = "config.json", metrics_file[] = "metrics.csv", log_file[] = "log.txt";
-static const char summary_file[] = "summary.json", model_file[] = "model.safetensors";
-static const char checkpoint_file[] = "checkpoint.safetensors", trace_file[] = "trace.csv";
-static const char *const replaced_files[] = {config_file,     metrics_file, summary_file, model_file,
-                                             checkpoint_file, trace_file,   NULL};
+/* ---- writing files ------------------------------------------------------------------------------------------- */
 
-/* ---- files of the folder ------------------------------------------------------------------------------------- */
-
-static cst_status path_of(const cst_run *run, const char *name, char **path, cst_error *error)
-{
-    *path = cst_path_join(run->folder, name);
-    return *path ? CST_OK : cst_fail(error, CST_ENOMEM, "out of memory");
-}
-
-static cst_status file_exists(const cst_run *run, const char *name, bool *exists, cst_error *error)
-{
-    char *path;
-    CST_TRY(path_of(run, name, &path, error));
-    *exists = cst_path_exists(path);
-    free(path);
-    return CST_OK;
-}
-
-static cst_status write_metrics(const cst_run *run, cst_error *error)
-{
-    const cst_training *training = &run->trainer.training;
-    char *path;
-    CST_TRY(path_of(run, metrics_file, &path, error));
-    const cst_status status = cst_metrics_write(path, training->metrics, training->n_metrics, error);
-    free(path);
-    return status;
-}
-
-static cst_status write_checkpoint(const cst_run *run, cst_error *error)
-{
-    char *path;
-    CST_TRY(path_of(run, checkpoint_file, &path, error));
-    const cst_status status = cst_checkpoint_save(path, &run->trainer, error);
-    free(path);
-    return status;
-}
-
+/* The weights that the trainer has now, under the names that PyTorch would give them. */
 static cst_status write_model(const cst_run *run, cst_error *error)
 {
     const cst_experiment *e = &run->experiment;
     const char *const metadata[] = {"format", "pt", "costate", CST_VERSION, "name", e->name, NULL};
-    char *path;
-    CST_TRY(path_of(run, model_file, &path, error));
-    const cst_status status = cst_params_save(path, e->model, run->trainer.learner.theta, metadata, error);
-    free(path);
-    return status;
+    return cst_params_save(run->paths->model, e->model, run->trainer.learner.theta, metadata, error);
 }
 
+/* The resolved config: defaults are written out. */
 static cst_status write_config(const cst_run *run, cst_error *error)
 {
-    char *path, *text = cst_config_print_lines(run->experiment.config);
-    cst_status status = text ? path_of(run, config_file, &path, error) : cst_fail(error, CST_ENOMEM, "out of memory");
-    if (status == CST_OK) {
-        status = cst_file_replace(path, text, strlen(text), error);
-        free(path);
-    }
+    char *text = cst_config_print_lines(run->experiment.config);
+    const cst_status status = text ? cst_file_replace(run->paths->config, text, strlen(text), error)
+                                   : cst_fail(error, CST_ENOMEM, "out of memory");
     free(text);
     return status;
 }
 
 /* ---- the log ------------------------------------------------------------------------------------------------- */
 
+/* Append one line with the time in UTC. Without an open log this is a no-op. */
 static void log_line(const cst_run *run, const char *text)
 {
     char when[32];
     const time_t now = time(NULL);
     struct tm utc;
     if (!run->log || !gmtime_r(&now, &utc) || strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) return;
+    /* The log is read on terminals: control characters are escaped. */
     cst_text visible = {0};
-    cst_text_visible(&visible, text); /* who looks at the log does so on a terminal */
+    cst_text_visible(&visible, text);
     fprintf(run->log, "%s  %s\n", when, visible.failed ? "out of memory" : visible.data);
     fflush(run->log);
     free(visible.data);
@@ -100,6 +54,7 @@ static void log_line(const cst_run *run, const char *text)
 
 void cst_run_log(cst_run *run, const char *format, ...)
 {
+    /* Long lines are cut. */
     char text[CST_PROGRESS_LINE + 200];
     va_list args;
     va_start(args, format);
@@ -111,26 +66,22 @@ void cst_run_log(cst_run *run, const char *format, ...)
 
 static cst_status open_log_and_trace(cst_run *run, cst_error *error)
 {
-    char *path;
-    CST_TRY(path_of(run, log_file, &path, error));
-    cst_status status = cst_file_append(path, &run->log, error);
-    free(path);
-    if (status != CST_OK || run->experiment.trace_every == 0) return status;
-    CST_TRY(path_of(run, trace_file, &path, error));
-    status = cst_trace_open(path, run->trainer.training.iterations, &run->trace, error);
-    free(path);
-    return status;
+    CST_TRY(cst_file_append(run->paths->log, &run->log, error));
+    if (run->experiment.trace_every == 0) return CST_OK;
+    /* Rows after the checkpoint, which a run that crashed may have written, are cut off. */
+    return cst_trace_open(run->paths->trace, run->trainer.training.iterations, &run->trace, error);
 }
 
-/* ---- what the trainer reports -------------------------------------------------------------------------------- */
+/* ---- the trainer's callbacks --------------------------------------------------------------------------------- */
 
-/* Whether the iteration to come is traced. */
+/* Switch tracing on if the next iteration is one of every trace_every, and off otherwise. */
 static void set_trace(cst_run *run)
 {
     const size_t every = run->experiment.trace_every;
     run->trainer.learner.tally.trace = run->trace && run->trainer.training.iterations % every == 0;
 }
 
+/* Write the attempted steps of a traced solve. */
 static void on_solve(void *context, const char *block, bool backward, const cst_solve_stats *stats)
 {
     const cst_run *run = context;
@@ -144,12 +95,14 @@ static void on_iteration(void *context, const cst_trainer *trainer)
     if (run->events.iteration) run->events.iteration(run->events.context, trainer);
 }
 
+/* Log the epoch and rewrite metrics.csv. */
 static cst_status on_epoch(void *context, const cst_trainer *trainer, const cst_metrics *metrics, cst_error *error)
 {
     cst_run *run = context;
     char text[CST_PROGRESS_LINE];
     cst_run_log(run, "%s", cst_epoch_text(trainer, metrics, text));
-    return write_metrics(run, error);
+    const cst_training *training = &run->trainer.training;
+    return cst_metrics_write(run->paths->metrics, training->metrics, training->n_metrics, error);
 }
 
 static void on_skipped(void *context, const cst_trainer *trainer, const cst_error *error)
@@ -158,15 +111,17 @@ static void on_skipped(void *context, const cst_trainer *trainer, const cst_erro
     cst_run_log(context, "skipped a batch: %s", error->message);
 }
 
+/* Write out the trace before the checkpoint: a resumed run expects the rows of all iterations before it. */
 static cst_status on_checkpoint(void *context, const cst_trainer *trainer, cst_error *error)
 {
     const cst_run *run = context;
     (void)trainer;
     if (run->trace && (fflush(run->trace) != 0 || ferror(run->trace)))
-        return cst_fail(error, CST_EIO, "%s/%s: cannot write", run->folder, trace_file);
-    return write_checkpoint(run, error);
+        return cst_fail(error, CST_EIO, "%s: cannot write", run->paths->trace);
+    return cst_checkpoint_save(run->paths->checkpoint, &run->trainer, error);
 }
 
+/* Keep the best weights on disk, so that an interrupted run has a result too. */
 static cst_status on_best(void *context, const cst_trainer *trainer, cst_error *error)
 {
     (void)trainer;
@@ -179,63 +134,21 @@ static bool on_interrupted(void *context)
     return run->events.interrupted && run->events.interrupted(run->events.context);
 }
 
-/* ---- the folder ---------------------------------------------------------------------------------------------- */
+/* ---- before training ----------------------------------------------------------------------------------------- */
 
-/* CST_ECONFIG unless the folder is absent or empty, but for what a run that died at once has left. */
-static cst_status check_empty(const char *path, cst_run_mode mode, cst_error *error)
-{
-    DIR *folder = opendir(path);
-    if (!folder) return errno == ENOENT ? CST_OK : cst_fail_io(error, path, "cannot open the folder", errno);
-    bool empty = true;
-    for (const struct dirent *entry; empty && (entry = readdir(folder));)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-                cst_file_is_leftover(entry->d_name, replaced_files);
-    closedir(folder);
-    if (empty) return CST_OK;
-    return cst_fail(error, CST_ECONFIG, "%s: there is something in this folder already; %s", path,
-                    mode == CST_RUN_RESUME ? "and it is no run"
-                                           : "resume the run in it with --resume, or use another with --out");
-}
-
-/* That the folder's run was begun with this config. */
-static cst_status compare_configs(const cst_run *run, cst_error *error)
-{
-    static const char *const except[] = {"name", "threads", "epochs", "save_every", NULL};
-    char *path, *difference = NULL;
-    cst_document *before = NULL;
-    CST_TRY(path_of(run, config_file, &path, error));
-    cst_status status = cst_document_load(path, &before, error);
-    if (status == CST_OK)
-        status = cst_config_difference(cst_document_root(before), run->experiment.config, except, &difference, error);
-    if (difference)
-        status = cst_config_fail(run->experiment.config, error,
-                                 "cannot go on with the run in %s: its config has another \"%s\"; use another folder",
-                                 run->folder, difference);
-    free(difference);
-    cst_document_free(before);
-    free(path);
-    return status;
-}
-
-/* ---- before training ----------------------------------------------------------------------------------------------- */
-
-/* Load the checkpoint, if there is one, into a trainer made for as many threads as it was. */
+/* Make the trainer, and load the checkpoint into it if one exists. */
 static cst_status resume(cst_run *run, const cst_trainer_events *events, cst_error *error)
 {
-    char *path;
     int threads;
     double asked = 0;
     cst_safetensors *file;
-    bool exists;
-    CST_TRY(file_exists(run, checkpoint_file, &exists, error));
-    if (!exists) return cst_trainer_init(&run->trainer, &run->experiment, events, error);
-    CST_TRY(path_of(run, checkpoint_file, &path, error));
-    cst_status status = cst_checkpoint_open(path, &file, &threads, error);
-    free(path);
-    CST_TRY(status);
+    if (!cst_path_exists(run->paths->checkpoint))
+        return cst_trainer_init(&run->trainer, &run->experiment, events, error);
+    CST_TRY(cst_checkpoint_open(run->paths->checkpoint, &file, &threads, error));
+    /* "threads": 0 takes the checkpoint's number of threads, since another number would round sums differently. */
     (void)cst_config_number(cst_config_get(run->experiment.config, "threads"), &asked);
     if (asked == 0) run->experiment.threads = threads;
-    status = cst_trainer_init(&run->trainer, &run->experiment, events, error);
+    cst_status status = cst_trainer_init(&run->trainer, &run->experiment, events, error);
     if (status == CST_OK) {
         status = cst_checkpoint_load(file, &run->trainer, error);
         if (status != CST_OK) cst_trainer_clear(&run->trainer);
@@ -244,25 +157,22 @@ static cst_status resume(cst_run *run, const cst_trainer_events *events, cst_err
     return status;
 }
 
+/* Load the weights of a finished run. A run with a checkpoint but no weights has not finished. */
 static cst_status load_model(cst_run *run, cst_error *error)
 {
-    char *path;
+    const cst_run_paths *paths = run->paths;
     cst_safetensors *file = NULL;
     CST_TRY(cst_trainer_init(&run->trainer, &run->experiment, NULL, error));
-    bool finished, begun;
-    CST_TRY(file_exists(run, model_file, &finished, error));
-    CST_TRY(file_exists(run, checkpoint_file, &begun, error));
-    if (!finished && begun)
-        return cst_fail(error, CST_EIO, "%s: the run has not ended: go on with train --resume", run->folder);
-    CST_TRY(path_of(run, model_file, &path, error));
-    cst_status status = cst_safetensors_open(path, &file, error);
+    if (!cst_path_exists(paths->model) && cst_path_exists(paths->checkpoint))
+        return cst_fail(error, CST_EIO, "%s: the run has not ended: continue it with train --resume", run->folder);
+    cst_status status = cst_safetensors_open(paths->model, &file, error);
     if (status == CST_OK)
         status = cst_params_load(file, run->experiment.model, "", true, run->trainer.learner.theta, error);
     cst_safetensors_close(file);
-    free(path);
     return status;
 }
 
+/* Check the config and the folder, and make the trainer. Nothing is written yet. */
 static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mode, cst_error *error)
 {
     const cst_trainer_events events = {.context = run,
@@ -272,15 +182,15 @@ static cst_status prepare(cst_run *run, cst_document *document, cst_run_mode mod
                                        .checkpoint = on_checkpoint,
                                        .best = on_best,
                                        .interrupted = on_interrupted};
-    /* A folder that is not there now is new, whatever another process makes of it until this one begins. */
-    const bool exists = cst_path_exists(run->folder);
-    bool resuming = false;
-    if (mode == CST_RUN_RESUME && exists) CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
+    /* A folder that is missing now counts as new; cst_run_folder_claim notices if another process creates it later. */
+    const bool exists = cst_path_exists(run->folder), resume_wanted = mode == CST_RUN_RESUME;
+    if (resume_wanted && exists) CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
     CST_TRY(cst_experiment_new(document, &run->experiment, error));
     if (mode == CST_RUN_OPEN) return load_model(run, error);
-    if (mode == CST_RUN_RESUME && exists) CST_TRY(file_exists(run, config_file, &resuming, error));
-    if (resuming) CST_TRY(compare_configs(run, error));
-    if (!resuming && exists) CST_TRY(check_empty(run->folder, mode, error));
+    /* A config.json makes a folder a run; log and trace alone do not. */
+    const bool resuming = resume_wanted && exists && cst_path_exists(run->paths->config);
+    if (resuming) CST_TRY(cst_run_folder_check_config(run->paths, run->experiment.config, error));
+    if (!resuming && exists) CST_TRY(cst_run_folder_check_empty(run->paths, resume_wanted, error));
     return resuming ? resume(run, &events, error) : cst_trainer_init(&run->trainer, &run->experiment, &events, error);
 }
 
@@ -289,9 +199,11 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
 {
     *run = (cst_run){.lock = -1};
     if (!*folder) return cst_fail(error, CST_ECONFIG, "expected the name of a folder for the run, got \"\"");
-    run->folder = strdup(folder);
-    if (!run->folder) return cst_fail(error, CST_ENOMEM, "out of memory");
+    run->paths = cst_run_paths_new(folder);
+    if (!run->paths) return cst_fail(error, CST_ENOMEM, "out of memory");
+    run->folder = run->paths->folder;
     if (events) run->events = *events;
+    /* Any later error clears the run. */
     const cst_status status = prepare(run, document, mode, error);
     if (status != CST_OK) cst_run_clear(run);
     return status;
@@ -299,17 +211,19 @@ cst_status cst_run_init(cst_run *run, cst_document *document, const char *folder
 
 void cst_run_clear(cst_run *run)
 {
+    /* The files are closed before the lock is released, so that the next process finds them complete. */
     if (run->log) fclose(run->log);
     if (run->trace) fclose(run->trace);
     if (run->trainer.experiment) cst_trainer_clear(&run->trainer);
     cst_experiment_clear(&run->experiment);
     if (run->folder) cst_folder_unlock(&run->lock);
-    free(run->folder);
+    cst_run_paths_free(run->paths);
     *run = (cst_run){0};
 }
 
 /* ---- training ------------------------------------------------------------------------------------------------ */
 
+/* The first lines of a session: program, experiment, and where a resumed run continues. */
 static void log_header(cst_run *run)
 {
     const cst_experiment *e = &run->experiment;
@@ -319,44 +233,21 @@ static void log_header(cst_run *run)
                 e->name, e->model->n_params, d->train.n, d->validation.n, d->test.n, (unsigned long long)e->seed,
                 e->threads, e->threads == 1 ? "" : "s");
     if (run->trainer.training.iterations > 0)
-        cst_run_log(run, "going on after %llu epochs and %llu iterations",
+        cst_run_log(run, "resuming after %llu epochs and %llu iterations",
                     (unsigned long long)run->trainer.training.epoch,
                     (unsigned long long)run->trainer.training.iteration);
 }
 
-/* A summary there is of an end that is not the end any more. */
-static cst_status remove_summary(const cst_run *run, cst_error *error)
-{
-    char *path;
-    CST_TRY(path_of(run, summary_file, &path, error));
-    const int number = unlink(path) == 0 || errno == ENOENT ? 0 : errno;
-    const cst_status status = number == 0 ? CST_OK : cst_fail_io(error, path, "cannot remove", number);
-    free(path);
-    return status;
-}
-
-/* A folder that was not there when the run was prepared: somebody may have been faster since. */
-static cst_status claim_folder(cst_run *run, cst_error *error)
-{
-    bool taken;
-    if (run->lock >= 0) return CST_OK;
-    CST_TRY(cst_folder_lock(run->folder, &run->lock, error));
-    CST_TRY(file_exists(run, config_file, &taken, error));
-    if (!taken) return CST_OK;
-    return cst_fail(error, CST_EBUSY, "%s: another process has begun a run in this folder", run->folder);
-}
-
-/* From here on the folder is this run's. */
+/* Take the folder and open the files. From here on the run writes. */
 static cst_status begin(cst_run *run, cst_error *error)
 {
-    /* A log or a trace that cannot be gone on with leaves the run as it was; new ones make no run of a folder, its config does. */
     const bool resuming = run->trainer.training.iterations > 0;
-    CST_TRY(cst_folder_create(run->folder, error));
-    CST_TRY(claim_folder(run, error));
-    cst_folder_tidy(run->folder, replaced_files);
+    CST_TRY(cst_run_folder_claim(run->paths, &run->lock, error));
+    /* Resuming: a log or trace that cannot be continued fails before config.json and summary.json are touched.
+     * New run: config.json comes first, since a folder with a log but without it would not count as a run. */
     if (resuming) CST_TRY(open_log_and_trace(run, error));
     CST_TRY(write_config(run, error));
-    CST_TRY(remove_summary(run, error));
+    CST_TRY(cst_run_folder_remove_summary(run->paths, error));
     if (!resuming) CST_TRY(open_log_and_trace(run, error));
     run->trainer.learner.tally.listener = (cst_solve_listener){.context = run, .solved = on_solve};
     set_trace(run);
@@ -364,19 +255,11 @@ static cst_status begin(cst_run *run, cst_error *error)
     return CST_OK;
 }
 
-static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
+/* The last line of the log: which weights the run results in, how good they are, and what they cost. */
+static void log_result(cst_run *run, const cst_summary *summary)
 {
-    char *path, duration[32];
-    cst_trainer_use_best(&run->trainer);
-    CST_TRY(write_model(run, error));
-    CST_TRY(cst_summary_make(&run->trainer, summary, error));
-    CST_TRY(path_of(run, summary_file, &path, error));
-    const cst_status status = cst_summary_write(path, &run->trainer, summary, error);
-    free(path);
-    CST_TRY(status);
-    if (run->trainer.training.stopped)
-        cst_run_log(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
-    char loss[48] = "", measure[48] = "";
+    /* Whatever was measured: loss, accuracy or bits per dimension on the test split. */
+    char duration[32], loss[48] = "", measure[48] = "";
     if (run->experiment.data.test.n > 0) snprintf(loss, sizeof loss, ": test loss %.4g", summary->test_loss);
     if (summary->test_accuracy >= 0)
         snprintf(measure, sizeof measure, ", accuracy %.2f %%", 100 * summary->test_accuracy);
@@ -385,24 +268,33 @@ static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
     cst_run_log(run, "weights of epoch %.0f%s%s; %.0f + %.0f evaluations, %s, %.0f MiB at the peak",
                 summary->best_epoch, loss, measure, summary->nfe[CST_FORWARD], summary->nfe[CST_BACKWARD],
                 cst_duration_text(summary->seconds, duration), summary->peak_memory);
+}
+
+/* Write the resulting weights and what they score. */
+static cst_status finish(cst_run *run, cst_summary *summary, cst_error *error)
+{
+    /* The summary comes last: it marks the end of the run. */
+    cst_trainer_use_best(&run->trainer);
+    CST_TRY(write_model(run, error));
+    CST_TRY(cst_summary_make(&run->trainer, summary, error));
+    CST_TRY(cst_summary_write(run->paths->summary, &run->trainer, summary, error));
+    if (run->trainer.training.stopped)
+        cst_run_log(run, "stopped early: no improvement since epoch %.0f", summary->best_epoch);
+    log_result(run, summary);
     return CST_OK;
 }
 
 cst_status cst_run_train(cst_run *run, cst_summary *summary, cst_error *error)
 {
-    bool done = cst_trainer_finished(&run->trainer);
-    if (done) CST_TRY(file_exists(run, summary_file, &done, error));
-    if (done) {
-        char *path;
+    /* A run that ended earlier is not trained or evaluated again. */
+    if (cst_trainer_finished(&run->trainer) && cst_path_exists(run->paths->summary)) {
         cst_trainer_use_best(&run->trainer);
-        CST_TRY(path_of(run, summary_file, &path, error));
-        const cst_status status = cst_summary_read(path, summary, error);
-        free(path);
-        return status;
+        return cst_summary_read(run->paths->summary, summary, error);
     }
+    /* Train. An error ends up in the log too. */
     cst_status status = begin(run, error);
     if (status == CST_OK) status = cst_trainer_run(&run->trainer, error);
     if (status == CST_OK) status = finish(run, summary, error);
-    if (status != CST_OK && error) log_line(run, error->message); /* the caller hears of it anyway */
+    if (status != CST_OK && error) log_line(run, error->message); /* not to events.line: the caller gets the error */
     return status;
 }

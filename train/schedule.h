@@ -1,13 +1,15 @@
-/* Learning rates over epochs and iterations, with PyTorch's values.
+/* Schedules: the learning rate over epochs and iterations, with PyTorch's values.
  *
- * After e epochs, eta_0 the optimizer's rate:
+ * The rate after e epochs, where eta_0 is the optimizer's rate:
  *   constant     eta_0
  *   step         eta_0 gamma^floor(e / step_size)
  *   exponential  eta_0 gamma^e
- *   cosine       eta_min + (eta_0 - eta_min) (1 + cos(pi e / T_max)) / 2; beyond T_max it rises again, as PyTorch's does
- *   plateau      times `factor` whenever the monitored value has not been below (1 - threshold) times its best for more
- *                than `patience` epochs, looked at in the first and every `check_every`-th after it; never below min_lr
- * Warm-up composes with each: in iteration i = 0, 1, ... of the first W the rate is (i + 1) / W of that. */
+ *   cosine       eta_min + (eta_0 - eta_min) (1 + cos(pi e / T_max)) / 2; after T_max it rises again, as PyTorch's does
+ *   plateau      multiplied by `factor`, but not below min_lr, when the monitored value has not fallen below
+ *                (1 - threshold) times its best value in more than `patience` checks. The first epoch is checked, and
+ *                every `check_every`-th one after it.
+ *
+ * Warm-up combines with each of them: in iteration i = 0, 1, ..., W - 1 the rate is (i + 1) / W times the one above. */
 #ifndef CST_TRAIN_SCHEDULE_H
 #define CST_TRAIN_SCHEDULE_H
 
@@ -30,41 +32,46 @@ typedef enum cst_schedule_kind {
 } cst_schedule_kind;
 
 typedef struct cst_schedule_type {
-    const char *name, *summary;
-    const cst_key *keys; /* of its section beside "type" */
+    const char *name, *summary; /* the config's "type", and one line for `costate list` */
+    const cst_key *keys;        /* of its section, without "type" */
 } cst_schedule_type;
 
-extern const cst_schedule_type cst_schedule_types[CST_N_SCHEDULES];
+extern const cst_schedule_type cst_schedule_types[CST_N_SCHEDULES]; /* indexed by cst_schedule_kind */
 
+/* Options: the letters above. Those that a kind does not use are 0. */
 typedef struct cst_schedule {
     cst_schedule_kind kind;
-    size_t step_size;
-    double gamma;
-    double T_max, eta_min; /* T_max 0: as many epochs as there are */
-    double factor, threshold, min_lr;
-    size_t patience, check_every;
-    size_t warmup;   /* 0: none */
-    int warmup_unit; /* of warmup: 0 epochs, 1 iterations */
+    size_t step_size;                 /* step: epochs between drops */
+    double gamma;                     /* step, exponential */
+    double T_max, eta_min;            /* cosine; T_max in epochs */
+    double factor, threshold, min_lr; /* plateau */
+    size_t patience, check_every;     /* plateau; patience in checks, check_every in epochs */
+    size_t warmup;                    /* W; 0: no warm-up */
+    int warmup_unit;                  /* of warmup: 0 epochs, 1 iterations */
 } cst_schedule;
 
-/* What changes: part of a checkpoint. */
+/* The state, which changes with every epoch. It is part of a checkpoint. */
 typedef struct cst_schedule_state {
-    uint64_t epochs; /* finished */
-    double lr;       /* without warm-up */
-    double best;     /* plateau: of the monitored value, */
-    uint64_t bad;    /* and epochs since that did not better it */
+    uint64_t epochs; /* finished so far */
+    double lr;       /* the rate without warm-up */
+    double best;     /* plateau: lowest monitored value that a check has seen */
+    uint64_t bad;    /* plateau: checks without improvement since then, or since the last drop */
 } cst_schedule_state;
 
-/* Read {"type": "cosine", ...}; a section that is absent or null is constant. A cosine without T_max takes `epochs`, and
- * has it written into the section. CST_ECONFIG. */
+/* Read a section such as {"type": "cosine", "T_max": 20}. A section that is missing or null means constant. A cosine
+ * without T_max gets T_max = epochs. Defaults are written into the section. Errors: CST_ECONFIG with the place in the
+ * config, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_schedule_read(cst_config section, size_t epochs, cst_schedule *s, cst_error *error);
 
+/* The state before the first epoch; lr is the optimizer's rate. */
 void cst_schedule_start(cst_schedule_state *state, double lr);
 
-/* An epoch has ended, with this monitored value (smaller is better; only plateau looks at it). */
+/* Update the state after an epoch. lr0 is the optimizer's rate; `monitored` is the epoch's monitored value (smaller is
+ * better), which only plateau reads. */
 void cst_schedule_epoch(const cst_schedule *s, double lr0, double monitored, cst_schedule_state *state);
 
-/* The rate of iteration i of the whole training, with so many iterations an epoch. */
+/* The learning rate of an iteration, with warm-up. `iteration` counts from 0 over all of training, and
+ * `iterations_per_epoch` converts a warm-up in epochs. */
 double cst_schedule_lr(const cst_schedule *s, const cst_schedule_state *state, uint64_t iteration,
                        size_t iterations_per_epoch);
 

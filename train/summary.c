@@ -12,7 +12,7 @@
 
 static const char *const directions[CST_N_DIRECTIONS] = {"forward", "backward"};
 
-/* The numbers by their names in the file. */
+/* All numbers of a summary, with their names in the file. */
 static const struct {
     const char *name;
     size_t offset;
@@ -48,24 +48,27 @@ static const struct {
 };
 enum { N_NUMBERS = sizeof numbers / sizeof numbers[0] };
 
+/* Number i of a summary. */
 static double *number(cst_summary *s, size_t i)
 {
     return (double *)(void *)((char *)s + numbers[i].offset);
 }
 
-/* Its index, or N_NUMBERS. */
-static size_t number_called(const char *name)
+/* The index of the number with this name; N_NUMBERS if there is none. */
+static size_t find_number(const char *name)
 {
     size_t i = 0;
     while (i < N_NUMBERS && strcmp(numbers[i].name, name) != 0) i++;
     return i;
 }
 
-/* The paper adds up the evaluations of a pass over the training split in every tenth epoch, from the first on, and in the last,
- * and takes ten times that for all of training. Here those epochs' own evaluations stand for the passes. */
+/* The paper counts the backward evaluations of one pass over the training split in every tenth epoch, beginning with the
+ * first, and in the last one. It multiplies the sum by ten to estimate all of training. This function uses the
+ * evaluations of these epochs themselves in place of extra passes. */
 static double nfe_paper(const cst_training *training)
 {
     enum { EVERY = 10 };
+    /* Metrics are means per iteration: multiply by the iterations to get back the epoch's count. */
     double sum = 0;
     for (size_t i = 0; i < training->n_metrics; i++) {
         const cst_metrics *m = &training->metrics[i];
@@ -77,6 +80,7 @@ static double nfe_paper(const cst_training *training)
 
 cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
 {
+    /* Evaluate both splits. */
     const cst_training *training = &t->training;
     const cst_dataset *data = &t->experiment->data;
     cst_evaluation test, validation;
@@ -92,6 +96,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         .validation_loss = validation.loss,
         .validation_accuracy = validation.accuracy,
     };
+    /* Totals over all epochs. */
     for (size_t i = 0; i < training->n_metrics; i++) {
         const cst_metrics *m = &training->metrics[i];
         s->iterations += m->iterations;
@@ -101,6 +106,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
         s->backward_seconds += m->backward_seconds;
         s->eval_seconds += m->eval_seconds;
     }
+    /* Counts of the solver. */
     for (int d = 0; d < CST_N_DIRECTIONS; d++) {
         const cst_counts *total = &t->learner.tally.total[d];
         s->nfe[d] = (double)total->nfe;
@@ -114,6 +120,7 @@ cst_status cst_summary_make(cst_trainer *t, cst_summary *s, cst_error *error)
     return CST_OK;
 }
 
+/* A member of the root; null if the number is not finite. */
 static void put_number(cst_text *text, const char *name, double value)
 {
     cst_text_printf(text, ",\n  \"%s\": ", name);
@@ -123,7 +130,7 @@ static void put_number(cst_text *text, const char *name, double value)
         cst_text_puts(text, "null");
 }
 
-/* The blocks that solved something, with their share of the run's time. */
+/* The list "blocks": modules that solved something, with their counts and their share of the run's time. */
 static void put_blocks(cst_text *text, const cst_tally *tally, double seconds)
 {
     bool first = true;
@@ -131,6 +138,7 @@ static void put_blocks(cst_text *text, const cst_tally *tally, double seconds)
     for (size_t i = 0; i < tally->n_blocks; i++) {
         const cst_block_counts *block = &tally->blocks[i];
         if (block->counts[CST_FORWARD].solves + block->counts[CST_BACKWARD].solves == 0) continue;
+        /* A block: its name, then an object per direction. */
         cst_text_puts(text, first ? "\n    {\"name\": " : ",\n    {\"name\": ");
         first = false;
         cst_text_quote(text, block->name);
@@ -151,6 +159,7 @@ static void put_blocks(cst_text *text, const cst_tally *tally, double seconds)
 
 cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_summary *summary, cst_error *error)
 {
+    /* What the run is, the numbers, and the blocks. */
     const cst_experiment *e = t->experiment;
     cst_summary s = *summary;
     cst_text text = {0};
@@ -161,6 +170,7 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
                     (unsigned long long)e->seed, e->threads, e->model->n_params);
     for (size_t i = 0; i < N_NUMBERS; i++) put_number(&text, numbers[i].name, *number(&s, i));
     put_blocks(&text, &t->learner.tally, s.seconds);
+    /* Replace the file. */
     cst_text_puts(&text, "\n}\n");
     const cst_status status = text.failed ? cst_fail(error, CST_ENOMEM, "%s: out of memory", path)
                                           : cst_file_replace(path, text.data, text.size, error);
@@ -168,13 +178,14 @@ cst_status cst_summary_write(const char *path, const cst_trainer *t, const cst_s
     return status;
 }
 
-/* CST_EFORMAT if a number has the name that it had before. */
+/* CST_EFORMAT if a number still has the name that it had before a rename: it would silently become NaN. */
 static cst_status check_names(const char *path, cst_config root, cst_error *error)
 {
+    /* Old names of any key; only those of numbers matter here. */
     for (cst_config member = cst_config_item(root, 0); member.node; member = cst_config_next(member)) {
         const char *name = cst_config_key(member), *now;
         for (size_t i = 0; (now = cst_new_name(name, &i));)
-            if (number_called(now) < N_NUMBERS)
+            if (find_number(now) < N_NUMBERS)
                 return cst_fail(error, CST_EFORMAT, "%s: \"%s\" is called \"%s\" now", path, name, now);
     }
     return CST_OK;
@@ -182,10 +193,12 @@ static cst_status check_names(const char *path, cst_config root, cst_error *erro
 
 cst_status cst_summary_read(const char *path, cst_summary *s, cst_error *error)
 {
+    /* Load and check the names. */
     cst_document *document = NULL;
     cst_status status = cst_document_load(path, &document, error);
     *s = (cst_summary){0};
     if (status == CST_OK) status = check_names(path, cst_document_root(document), error);
+    /* A number that is missing or null is NaN; any other value is an error. */
     for (size_t i = 0; status == CST_OK && i < N_NUMBERS; i++) {
         const cst_config value = cst_config_get(cst_document_root(document), numbers[i].name);
         *number(s, i) = (double)NAN;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The number of modules in the tree of m, itself included. */
 static size_t count_modules(const cst_module *m)
 {
     size_t n = 1;
@@ -13,11 +14,12 @@ static size_t count_modules(const cst_module *m)
     return n;
 }
 
-/* m and what is below it become the next entries. Names end where a tensor's would. */
+/* Append entries for m and then for its descendants. A name is PARENT.NAME, cut at the length of a tensor's name. */
 static void add_modules(cst_tally *tally, const cst_module *m, const char *parent, const char *name)
 {
     cst_block_counts *block = &tally->blocks[tally->n_blocks++];
     block->module = m;
+    /* The name: that of the parent, a dot unless the parent is the model itself, and the own one. */
     const size_t used = strlen(parent);
     memcpy(block->name, parent, used + 1);
     snprintf(block->name + used, sizeof block->name - used, "%s%s", used > 0 ? "." : "", name);
@@ -42,6 +44,7 @@ void cst_tally_clear(cst_tally *tally)
 
 void cst_tally_reset(cst_tally *tally)
 {
+    /* Counts and times only: names, modules and the listener stay. */
     memset(tally->total, 0, sizeof tally->total);
     for (size_t i = 0; i < tally->n_blocks; i++) {
         memset(tally->blocks[i].counts, 0, sizeof tally->blocks[i].counts);
@@ -49,6 +52,7 @@ void cst_tally_reset(cst_tally *tally)
     }
 }
 
+/* to += from. */
 static void add(cst_counts *to, const cst_counts *from)
 {
     to->nfe += from->nfe;
@@ -59,13 +63,16 @@ static void add(cst_counts *to, const cst_counts *from)
     to->failed += from->failed;
 }
 
+/* The observer's callback: add one solve to the totals and to its block, and pass it to the listener. */
 static void solved(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats)
 {
+    /* The totals count every block. */
     cst_tally *tally = context;
     const cst_counts counts = {stats->nfe,      stats->quadrature_nfe, stats->solves,
                                stats->accepted, stats->rejected,       stats->failure != CST_OK};
     const int direction = backward ? CST_BACKWARD : CST_FORWARD;
     add(&tally->total[direction], &counts);
+    /* Find the block by its module. */
     for (size_t i = 0; i < tally->n_blocks; i++) {
         if (tally->blocks[i].module != block) continue;
         add(&tally->blocks[i].counts[direction], &counts);
@@ -84,6 +91,7 @@ cst_observer cst_tally_observer(cst_tally *tally)
 
 void cst_counts_add_difference(cst_counts *to, const cst_counts *now, const cst_counts *before)
 {
+    /* Counts never decrease, so that the differences do not wrap. */
     const cst_counts difference = {now->nfe - before->nfe,           now->quadrature_nfe - before->quadrature_nfe,
                                    now->solves - before->solves,     now->accepted - before->accepted,
                                    now->rejected - before->rejected, now->failed - before->failed};

@@ -1,11 +1,14 @@
-/* trace.csv: every attempted step of the solves of some iterations. One row an attempt:
+/* trace.csv: every attempted step of the solves of some iterations, one row per attempt.
  *
  *   iteration,block,direction,method,solve,t,dt,ratio,accepted,decided_by
  *
- * `block` is the ODE block's dotted name, `solve` counts the solves of one pass (torchdiffeq's profile makes one an
- * observation interval), t and dt are in the problem's own time, `ratio` is the error ratio, and `decided_by` the
- * block of the state with the largest share in it. Steps that checkpointed differentiates are no attempts: they are
- * forward rows only. */
+ *   block       dotted name of the ODE block
+ *   solve       number of the solve within its pass, from 0 (the torchdiffeq profile solves once per observation interval)
+ *   t, dt       start and length of the step in the problem's own time; dt is negative backwards in time
+ *   ratio       error ratio: the norm of the error, scaled by the tolerances
+ *   decided_by  the block of the state with the largest share in the ratio
+ *
+ * The checkpointed gradient method attempts no steps backwards: it has forward rows only. */
 #ifndef CST_TRAIN_TRACE_H
 #define CST_TRAIN_TRACE_H
 
@@ -19,9 +22,10 @@
 extern "C" {
 #endif
 
+/* One row. The strings belong to the reader or the writer and are only valid during the call. */
 typedef struct cst_trace_row {
     uint64_t iteration;
-    const char *block; /* in the reader's memory, or the writer's */
+    const char *block;
     bool backward, accepted;
     const char *method;
     size_t solve;
@@ -29,16 +33,17 @@ typedef struct cst_trace_row {
     const char *decided_by;
 } cst_trace_row;
 
-/* Open a run's trace to add to it: rows of iterations from `iteration` on, which a run that died may have left, are
- * cut off. The file is not read as a whole. CST_EIO; CST_EFORMAT where it is no trace, which is left as it is;
- * CST_ENOMEM. */
+/* Open a trace to append to it. At iteration 0, or if the file is missing, it becomes empty except for the header line.
+ * Otherwise rows of iterations >= `iteration`, which a crashed run may have left, are cut off; they are found by
+ * bisection, without reading the whole file. Close *stream with fclose. Errors: CST_EIO; CST_ENOMEM; CST_EFORMAT if the
+ * file is no trace, which is then unchanged. */
 CST_MUST_CHECK cst_status cst_trace_open(const char *path, uint64_t iteration, FILE **stream, cst_error *error);
 
-/* The rows of one pass. A failure to write shows in ferror(stream). */
+/* Write the rows of one pass, from stats->attempts. A failure to write shows in ferror(stream). */
 void cst_trace_write(FILE *stream, uint64_t iteration, const char *block, bool backward, const cst_solve_stats *stats);
 
-/* Call `row` for each row of a file; a last line without its end, as a run that died leaves, is none. CST_EIO;
- * CST_EFORMAT naming the line; CST_ENOMEM. */
+/* Call `row` for each row of a file, in order. A last line without a newline, as a crashed run leaves, is ignored.
+ * Errors: CST_EIO; CST_ENOMEM; CST_EFORMAT naming the line. */
 CST_MUST_CHECK cst_status cst_trace_read(const char *path, void (*row)(void *context, const cst_trace_row *row),
                                          void *context, cst_error *error);
 

@@ -1,76 +1,14 @@
 #include "train/trainer.h"
 
-#include "core/array.h"
 #include "core/clock.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- making -------------------------------------------------------------------------------------------------- */
-
-static size_t largest_part(const cst_dataset *data)
-{
-    size_t n = data->train.n;
-    if (data->validation.n > n) n = data->validation.n;
-    if (data->test.n > n) n = data->test.n;
-    return n;
-}
-
-static cst_status allocate(cst_trainer *t, cst_error *error)
-{
-    const cst_experiment *e = t->experiment;
-    const size_t rows = t->learner.max_rows, x = cst_shape_size(&e->data.x);
-    const size_t targets = e->data.n_targets > 0 ? e->data.n_targets : 1;
-    t->x = cst_array_new(cst_size_mul(rows, x), sizeof *t->x);
-    t->targets = cst_array_new(cst_size_mul(rows, targets), sizeof *t->targets);
-    t->labels = cst_array_new(cst_size_mul(rows, cst_dataset_labels(&e->data)), sizeof *t->labels);
-    t->order = malloc((largest_part(&e->data) + 1) * sizeof *t->order);
-    if (e->keep_best) t->best = calloc(e->model->n_params + 1, sizeof *t->best);
-    if (t->x && t->targets && t->labels && t->order && (t->best || !e->keep_best)) return CST_OK;
-    return cst_fail(error, CST_ENOMEM, "cannot allocate a batch of %zu rows", rows);
-}
-
-cst_status cst_trainer_init(cst_trainer *t, const cst_experiment *e, const cst_trainer_events *events, cst_error *error)
-{
-    *t = (cst_trainer){.experiment = e};
-    if (events) t->events = *events;
-    t->training.best = t->training.best_for_stopping = (double)INFINITY;
-    cst_schedule_start(&t->training.schedule, e->optimizer.lr);
-    size_t rows[CST_BATCH_SIZES];
-    const cst_learner_options options = cst_experiment_learner(e, rows, cst_experiment_rows(e, rows));
-    cst_status status = cst_learner_init(&t->learner, e->model, &options, cst_rng_new(e->seed, CST_RNG_INIT), error);
-    if (status == CST_OK) status = allocate(t, error);
-    if (status != CST_OK) cst_trainer_clear(t);
-    return status;
-}
-
-void cst_trainer_clear(cst_trainer *t)
-{
-    cst_learner_clear(&t->learner);
-    free(t->training.metrics);
-    free(t->best);
-    free(t->x);
-    free(t->targets);
-    free(t->labels);
-    free(t->order);
-    *t = (cst_trainer){0};
-}
-
-cst_status cst_training_reserve(cst_training *training, size_t n, cst_error *error)
-{
-    if (n <= training->metrics_capacity) return CST_OK;
-    const size_t capacity = 2 * n + 16;
-    cst_metrics *metrics = realloc(training->metrics, cst_size_mul(capacity, sizeof *metrics));
-    if (!metrics) return cst_fail(error, CST_ENOMEM, "out of memory");
-    training->metrics = metrics;
-    training->metrics_capacity = capacity;
-    return CST_OK;
-}
 
 /* ---- batches ------------------------------------------------------------------------------------------------- */
 
+/* Copy n rows of a split to the trainer's buffers. The batch has no random stream yet. */
 static cst_batch gather(cst_trainer *t, const cst_split *split, const size_t *rows, size_t n)
 {
     int32_t *labels = split->labels ? t->labels : NULL;
@@ -80,19 +18,20 @@ static cst_batch gather(cst_trainer *t, const cst_split *split, const size_t *ro
         .n = n, .steps = t->experiment->data.steps, .x = t->x, .targets = {.labels = labels, .values = targets}};
 }
 
-/* Whether the failure is one that on_failure is about: of a solve, or numbers that are not finite. */
+/* True if the experiment skips this failure: a failed solve, or numbers that are not finite. */
 static bool can_skip(const cst_experiment *e, cst_status status)
 {
     return e->on_failure == CST_ON_FAILURE_SKIP && (status == CST_ENONFINITE || status == CST_EUNDERFLOW ||
                                                     status == CST_EMAXSTEPS || status == CST_ERECOVERABLE);
 }
 
+/* Poll the callback. */
 static bool interrupted(const cst_trainer *t)
 {
     return t->events.interrupted && t->events.interrupted(t->events.context);
 }
 
-/* Put "WHERE: " before the message of *error. */
+/* Fail with the message of `cause`, and "WHERE: " before it. */
 static cst_status fail_at(const cst_error *cause, cst_status status, const char *where, cst_error *error)
 {
     return cst_fail(error, status, "%s: %s", where, cause->message);
@@ -100,19 +39,22 @@ static cst_status fail_at(const cst_error *cause, cst_status status, const char 
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------- */
 
-/* The loss of a part, as sums over its batches. */
+/* The loss of a split, as sums over its batches of loss * weight and of weight. */
 typedef struct mean {
     double sum, weight;
 } mean;
 
+/* Evaluate n rows from `first` on, and add them to *loss and *r. A failure that may be skipped is no error. */
 static cst_status evaluate_batch(cst_trainer *t, const cst_split *split, size_t first, size_t n, mean *loss,
                                  cst_evaluation *r, cst_error *error)
 {
+    /* The same noise in every evaluation, so that epochs can be compared. */
     cst_step step;
     cst_error cause = {0};
     cst_batch batch = gather(t, split, t->order + first, n);
     batch.rng = cst_rng_split(cst_rng_new(t->experiment->seed, CST_RNG_NOISE), first);
     const cst_status status = cst_learner_evaluate(&t->learner, &batch, &step, &cause);
+    /* Evaluations count even if the batch has failed. */
     r->nfe += (double)step.counts[CST_FORWARD].nfe;
     r->rows += n;
     r->targeted += step.targeted;
@@ -122,12 +64,13 @@ static cst_status evaluate_batch(cst_trainer *t, const cst_split *split, size_t 
         r->correct += step.correct;
         return CST_OK;
     }
+    /* A failure ends the evaluation, or the batch is skipped. */
     if (!can_skip(t->experiment, status)) {
         char where[64];
         snprintf(where, sizeof where, "evaluation after %llu epochs", (unsigned long long)t->training.epoch);
         return fail_at(&cause, status, where, error);
     }
-    r->skipped += n;
+    r->skipped += n; /* without an entry in `correct`: these rows count as wrong */
     return CST_OK;
 }
 
@@ -135,6 +78,7 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_split *split, cst_eval
 {
     const size_t size = t->experiment->data.eval_batch_size;
     const double start = cst_clock();
+    /* All rows in their own order, batch by batch. */
     mean loss = {0};
     size_t batches = 0;
     *r = (cst_evaluation){.loss = (double)NAN, .accuracy = (double)NAN};
@@ -144,6 +88,7 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_split *split, cst_eval
         CST_TRY(evaluate_batch(t, split, first, n, &loss, r, error));
         if (interrupted(t)) return cst_fail(error, CST_EINTERRUPTED, "interrupted");
     }
+    /* Sums become means. An empty split keeps its NaN. */
     if (r->rows == 0) return CST_OK;
     if (r->skipped == r->rows) return cst_fail(error, CST_ENONFINITE, "every batch of the evaluation failed");
     r->loss = loss.sum / loss.weight;
@@ -155,28 +100,32 @@ cst_status cst_trainer_evaluate(cst_trainer *t, const cst_split *split, cst_eval
 
 /* ---- an iteration -------------------------------------------------------------------------------------------- */
 
-/* Of an iteration of the epoch at hand, counted over the whole training. */
+/* The learning rate of an iteration of the current epoch. `iteration` counts over all of training. */
 static double lr_of(const cst_trainer *t, uint64_t iteration)
 {
     const cst_experiment *e = t->experiment;
     return cst_schedule_lr(&e->schedule, &t->training.schedule, iteration, cst_experiment_iterations(e));
 }
 
+/* Add a step's evaluations and solver steps to the epoch's sums. */
 static void add_counts(cst_epoch_sums *sums, const cst_step *step)
 {
     const cst_counts none = {0};
     for (int i = 0; i < CST_N_DIRECTIONS; i++) cst_counts_add_difference(&sums->counts[i], &step->counts[i], &none);
 }
 
+/* Do one training step and add its result to the epoch's sums. A failure that may be skipped is no error. */
 static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error *error)
 {
     cst_training *training = &t->training;
     cst_epoch_sums *sums = &training->sums;
     cst_step step;
     cst_error cause = {0};
+    /* Step. Its counts are valid even if it fails. */
     t->learner.tally.failed = NULL;
     const cst_status status = cst_learner_step(&t->learner, batch, lr_of(t, training->iterations), &step, &cause);
     add_counts(sums, &step);
+    /* Success: the sums of the epoch. */
     if (status == CST_OK) {
         sums->loss += step.loss * step.weight;
         sums->weight += step.weight;
@@ -186,6 +135,7 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
         sums->steps++;
         return CST_OK;
     }
+    /* Say where it failed: epoch, iteration and, if a solve failed, its ODE block. */
     const char *block = t->learner.tally.failed;
     char where[80 + CST_TENSOR_NAME];
     snprintf(where, sizeof where, "epoch %llu, iteration %llu%s%s%s", (unsigned long long)training->epoch + 1,
@@ -193,6 +143,7 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
              block ? "\"" : "");
     cst_error placed;
     fail_at(&cause, status, where, &placed);
+    /* Fail, or skip the batch. */
     if (!can_skip(t->experiment, status)) {
         if (error) *error = placed;
         return status;
@@ -202,17 +153,20 @@ static cst_status train_batch(cst_trainer *t, const cst_batch *batch, cst_error 
     return CST_OK;
 }
 
+/* Do one iteration: gather its batch, train on it, and move the position forward. */
 static cst_status iterate(cst_trainer *t, cst_error *error)
 {
     const cst_experiment *e = t->experiment;
     cst_training *training = &t->training;
     const double start = cst_clock();
     const double before[CST_N_DIRECTIONS] = {t->learner.seconds[CST_FORWARD], t->learner.seconds[CST_BACKWARD]};
+    /* The batch: the next rows of the epoch's permutation, and the iteration's random stream. */
     const size_t first = (size_t)training->iteration * e->data.batch_size;
     const size_t left = e->data.train.n - first, n = left < e->data.batch_size ? left : e->data.batch_size;
     cst_batch batch = gather(t, &e->data.train, t->order + first, n);
     batch.rng = cst_rng_split(cst_rng_new(e->seed, CST_RNG_DROPOUT), training->iterations);
     CST_TRY(train_batch(t, &batch, error));
+    /* Times and position. */
     training->sums.forward_seconds += t->learner.seconds[CST_FORWARD] - before[CST_FORWARD];
     training->sums.backward_seconds += t->learner.seconds[CST_BACKWARD] - before[CST_BACKWARD];
     training->sums.seconds += cst_clock() - start;
@@ -225,11 +179,12 @@ static cst_status iterate(cst_trainer *t, cst_error *error)
 
 /* ---- an epoch ------------------------------------------------------------------------------------------------ */
 
-/* What the epoch's sums come to. */
+/* The epoch's row of metrics, without the evaluation: sums divided by the number of iterations or rows. */
 static cst_metrics summarize(const cst_trainer *t)
 {
     const cst_epoch_sums *sums = &t->training.sums;
     const double none = (double)NAN, steps = (double)sums->steps;
+    /* Failed iterations have cost evaluations too. */
     const double tries = (double)(sums->steps + sums->skipped);
     const cst_counts *forward = &sums->counts[CST_FORWARD], *backward = &sums->counts[CST_BACKWARD];
     return (cst_metrics){
@@ -257,7 +212,8 @@ static cst_metrics summarize(const cst_trainer *t)
     };
 }
 
-/* Of the validation split if there is one, of the test split otherwise, so that a curve can be seen. */
+/* Evaluate the validation split; if it is empty, the test split, so that there is a curve to look at. The test result is
+ * never used for decisions. */
 static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *error)
 {
     const cst_dataset *data = &t->experiment->data;
@@ -272,23 +228,26 @@ static cst_status evaluate_epoch(cst_trainer *t, cst_metrics *m, cst_error *erro
     return CST_OK;
 }
 
+/* The monitored value of an epoch; smaller is better. */
 static double monitored(const cst_experiment *e, const cst_metrics *m)
 {
     if (e->monitor == CST_MONITOR_TRAIN_LOSS) return m->train_loss;
     return e->monitor == CST_MONITOR_VALIDATION_LOSS ? m->validation_loss : 1 - m->validation_accuracy;
 }
 
-/* The best weights so far are copied; whether to stop early is decided. */
+/* Decide whether to stop early, and keep the weights if they are the best so far. */
 static cst_status judge(cst_trainer *t, double value, cst_error *error)
 {
     const cst_experiment *e = t->experiment;
     cst_training *training = &t->training;
+    /* Early stopping counts the epochs since an improvement by min_delta. */
     training->epochs_without_improvement++;
     if (value < training->best_for_stopping - (e->early_stopping.enabled ? e->early_stopping.min_delta : 0)) {
         training->best_for_stopping = value;
         training->epochs_without_improvement = 0;
     }
     training->stopped = e->early_stopping.enabled && training->epochs_without_improvement >= e->early_stopping.patience;
+    /* Any improvement makes the best epoch. A NaN value never does. */
     if (!(value < training->best)) return CST_OK;
     training->best = value;
     training->best_epoch = training->epoch + 1;
@@ -297,6 +256,7 @@ static cst_status judge(cst_trainer *t, double value, cst_error *error)
     return t->events.best ? t->events.best(t->events.context, t, error) : CST_OK;
 }
 
+/* Evaluate, record the metrics, update the schedule, and move to the next epoch. */
 static cst_status finish_epoch(cst_trainer *t, cst_error *error)
 {
     const cst_experiment *e = t->experiment;
@@ -304,6 +264,7 @@ static cst_status finish_epoch(cst_trainer *t, cst_error *error)
     if (training->sums.steps == 0)
         return cst_fail(error, CST_ENONFINITE, "every batch of epoch %llu failed",
                         (unsigned long long)training->epoch + 1);
+    /* The row becomes valid only at the end: an interrupted evaluation leaves the state of the last iteration. */
     CST_TRY(cst_training_reserve(training, training->n_metrics + 1, error));
     cst_metrics *m = &training->metrics[training->n_metrics];
     *m = summarize(t);
@@ -311,6 +272,7 @@ static cst_status finish_epoch(cst_trainer *t, cst_error *error)
     const double value = monitored(e, m);
     CST_TRY(judge(t, value, error));
     cst_schedule_epoch(&e->schedule, e->optimizer.lr, value, &training->schedule);
+    /* Next epoch. */
     training->n_metrics++;
     training->epoch++;
     training->iteration = 0;
@@ -318,32 +280,37 @@ static cst_status finish_epoch(cst_trainer *t, cst_error *error)
     return t->events.epoch ? t->events.epoch(t->events.context, t, m, error) : CST_OK;
 }
 
+/* Call the checkpoint callback. */
 static cst_status save(const cst_trainer *t, cst_error *error)
 {
     return t->events.checkpoint ? t->events.checkpoint(t->events.context, t, error) : CST_OK;
 }
 
-static cst_status stop_here(const cst_trainer *t, cst_error *error)
+/* Save a checkpoint after an interruption. */
+static cst_status save_and_stop(const cst_trainer *t, cst_error *error)
 {
     CST_TRY(save(t, error));
     return cst_fail(error, CST_EINTERRUPTED, "interrupted in epoch %llu after iteration %llu",
                     (unsigned long long)t->training.epoch + 1, (unsigned long long)t->training.iteration);
 }
 
+/* Train from the current iteration to the end of the epoch. */
 static cst_status run_epoch(cst_trainer *t, cst_error *error)
 {
     const cst_experiment *e = t->experiment;
+    /* The order of rows is a function of seed and epoch: a resumed epoch has the same one. */
     const size_t iterations = cst_experiment_iterations(e);
     cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), t->training.epoch), t->order,
                         e->data.train.n);
     while (t->training.iteration < iterations) {
         CST_TRY(iterate(t, error));
-        if (interrupted(t)) return stop_here(t, error);
+        if (interrupted(t)) return save_and_stop(t, error);
     }
     const cst_status status = finish_epoch(t, error);
-    /* In the midst of the evaluation: it is made anew when training goes on. */
-    if (status == CST_EINTERRUPTED) return stop_here(t, error);
+    /* Interrupted during the evaluation: a resumed run repeats the evaluation. */
+    if (status == CST_EINTERRUPTED) return save_and_stop(t, error);
     CST_TRY(status);
+    /* A checkpoint every save_every epochs, and at the end. */
     const uint64_t every = e->save_every;
     if ((every > 0 && t->training.epoch % every == 0) || cst_trainer_finished(t)) CST_TRY(save(t, error));
     return CST_OK;
