@@ -20,7 +20,8 @@ typedef struct solve_rig {
 extern const bool solve_rig_exact;              /* true in double precision: tolerances of 1e-9 instead of 1e-5 */
 extern const cst_profile solve_rig_profiles[2]; /* both profiles */
 
-/* Prepare n components for the named method, with a trace of the attempts. Fails if no method has the name. */
+/* Prepare n components for the named method, with a trace of the attempts. Fails the test if the method does not
+ * exist. */
 void solve_rig_set_up(solve_rig *r, cst_profile profile, const char *method, cst_rhs f, void *context, size_t n);
 void solve_rig_tear_down(solve_rig *r);
 
