@@ -82,8 +82,9 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
 
     /* z' = f and the VJP with cotangents a_z and a_q, at the z of the state or of the forward pass. */
     if (s->interpolated) CST_TRY(cst_interpolant_at(&s->from, t, s->z));
-    CST_TRY(cst_field_forward_vjp(s->p->field, &call, s->interpolated ? s->z : y, s->interpolated ? s->dz : dy, s->dq,
-                                  s->cache, y + a_at, s->a_q, &grads));
+    const cst_field_output out = {.dz = s->interpolated ? s->dz : dy, .dq = s->dq, .cache = s->cache};
+    const real *z = s->interpolated ? s->z : y;
+    CST_TRY(cst_field_forward_vjp(s->p->field, &call, z, &out, y + a_at, s->a_q, &grads));
     put_integrals(s, dy);
 
     /* a_z' has a minus sign, which gx has not; gt has the factor -weight, of which weight is divided out. */
