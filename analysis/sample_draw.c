@@ -64,7 +64,7 @@ static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, 
         const double level = scale * ((double)x[i] - range[0]);
         bytes[i] = (uint8_t)(level > 0 ? fmin(level + 0.5, 255) : 0);
     }
-    if (status == CST_OK) status = cst_png_write_grid(path, &grid, bytes, n, d[0], d[1], d[2], error);
+    if (status == CST_OK) status = cst_png_write_grid(path, &grid, bytes, n, &data_of(s)->x, error);
     if (status == CST_OK) report_file(s, path);
     free(bytes);
     free(path);
