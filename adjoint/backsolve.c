@@ -82,8 +82,9 @@ static cst_status adjoint_rhs(void *context, double t, const real *y, real *dy, 
 
     /* z' = f and the VJP with cotangents a_z and a_q, at the z of the state or of the forward pass. */
     if (s->interpolated) CST_TRY(cst_interpolant_at(&s->from, t, s->z));
-    CST_TRY(cst_field_forward_vjp(s->p->field, &call, s->interpolated ? s->z : y, s->interpolated ? s->dz : dy, s->dq,
-                                  s->cache, y + a_at, s->a_q, &grads));
+    const cst_field_output out = {.dz = s->interpolated ? s->dz : dy, .dq = s->dq, .cache = s->cache};
+    const real *z = s->interpolated ? s->z : y;
+    CST_TRY(cst_field_forward_vjp(s->p->field, &call, z, &out, y + a_at, s->a_q, &grads));
     put_integrals(s, dy);
 
     /* a_z' has a minus sign, which gx has not; gt has the factor -weight, of which weight is divided out. */
@@ -180,6 +181,7 @@ static cst_status time_gradient(const adjoint_system *s, size_t i, double *gradi
 static cst_status solve_intervals(adjoint_system *s, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *p = s->p;
+    const cst_solve_call call = {.q = s->q, .work = s->solver_work, .stats = stats, .error = p->call->error};
     for (size_t i = p->n_times - 1; i > 0; i--) {
         observe(s, i);
         if (gtimes) {
@@ -187,8 +189,7 @@ static cst_status solve_intervals(adjoint_system *s, double *gtimes, cst_solve_s
             *s->a_t -= (real)gtimes[i];
         }
         cst_solver solver;
-        CST_TRY(cst_solver_start(&solver, &s->problem, p->options, p->times[i], p->times[i - 1], s->y, s->q,
-                                 s->solver_work, stats, p->call->error));
+        CST_TRY(cst_solver_start(&solver, &s->problem, p->options, p->times[i], p->times[i - 1], s->y, &call));
         CST_TRY(cst_solver_advance(&solver, p->times[i - 1], false, s->y));
     }
     if (gtimes) gtimes[0] = (double)*s->a_t;
@@ -200,13 +201,13 @@ static cst_status solve_intervals(adjoint_system *s, double *gtimes, cst_solve_s
 static cst_status solve_warm(adjoint_system *s, double *gtimes, cst_solve_stats *stats)
 {
     const cst_gradient_problem *p = s->p;
+    const cst_solve_call call = {.q = s->q, .work = s->solver_work, .stats = stats, .error = p->call->error};
     const size_t last = p->n_times - 1;
     cst_solver solver;
     cst_solve_options options = *p->options;
     if (options.first_step == 0) options.first_step = p->first_step; /* the forward pass's last step size */
     observe(s, last);
-    CST_TRY(cst_solver_start(&solver, &s->problem, &options, p->times[last], p->times[0], s->y, s->q, s->solver_work,
-                             stats, p->call->error));
+    CST_TRY(cst_solver_start(&solver, &s->problem, &options, p->times[last], p->times[0], s->y, &call));
     double later = 0; /* sum of the gradients of t_1 .. t_{T-1} */
     for (size_t i = last; i > 0; i--) {
         /* Add this observation, at which the solver has landed. */

@@ -189,7 +189,8 @@ static cst_status stage_vjp(reversal *s, size_t step, size_t i, const real *y, c
     if (i > 0) cst_replay_input(&s->replay, step, y, i, k, s->replay.x);
     s->replay.call.t = cst_trajectory_stage_time(s->trajectory, step, i);
     s->replay.stats->quadrature_nfe += s->p->want_theta;
-    CST_TRY(cst_field_vjp(s->p->field, &s->replay.call, i > 0 ? s->replay.x : y, k[i], cache, s->g, s->g_q, &grads));
+    const cst_point point = {.x = i > 0 ? s->replay.x : y, .y = k[i], .cache = cache};
+    CST_TRY(cst_field_vjp(s->p->field, &s->replay.call, &point, s->g, s->g_q, &grads));
     s->gt += s->r->scale == 0 ? 0 : gt / (double)s->r->scale;
     return CST_OK;
 }

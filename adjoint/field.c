@@ -102,12 +102,12 @@ cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const 
     return CST_OK;
 }
 
-cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real *z, const real *dz, const real *cache,
-                         const real *a_z, const real *a_q, const cst_grads *g)
+cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_point *p, const real *a_z,
+                         const real *a_q, const cst_grads *g)
 {
     /* The module's point has y in rows [f | g], and its cache after them. */
     const cst_call call = call_module(field, c);
-    const cst_point point = {z, cst_field_value(field, dz, cache), cache + rows_size(field, c->n)};
+    const cst_point point = {p->x, cst_field_value(field, p->y, p->cache), p->cache + rows_size(field, c->n)};
     if (cst_field_integrals(field) == 0) return cst_module_vjp(field, &call, &point, a_z, g);
 
     /* Cotangent rows go to the first part of work. */
@@ -115,15 +115,16 @@ cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const real 
     return cst_module_vjp(field, &call, &point, c->work, g);
 }
 
-cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const real *z, real *dz, real *dq,
-                                 real *cache, const real *a_z, const real *a_q, const cst_grads *g)
+cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const real *z, const cst_field_output *out,
+                                 const real *a_z, const real *a_q, const cst_grads *g)
 {
     const cst_call call = call_module(field, c);
-    if (cst_field_integrals(field) == 0) return cst_module_forward_vjp(field, &call, z, dz, cache, a_z, g);
+    if (cst_field_integrals(field) == 0) return cst_module_forward_vjp(field, &call, z, out->dz, out->cache, a_z, g);
 
     /* Cotangent rows in, value rows out. */
+    real *rows = out->cache;
     join(field, c->n, a_z, a_q, c->work);
-    CST_TRY(cst_module_forward_vjp(field, &call, z, cache, cache + rows_size(field, c->n), c->work, g));
-    split(field, c->n, cache, dz, dq);
+    CST_TRY(cst_module_forward_vjp(field, &call, z, rows, rows + rows_size(field, c->n), c->work, g));
+    split(field, c->n, rows, out->dz, out->dq);
     return CST_OK;
 }

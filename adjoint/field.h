@@ -40,16 +40,20 @@ CST_MUST_CHECK cst_status cst_field_forward(const cst_module *field, const cst_c
 CST_MUST_CHECK cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const cst_real *z,
                                              cst_real *dz, cst_real *dq, cst_real *cache);
 
-/* The VJP with cotangents a_z (N, D) and a_q (M, N) at the point z where cst_field_forward filled dz and cache. Results
- * go to *g as in cst_module_vjp: gx overwritten, the others added to. a_q is not read for M = 0. */
-CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
-                                        const cst_real *dz, const cst_real *cache, const cst_real *a_z,
-                                        const cst_real *a_q, const cst_grads *g);
+/* The VJP with cotangents a_z (N, D) and a_q (M, N) at the point p = {z, dz, cache}, where cst_field_forward filled dz
+ * and cache. Results go to *g as in cst_module_vjp: gx overwritten, the others added to. a_q is not read for M = 0. */
+CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_point *p,
+                                        const cst_real *a_z, const cst_real *a_q, const cst_grads *g);
 
-/* cst_field_forward and cst_field_vjp in one pass. The cache is scratch memory. */
+/* The vectors that cst_field_forward fills. dq may be NULL. */
+typedef struct cst_field_output {
+    cst_real *dz, *dq, *cache;
+} cst_field_output;
+
+/* cst_field_forward to *out and cst_field_vjp in one pass. The cache is scratch memory. */
 CST_MUST_CHECK cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
-                                                cst_real *dz, cst_real *dq, cst_real *cache, const cst_real *a_z,
-                                                const cst_real *a_q, const cst_grads *g);
+                                                const cst_field_output *out, const cst_real *a_z, const cst_real *a_q,
+                                                const cst_grads *g);
 
 /* Returns the rows [f | g] (N, D + M) that the last of these functions with this dz and cache computed. The pointer is
  * into one of the two. */

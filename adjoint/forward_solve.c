@@ -137,8 +137,8 @@ cst_status cst_forward_run(const cst_forward_problem *p, const real *x, real *st
     keep_state(&r, states);
 
     /* One solve over all times. */
-    CST_TRY(cst_solver_start(&r.solver, &r.problem, p->options, p->times[0], p->times[last], r.y, r.sums, r.solver_work,
-                             stats, p->call->error));
+    const cst_solve_call call = {.q = r.sums, .work = r.solver_work, .stats = stats, .error = p->call->error};
+    CST_TRY(cst_solver_start(&r.solver, &r.problem, p->options, p->times[0], p->times[last], r.y, &call));
     for (size_t i = 1; i <= last; i++) {
         CST_TRY(cst_solver_advance(&r.solver, p->times[i], false, r.y));
         keep_state(&r, states + i * p->call->n * cst_shape_size(&p->field->y));

@@ -64,7 +64,7 @@ static cst_status draw_images(const cst_sampler *s, const char *name, size_t n, 
         const double level = scale * ((double)x[i] - range[0]);
         bytes[i] = (uint8_t)(level > 0 ? fmin(level + 0.5, 255) : 0);
     }
-    if (status == CST_OK) status = cst_png_write_grid(path, &grid, bytes, n, d[0], d[1], d[2], error);
+    if (status == CST_OK) status = cst_png_write_grid(path, &grid, bytes, n, &data_of(s)->x, error);
     if (status == CST_OK) report_file(s, path);
     free(bytes);
     free(path);
@@ -100,11 +100,17 @@ typedef struct window {
 /* Cells per side of the density's grid; points per panel; frames on the way from the base, and points in each. */
 enum { SIDE = 120, MOST_POINTS = 4000, FRAMES = 8, FRAME_POINTS = 1500 };
 
-/* A data block with n points. */
-static void put_points(cst_text *text, const char *name, size_t n, const real *x)
+/* Points in the plane, x (n, 2). */
+typedef struct points {
+    size_t n;
+    const real *x;
+} points;
+
+/* A data block with these points. */
+static void put_points(cst_text *text, const char *name, points p)
 {
     cst_text_printf(text, "$%s << END\n", name);
-    for (size_t i = 0; i < n; i++) cst_text_printf(text, "%.5g %.5g\n", (double)x[2 * i], (double)x[2 * i + 1]);
+    for (size_t i = 0; i < p.n; i++) cst_text_printf(text, "%.5g %.5g\n", (double)p.x[2 * i], (double)p.x[2 * i + 1]);
     cst_text_puts(text, "END\n");
 }
 
@@ -201,13 +207,14 @@ static cst_status draw(const cst_sampler *s, const char *folder, const char *nam
 }
 
 /* samples.png and .svg: data, samples and density side by side. */
-static cst_status draw_density(const cst_sampler *s, size_t n_data, const real *data, size_t n, const real *x,
-                               const window *w, const char *folder, cst_error *error)
+static cst_status draw_density(const cst_sampler *s, points data, points samples, const window *w, const char *folder,
+                               cst_error *error)
 {
     cst_text text = {0}, panels = {0};
     put_settings(&text, w);
-    put_points(&text, "data", n_data, data);
-    put_points(&text, "samples", cst_size_min(n, n_data), x); /* no more than data: equal densities look alike */
+    samples.n = cst_size_min(samples.n, data.n); /* no more than data: equal densities look alike */
+    put_points(&text, "data", data);
+    put_points(&text, "samples", samples);
     cst_status status = put_density(s, w, &text, error);
     put_panel(&panels, "data", "data");
     put_panel(&panels, "samples", "samples");
@@ -241,7 +248,7 @@ static cst_status draw_path(const cst_sampler *s, const window *data, const char
                  : f + 1 == FRAMES ? "samples, "
                                    : "",
                  100.0 * (double)f / (FRAMES - 1));
-        put_points(&text, name, n, path + f * 2 * n);
+        put_points(&text, name, (points){n, path + f * 2 * n});
         put_panel(&panels, title, name);
     }
     free(path);
@@ -271,7 +278,7 @@ static cst_status picture_points(const cst_sampler *s, const cst_split *split, s
     /* A flow that begins with pixels has its density on [0, 1], which bytes call 0 .. 255. */
     const bool unit = cst_flow_wants_unit_interval(s->run->experiment.model);
     const window w = window_of(n_data, data, !unit ? 0 : split->bytes ? 255 : 1);
-    cst_status status = draw_density(s, n_data, data, n, x, &w, folder, error);
+    cst_status status = draw_density(s, (points){n_data, data}, (points){n, x}, &w, folder, error);
     free(data);
     if (status == CST_OK && has_path(s->run->experiment.model)) status = draw_path(s, &w, folder, error);
     return status;

@@ -73,18 +73,27 @@ void cst_dataset_clear(cst_dataset *data)
 enum { DROPPED, TRAIN, VALIDATION, TEST };             /* the destination of a row, in an array `pick` */
 enum { STREAM_TRAIN, STREAM_TEST, STREAM_VALIDATION }; /* substreams of the seed's CST_RNG_SPLIT, per split */
 
+/* What the functions that cut the splits share. */
+typedef struct cutter {
+    cst_config section; /* for messages */
+    const cst_dataset_options *options;
+    uint64_t seed;
+    cst_dataset *data;
+    uint8_t *pick; /* memory for the destination of each row of a split */
+} cutter;
+
 /* Choose a destination for each of n rows. In the order of a random permutation, the first counts[0] rows go to to[0], the
  * next counts[1] rows to to[1] and so on; the others are dropped. */
-static cst_status draw(uint64_t seed, uint64_t stream, size_t n, const size_t counts[], const uint8_t to[],
-                       size_t n_counts, uint8_t *pick, cst_error *error)
+static cst_status draw(const cutter *c, uint64_t stream, size_t n, const size_t counts[], const uint8_t to[],
+                       size_t n_counts, cst_error *error)
 {
     size_t *order = malloc((n > 0 ? n : 1) * sizeof *order);
     if (!order) return cst_fail(error, CST_ENOMEM, "out of memory");
-    cst_rng_permutation(cst_rng_split(cst_rng_new(seed, CST_RNG_SPLIT), stream), order, n);
-    memset(pick, DROPPED, n);
+    cst_rng_permutation(cst_rng_split(cst_rng_new(c->seed, CST_RNG_SPLIT), stream), order, n);
+    memset(c->pick, DROPPED, n);
     size_t next = 0;
     for (size_t i = 0; i < n_counts; i++) {
-        for (size_t end = next + counts[i]; next < end; next++) pick[order[next]] = to[i];
+        for (size_t end = next + counts[i]; next < end; next++) c->pick[order[next]] = to[i];
     }
     free(order);
     return CST_OK;
@@ -100,39 +109,40 @@ static cst_status check_size(cst_config section, const char *key, size_t wanted,
 }
 
 /* Cut the training split. The validation and test splits are drawn from it if they do not exist yet. */
-static cst_status cut_train(cst_config section, const cst_dataset_options *o, uint64_t seed, uint8_t *pick,
-                            cst_dataset *data, cst_error *error)
+static cst_status cut_train(const cutter *c, cst_error *error)
 {
+    const cst_dataset_options *o = c->options;
+    cst_dataset *data = c->data;
     const size_t n = data->train.n, n_test = data->test.n > 0 ? 0 : o->test_size;
     const size_t n_validation = data->validation.n > 0 ? 0 : o->validation_size;
     /* At least one row must be left to train on. */
-    CST_TRY(check_size(section, "validation_size", n_validation, n - 1, "that can be spared", error));
-    CST_TRY(check_size(section, "test_size", n_test, n - 1 - n_validation, "that can be spared", error));
+    CST_TRY(check_size(c->section, "validation_size", n_validation, n - 1, "that can be spared", error));
+    CST_TRY(check_size(c->section, "test_size", n_test, n - 1 - n_validation, "that can be spared", error));
     const size_t left = n - n_validation - n_test;
-    CST_TRY(check_size(section, "train_size", o->train_size, left, "there are", error));
+    CST_TRY(check_size(c->section, "train_size", o->train_size, left, "there are", error));
     const size_t n_train = o->train_size > 0 ? o->train_size : left;
     if (n_train == n) return CST_OK;
     /* Validation rows come first in the permutation, so they do not depend on the other sizes. */
     const size_t counts[] = {n_validation, n_test, n_train};
     const uint8_t to[] = {VALIDATION, TEST, TRAIN};
-    CST_TRY(draw(seed, STREAM_TRAIN, n, counts, to, 3, pick, error));
+    CST_TRY(draw(c, STREAM_TRAIN, n, counts, to, 3, error));
     if (n_validation > 0)
-        CST_TRY(cst_split_copy(data, &data->train, pick, VALIDATION, n_validation, &data->validation, error));
-    if (n_test > 0) CST_TRY(cst_split_copy(data, &data->train, pick, TEST, n_test, &data->test, error));
-    cst_split_keep(data, &data->train, pick, TRAIN);
+        CST_TRY(cst_split_copy(data, &data->train, c->pick, VALIDATION, n_validation, &data->validation, error));
+    if (n_test > 0) CST_TRY(cst_split_copy(data, &data->train, c->pick, TEST, n_test, &data->test, error));
+    cst_split_keep(data, &data->train, c->pick, TRAIN);
     return CST_OK;
 }
 
 /* Keep `size` rows, the value of the section's key, of a split; all if it is 0. A no-op if the split is empty. */
-static cst_status cut_split(cst_config section, const char *key, size_t size, uint64_t seed, uint64_t stream,
-                            uint8_t *pick, const cst_dataset *data, cst_split *split, cst_error *error)
+static cst_status cut_split(const cutter *c, const char *key, size_t size, uint64_t stream, cst_split *split,
+                            cst_error *error)
 {
     if (split->n == 0) return CST_OK;
-    CST_TRY(check_size(section, key, size, split->n, "there are", error));
+    CST_TRY(check_size(c->section, key, size, split->n, "there are", error));
     if (size == 0 || size == split->n) return CST_OK;
     /* Mark the rows that stay, and drop the others. */
-    CST_TRY(draw(seed, stream, split->n, &size, &(const uint8_t){TRAIN}, 1, pick, error));
-    cst_split_keep(data, split, pick, TRAIN);
+    CST_TRY(draw(c, stream, split->n, &size, &(const uint8_t){TRAIN}, 1, error));
+    cst_split_keep(c->data, split, c->pick, TRAIN);
     return CST_OK;
 }
 
@@ -146,13 +156,12 @@ cst_status cst_dataset_split(cst_config section, const cst_dataset_options *opti
     uint8_t *pick = malloc(n);
     if (!pick) return cst_fail(error, CST_ENOMEM, "out of memory");
     /* The training split comes last, because cutting it may create the other two. */
-    const cst_dataset_options *o = options;
-    cst_status status =
-        cut_split(section, "test_size", o->test_size, seed, STREAM_TEST, pick, data, &data->test, error);
+    const cutter c = {section, options, seed, data, pick};
+    cst_status status = cut_split(&c, "test_size", options->test_size, STREAM_TEST, &data->test, error);
     if (status == CST_OK)
-        status = cut_split(section, "validation_size", o->validation_size, seed, STREAM_VALIDATION, pick, data,
-                           &data->validation, error);
-    if (status == CST_OK) status = cut_train(section, o, seed, pick, data, error);
+        status =
+            cut_split(&c, "validation_size", options->validation_size, STREAM_VALIDATION, &data->validation, error);
+    if (status == CST_OK) status = cut_train(&c, error);
     free(pick);
     return status;
 }

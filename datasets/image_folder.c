@@ -25,31 +25,31 @@ typedef struct reader {
     const char *first; /* the first image's file */
 } reader;
 
-/* Compare the size of an image with that of the first one. */
-static cst_status check_size(reader *r, const char *path, size_t h, size_t w, cst_error *error)
+/* Compare the shape of an image with that of the first one. */
+static cst_status check_shape(reader *r, const char *path, const cst_shape *x, cst_error *error)
 {
-    const cst_shape x = cst_shape_3d(r->channels, h, w);
     if (r->x.rank == 0) {
-        r->x = x;
+        r->x = *x;
         r->first = path;
         return CST_OK;
     }
-    if (cst_shape_equal(&r->x, &x)) return CST_OK;
+    if (cst_shape_equal(&r->x, x)) return CST_OK;
     return cst_fail(error, CST_EFORMAT, "%s: expected an image of %zu x %zu pixels like %s, found %zu x %zu", path,
-                    r->x.dim[2], r->x.dim[1], r->first, w, h);
+                    r->x.dim[2], r->x.dim[1], r->first, x->dim[2], x->dim[1]);
 }
 
 /* Decode an image into row i of a split whose n is set. The first one allocates the bytes of all rows. */
 static cst_status read_image(reader *r, const char *path, size_t i, cst_split *split, cst_error *error)
 {
     char *bytes;
-    size_t size, h, w;
+    size_t size;
     uint8_t *planes;
+    cst_shape shape;
     CST_TRY(cst_file_read(path, largest_file, &bytes, &size, error));
-    cst_status status = cst_image_decode(path, (const uint8_t *)bytes, size, r->channels, &h, &w, &planes, error);
+    cst_status status = cst_image_decode(path, (const uint8_t *)bytes, size, r->channels, &planes, &shape, error);
     free(bytes);
     CST_TRY(status);
-    status = check_size(r, path, h, w, error);
+    status = check_shape(r, path, &shape, error);
     /* The first image of a split tells how many bytes it needs. */
     const size_t row = cst_shape_size(&r->x);
     if (status == CST_OK && !split->bytes) {

@@ -49,7 +49,8 @@ cst_status cst_system_advance(const cst_system *system, const double *constants,
     real states[2][CST_SYSTEM_STATE];
     if (cst_solver_work(&problem, &options) > WORK) return cst_fail(error, CST_EARG, "a system's state is too large");
     cst_solve_stats stats = {0};
-    CST_TRY(cst_solve(&problem, &options, times, 2, y, states[0], NULL, work, &stats, error));
+    const cst_solve_call call = {.work = work, .stats = &stats, .error = error};
+    CST_TRY(cst_solve(&problem, &options, times, 2, y, states[0], &call));
     memcpy(y, states[0] + system->n_state, system->n_state * sizeof *y);
     return CST_OK;
 }

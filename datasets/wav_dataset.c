@@ -86,6 +86,12 @@ static cst_status read_classes(cst_config list, cst_names *classes, cst_error *e
     return CST_OK;
 }
 
+/* The paths of a data set's folders; load() frees them. */
+typedef struct wav_folders {
+    char *all;          /* the folder of the data set */
+    char *train, *test; /* of the splits, with the class folders; test may be NULL */
+} wav_folders;
+
 /* ---- series -------------------------------------------------------------------------------------------------- */
 
 /* Copy the clips of a split to a series. The split has the clips from index `first` of the features on. */
@@ -129,21 +135,20 @@ static cst_status join(const cst_class_folders *folders, cst_names *all, cst_err
     return CST_OK;
 }
 
-/* Read the clips of both splits at once. `path` is the folder of all; folder[0] and folder[1] are those of the training and
- * the test split, and folder[1] may be NULL. */
-static cst_status read_series(const wav_options *o, const char *path, char *const folder[2],
-                              const cst_class_folders *folders, cst_series splits[3], cst_error *error)
+/* Read the clips of both splits, whose files are given, at once. */
+static cst_status read_series(const wav_options *o, const wav_folders *folders, const cst_class_folders *files,
+                              cst_series splits[3], cst_error *error)
 {
     /* One call for both splits, so that there is one cache file. */
     cst_names all = {0};
     cst_wav_features features;
-    CST_TRY(join(folders, &all, error));
-    cst_status status = cst_wav_features_read(path, &all, &o->mfcc, o->samples, o->cache, &features, error);
+    CST_TRY(join(files, &all, error));
+    cst_status status = cst_wav_features_read(folders->all, &all, &o->mfcc, o->samples, o->cache, &features, error);
     free(all.name);
     CST_TRY(status);
-    status = fill(o, folder[0], &folders->train, &features, 0, &splits[0], error);
-    if (status == CST_OK && folder[1])
-        status = fill(o, folder[1], &folders->test, &features, folders->train.paths.n, &splits[2], error);
+    status = fill(o, folders->train, &files->train, &features, 0, &splits[0], error);
+    if (status == CST_OK && folders->test)
+        status = fill(o, folders->test, &files->test, &features, files->train.paths.n, &splits[2], error);
     cst_wav_features_clear(&features);
     return status;
 }
@@ -151,18 +156,18 @@ static cst_status read_series(const wav_options *o, const char *path, char *cons
 /* ---- the data set -------------------------------------------------------------------------------------------- */
 
 /* Load the data set from its folders. */
-static cst_status load_folders(cst_config section, const wav_options *o, const char *path, char *const folder[2],
+static cst_status load_folders(cst_config section, const wav_options *o, const wav_folders *folders,
                                const cst_names *classes, uint64_t seed, cst_dataset *data, cst_error *error)
 {
-    cst_class_folders folders;
+    cst_class_folders files;
     const cst_class_kind kind = {"WAV files", ".wav", classes->n > 0 ? classes : NULL};
-    CST_TRY(cst_class_folders_read(folder[0], folder[1], &kind, &folders, error));
+    CST_TRY(cst_class_folders_read(folders->train, folders->test, &kind, &files, error));
     /* There is never a validation folder. */
     cst_series splits[3] = {{0}};
-    cst_status status = read_series(o, path, folder, &folders, splits, error);
+    cst_status status = read_series(o, folders, &files, splits, error);
     if (status == CST_EARG) status = cst_config_place(section, error); /* options that contradict each other */
-    data->n_classes = folders.classes.n;
-    cst_class_folders_clear(&folders);
+    data->n_classes = files.classes.n;
+    cst_class_folders_clear(&files);
     if (status == CST_OK) status = cst_series_finish(section, &o->series, seed, splits, data, error);
     for (size_t p = 0; p < 3; p++) cst_series_clear(&splits[p]);
     return status;
@@ -173,7 +178,7 @@ static cst_status load(const cst_dataset_type *type, cst_config section, uint64_
 {
     wav_options o = {0};
     cst_names classes = {0};
-    char *path = NULL, *folder[2] = {0};
+    wav_folders folders = {0};
     CST_TRY(cst_dataset_read(section, type->keys, &o, data, error));
     /* The first frame is centred at sample 0 and mirrored there, which needs more than half a frame. */
     if (o.samples > 0 && o.samples <= o.mfcc.n_fft / 2)
@@ -182,13 +187,13 @@ static cst_status load(const cst_dataset_type *type, cst_config section, uint64_
     /* Find the class folders, then read them. */
     cst_status status = CST_OK;
     if (cst_config_present(o.classes)) status = read_classes(o.classes, &classes, error);
-    if (status == CST_OK) status = cst_locate(&(cst_data_location){.path = o.path}, &path, error);
-    if (status == CST_OK) status = cst_class_folders_find(path, &folder[0], &folder[1], error);
-    if (status == CST_OK) status = load_folders(section, &o, path, folder, &classes, seed, data, error);
+    if (status == CST_OK) status = cst_locate(&(cst_data_location){.path = o.path}, &folders.all, error);
+    if (status == CST_OK) status = cst_class_folders_find(folders.all, &folders.train, &folders.test, error);
+    if (status == CST_OK) status = load_folders(section, &o, &folders, &classes, seed, data, error);
     cst_names_clear(&classes);
-    free(folder[0]);
-    free(folder[1]);
-    free(path);
+    free(folders.train);
+    free(folders.test);
+    free(folders.all);
     return status;
 }
 

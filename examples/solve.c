@@ -52,8 +52,8 @@ int main(void)
     cst_solve_stats stats = {0};
     cst_real *work = malloc(cst_solver_work(&problem, &options) * sizeof *work);
     cst_status status = work ? CST_OK : cst_fail(&error, CST_ENOMEM, "out of memory");
-    if (status == CST_OK)
-        status = cst_solve(&problem, &options, times, N_TIMES, start, y[0], NULL, work, &stats, &error);
+    const cst_solve_call call = {.work = work, .stats = &stats, .error = &error};
+    if (status == CST_OK) status = cst_solve(&problem, &options, times, N_TIMES, start, y[0], &call);
     free(work);
     if (status != CST_OK) {
         fprintf(stderr, "%s: %s\n", cst_status_text(status), error.message);

@@ -1,7 +1,5 @@
 #include "formats/image.h"
 
-#include "core/shape.h"
-
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -147,8 +145,8 @@ static cst_status fail_decoding(const char *name, cst_error *error)
     return cst_fail(error, CST_EFORMAT, "%s: cannot decode the image: %s", name, why ? why : "unknown reason");
 }
 
-cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels, size_t *h, size_t *w,
-                            uint8_t **planes, cst_error *error)
+cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels, uint8_t **planes,
+                            cst_shape *shape, cst_error *error)
 {
     if (size > INT_MAX) return cst_fail(error, CST_EFORMAT, "%s: too large for an image", name);
     const char *flaw = find_flaw(bytes, size);
@@ -163,8 +161,7 @@ cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size,
     cst_status status = CST_OK;
     if (*planes) {
         separate(pixels, *planes, n, channels);
-        *h = (size_t)height;
-        *w = (size_t)width;
+        *shape = cst_shape_3d(channels, (size_t)height, (size_t)width);
     } else {
         status = cst_fail(error, CST_ENOMEM, "%s: out of memory", name);
     }

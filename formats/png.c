@@ -1,7 +1,6 @@
 #include "formats/png.h"
 
 #include "core/file.h"
-#include "core/shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +85,9 @@ static void place(const uint8_t *picture, size_t channels, size_t h, size_t w, s
 }
 
 cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures, size_t n,
-                              size_t channels, size_t h, size_t w, cst_error *error)
+                              const cst_shape *shape, cst_error *error)
 {
+    const size_t channels = shape->dim[0], h = shape->dim[1], w = shape->dim[2];
     /* The size of the grid in pictures, of a cell with one gap, and of the image. All of them saturate. */
     const size_t across = grid->across, down = (n + across - 1) / across;
     const size_t cell_h = cst_size_add(cst_size_mul(h, grid->zoom), grid->gap);

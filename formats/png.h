@@ -2,6 +2,7 @@
 #ifndef CST_FORMATS_PNG_H
 #define CST_FORMATS_PNG_H
 
+#include "core/shape.h"
 #include "core/status.h"
 
 #include <stddef.h>
@@ -22,13 +23,13 @@ typedef struct cst_png_grid {
     uint8_t background; /* grey value of the gaps, 0 to 255 */
 } cst_png_grid;
 
-/* Write n >= 1 pictures (n, channels, h, w) as one image, in reading order, and replace the file at `path`
+/* Write n >= 1 pictures, each of shape (channels, h, w), as one image, in reading order, and replace the file at `path`
  * (core/file.h). channels is 1 (grey) or 3 (red, green, blue); values are 0 to 255.
  *
  * Errors: CST_ESHAPE for another number of channels, pictures without pixels, or a side of more than
  * CST_PNG_LONGEST_SIDE; CST_EIO; CST_ENOMEM. An old file is then unchanged. */
 CST_MUST_CHECK cst_status cst_png_write_grid(const char *path, const cst_png_grid *grid, const uint8_t *pictures,
-                                             size_t n, size_t channels, size_t h, size_t w, cst_error *error);
+                                             size_t n, const cst_shape *shape, cst_error *error);
 
 #ifdef __cplusplus
 }

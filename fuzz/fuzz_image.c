@@ -7,12 +7,13 @@
 static cst_status fuzz_read(const char *path, cst_error *error)
 {
     char *bytes;
-    size_t size, h, w;
+    size_t size;
     uint8_t *planes;
+    cst_shape shape;
     CST_TRY(cst_file_read(path, (size_t)1 << 20, &bytes, &size, error));
     cst_status status = CST_OK;
     for (size_t channels = 1; status == CST_OK && channels <= 3; channels += 2) {
-        status = cst_image_decode(path, (const uint8_t *)bytes, size, channels, &h, &w, &planes, error);
+        status = cst_image_decode(path, (const uint8_t *)bytes, size, channels, &planes, &shape, error);
         if (status == CST_OK) free(planes);
     }
     free(bytes);

@@ -331,19 +331,19 @@ cst_status cst_solver_advance(cst_solver *s, double t_out, bool land, real *y_ou
 }
 
 cst_status cst_solve(const cst_problem *problem, const cst_solve_options *options, const double *times, size_t n_times,
-                     const real *y, real *y_out, real *q, real *work, cst_solve_stats *stats, cst_error *error)
+                     const real *y, real *y_out, const cst_solve_call *call)
 {
     /* Check that the times are strictly monotone. */
-    if (n_times < 2) return cst_fail(error, CST_EARG, "expected at least 2 times, got %zu", n_times);
+    if (n_times < 2) return cst_fail(call->error, CST_EARG, "expected at least 2 times, got %zu", n_times);
     const double end = times[n_times - 1];
     for (size_t i = 1; i < n_times; i++)
         if (!((times[i] - times[i - 1]) * (end - times[0]) > 0))
-            return cst_fail(error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g", i,
-                            times[i], times[i - 1]);
+            return cst_fail(call->error, CST_EARG, "expected times that increase or decrease, got t[%zu] = %g after %g",
+                            i, times[i], times[i - 1]);
 
     /* One solve over all times. Those between come from dense output. */
     cst_solver s;
-    CST_TRY(cst_solver_start(&s, problem, options, times[0], end, y, q, work, stats, error));
+    CST_TRY(cst_solver_start(&s, problem, options, times[0], end, y, call));
     memcpy(y_out, y, s.n * sizeof(real));
     for (size_t i = 1; i < n_times; i++) CST_TRY(cst_solver_advance(&s, times[i], false, y_out + i * s.n));
     return CST_OK;

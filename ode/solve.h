@@ -90,16 +90,23 @@ struct cst_solver {
     cst_real *q_first, *q_next; /* g at the first stage and at the last one, without factors */
 };
 
+/* Memory that the caller provides for a solve. All pointers must outlive the solve; the struct itself need not. */
+typedef struct cst_solve_call {
+    cst_real *q;            /* (n_quadratures), added to, so the caller initializes it; may be NULL */
+    cst_real *work;         /* as many reals as cst_solver_work returns */
+    cst_solve_stats *stats; /* added to */
+    cst_error *error;
+} cst_solve_call;
+
 /* Returns the number of reals that a solver needs as `work`; SIZE_MAX if it is too large. */
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options);
 
 /* Start at the state y (n) at time t, towards t_end, which must differ from t. y is copied. Evaluates f at (t, y), and
- * once more if the solver chooses the first step. q (n_quadratures) is added to, so the caller initializes it; it may
- * be NULL. It is valid when t_end, or a time with `land`, is reached. `stats` is added to. All pointers must outlive
- * the solve, except y. CST_EARG for bad options or times; otherwise fails as f does. */
+ * once more if the solver chooses the first step. The call's q is valid when t_end, or a time with `land`, is reached.
+ * problem and options must outlive the solve. CST_EARG for bad options or times; otherwise fails as f does. */
 CST_MUST_CHECK cst_status cst_solver_start(cst_solver *solver, const cst_problem *problem,
                                            const cst_solve_options *options, double t, double t_end, const cst_real *y,
-                                           cst_real *q, cst_real *work, cst_solve_stats *stats, cst_error *error);
+                                           const cst_solve_call *call);
 
 /* Continue to t_out, which lies between the current time and t_end, and write the state there to y_out (n). With `land`
  * a step ends on t_out. Otherwise the solver steps past it and interpolates; outputs inside the last step need no
@@ -116,11 +123,10 @@ CST_MUST_CHECK cst_status cst_solver_restate(cst_solver *solver, const cst_real 
 
 /* Solve over all of `times` (n_times, at least 2, strictly monotone) with y (n) at times[0]. y_out (n_times, n) gets
  * the state at each time, y_out[0] = y. The last time is the end, and times between come from dense output. Methods
- * with fixed steps are accepted too. q, work, stats and errors are as in cst_solver_start and cst_solver_advance; q
+ * with fixed steps are accepted too. The call and the errors are as in cst_solver_start and cst_solver_advance; q
  * belongs to the last time. */
 CST_MUST_CHECK cst_status cst_solve(const cst_problem *problem, const cst_solve_options *options, const double *times,
-                                    size_t n_times, const cst_real *y, cst_real *y_out, cst_real *q, cst_real *work,
-                                    cst_solve_stats *stats, cst_error *error);
+                                    size_t n_times, const cst_real *y, cst_real *y_out, const cst_solve_call *call);
 
 #ifdef __cplusplus
 }

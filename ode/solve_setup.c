@@ -105,12 +105,12 @@ cst_status cst_solver_first_step(cst_solver *s, double *h)
 }
 
 cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst_solve_options *options, double t,
-                            double t_end, const real *y, real *q, real *work, cst_solve_stats *stats, cst_error *error)
+                            double t_end, const real *y, const cst_solve_call *call)
 {
     *s = (cst_solver){.problem = problem,
                       .options = options,
-                      .stats = stats,
-                      .error = error,
+                      .stats = call->stats,
+                      .error = call->error,
                       .n = state_size(problem),
                       .t = t,
                       .t_start = t,
@@ -119,17 +119,17 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
                       .direction = t_end < t ? -1 : 1,
                       .previous_ratio = 1,
                       .completed = 1,
-                      .q = q};
-    stats->failure = CST_OK;
-    stats->method = options->method ? options->method->name : "";
+                      .q = call->q};
+    s->stats->failure = CST_OK;
+    s->stats->method = options->method ? options->method->name : "";
 
     /* Check the options and times before any memory is used. */
-    CST_TRY(cst_solve_options_check(options, error));
+    CST_TRY(cst_solve_options_check(options, s->error));
     if (!isfinite(t) || !isfinite(t_end) || t == t_end)
-        return cst_fail(error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
+        return cst_fail(s->error, CST_EARG, "expected two finite times that differ, got %g and %g", t, t_end);
 
     /* Copy the initial state, and find the stops ahead. */
-    cut_work(s, work);
+    cut_work(s, call->work);
     memcpy(s->y, y, s->n * sizeof(real));
     s->steps = stops_ahead(s, options->step_t, options->n_step_t);
     s->jumps = stops_ahead(s, options->jump_t, options->n_jump_t);
@@ -142,7 +142,7 @@ cst_status cst_solver_start(cst_solver *s, const cst_problem *problem, const cst
                                          : fabs(t_end - t);
     if (h == 0) CST_TRY(cst_solver_first_step(s, &h));
     s->h = s->direction * h;
-    return cst_solve_stats_add_start(stats, t, s->h, error);
+    return cst_solve_stats_add_start(s->stats, t, s->h, s->error);
 }
 
 cst_status cst_solver_restate(cst_solver *s, const real *y)

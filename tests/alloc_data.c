@@ -176,7 +176,8 @@ static cst_status run_trace(cst_error *error)
     static real work[1000], y[2];
     assert_true(cst_solver_work(&problem, &options) <= sizeof work / sizeof work[0]);
     cst_solve_stats stats = {.trace = true};
-    cst_status status = cst_solve(&problem, &options, times, 2, &start, y, NULL, work, &stats, error);
+    const cst_solve_call call = {.work = work, .stats = &stats, .error = error};
+    cst_status status = cst_solve(&problem, &options, times, 2, &start, y, &call);
     if (status == CST_OK && stats.n_attempts < 1000) status = cst_fail(error, CST_EARG, "a trace too short");
     cst_solve_stats_clear(&stats);
     return status;

@@ -275,9 +275,10 @@ static cst_status run_write(cst_error *error)
 static cst_status run_picture(cst_error *error)
 {
     char path[TEST_PATH];
+    const cst_shape shape = cst_shape_3d(1, 2, 2);
     const uint8_t pixels[] = {0, 50, 200, 255, 255, 0, 7, 8};
     const cst_png_grid grid = {.across = 2, .zoom = 3, .gap = 1, .background = 90};
-    return cst_png_write_grid(test_path("picture.png", path), &grid, pixels, 2, 1, 2, 2, error);
+    return cst_png_write_grid(test_path("picture.png", path), &grid, pixels, 2, &shape, error);
 }
 
 static cst_status run_nowhere(cst_error *error)

@@ -114,8 +114,9 @@ static bool compare_solve(golden *g, const field *f, const cst_solve_options *op
     real *start = golden_reals(g, f->n), *y = golden_reals(g, n_times * f->n);
     for (size_t i = 0; i < f->n; i++) start[i] = (real)y0[i];
     cst_solve_stats stats = {.trace = true};
-    const cst_status status = cst_solve(&problem, options, times, n_times, start, y, NULL,
-                                        golden_reals(g, cst_solver_work(&problem, options)), &stats, &g->error);
+    const cst_solve_call call = {
+        .work = golden_reals(g, cst_solver_work(&problem, options)), .stats = &stats, .error = &g->error};
+    const cst_status status = cst_solve(&problem, options, times, n_times, start, y, &call);
     const cst_config solves = cst_config_get(g->root, "solves");
     const double sign = times[1] > times[0] ? 1 : -1;
     const bool ok = golden_ok(g, "solve", status) && golden_compare_count(g, "nfe", stats.nfe, nfe) &&

@@ -40,13 +40,19 @@ void solve_rig_plan(solve_rig *r, int fill)
     memset(r->work, fill, bytes);
 }
 
+cst_solve_call solve_rig_call(solve_rig *r)
+{
+    real *q = r->problem.n_quadratures ? r->q : NULL;
+    return (cst_solve_call){.q = q, .work = r->work, .stats = &r->stats, .error = &r->error};
+}
+
 cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, const real *y0)
 {
     solve_rig_plan(r, TEST_NAN);
     cst_solve_stats_reset(&r->stats);
     memset(r->q, 0, sizeof r->q);
-    return cst_solve(&r->problem, &r->options, times, n_times, y0, r->y, r->problem.n_quadratures ? r->q : NULL,
-                     r->work, &r->stats, &r->error);
+    const cst_solve_call call = solve_rig_call(r);
+    return cst_solve(&r->problem, &r->options, times, n_times, y0, r->y, &call);
 }
 
 cst_status solve_rig_rotation(void *context, double t, const real *y, real *dy, real scale, real *q, cst_error *error)

@@ -28,6 +28,9 @@ void solve_rig_tear_down(solve_rig *r);
 /* Allocate work memory for the current options and fill every byte of it with `fill`. */
 void solve_rig_plan(solve_rig *r, int fill);
 
+/* Returns the call of a solve: q if the problem has quadratures, the work memory, the statistics and the error. */
+cst_solve_call solve_rig_call(solve_rig *r);
+
 /* Solve from y0 over these times with the current options. */
 cst_status solve_rig_solve(solve_rig *r, const double *times, size_t n_times, const real *y0);
 

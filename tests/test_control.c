@@ -32,7 +32,8 @@ static cst_solve_stats solve(const cst_problem *problem, const cst_solve_options
     assert_in_range(problem->blocks[0].size, 1, 2);
     real *work = aligned_alloc(64, (cst_solver_work(problem, options) * sizeof(real) + 63) / 64 * 64);
     assert_non_null(work);
-    test_assert_ok("solve", cst_solve(problem, options, times, 2, y0, y, NULL, work, &stats, &error), &error);
+    const cst_solve_call call = {.work = work, .stats = &stats, .error = &error};
+    test_assert_ok("solve", cst_solve(problem, options, times, 2, y0, y, &call), &error);
     free(work);
     return stats;
 }

@@ -11,22 +11,22 @@ static void test_decode(void **state)
     (void)state;
     cst_error error = {0};
     uint8_t *planes = NULL;
-    size_t h = 0, w = 0;
-    assert_int_equal(cst_image_decode("a", rgb_png, sizeof rgb_png, 3, &h, &w, &planes, &error), CST_OK);
-    assert_int_equal(h, 2);
-    assert_int_equal(w, 3);
+    cst_shape shape = {0};
+    assert_int_equal(cst_image_decode("a", rgb_png, sizeof rgb_png, 3, &planes, &shape, &error), CST_OK);
+    assert_int_equal(shape.dim[1], 2);
+    assert_int_equal(shape.dim[2], 3);
     for (size_t c = 0; c < 3; c++) {
         for (size_t y = 0; y < 2; y++) {
             for (size_t x = 0; x < 3; x++) assert_int_equal(planes[(c * 2 + y) * 3 + x], 100 * c + 10 * y + x);
         }
     }
     free(planes);
-    assert_int_equal(cst_image_decode("a", grey_png, sizeof grey_png, 1, &h, &w, &planes, &error), CST_OK);
+    assert_int_equal(cst_image_decode("a", grey_png, sizeof grey_png, 1, &planes, &shape, &error), CST_OK);
     for (size_t i = 0; i < 4; i++) assert_int_equal(planes[i], 85 * i);
     free(planes);
-    assert_int_equal(cst_image_decode("a", flat_jpeg, sizeof flat_jpeg, 3, &h, &w, &planes, &error), CST_OK);
-    assert_int_equal(h, 2);
-    assert_int_equal(w, 3);
+    assert_int_equal(cst_image_decode("a", flat_jpeg, sizeof flat_jpeg, 3, &planes, &shape, &error), CST_OK);
+    assert_int_equal(shape.dim[1], 2);
+    assert_int_equal(shape.dim[2], 3);
     for (size_t i = 0; i < 18; i++) assert_int_equal(planes[i], 168);
     free(planes);
 }
@@ -41,12 +41,12 @@ static void test_damaged(void **state)
     for (size_t f = 0; f < 3; f++) {
         for (size_t i = 0; i < 2 * sizes[f]; i++) {
             uint8_t bytes[256], *planes = NULL;
-            size_t h, w;
+            cst_shape shape;
             cst_error error = {0};
             memcpy(bytes, files[f], sizes[f]);
             const bool cut = i < sizes[f];
             if (!cut) bytes[i - sizes[f]] ^= 0x21;
-            const cst_status status = cst_image_decode("bad", bytes, cut ? i : sizes[f], 3, &h, &w, &planes, &error);
+            const cst_status status = cst_image_decode("bad", bytes, cut ? i : sizes[f], 3, &planes, &shape, &error);
             if (status != CST_OK) {
                 assert_non_null(strstr(error.message, "bad: "));
                 continue;
@@ -57,8 +57,8 @@ static void test_damaged(void **state)
     }
     cst_error error = {0};
     uint8_t *planes;
-    size_t h, w;
-    test_assert_failure(cst_image_decode("some.png", (const uint8_t *)"no image", 8, 3, &h, &w, &planes, &error),
+    cst_shape shape;
+    test_assert_failure(cst_image_decode("some.png", (const uint8_t *)"no image", 8, 3, &planes, &shape, &error),
                         CST_EFORMAT, &error, TEST_WORDS("some.png: cannot decode", "type"));
 }
 
@@ -66,11 +66,11 @@ static void test_damaged(void **state)
 static cst_status decode_with(const uint8_t *segment, size_t n, cst_error *error)
 {
     uint8_t bytes[1024], *planes;
-    size_t h, w;
+    cst_shape shape;
     memcpy(bytes, flat_jpeg, 2);
     memcpy(bytes + 2, segment, n);
     memcpy(bytes + 2 + n, flat_jpeg + 2, sizeof flat_jpeg - 2);
-    CST_TRY(cst_image_decode("bad.jpg", bytes, n + sizeof flat_jpeg, 1, &h, &w, &planes, error));
+    CST_TRY(cst_image_decode("bad.jpg", bytes, n + sizeof flat_jpeg, 1, &planes, &shape, error));
     assert_int_equal(planes[0], 168);
     free(planes);
     return CST_OK;
@@ -117,16 +117,16 @@ static void test_promised_chunk(void **state)
 {
     (void)state;
     uint8_t bytes[sizeof rgb_png], *planes;
-    size_t h, w;
+    cst_shape shape;
     cst_error error = {0};
     memcpy(bytes, rgb_png, sizeof bytes);
     bytes[33] = 0x7f; /* the length of IDAT */
-    test_assert_failure(cst_image_decode("bad.png", bytes, sizeof bytes, 3, &h, &w, &planes, &error), CST_EFORMAT,
+    test_assert_failure(cst_image_decode("bad.png", bytes, sizeof bytes, 3, &planes, &shape, &error), CST_EFORMAT,
                         &error, TEST_WORDS("bad.png: ", "a chunk is cut off"));
     uint8_t longer[sizeof rgb_png + 20];
     memcpy(longer, rgb_png, sizeof rgb_png);
     memset(longer + sizeof rgb_png, 0x7f, 20); /* any bytes may follow its end */
-    assert_int_equal(cst_image_decode("a", longer, sizeof longer, 3, &h, &w, &planes, &error), CST_OK);
+    assert_int_equal(cst_image_decode("a", longer, sizeof longer, 3, &planes, &shape, &error), CST_OK);
     free(planes);
 }
 

@@ -319,11 +319,13 @@ static void write_images(void)
 static void expect_picture(const char *name, size_t n, const real *x)
 {
     char path[TEST_PATH], *bytes;
-    size_t size, h, w;
+    size_t size;
     uint8_t *planes;
+    cst_shape shape;
     cst_error error;
     test_assert_ok("png", cst_file_read(test_path(name, path), 1 << 20, &bytes, &size, &error), &error);
-    test_assert_ok("decode", cst_image_decode("png", (uint8_t *)bytes, size, 1, &h, &w, &planes, &error), &error);
+    test_assert_ok("decode", cst_image_decode("png", (uint8_t *)bytes, size, 1, &planes, &shape, &error), &error);
+    const size_t h = shape.dim[1], w = shape.dim[2];
     assert_true(h == 2 + 58 && w == 2 + n * 58);
     for (size_t i = 0; i < n * 16; i++) {
         const size_t py = 2 + i / 4 % 4 * 14 + 7, px = 2 + i / 16 * 58 + i % 4 * 14 + 7;

@@ -127,9 +127,8 @@ static void fixed_steps_land_on_stops(void **state)
             solve_rig_set_up(&r, solve_rig_profiles[i], "rk4", solve_rig_rotation, NULL, 2);
             r.options.step_size = 0.3;
             solve_rig_plan(&r, TEST_NAN);
-            assert_int_equal(
-                cst_solver_start(&s, &r.problem, &r.options, 0, 2, solve_rig_start, NULL, r.work, &r.stats, &r.error),
-                CST_OK);
+            const cst_solve_call call = solve_rig_call(&r);
+            assert_int_equal(cst_solver_start(&s, &r.problem, &r.options, 0, 2, solve_rig_start, &call), CST_OK);
             assert_int_equal(cst_solver_advance(&s, 1, true, r.y), CST_OK);
             assert_true(s.t == 1);
             if (restated) assert_int_equal(cst_solver_restate(&s, r.y), CST_OK);
@@ -215,8 +214,8 @@ static void a_state_is_replaced_after_a_jump(void **state)
         r.options.jump_t = jump_t;
         r.options.n_jump_t = 1;
         solve_rig_plan(&r, TEST_NAN);
-        assert_int_equal(cst_solver_start(&s, &r.problem, &r.options, ends[from], ends[to], &values[from], NULL, r.work,
-                                          &r.stats, &r.error),
+        const cst_solve_call call = solve_rig_call(&r);
+        assert_int_equal(cst_solver_start(&s, &r.problem, &r.options, ends[from], ends[to], &values[from], &call),
                          CST_OK);
         assert_int_equal(cst_solver_advance(&s, 0.5, true, r.y), CST_OK);
         assert_int_equal(cst_solver_restate(&s, r.y), CST_OK);
@@ -306,8 +305,8 @@ static void landing_keeps_the_step_size(void **state)
     solve_rig_set_up(&r, CST_PROFILE_COSTATE, "dopri5", solve_rig_rotation, NULL, 2);
     solve_rig_plan(&r, TEST_NAN);
     cst_solver s;
-    assert_int_equal(
-        cst_solver_start(&s, &r.problem, &r.options, 0, 3, solve_rig_start, NULL, r.work, &r.stats, &r.error), CST_OK);
+    const cst_solve_call call = solve_rig_call(&r);
+    assert_int_equal(cst_solver_start(&s, &r.problem, &r.options, 0, 3, solve_rig_start, &call), CST_OK);
     assert_int_equal(cst_solver_advance(&s, 1.0, true, r.y), CST_OK);
     assert_true(s.t == 1.0);
     const double h = s.h;
@@ -337,10 +336,9 @@ static void threads_do_not_change_bits(void **state)
         r.options.threads = threads;
         r.options.rtol = r.options.atol = 1e-4;
         y[threads - 1] = malloc(2 * N * sizeof(real));
-        real *work = malloc(cst_solver_work(&r.problem, &r.options) * sizeof(real));
-        assert_int_equal(
-            cst_solve(&r.problem, &r.options, times, 2, y0, y[threads - 1], NULL, work, &r.stats, &r.error), CST_OK);
-        free(work);
+        solve_rig_plan(&r, TEST_NAN);
+        const cst_solve_call call = solve_rig_call(&r);
+        assert_int_equal(cst_solve(&r.problem, &r.options, times, 2, y0, y[threads - 1], &call), CST_OK);
         solve_rig_tear_down(&r);
     }
     assert_memory_equal(y[0], y[1], 2 * N * sizeof(real));
