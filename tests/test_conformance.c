@@ -107,6 +107,20 @@ static bool chosen(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
+/* Returns the number of arguments that are not the name of a type, after a message about each. */
+static int count_unknown(int argc, char **argv)
+{
+    int unknown = 0;
+    for (int a = 1; a < argc; a++) {
+        size_t i = 0;
+        while (i < cst_all_modules.n_types && strcmp(cst_all_modules.types[i]->name, argv[a]) != 0) i++;
+        if (i < cst_all_modules.n_types) continue;
+        fprintf(stderr, "expected the name of a type in models/registry.c, got \"%s\"\n", argv[a]);
+        unknown++;
+    }
+    return unknown;
+}
+
 int main(int argc, char **argv)
 {
     size_t n_examples = 0, n = 0;
@@ -114,7 +128,7 @@ int main(int argc, char **argv)
     subject *subjects = calloc(n_examples * TESTS_AN_EXAMPLE, sizeof *subjects);
     struct CMUnitTest *tests = calloc(n_examples * TESTS_AN_EXAMPLE, sizeof *tests);
     if (!subjects || !tests) return EXIT_FAILURE;
-    int untested = 0;
+    int untested = count_unknown(argc, argv) > 0;
     for (size_t i = 0; i < cst_all_modules.n_types; i++) {
         const cst_module_type *type = cst_all_modules.types[i];
         if (!chosen(type->name, argc, argv)) continue;

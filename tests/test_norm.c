@@ -1,5 +1,7 @@
-/* Error norms: each formula of ode/norm.h is written out in plain loops and compared with the table's result, and so is
- * the block that limits the step. The named norms of the adjoint system: their blocks, weights and error ratios. */
+/* Error norms: the results of the table, and the block that limits the step, against the formulas that
+ * tests/norm_formulas.c writes out in plain loops. The named norms of the adjoint system: their blocks, weights and error
+ * ratios. */
+#include "tests/norm_formulas.h"
 #include "tests/ode_rig.h"
 
 #include "adjoint/adjoint_norm.h"
@@ -70,87 +72,8 @@ static void discard(vectors *m)
     free(m->partial);
 }
 
-/* True if x is the largest so far; then records it with its block. */
-static void note(double x, size_t block, double *largest, size_t *worst)
-{
-    if (!(x > *largest)) return;
-    *largest = x;
-    *worst = block;
-}
-
-/* ---- the formulas -------------------------------------------------------------------------------------------- */
-
-/* max over b of w_b RMS_b */
-static double max_rms_by_hand(const vectors *m, size_t n, size_t *worst)
-{
-    double largest = -1;
-    (void)n;
-    for (size_t b = 0, i = 0; b < m->n_blocks; b++) {
-        double squares = 0;
-        for (size_t end = i + m->blocks[b].size; i < end; i++) squares += m->v[i] * m->v[i];
-        if (m->blocks[b].size == 0 || m->blocks[b].weight == 0) continue;
-        note(m->blocks[b].weight * sqrt(squares / (double)m->blocks[b].size), b, &largest, worst);
-    }
-    return largest;
-}
-
-/* sqrt(sum w_b^2 v_i^2 / number of entries), over the blocks with a weight */
-static double rms_by_hand(const vectors *m, size_t n, size_t *worst)
-{
-    double largest = -1, sum = 0, count = 0;
-    (void)n;
-    for (size_t b = 0, i = 0; b < m->n_blocks; b++) {
-        const double w = m->blocks[b].weight;
-        double share = 0;
-        for (size_t end = i + m->blocks[b].size; i < end; i++) share += w * w * m->v[i] * m->v[i];
-        if (w == 0) continue;
-        sum += share;
-        count += (double)m->blocks[b].size;
-        note(share, b, &largest, worst);
-    }
-    return sqrt(sum / count);
-}
-
-/* max over i of w |v_i| */
-static double max_by_hand(const vectors *m, size_t n, size_t *worst)
-{
-    double largest = -1;
-    (void)n;
-    for (size_t b = 0, i = 0; b < m->n_blocks; b++)
-        for (size_t end = i + m->blocks[b].size; i < end; i++)
-            if (m->blocks[b].weight > 0) note(m->blocks[b].weight * fabs(m->v[i]), b, &largest, worst);
-    return largest;
-}
-
-static double rms_between(const double *v, size_t begin, size_t end)
-{
-    double squares = 0;
-    for (size_t i = begin; i < end; i++) squares += v[i] * v[i];
-    return begin < end ? sqrt(squares / (double)(end - begin)) : 0;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The larger RMS of the first n entries and of the next n. The part of a block within one of the two has the RMS of
- * that part as its share. */
-static double slices_by_hand(const vectors *m, size_t n, size_t *worst)
-{
-    double largest = -1;
-    const size_t ends[3] = {0, smaller(n, m->n), smaller(2 * n, m->n)};
-    for (size_t b = 0, first = 0; b < m->n_blocks; first += m->blocks[b++].size) {
-        const size_t end = first + m->blocks[b].size;
-        for (size_t s = 0; s < 2; s++) {
-            const size_t from = first > ends[s] ? first : ends[s], to = smaller(end, ends[s + 1]);
-            if (from < to) note(rms_between(m->v, from, to), b, &largest, worst);
-        }
-    }
-    return fmax(rms_between(m->v, 0, ends[1]), rms_between(m->v, ends[1], ends[2]));
-}
-
-/* A callback that no other norm agrees with: the sum of v_i^2, each third entry counted twice. */
+/* A callback that no other norm agrees with: the sum of v_i^2, each third entry counted twice. Its formula is in
+ * tests/norm_formulas.c. */
 static double callback(void *context, const real *v, const cst_block *blocks, size_t n_blocks)
 {
     const vectors *m = context;
@@ -158,35 +81,6 @@ static double callback(void *context, const real *v, const cst_block *blocks, si
     assert_true(blocks == m->blocks && n_blocks == m->n_blocks);
     for (size_t i = 0; i < m->n; i++) sum += (double)v[i] * (double)v[i] * (i % 3 ? 1 : 2);
     return sum;
-}
-
-/* It limits the step by the block with the largest RMS, whatever its weight is. */
-static double callback_by_hand(const vectors *m, size_t n, size_t *worst)
-{
-    double largest = -1, sum = 0;
-    (void)n;
-    for (size_t b = 0, first = 0; b < m->n_blocks; first += m->blocks[b++].size)
-        if (m->blocks[b].size > 0) note(rms_between(m->v, first, first + m->blocks[b].size), b, &largest, worst);
-    for (size_t i = 0; i < m->n; i++) sum += m->v[i] * m->v[i] * (i % 3 ? 1 : 2);
-    return sum;
-}
-
-typedef double (*formula)(const vectors *m, size_t n, size_t *worst);
-
-static formula formula_of(const cst_norm_ops *ops)
-{
-    const struct {
-        const cst_norm_ops *ops;
-        formula by_hand;
-    } all[] = {{&cst_norm_max_rms, max_rms_by_hand},
-               {&cst_norm_rms, rms_by_hand},
-               {&cst_norm_max, max_by_hand},
-               {&cst_norm_slices, slices_by_hand},
-               {&cst_norm_callback, callback_by_hand}};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i].ops == ops) return all[i].by_hand;
-    fail_msg("norm %s: this test has no formula for it", ops->name);
-    return NULL;
 }
 
 /* ---- norms --------------------------------------------------------------------------------------------------- */
@@ -211,7 +105,8 @@ static double norm_of(vectors *m, const inputs *in, const cst_norm_ops *ops, siz
 static void compare(vectors *m, const inputs *in, const cst_norm_ops *ops)
 {
     size_t worst = SIZE_MAX, expected_worst = SIZE_MAX;
-    const double got = norm_of(m, in, ops, &worst), expected = formula_of(ops)(m, in->slice, &expected_worst);
+    const norm_input input = {m->n, m->n_blocks, m->blocks, m->v};
+    const double got = norm_of(m, in, ops, &worst), expected = norm_formula_of(ops)(&input, in->slice, &expected_worst);
     if (!(fabs(got - expected) <= 200 * (double)CST_REAL_EPSILON * expected) || worst != expected_worst) {
         print_error("norm %s, rtol %g, atol %g, slice %zu, threads %d, largest errors in block %zu; blocks (weight):",
                     ops->name, relative, absolute, in->slice, in->threads, in->loud);
@@ -329,7 +224,7 @@ enum { N_NAMED = sizeof named / sizeof named[0] };
 static double named_by_hand(void *context, const real *v, const cst_block *blocks, size_t n_blocks)
 {
     const named_norm *expected = *(const named_norm **)context;
-    vectors m = {.n_blocks = n_blocks, .blocks = expected->blocks};
+    norm_input m = {.n_blocks = n_blocks, .blocks = expected->blocks};
     if (n_blocks != expected->n_blocks) fail_msg("norm %s: %zu blocks", expected->name, n_blocks);
     for (size_t b = 0; b < n_blocks; m.n += blocks[b++].size) {
         const cst_block *is = &blocks[b], *should = &expected->blocks[b];
@@ -337,12 +232,13 @@ static double named_by_hand(void *context, const real *v, const cst_block *block
             fail_msg("norm %s, block %zu: got %s, %zu entries, weight %g; expected %s, %zu, %g", expected->name, b,
                      is->name, is->size, is->weight, should->name, should->size, should->weight);
     }
-    m.v = malloc(m.n * sizeof *m.v);
-    assert_non_null(m.v);
-    for (size_t i = 0; i < m.n; i++) m.v[i] = (double)v[i];
+    double *values = malloc(m.n * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < m.n; i++) values[i] = (double)v[i];
+    m.v = values;
     size_t worst = 0;
-    const double norm = formula_of(expected->ops)(&m, 0, &worst);
-    free(m.v);
+    const double norm = norm_formula_of(expected->ops)(&m, 0, &worst);
+    free(values);
     return norm;
 }
 

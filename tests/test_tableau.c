@@ -158,7 +158,7 @@ static void dense_output_meets_the_ends_and_has_its_order(void **state)
         size_t k = 0;
         while (k < n_cases && strcmp(cases[k].name, cst_tableaus[i]->name) != 0) k++;
         if (cst_tableaus[i]->adaptive && k == n_cases)
-            fail_msg("%s: adaptive, but without its orders of dense output in this test", cst_tableaus[i]->name);
+            fail_msg("%s: adaptive, but `cases` of this test lacks its orders of dense output", cst_tableaus[i]->name);
     }
     for (size_t k = 0; k < n_cases; k++) {
         const cst_tableau *t = cst_tableau_find(cases[k].name);
