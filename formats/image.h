@@ -15,8 +15,8 @@ extern "C" {
  * them with free(). channels is 1 (grey) or 3 (red, green, blue); an image of another kind is converted. `name` is
  * the file's name in messages. The checksums of a PNG are not verified.
  *
- * Errors: CST_EFORMAT with the decoder's reason, also for a side of more than 16384 pixels; CST_ENOMEM. *planes must
- * not be used then. */
+ * Errors: CST_EFORMAT with the decoder's reason, also for a side of more than 16384 pixels; CST_ENOMEM. *planes is then
+ * undefined, and nothing has to be freed. */
 CST_MUST_CHECK cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels,
                                            size_t *h, size_t *w, uint8_t **planes, cst_error *error);
 
