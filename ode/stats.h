@@ -40,7 +40,8 @@ typedef struct cst_solve_stats {
     const char *method;                /* tableau name of the last solve */
     double seconds;                    /* wall-clock time of a whole pass; the ODE block fills it, solvers do not */
 
-    /* Why the last solve failed. `failure` is CST_OK if it did not fail. */
+    /* Why the last solve failed. `failure` is CST_OK if it did not fail, and also after bad options or times, a failure
+     * of the callback `accepted`, or a trace that cannot grow. */
     cst_status failure;
     double failed_t, failed_dt;        /* time and step size at the failure */
     size_t failed_block, failed_index; /* the worst component: its block, and its index there, SIZE_MAX if unknown */
