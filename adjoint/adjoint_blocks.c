@@ -68,6 +68,7 @@ cst_adjoint_blocks cst_adjoint_blocks_of(const cst_gradient_problem *p, bool wit
 
 cst_status cst_adjoint_blocks_check(const cst_gradient_problem *p, bool with_z, cst_error *error)
 {
+    /* The blocks must fit into the array. */
     const cst_adjoint_blocks list = cst_adjoint_blocks_of(p, with_z);
     if (list.n > CST_MAX_BLOCKS)
         return cst_fail(error, CST_EUNSUPPORTED,

@@ -166,6 +166,7 @@ void cst_ode_options_clear(cst_ode_options *options)
 static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
+    /* Read the section. After the options are read, they are freed in any case. */
     ode_section s = {0};
     cst_ode_options o;
     double *times = NULL;
@@ -183,6 +184,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
         o.learn_t = s.learn_t;
         status = cst_ode_new(field, &o, m, error);
     }
+    /* The block has copies of all arrays. */
     free(times);
     cst_ode_options_clear(&o);
     return status;

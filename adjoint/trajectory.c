@@ -37,6 +37,7 @@ typedef struct layout {
 /* Under CST_KEEP_NOTHING only the state, with last_h, has memory. The slots include the scratch slot. */
 static layout lay_out(const cst_trajectory *t)
 {
+    /* One slot more than kept steps: the scratch slot. */
     const bool keeps = t->keep != CST_KEEP_NOTHING;
     layout l = {0};
     l.state = cst_place(&l.size, reals_for(sizeof *t->state));
@@ -94,6 +95,7 @@ static size_t cache_at(const cst_trajectory *t, size_t stage)
 
 cst_recording cst_recording_begin(const cst_trajectory *t, real *memory)
 {
+    /* The same layout as that of the trajectory, for writing. */
     const layout l = lay_out(t);
     cst_recording r = {.trajectory = t,
                        .state = (struct cst_trajectory_state *)(void *)(memory + l.state),

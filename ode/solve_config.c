@@ -176,6 +176,7 @@ static cst_status read_times(cst_config list, const double **times, size_t *n, c
  * other keys. */
 static cst_status read_section(cst_config section, const cst_key *keys, cst_solve_options *options, cst_error *error)
 {
+    /* Absent keys keep the values of *options. A profile of -1 means that the section names none. */
     solver_section s = {.o = *options, .method = index_of(options->method)};
     int profile = -1;
     s.profile = profile;
