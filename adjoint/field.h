@@ -1,4 +1,4 @@
-/* The vector field of an ODE block, with or without integrals beside its state:
+/* The vector field of an ODE block, with or without integrals in addition to its state:
  *
  *     z' = f(t, z; theta),   q' = g(t, z; theta)
  *
@@ -40,8 +40,8 @@ CST_MUST_CHECK cst_status cst_field_forward(const cst_module *field, const cst_c
 CST_MUST_CHECK cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const cst_real *z,
                                              cst_real *dz, cst_real *dq, cst_real *cache);
 
-/* The VJP with cotangents a_z (N, D) and a_q (M, N) at the point z where cst_field_forward filled dz and cache. Results
- * go to *g as in cst_module_vjp: gx overwritten, the others added to. a_q is not read for M = 0. */
+/* Compute the VJP with cotangents a_z (N, D) and a_q (M, N) at the point z where cst_field_forward filled dz and cache.
+ * Results go to *g as in cst_module_vjp: gx overwritten, the others added to. a_q is not read for M = 0. */
 CST_MUST_CHECK cst_status cst_field_vjp(const cst_module *field, const cst_call *c, const cst_real *z,
                                         const cst_real *dz, const cst_real *cache, const cst_real *a_z,
                                         const cst_real *a_q, const cst_grads *g);

@@ -37,7 +37,6 @@ typedef struct layout {
 /* Under CST_KEEP_NOTHING only the state, with last_h, has memory. The slots include the scratch slot. */
 static layout lay_out(const cst_trajectory *t)
 {
-    /* One slot more than kept steps: the scratch slot. */
     const bool keeps = t->keep != CST_KEEP_NOTHING;
     layout l = {0};
     l.state = cst_place(&l.size, reals_for(sizeof *t->state));
@@ -212,7 +211,7 @@ double cst_trajectory_stage_time(const cst_trajectory *t, size_t step, size_t i)
 {
     const cst_step_record *r = &t->records[step];
     const double c = t->options->method->c[i];
-    /* As the solver evaluated it: the first stage and those at the end may be an ulp beside t and t1. */
+    /* As the solver evaluated it: the first stage and those at the end may be one ulp away from t and t1. */
     const double time = i == 0 ? r->first_t : c == 1 ? r->end_t : r->t + c * r->h;
     return t->options->cast_times ? (double)(real)time : time;
 }

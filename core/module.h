@@ -44,7 +44,8 @@ typedef enum cst_passes { CST_PASS_JVP = 1, CST_PASS_JVP_VJP = 2 } cst_passes;
 CST_MUST_CHECK cst_status cst_module_require(const cst_module *m, unsigned passes, const char *purpose,
                                              cst_error *error);
 
-/* The memory that the passes below need for n rows, k tangents and a number of threads. *plan is overwritten.
+/* Report in *plan, which is overwritten, the memory that the passes below need for n rows, k tangents and a number of
+ * threads.
  *
  * If rows are independent and there is enough work, forward and vjp cut the batch into shards, one per thread. Each
  * shard has its own part of cache, work and gtheta. The shards' gradients are summed in a fixed order, so that results

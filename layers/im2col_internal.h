@@ -52,7 +52,8 @@ void cst_lowering_make_masks(const cst_lowering *l, const cst_lowering_block *b,
 cst_lowering_matrix cst_lowering_take(const cst_lowering_block *b, size_t channels, size_t pixels, size_t width,
                                       const real *x, real *buffer);
 
-/* The inverse of cst_lowering_take for blocks of several images: x = buffer + bias. bias (channels) may be NULL. */
+/* Copy a block of several images from `buffer` to its place in x, the inverse of cst_lowering_take: x = buffer + bias.
+ * bias (channels) may be NULL. */
 void cst_lowering_give(const cst_lowering_block *b, size_t channels, size_t pixels, const real *bias,
                        const real *buffer, real *x);
 
