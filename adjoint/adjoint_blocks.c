@@ -8,6 +8,7 @@
 /* Append a block and return its offset. */
 static size_t add_block(cst_adjoint_blocks *list, const char *name, size_t size, double weight)
 {
+    /* Blocks after the last one that fits are counted, so that the check can report their number. */
     const size_t offset = list->size;
     if (list->n < CST_MAX_BLOCKS) list->block[list->n] = (cst_block){.name = name, .size = size, .weight = weight};
     list->n++;
@@ -40,6 +41,7 @@ cst_adjoint_blocks cst_adjoint_blocks_of(const cst_gradient_problem *p, bool wit
     const double theta_weight = norm->weight[CST_BLOCK_A_THETA], t_weight = norm->weight[CST_BLOCK_A_T];
     const bool has_theta = theta_weight > 0 && field->n_params > 0;
     const size_t nz = cst_size_mul(p->call->n, cst_shape_size(&field->x));
+    /* Nothing is in the state yet. */
     cst_adjoint_blocks list = {.a_theta = SIZE_MAX, .a_t = SIZE_MAX};
     for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) list.integral[i] = list.a_integral[i] = SIZE_MAX;
 
@@ -47,6 +49,7 @@ cst_adjoint_blocks cst_adjoint_blocks_of(const cst_gradient_problem *p, bool wit
     if (with_z) add_block(&list, "z", nz, norm->weight[CST_BLOCK_Z]);
     if (with_z) add_integrals(&list, p, false);
     list.a_z = add_block(&list, "a_z", nz, norm->weight[CST_BLOCK_A_Z]);
+    /* The blocks so far change in the course of the solve: one with a weight controls its error. */
     for (size_t i = 0; i < list.n && i < CST_MAX_BLOCKS; i++)
         list.controlled = list.controlled || list.block[i].weight > 0;
     add_integrals(&list, p, true); /* constants, which control nothing */
@@ -65,12 +68,14 @@ cst_adjoint_blocks cst_adjoint_blocks_of(const cst_gradient_problem *p, bool wit
 
 cst_status cst_adjoint_blocks_check(const cst_gradient_problem *p, bool with_z, cst_error *error)
 {
+    /* The blocks must fit into the array. */
     const cst_adjoint_blocks list = cst_adjoint_blocks_of(p, with_z);
     if (list.n > CST_MAX_BLOCKS)
         return cst_fail(error, CST_EUNSUPPORTED,
                         "expected at most %d blocks in the adjoint's norm, got %zu: use a norm without a block per "
                         "parameter tensor",
                         CST_MAX_BLOCKS, list.n);
+    /* A norm that ignores weights controls the error in any case. */
     const cst_norm_ops *ops = p->norm->norm.ops;
     if (list.controlled || (ops && ops->ignores_weights)) return CST_OK;
     return cst_fail(error, CST_EARG,

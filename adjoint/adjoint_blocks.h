@@ -14,25 +14,25 @@
 extern "C" {
 #endif
 
-/* The most blocks that a state can have: parameter tensors under default_per_tensor, and a few more. */
+/* The largest number of blocks of a state. The norm default_per_tensor has one per parameter tensor. */
 enum { CST_MAX_BLOCKS = 256 };
 
 typedef struct cst_adjoint_blocks {
     cst_block block[CST_MAX_BLOCKS]; /* (n): only the first CST_MAX_BLOCKS are stored */
     size_t n;                        /* number of blocks, which may be larger than CST_MAX_BLOCKS */
     size_t size;                     /* entries of the state; SIZE_MAX: too large */
-    bool controlled;                 /* a block that changes has a weight in the norm */
+    bool controlled;                 /* whether the norm has a weight for a block that is not constant */
     size_t a_z, a_theta, a_t;        /* offsets in y; SIZE_MAX: not in the state */
-    size_t integral[CST_MAX_INTEGRALS],
-        a_integral[CST_MAX_INTEGRALS]; /* offsets of integrals and adjoints, or SIZE_MAX */
+    /* Offsets of the integrals and of their adjoints; SIZE_MAX: not in the state. */
+    size_t integral[CST_MAX_INTEGRALS], a_integral[CST_MAX_INTEGRALS];
 } cst_adjoint_blocks;
 
-/* Lay out the state for a problem, of which field, call->n, norm and integrals are read. `with_z`: z and the integrals
- * are solved for. */
+/* Lay out the state for a problem, of which field, call->n, norm and integrals are read. With `with_z`, z and the
+ * integrals are in the state. */
 cst_adjoint_blocks cst_adjoint_blocks_of(const cst_gradient_problem *problem, bool with_z);
 
-/* CST_EUNSUPPORTED if there are more than CST_MAX_BLOCKS blocks; CST_EARG if none that changes has a weight in the
- * norm. */
+/* Errors: CST_EUNSUPPORTED if there are more than CST_MAX_BLOCKS blocks; CST_EARG if no block that changes has a weight
+ * in the norm. */
 CST_MUST_CHECK cst_status cst_adjoint_blocks_check(const cst_gradient_problem *problem, bool with_z, cst_error *error);
 
 #ifdef __cplusplus

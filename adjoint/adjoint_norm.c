@@ -124,6 +124,7 @@ static cst_status read_slices(cst_config slices, cst_adjoint_norm *norm, cst_err
 {
     *norm = (cst_adjoint_norm){.norm.ops = &cst_norm_slices, .weight = {1, 1, 1, 0}};
     weigh_integrals(norm);
+    /* A number of entries. */
     double n = 0;
     if (cst_config_number(slices, &n) && n >= 1 && n == floor(n) && n < 0x1p53) {
         norm->norm.slice = (size_t)n;

@@ -11,9 +11,9 @@
  * A block of weight 0 that no right-hand side reads is not in the state: a_theta and a_t are quadratures (ode/solve.h),
  * integrals are not solved for again, and their adjoints are constants.
  *
- * Configs know norms by the names in cst_adjoint_norms. There, integrals and their adjoints have weight 1, as all
- * blocks have in torchdiffeq. C programs can use any norm of ode/norm.h: set the member `norm`. For example, with all
- * blocks in the state:
+ * Configs know norms by the names in cst_adjoint_norms. In a named norm, integrals and their adjoints have weight 1, as
+ * all blocks have in torchdiffeq. C programs can use any norm of ode/norm.h: set the member `norm`. For example, with
+ * all blocks in the state:
  *
  *     CST_TRY(cst_adjoint_norm_init(&options.norm, "default", error));
  *     options.norm.norm = (cst_norm){.ops = &cst_norm_callback, .callback = function, .context = context}; */
@@ -45,12 +45,12 @@ typedef enum cst_adjoint_block {
 extern const char *const cst_adjoint_block_names[CST_N_BLOCKS];
 
 /* The names of the blocks of an integral and of its adjoint, for example "logp" and "a_logp". The strings must outlive
- * all that use them. */
+ * every block that has the integral, and its statistics. */
 typedef struct cst_integral {
     const char *name, *adjoint;
 } cst_integral;
 
-/* A norm with the weights of its blocks; a weight of 0 leaves a block out. All weights are at least 0. */
+/* A norm with the weights of its blocks. All weights are at least 0; a weight of 0 leaves a block out. */
 typedef struct cst_adjoint_norm {
     cst_norm norm;               /* its member `slice` is set from slice_of_z when the size of the state is known */
     double weight[CST_N_BLOCKS]; /* of z, a_z, a_theta, a_t */
@@ -71,19 +71,19 @@ typedef struct cst_named_norm {
 /* The named norms; the last name is NULL. Error messages, the schema and the docs take the names from this table. */
 extern const cst_named_norm cst_adjoint_norms[];
 
-/* *norm = the norm of this name. CST_EARG for another name; the message lists all. `error` may be NULL. */
+/* *norm = the norm of this name. Errors: CST_EARG for another name; the message lists all. `error` may be NULL. */
 CST_MUST_CHECK cst_status cst_adjoint_norm_init(cst_adjoint_norm *norm, const char *name, cst_error *error);
 
 /* The keys "combine" and "weights" of a norm of weighted blocks, for `costate list`. The last name is NULL. */
 extern const cst_key cst_adjoint_norm_keys[];
 
-/* *norm = a value of a config, one of
+/* Set *norm from a value of a config, which is one of
  *   name                                           a named norm
  *   {"norm": name, "a_theta": 0.1, ...}            a named norm with other weights
  *   {"combine": "max", "weights": {"z": 1, ...}}   cst_norm_max_rms, or cst_norm_rms for "rms"; absent weights are 0
  *   {"slices": n} or {"slices": "8z"}              cst_norm_slices; "8z" is eight times the size of z
- * Weights may name the blocks of the integrals (n_integrals; may be NULL for 0) beside the four. CST_ECONFIG for
- * another value; the message names the place in the config. */
+ * Weights may name the blocks of the integrals (n_integrals; may be NULL for 0) as well as the four. Errors:
+ * CST_ECONFIG for another value; the message names the place in the config. */
 CST_MUST_CHECK cst_status cst_adjoint_norm_read(cst_config config, const cst_integral *integrals, size_t n_integrals,
                                                 cst_adjoint_norm *norm, cst_error *error);
 

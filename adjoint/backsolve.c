@@ -240,6 +240,7 @@ static cst_status run(const cst_gradient_problem *p, const cst_gradient_result *
     if (theta_in_y || s.theta_in_q) s.a_theta = (theta_in_y ? s.y : s.q) + s.theta_at;
     if (t_in_y || s.t_in_q) s.a_t = (t_in_y ? s.y : s.q) + s.t_at;
 
+    /* Solve. gtimes is NULL if gradients of the times are not wanted. */
     double *gtimes = p->want_times ? result->gtimes : NULL;
     CST_TRY((p->fresh_solves ? solve_intervals : solve_warm)(&s, gtimes, stats));
 

@@ -20,8 +20,8 @@
  * torchdiffeq 0.2.5. Otherwise one solve covers all intervals: it steps onto each t_i, where z is set too, and keeps
  * its step size.
  *
- * "interpolating" does not solve for z. It reads z from dense output of the forward pass (adjoint/interpolant.h), so
- * that z is no block of the state. */
+ * "interpolating" does not solve for z. It reads z from dense output of the forward pass (adjoint/interpolant.h), so z
+ * is not a block of the state. */
 #ifndef CST_ADJOINT_BACKSOLVE_H
 #define CST_ADJOINT_BACKSOLVE_H
 
@@ -39,8 +39,8 @@ size_t cst_backsolve_work(const cst_gradient_problem *problem);
 CST_MUST_CHECK cst_status cst_backsolve_run(const cst_gradient_problem *problem, const cst_gradient_result *result,
                                             cst_solve_stats *stats);
 
-/* The same for "interpolating". problem->trajectory must keep stages (CST_KEEP_STAGES). check also fails as
- * cst_replay_check. */
+/* The members of cst_gradient_ops for "interpolating". problem->trajectory must keep stages (CST_KEEP_STAGES). check
+ * fails as cst_backsolve_check and as cst_replay_check. */
 CST_MUST_CHECK cst_status cst_interpolating_check(const cst_gradient_problem *problem, cst_error *error);
 size_t cst_interpolating_work(const cst_gradient_problem *problem);
 CST_MUST_CHECK cst_status cst_interpolating_run(const cst_gradient_problem *problem, const cst_gradient_result *result,

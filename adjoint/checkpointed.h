@@ -6,11 +6,11 @@
  *
  *     g_i = h b_i a + h sum_{j > i} a_ji v_j,   dL/dy_0 = a + sum_i v_i,   a_theta += (df/dtheta)_i^T g_i.
  *
- * An observation between two steps is y_0 + h sum_i w_i(x) k_i (ode/tableau.h). So its cotangent g adds h w_i(x) g to
- * g_i, and g to dL/dy_0. The gradient of its time is g times the interpolant's derivative. A FSAL method's last stage
- * counts as the next step's first and is differentiated there. Integrals q_1 = q_0 + h sum_i b_i g(x_i) of the field
- * have a constant cotangent a_q. It gives h b_i a_q as the cotangent of g(x_i), and so (dg/dz)_i^T h b_i a_q to v_i.
- * The same holds for their observations.
+ * An observation between two steps is y_0 + h sum_i w_i(x) k_i (ode/tableau.h). So its cotangent c adds h w_i(x) c to
+ * g_i, and c to dL/dy_0. The gradient of its time is c times the interpolant's derivative. A FSAL method's last stage
+ * counts as the next step's first stage and is differentiated in that step. Integrals q_1 = q_0 + h sum_i b_i g(x_i) of
+ * the field have a constant cotangent a_q. The cotangent of g(x_i) is therefore h b_i a_q, which adds (dg/dz)_i^T h b_i
+ * a_q to v_i. The same holds for their observations.
  *
  * Recomputation: a step whose start is kept (adjoint/trajectory.h) is recomputed once. The states between kept ones are
  * recomputed from the nearest kept one before them, with a few spare vectors, by repeated halving. (Griewank, Walther,

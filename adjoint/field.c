@@ -17,6 +17,7 @@ size_t cst_field_integrals(const cst_module *field)
 cst_status cst_field_check(const cst_module *field, size_t n_integrals, cst_error *error)
 {
     char in[CST_SHAPE_TEXT], out[CST_SHAPE_TEXT];
+    /* Both shapes as text, for the messages. */
     cst_shape_text(&field->x, in);
     cst_shape_text(&field->y, out);
     if (n_integrals > CST_MAX_INTEGRALS)
@@ -43,6 +44,7 @@ static size_t rows_size(const cst_module *field, size_t n)
 void cst_field_plan(const cst_module *field, size_t n, int threads, cst_plan *plan)
 {
     cst_module_plan(field, n, 0, threads, plan);
+    /* Value rows come before the module's cache, and cotangent rows before its work. */
     plan->cache = cst_size_add(plan->cache, rows_size(field, n));
     plan->work = cst_size_add(plan->work, rows_size(field, n));
 }
@@ -96,6 +98,7 @@ cst_status cst_field_evaluate(const cst_module *field, const cst_call *c, const 
                               real *cache)
 {
     const cst_call call = call_module(field, c);
+    /* Without integrals the module writes f to dz itself. With integrals its rows are split. */
     if (cst_field_integrals(field) == 0) return cst_module_evaluate(field, &call, z, dz, cache);
     CST_TRY(cst_module_evaluate(field, &call, z, cache, cache + rows_size(field, c->n)));
     split(field, c->n, cache, dz, dq);
@@ -119,6 +122,7 @@ cst_status cst_field_forward_vjp(const cst_module *field, const cst_call *c, con
                                  const real *a_z, const real *a_q, const cst_grads *g)
 {
     const cst_call call = call_module(field, c);
+    /* Without integrals the module reads a_z and writes dz itself. */
     if (cst_field_integrals(field) == 0) return cst_module_forward_vjp(field, &call, z, out->dz, out->cache, a_z, g);
 
     /* Cotangent rows in, value rows out. */

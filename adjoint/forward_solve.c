@@ -33,6 +33,7 @@ static layout lay_out(const cst_forward_problem *p)
 {
     const size_t n = p->call->n;
     layout l = {.n_blocks = 1, .n_state = cst_size_mul(n, cst_shape_size(&p->field->x))};
+    /* z is the first block, with weight 1. */
     l.blocks[0] = (cst_block){"z", l.n_state, 1};
     for (size_t i = 0; i < cst_field_integrals(p->field); i++) {
         l.in_state[i] = p->weights[i] > 0;
@@ -51,6 +52,7 @@ static size_t cut_work(run *r, real *work)
     size_t size = 0;
     cst_plan plan;
     cst_field_plan(p->field, p->call->n, p->call->threads, &plan);
+    /* Memory for one evaluation of the field, then for the state and quadratures at an output, then for the solver. */
     r->cache = cst_cut(work, &size, plan.cache);
     r->call.work = cst_cut(work, &size, plan.work);
     r->y = cst_cut(work, &size, r->layout.n_state);
@@ -97,6 +99,7 @@ static cst_status accepted(void *context, const cst_solver *solver)
 static void keep_state(const run *r, real *to)
 {
     const size_t n = r->call.n;
+    /* z is the first block of the state. Each integral is in the state or in the quadratures. */
     memcpy(to, r->y, r->nz * sizeof *to);
     for (size_t i = 0; i < r->n_integrals; i++)
         memcpy(to + r->nz + i * n, (r->layout.in_state[i] ? r->y : r->sums) + r->layout.at[i], n * sizeof *to);
@@ -108,6 +111,7 @@ static void set_up(run *r, const cst_forward_problem *p)
     *r = (run){.p = p, .layout = lay_out(p), .call = *p->call};
     r->nz = cst_size_mul(p->call->n, cst_shape_size(&p->field->x));
     r->n_integrals = cst_field_integrals(p->field);
+    /* The norm is left zero, which means cst_norm_max_rms. */
     r->problem = (cst_problem){.f = field_rhs,
                                .context = r,
                                .blocks = r->layout.blocks,

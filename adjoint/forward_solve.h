@@ -25,15 +25,15 @@ typedef struct cst_forward_problem {
     const double *weights;          /* (M): weights of the integrals in the norm, at least 0; may be NULL for M = 0 */
     const double *times;            /* (n_times), strictly monotone */
     size_t n_times;                 /* T, at least 2 */
-    const cst_recording *recording; /* receives the steps; from cst_recording_begin */
+    const cst_recording *recording; /* the steps are recorded in it; from cst_recording_begin */
 } cst_forward_problem;
 
 /* Returns the number of reals of work. Reads only field, call->n, call->threads, options, integrals and weights.
  * SIZE_MAX if it is too large. */
 size_t cst_forward_work(const cst_forward_problem *problem);
 
-/* states (T, N (D + M)): at each time [z (N, D) | q (M, N)], starting from z(t_0) = x (N, D). `stats` is added to.
- * Fails as the solver, the field and cst_recording_accept do. */
+/* Solve from z(t_0) = x (N, D), and write [z (N, D) | q (M, N)] at each time to states (T, N (D + M)). `stats` is added
+ * to. Fails as the solver, the field and cst_recording_accept do. */
 CST_MUST_CHECK cst_status cst_forward_run(const cst_forward_problem *problem, const real *x, real *states,
                                           cst_solve_stats *stats);
 

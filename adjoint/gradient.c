@@ -7,11 +7,13 @@ static const real *row_of(const cst_gradient_problem *p, size_t i, size_t row)
     return p->gy + i * p->gy_time + row * p->gy_row;
 }
 
+/* The states of the T times are stored one after the other. */
 const real *cst_gradient_state(const cst_gradient_problem *p, size_t i)
 {
     return p->z + i * p->call->n * cst_shape_size(&p->field->y); /* D + M numbers per row */
 }
 
+/* q follows z (N, D) in the state of a time. */
 const real *cst_gradient_integrals(const cst_gradient_problem *p, size_t i)
 {
     return cst_gradient_state(p, i) + p->call->n * cst_shape_size(&p->field->x);
@@ -32,6 +34,7 @@ void cst_gradient_add_observed(const cst_gradient_problem *p, size_t i, real sca
 
 double cst_gradient_along(const cst_gradient_problem *p, size_t i, const real *f)
 {
+    /* Sum over the D + M entries of each row, in double precision. */
     const size_t width = cst_shape_size(&p->field->y);
     double sum = 0; /* stays 0 before the first observation */
     for (size_t row = 0; i >= p->first_observed && row < p->call->n; row++) {

@@ -2,7 +2,7 @@
  *
  * Let z' = f(t, z; theta), and let the loss L read z at the times t_0 .. t_{T-1}, its observations. A method computes
  * dL/dz(t_0), dL/dtheta and dL/dt_i (Kidger, Chen, Lyons, section 1.3). If the field has integrals q' = g(t, z)
- * (adjoint/field.h), L may read them too. Nothing else does, so a_q = dL/dq is constant between observations.
+ * (adjoint/field.h), L may read them too. Nothing else reads them, so a_q = dL/dq is constant between observations.
  *
  * Shapes: N rows, D entries of z and M integrals per row, P parameters, T times. CONTRIBUTING.md says how to add a
  * method. */
@@ -21,16 +21,18 @@ extern "C" {
 /* The arguments of a method. All pointers belong to the caller. */
 typedef struct cst_gradient_problem {
     const cst_module *field;
-    const cst_call *call;             /* the field's: theta, n, threads, error; its work is all memory of the method */
-    const cst_solve_options *options; /* of the backward solve; for a method that does not solve, of the forward pass */
-    const cst_adjoint_norm *norm;     /* error norm of the backward solve; not read by a method that does not solve */
-    bool fresh_solves;                /* one solve per interval, as torchdiffeq has it */
-    const double *times;              /* (T), strictly monotone */
+    /* The field's: theta, n, threads, error; its work has the reals that cst_gradient_ops.work reports. */
+    const cst_call *call;
+    /* Those of the backward solve, or of the forward pass for a method that does not solve. */
+    const cst_solve_options *options;
+    const cst_adjoint_norm *norm; /* error norm of the backward solve; not read by a method that does not solve */
+    bool fresh_solves;            /* one solve per interval between times, as in torchdiffeq */
+    const double *times;          /* (T), strictly monotone */
     size_t n_times;
     const cst_real *z;                /* (T): the forward pass's states at these times, each [z (N, D) | q (M, N)] */
     const cst_integral *integrals;    /* (M): their names */
     const cst_trajectory *trajectory; /* the forward pass's steps, kept as cst_gradient_ops.keep says */
-    double first_step;                /* of the first solve, if the options have none; 0: chosen by the solver */
+    double first_step; /* first step size of the first solve, if the options give none; 0: the solver chooses */
     /* dL/d[z | q](t_i) of row r, D + M numbers, is at gy + i * gy_time + r * gy_row. It is zero for i <
      * first_observed. */
     const cst_real *gy;
@@ -39,7 +41,7 @@ typedef struct cst_gradient_problem {
     size_t n_context; /* length of the gradient of the call's context; 0: not wanted */
 } cst_gradient_problem;
 
-/* The results. Pointers of results that the problem does not want may be NULL. */
+/* The results. The pointer of a result that the problem does not want may be NULL. */
 typedef struct cst_gradient_result {
     cst_real scale, context_scale;
     cst_real *gz0;      /* (N, D) = dL/dz(t_0), overwritten; may be NULL */
@@ -59,8 +61,8 @@ typedef struct cst_gradient_ops {
     const char *summary;         /* one line, for `costate list` and docs/config.md */
     cst_keep keep[CST_N_STORES]; /* what the trajectory must keep, for each value of `store` */
     bool solves;                 /* it solves an ODE backwards; if false, problem->options are the forward pass's */
-    bool solves_for_z;           /* it does, and z is the first block of that ODE's state */
-    /* CST_EARG or CST_EUNSUPPORTED if the method cannot do this problem. Called with n = 1. */
+    bool solves_for_z;           /* whether that ODE's state begins with z */
+    /* Errors: CST_EARG or CST_EUNSUPPORTED if the method cannot do this problem. Called with n = 1. */
     cst_status (*check)(const cst_gradient_problem *problem, cst_error *error);
     /* Returns the reals of work that `run` needs for this problem, or for one that wants less; SIZE_MAX: too many. */
     size_t (*work)(const cst_gradient_problem *problem);
@@ -74,7 +76,7 @@ typedef struct cst_gradient_ops {
 /* Pointers to the methods in the same order. The last element is NULL. */
 extern const cst_gradient_ops *const cst_gradient_methods[];
 
-/* Returns the method of this name, or NULL if there is none. */
+/* Returns the method of this name, or NULL if no method has it. */
 const cst_gradient_ops *cst_gradient_find(const char *name);
 
 /* ---- for methods --------------------------------------------------------------------------------------------- */

@@ -41,11 +41,13 @@ static const cst_gradient_ops checkpointed = {
     .run = cst_checkpointed_run,
 };
 
+/* The table is made from the list of names in adjoint/gradient.h. */
 #define ADDRESS(name) &name,
 const cst_gradient_ops *const cst_gradient_methods[] = {CST_GRADIENT_METHODS(ADDRESS) NULL};
 
 const cst_gradient_ops *cst_gradient_find(const char *name)
 {
+    /* The table is short: compare the names one after the other. */
     for (size_t i = 0; cst_gradient_methods[i]; i++)
         if (strcmp(cst_gradient_methods[i]->name, name) == 0) return cst_gradient_methods[i];
     return NULL;

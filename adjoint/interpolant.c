@@ -9,6 +9,7 @@
 cst_interpolant cst_interpolant_cut(const cst_trajectory *t, const cst_call *call, cst_solve_stats *stats, real *work,
                                     size_t *size)
 {
+    /* No step is loaded yet. The replay comes first, then two vectors for states between kept ones. */
     cst_interpolant from = {.step = SIZE_MAX};
     from.replay = cst_replay_cut(t, call, false, stats, work, size);
     for (size_t i = 0; i < 2; i++) from.between[i] = cst_cut(work, size, t->nz);
@@ -43,6 +44,7 @@ cst_status cst_interpolant_at(cst_interpolant *from, double t, real *z)
 {
     const cst_trajectory *trajectory = from->replay.trajectory;
     const cst_tableau *tableau = trajectory->options->method;
+    /* Load the step that contains t. */
     CST_TRY(go_to_step(from, cst_trajectory_find(trajectory, t)));
     const cst_step_record *r = &trajectory->records[from->step];
 
@@ -50,6 +52,7 @@ cst_status cst_interpolant_at(cst_interpolant *from, double t, real *z)
     const double x = (t - r->t) / r->h;
     double w[CST_MAX_STAGES];
     cst_combination sum = {0};
+    /* The weights w_i(x) of dense output, or x b_i for a method without it. */
     if (tableau->adaptive) cst_tableau_dense(tableau, trajectory->options->refine_dense, x, w);
     for (size_t i = 0; i < tableau->stages; i++)
         cst_combination_add(&sum, r->h * (tableau->adaptive ? w[i] : x * tableau->b[i]), from->k[i]);

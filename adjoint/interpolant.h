@@ -18,8 +18,8 @@ extern "C" {
 typedef struct cst_interpolant {
     cst_replay replay;             /* recomputes steps of the trajectory */
     size_t step;                   /* the loaded step; SIZE_MAX: none */
-    const real *y;                 /* (N, D): the state at its start, */
-    const real *k[CST_MAX_STAGES]; /* (N, D): and its stages */
+    const real *y;                 /* (N, D): the state at the start of the loaded step */
+    const real *k[CST_MAX_STAGES]; /* (N, D): its stages */
     real *between[2];              /* (N, D): states between kept ones, used alternately */
 } cst_interpolant;
 

@@ -82,6 +82,7 @@ static cst_status get_times(const ode_block *block, const cst_call *c, double *l
     if (c->span && (c->span->n_times != n || block->o.learn_t))
         return cst_fail(c->error, CST_EARG, "expected a span of %zu times and a block without learn_t, got %zu times",
                         n, c->span->n_times);
+    /* A span comes first, then learnt times, then the options' times. */
     *times = c->span ? c->span->times : block->o.learn_t ? learnt : block->o.times;
     for (size_t i = 0; block->o.learn_t && i < n; i++) learnt[i] = (double)c->theta[i];
     return cst_ode_check_times(*times, n, c->error);
@@ -134,6 +135,7 @@ static void name_row(const cst_module *m, const cst_call *c, bool backward, cons
 /* Finish a solve: complete the message of a failure, and pass the statistics to the observer. */
 static void report(const cst_module *m, const cst_call *c, bool backward, double start, cst_solve_stats *stats)
 {
+    /* The time of the pass, the row in the message, and the callback. */
     stats->seconds = cst_clock() - start;
     if (stats->failure == CST_ENONFINITE || stats->failure == CST_EUNDERFLOW || stats->failure == CST_EMAXSTEPS)
         name_row(m, c, backward, stats);
@@ -186,6 +188,7 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
     const cst_status status = cst_forward_run(&problem, x, cache, &stats);
     report(m, c, false, start, &stats);
     CST_TRY(status);
+    /* The states at all times are in the cache now. */
     hand_out(block, c->n, cache, y);
     return CST_OK;
 }
@@ -194,6 +197,7 @@ static cst_status ode_forward(const cst_module *m, const cst_call *c, const real
  * tighter and the method is the same. Otherwise 0, and the solver chooses. */
 static double first_step(const cst_ode_options *o, const cst_trajectory *trajectory)
 {
+    /* Tighter tolerances or another method need a smaller or another step. */
     const bool tighter = o->backward.rtol < o->forward.rtol || o->backward.atol < o->forward.atol;
     return o->fresh_solves || tighter || o->backward.method != o->forward.method ? 0
                                                                                  : cst_trajectory_last_h(trajectory);
@@ -239,10 +243,12 @@ static cst_status ode_vjp(const cst_module *m, const cst_call *c, const cst_poin
                                         .gtimes = s.gtimes};
 
     cst_solve_stats stats = {.trace = c->observer && c->observer->trace};
+    /* Run the method, and report its statistics even if it fails. */
     const double start = cst_clock();
     const cst_status status = block->o.gradient->run(&problem, &result, &stats);
     report(m, c, true, start, &stats);
     CST_TRY(status);
+    /* The learnt times are the first T parameters. */
     for (size_t i = 0; problem.want_times && i < n_times; i++) g->gtheta[i] += g->scale * (real)s.gtimes[i];
     return CST_OK;
 }

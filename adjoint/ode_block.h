@@ -4,9 +4,9 @@
  *
  * x (N, D...); y (N, D...) = z(t_{T-1}), or with `output_all` y (N, T, D...) = z at all times, t_0 included. theta = [t
  * (T) if learn_t | the field's]. Child: "field", a module that keeps the shape of x. The time t of the call is not
- * used. If the call has a span, that replaces the times; it must have T times, and learn_t must be false. The context
- * of the call is passed to the field. Cache: z at all times, and what the gradient method keeps of the steps. The rows
- * of a batch share step sizes, so the batch is not sharded here; the field's passes are sharded.
+ * used. If the call has a span, its times replace the block's. A span has T times, and learn_t must then be false. The
+ * context of the call is passed to the field. Cache: [z | q] at all times, and what the gradient method keeps of the
+ * steps. The rows of a batch share step sizes, so the batch is not sharded here; the field's passes are sharded.
  *
  * Integrals. For a field with M integrals q' = g(t, z) (adjoint/field.h) with q(t_0) = 0, rows of y are [z | q], of
  * shape (D + M) or (T, D + M). An integral with a weight is a block of the forward solve's state and norm. One of
@@ -31,14 +31,14 @@ extern "C" {
 typedef struct cst_ode_options {
     const double *times; /* (n_times), strictly monotone */
     size_t n_times;      /* T, at least 2 */
-    bool output_all;     /* y has all times instead of the last one */
+    bool output_all;     /* y has the state at all times instead of the last one */
     bool learn_t;        /* the times are a parameter "t" */
     cst_solve_options forward, backward;
-    const cst_gradient_ops
-        *gradient;         /* one of cst_gradient_methods, or the caller's own, which must outlive the block */
-    cst_store store;       /* what is kept of a step (adjoint/gradient.h) */
+    /* One of cst_gradient_methods, or the caller's own, which must outlive the block. */
+    const cst_gradient_ops *gradient;
+    cst_store store;       /* what the forward pass keeps of a step (adjoint/gradient.h) */
     size_t kept_steps;     /* number of steps that are kept (adjoint/trajectory.h), at least 2 */
-    cst_adjoint_norm norm; /* error norm of the adjoint system, for methods that solve */
+    cst_adjoint_norm norm; /* error norm of the adjoint system; only methods that solve it read this */
     bool fresh_solves;     /* the backward pass has one solve per interval (profile torchdiffeq) */
     size_t context_row;    /* reals per row of the gradient of the call's context; 0 if never wanted */
     cst_integral integrals[CST_MAX_INTEGRALS];  /* names of the field's integrals; the strings must outlive the block */
@@ -50,9 +50,9 @@ typedef struct cst_ode_options {
  * steps. */
 void cst_ode_options_init(cst_ode_options *options);
 
-/* *m = a new block, which takes ownership of `field`. The field is freed with the block, or at once if this fails; *m
- * is then NULL. CST_EARG, CST_ESHAPE or CST_EUNSUPPORTED for options that do not fit; CST_ENOMEM. Free with
- * cst_module_free. */
+/* *m = a new block, which takes ownership of `field`. The field is freed with the block, or at once if this function
+ * fails; *m is then NULL. Errors: CST_EARG, CST_ESHAPE or CST_EUNSUPPORTED for options that do not fit; CST_ENOMEM. The
+ * caller frees *m with cst_module_free. */
 CST_MUST_CHECK cst_status cst_ode_new(cst_module *field, const cst_ode_options *options, cst_module **m,
                                       cst_error *error);
 

@@ -13,7 +13,9 @@ typedef struct ode_section {
     bool learn_t;
 } ode_section;
 
+/* The choices of the key "output": index 1 is output_all. */
 static const char *const outputs[] = {"last", "all", NULL};
+/* The keys of a module of type "ode". */
 static const cst_key ode_keys[] = {
     {.name = "t",
      .kind = CST_KEY_LIST,
@@ -60,9 +62,12 @@ typedef struct gradient_section {
     double rtol, atol;
 } gradient_section;
 
+/* The choices of the keys "method" and "store". */
 #define NAME(name) #name,
 static const char *const methods[] = {CST_GRADIENT_METHODS(NAME) NULL};
 static const char *const stores[] = {[CST_STORE_STATES] = "states", [CST_STORE_STAGES] = "stages", NULL};
+/* The keys of the section "gradient". Tolerances and solver have no defaults here: the forward solver's values are
+ * kept. */
 const cst_key cst_gradient_keys[] = {
     {.name = "method",
      .kind = CST_KEY_CHOICE,
@@ -127,6 +132,7 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
     o->backward.atol = g.atol;
     CST_TRY(cst_solve_options_override(g.solver, &o->backward, error));
     o->fresh_solves = !o->backward.clip_end; /* profile torchdiffeq */
+    /* The backward options are checked together, after all of them are known. */
     if (cst_solve_options_check(&o->backward, error) != CST_OK) return cst_config_place(section, error);
     return CST_OK;
 }
@@ -134,9 +140,11 @@ static cst_status read_gradient(cst_config section, cst_ode_options *o, cst_erro
 cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient, const cst_integral *integrals,
                                           size_t n_integrals, cst_ode_options *options, cst_error *error)
 {
+    /* Defaults, and the integrals, whose blocks the norm may name. */
     cst_ode_options_init(options);
     options->n_integrals = n_integrals;
     for (size_t i = 0; i < n_integrals && i < CST_MAX_INTEGRALS; i++) options->integrals[i] = integrals[i];
+    /* The forward options come first, because the backward ones start from them. After a failure free what was read. */
     cst_status status = cst_solve_options_read(solver, &options->forward, error);
     if (status == CST_OK) status = read_gradient(gradient, options, error);
     if (status != CST_OK) cst_ode_options_clear(options);
@@ -158,6 +166,7 @@ void cst_ode_options_clear(cst_ode_options *options)
 static cst_status ode_make(const cst_registry *registry, cst_config section, const cst_shape *x, cst_module **m,
                            cst_error *error)
 {
+    /* Read the section. After the options are read, they are freed in any case. */
     ode_section s = {0};
     cst_ode_options o;
     double *times = NULL;
@@ -167,6 +176,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
 
     /* cst_ode_new copies the times, so they are freed in any case. */
     cst_status status = cst_config_reals(s.t, &times, &o.n_times, error);
+    /* The field is built for the same rows x. cst_ode_new takes ownership of it. */
     if (status == CST_OK) status = cst_module_from_config(registry, s.field, x, &field, error);
     if (status == CST_OK) {
         o.times = times;
@@ -174,6 +184,7 @@ static cst_status ode_make(const cst_registry *registry, cst_config section, con
         o.learn_t = s.learn_t;
         status = cst_ode_new(field, &o, m, error);
     }
+    /* The block has copies of all arrays. */
     free(times);
     cst_ode_options_clear(&o);
     return status;
@@ -209,6 +220,7 @@ static const cst_module_example examples[] = {
      {1, {3}}},
 };
 
+/* The entry of the registry of modules. */
 const cst_module_type cst_ode_type = {
     .name = "ode",
     .summary = "neural ODE block: integrates a field over times t",

@@ -14,9 +14,9 @@ extern "C" {
 extern const cst_module_type cst_ode_type;
 extern const cst_key cst_gradient_keys[]; /* of the section "gradient", for `costate list`; the last name is NULL */
 
-/* Tight tolerances, for the examples of the conformance suite. Rows share their steps, so that a row's result depends
- * on the others within the tolerance; and a method that solves gives the gradient of the ODE, not of the steps that
- * were taken. */
+/* Tight tolerances, for the examples of the conformance suite. Two things are exact only up to the tolerance. Rows
+ * share their steps, so a row's result depends on the other rows. And a method that solves the adjoint system gives the
+ * gradient of the ODE, not of the steps that were taken. */
 #ifdef CST_DOUBLE
 #define CST_TIGHT_SOLVER "\"solver\": {\"rtol\": 1e-10, \"atol\": 1e-10}"
 #else
@@ -24,12 +24,12 @@ extern const cst_key cst_gradient_keys[]; /* of the section "gradient", for `cos
 #endif
 
 /* Set *options from the sections "solver" and "gradient" of a module that builds an ODE block; both may be absent. The
- * times are those of cst_ode_options_init, 0 and 1. Free the arrays with cst_ode_options_clear; after a failure there
- * is nothing to free. CST_ECONFIG or CST_EARG with the place in the config; CST_ENOMEM. */
+ * times are those of cst_ode_options_init, 0 and 1. The caller frees the arrays with cst_ode_options_clear. After a
+ * failure nothing has to be freed. Errors: CST_ECONFIG or CST_EARG with the place in the config; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_ode_options_read(cst_config solver, cst_config gradient, cst_ode_options *options,
                                                cst_error *error);
 
-/* The same for a field with integrals (n_integrals). The norm may then name their blocks. */
+/* Read options in the same way for a field with integrals (n_integrals). The norm may then name their blocks. */
 CST_MUST_CHECK cst_status cst_ode_options_read_integrals(cst_config solver, cst_config gradient,
                                                          const cst_integral *integrals, size_t n_integrals,
                                                          cst_ode_options *options, cst_error *error);

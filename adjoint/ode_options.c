@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is kept of the steps depends on the method and on the option `store`. */
 cst_trajectory cst_ode_trajectory(const cst_ode_options *o, const cst_module *field, const cst_call *c,
                                   const real *memory)
 {
     return cst_trajectory_at(field, c->n, c->threads, &o->forward, o->gradient->keep[o->store], o->kept_steps, memory);
 }
 
+/* A method that does not solve differentiates the forward pass's steps, so it gets the forward options. */
 cst_gradient_problem cst_ode_gradient_problem(const cst_ode_options *o, const cst_module *field, const cst_call *c,
                                               const cst_trajectory *trajectory)
 {
@@ -69,6 +71,7 @@ static cst_status check_gradient(const cst_module *field, const cst_ode_options 
     if (o->kept_steps < 2 || o->kept_steps > CST_MAX_SLOTS)
         return cst_fail(error, CST_EARG, "expected kept_steps from 2 to %d, got %zu", CST_MAX_SLOTS, o->kept_steps);
 
+    /* A problem with one row, and a trajectory without memory. */
     const cst_call row = {.n = 1, .threads = 1};
     const cst_trajectory trajectory = cst_ode_trajectory(o, field, &row, NULL);
     const cst_gradient_problem problem = cst_ode_gradient_problem(o, field, &row, &trajectory);
@@ -98,6 +101,7 @@ cst_status cst_ode_options_copy(cst_ode_options *to, const cst_ode_options *from
     to->forward = to->backward = (cst_solve_options){0};
     to->times = NULL;
 
+    /* The times, then the step times and jump times of both solvers. */
     double *times = malloc(from->n_times * sizeof *times);
     if (!times) return cst_fail(error, CST_ENOMEM, "cannot allocate %zu times", from->n_times);
     memcpy(times, from->times, from->n_times * sizeof *times);
@@ -108,10 +112,12 @@ cst_status cst_ode_options_copy(cst_ode_options *to, const cst_ode_options *from
 
 void cst_ode_options_init(cst_ode_options *options)
 {
+    /* Times 0 and 1, the first method of the table, and two solvers under profile costate. */
     static const double unit[2] = {0, 1};
     *options = (cst_ode_options){.times = unit, .n_times = 2, .gradient = cst_gradient_methods[0], .kept_steps = 64};
     cst_solve_options_init(&options->forward, CST_PROFILE_COSTATE);
     cst_solve_options_init(&options->backward, CST_PROFILE_COSTATE);
+    /* The seminorm, and weight 1 for integrals in the forward norm. */
     if (cst_adjoint_norm_init(&options->norm, "seminorm", NULL) != CST_OK) return; /* never: that name is known */
     for (size_t i = 0; i < CST_MAX_INTEGRALS; i++) options->integral_weights[i] = 1;
 }

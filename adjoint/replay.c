@@ -19,6 +19,7 @@ cst_status cst_replay_check(const cst_solve_options *o, const char *gradient, cs
 cst_replay cst_replay_cut(const cst_trajectory *t, const cst_call *call, bool caches, cst_solve_stats *stats,
                           real *work, size_t *size)
 {
+    /* Memory for the field's passes, for the input of a stage, and for all stages. */
     cst_plan plan;
     cst_field_plan(t->field, call->n, call->threads, &plan);
     cst_replay r = {.trajectory = t, .call = *call, .stats = stats};

@@ -15,15 +15,16 @@ typedef struct cst_replay {
     cst_solve_stats *stats;
     real *x;                     /* (N, D): input of a stage */
     real *k[CST_MAX_STAGES];     /* (N, D): stages */
-    real *cache[CST_MAX_STAGES]; /* the field's caches, one per stage; without `caches` all are the same one */
+    real *cache[CST_MAX_STAGES]; /* the field's caches, one per stage; without `caches` all point to the same one */
 } cst_replay;
 
-/* CST_EUNSUPPORTED if steps cannot be recomputed from their start, because their first stage is not f there
- * (reuse_last_stage with a method that is not FSAL). `gradient` is the name of the gradient method, for the message. */
+/* Errors: CST_EUNSUPPORTED if steps cannot be recomputed from their start, because their first stage is not f at that
+ * state (reuse_last_stage with a method that is not FSAL). `gradient` is the name of the gradient method, for the
+ * message. */
 CST_MUST_CHECK cst_status cst_replay_check(const cst_solve_options *options, const char *gradient, cst_error *error);
 
-/* Cut the memory from `work` at *size, as cst_cut (core/arena.h); `work` may be NULL to get the size. With `caches`
- * each stage has its own cache. `stats` counts evaluations; it may be NULL if nothing will be evaluated. The
+/* Cut the memory from `work` at *size, as cst_cut does (core/arena.h); `work` may be NULL to get the size. With
+ * `caches` each stage has its own cache. `stats` counts evaluations; it may be NULL if nothing will be evaluated. The
  * trajectory, and all that `call` points to, must outlive the result. */
 cst_replay cst_replay_cut(const cst_trajectory *trajectory, const cst_call *call, bool caches, cst_solve_stats *stats,
                           real *work, size_t *size);

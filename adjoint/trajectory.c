@@ -48,6 +48,7 @@ static layout lay_out(const cst_trajectory *t)
 cst_trajectory cst_trajectory_at(const cst_module *field, size_t n, int threads, const cst_solve_options *options,
                                  cst_keep keep, size_t n_slots, const real *memory)
 {
+    /* `own` stages have a cache of their own in the slot. A FSAL method's last one has none. */
     const size_t stages = options->method->stages, own = stages - last_is_next(options->method);
     cst_plan plan;
     cst_field_plan(field, n, threads, &plan);
@@ -93,6 +94,7 @@ static size_t cache_at(const cst_trajectory *t, size_t stage)
 
 cst_recording cst_recording_begin(const cst_trajectory *t, real *memory)
 {
+    /* The same layout as that of the trajectory, for writing. */
     const layout l = lay_out(t);
     cst_recording r = {.trajectory = t,
                        .state = (struct cst_trajectory_state *)(void *)(memory + l.state),
@@ -111,6 +113,7 @@ cst_recording cst_recording_begin(const cst_trajectory *t, real *memory)
 static real *slot_of_step(const cst_recording *r, size_t step)
 {
     const cst_trajectory *t = r->trajectory;
+    /* A step is kept if its index is a multiple of the stride, and a slot exists for it. */
     const size_t kept = step / t->state->stride;
     return r->slots + slot_at(t, step % t->state->stride == 0 && kept < t->n_slots ? kept : t->n_slots);
 }
@@ -149,8 +152,10 @@ cst_status cst_recording_accept(const cst_recording *r, const cst_solver *s, cst
 {
     const cst_trajectory *t = r->trajectory;
     struct cst_trajectory_state *state = r->state;
+    /* The step size, from which a backward solve may start. It is all that CST_KEEP_NOTHING records. */
     state->last_h = s->proposed_h;
     if (t->keep == CST_KEEP_NOTHING) return CST_OK;
+    /* The records have a fixed size. */
     if (state->n_steps == CST_MAX_RECORDED)
         return cst_fail(error, CST_EMAXSTEPS,
                         "more than %d steps at t=%.6g (dt=%.3g): gradient methods that recompute steps "
@@ -206,7 +211,7 @@ double cst_trajectory_stage_time(const cst_trajectory *t, size_t step, size_t i)
 {
     const cst_step_record *r = &t->records[step];
     const double c = t->options->method->c[i];
-    /* As the solver evaluated it: the first stage and those at the end may be an ulp beside t and t1. */
+    /* As the solver evaluated it: the first stage and those at the end may be one ulp away from t and t1. */
     const double time = i == 0 ? r->first_t : c == 1 ? r->end_t : r->t + c * r->h;
     return t->options->cast_times ? (double)(real)time : time;
 }
@@ -228,6 +233,7 @@ const real *cst_trajectory_stage_at(const cst_trajectory *t, size_t kept, size_t
 
 const real *cst_trajectory_cache_at(const cst_trajectory *t, size_t kept, size_t stage)
 {
+    /* The last stage of a FSAL method has no cache in this slot. */
     const bool own = stage + last_is_next(t->options->method) < t->options->method->stages;
     return t->keep >= CST_KEEP_CACHES && own ? t->slots + slot_at(t, kept) + cache_at(t, stage) : NULL;
 }

@@ -1,11 +1,12 @@
 /* The steps of a forward pass, recorded for its backward pass: the times of each step, and the state at the start of
  * some.
  *
- * A step can be recomputed from its start bit for bit (adjoint/replay.h), so that every state can be had from the kept
- * ones. There are n_slots slots. Every stride-th step is kept. When the slots are full, every second kept step is
- * dropped and the stride doubles. A slot may also hold the step's stages k_i (for dense output) and the field's caches
- * at them (for VJPs without an evaluation); see cst_keep. For a field with integrals (adjoint/field.h) a state is z
- * alone, and stages are those of z, because integrals follow from z.
+ * A step can be recomputed from its start bit for bit (adjoint/replay.h), so every state can be recomputed from the
+ * kept ones. Kept steps are stored in n_slots slots. Every stride-th step is kept, where the stride begins at 1. When
+ * the slots are full, every second kept step is dropped and the stride doubles. A slot may also hold the step's stages
+ * k_i (for dense output) and the field's caches at them (for VJPs without an evaluation); see cst_keep. For a field
+ * with integrals (adjoint/field.h) a state is z alone, and stages are those of z, because the integrals can be computed
+ * from z.
  *
  * All of this is in reals of the ODE block's cache and has no pointers, so that a cache may be copied. */
 #ifndef CST_ADJOINT_TRAJECTORY_H
@@ -18,8 +19,8 @@
 extern "C" {
 #endif
 
-/* The most steps per solve that can be recorded, and the most slots. The records reserve 3 MiB of addresses; pages that
- * are not used cost no memory. */
+/* The most steps per solve that can be recorded, and the most slots. The records reserve 2.5 MiB of address space,
+ * whose pages cost memory only when steps are recorded in them. */
 enum { CST_MAX_RECORDED = 65536, CST_MAX_SLOTS = 4096 };
 
 /* What is stored. Each value includes those above it. */
@@ -33,7 +34,7 @@ typedef enum cst_keep {
 /* The times of one step, as the solver used them. */
 typedef struct cst_step_record {
     double t, h, t1; /* start, signed size, and end: t + h, or exactly the time that the step had to end on */
-    /* Evaluation times of the first stage and of stages with c = 1: t and t1, or an ulp beside them. */
+    /* Evaluation times of the first stage and of stages with c = 1: t and t1, or one ulp away from them. */
     double first_t, end_t;
 } cst_step_record;
 
@@ -51,7 +52,7 @@ typedef struct cst_trajectory {
     const cst_real *slots;
 } cst_trajectory;
 
-/* A view of the same memory that writes, for the forward pass. */
+/* A writable view of the same memory, for the forward pass. */
 typedef struct cst_recording {
     const cst_trajectory *trajectory;
     struct cst_trajectory_state *state;
@@ -72,7 +73,7 @@ cst_recording cst_recording_begin(const cst_trajectory *trajectory, cst_real *me
 /* Returns the memory for the field's cache at stage `stage` of the current step. Needs CST_KEEP_CACHES. */
 cst_real *cst_recording_cache(const cst_recording *recording, size_t stage);
 
-/* Record the step that the solver has just accepted. CST_EMAXSTEPS after CST_MAX_RECORDED steps. */
+/* Record the step that the solver has just accepted. Errors: CST_EMAXSTEPS after CST_MAX_RECORDED steps. */
 CST_MUST_CHECK cst_status cst_recording_accept(const cst_recording *recording, const cst_solver *solver,
                                                cst_error *error);
 
@@ -95,7 +96,8 @@ double cst_trajectory_stage_time(const cst_trajectory *trajectory, size_t step, 
 size_t cst_trajectory_stride(const cst_trajectory *trajectory);
 
 /* Return what is stored of a kept step: the state at its start (N, D), a stage (N, D), the field's cache at a stage.
- * NULL if it is not stored. A FSAL method's last stage has no cache of its own: it is the next step's first stage. */
+ * cst_trajectory_stage_at and cst_trajectory_cache_at return NULL if it is not stored. A FSAL method's last stage has
+ * no cache, because it is the next step's first stage. */
 const cst_real *cst_trajectory_state_at(const cst_trajectory *trajectory, size_t kept);
 const cst_real *cst_trajectory_stage_at(const cst_trajectory *trajectory, size_t kept, size_t stage);
 const cst_real *cst_trajectory_cache_at(const cst_trajectory *trajectory, size_t kept, size_t stage);

@@ -1,5 +1,5 @@
-/* Arrays on the heap whose sizes come from files and configs. A size that overflows is treated like missing memory,
- * so that callers need only one check. */
+/* Arrays on the heap whose sizes come from files and configs. A size that overflows is treated as exhausted memory, so
+ * that callers need only one check. */
 #ifndef CST_CORE_ARRAY_H
 #define CST_CORE_ARRAY_H
 
@@ -14,9 +14,9 @@ extern "C" {
  * NULL if memory is exhausted or the product is too large; an array of 0 elements is not NULL. */
 void *cst_array_new(size_t count, size_t size);
 
-/* Resize an array made by cst_array_new, and return it. NULL is an empty array. If memory is exhausted, the old
- * array is returned unchanged and *good becomes false. On success *good is not written, so that one check serves
- * several arrays. */
+/* Resize an array made by cst_array_new, and return it. `array` may be NULL, which is an empty array. New elements are
+ * not initialized. If memory is exhausted or the product is too large, the old array is returned unchanged and *good
+ * becomes false. On success *good is not written, so that one check serves several arrays. */
 void *cst_array_resize(void *array, size_t count, size_t size, bool *good);
 
 #ifdef __cplusplus

@@ -18,10 +18,10 @@ extern "C" {
  * overlap A or B.
  *
  * Threads: any number of threads may call this function at once. OpenBLAS has one number of threads for the whole
- * process. It is set to 1 while a product in OpenBLAS runs, and restored after the last one. A program that calls
- * OpenBLAS from other threads meanwhile runs with one thread there, and a number of threads that it sets meanwhile
- * may be overwritten. If OpenBLAS was built with OpenMP, only OpenMP's number for the calling thread is changed, and
- * other threads are not affected.
+ * process. It is set to 1 while a product in OpenBLAS runs, and restored after the last one. If other threads of the
+ * program call OpenBLAS at the same time, their products run with one thread, and a number of threads that they set may
+ * be overwritten. If OpenBLAS was built with OpenMP, only OpenMP's number for the calling thread is changed, and other
+ * threads are not affected.
  *
  * Fork: if a process forks while another of its threads is in a product in OpenBLAS, the child must not call this
  * function before exec. The child could wait forever for a thread that exists only in the parent. */
@@ -31,13 +31,14 @@ void cst_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, 
 /* Products of at most this many multiplications m n k do not use OpenBLAS, and allocate no memory. */
 #define CST_SMALL_PRODUCT 4e6
 
-/* Configure OpenBLAS for a program in which nothing else uses it, such as the program costate: OpenBLAS gets one
- * thread for the rest of the process. If the processor has AVX-512 but is newer than the installed OpenBLAS, its
- * AVX-512 kernels are selected in place of those for AVX2, unless the environment variable OPENBLAS_CORETYPE is set.
- * Call this function once, before the first use of OpenBLAS and before a second thread is started. */
+/* Configure OpenBLAS for a program in which nothing else uses it, such as the program costate: OpenBLAS gets one thread
+ * for the rest of the process. If the processor has AVX-512 but is newer than the installed OpenBLAS, OpenBLAS would
+ * choose its kernels for AVX2. This function then selects the kernels for AVX-512, unless the environment variable
+ * OPENBLAS_CORETYPE is set. Call this function once, before the first use of OpenBLAS and before a second thread is
+ * started. */
 void cst_blas_own_process(void);
 
-/* The library and the kernels in use: "OpenBLAS 0.3.21 ... SkylakeX". The string is static. */
+/* Returns the names of the library and of the kernels in use: "OpenBLAS 0.3.21 ... SkylakeX". The string is static. */
 const char *cst_blas_name(void);
 
 #ifdef __cplusplus

@@ -21,16 +21,17 @@ extern "C" {
 typedef struct cst_module cst_module;           /* core/module_type.h */
 typedef struct cst_solve_stats cst_solve_stats; /* ode/stats.h */
 
-/* A callback that is called once per solve of every ODE block, with what the solver did. It is called for failed
- * solves, too. `stats` is valid until `solved` returns. */
+/* A callback that is called once per pass of every ODE block, with the statistics of its solves. It is also called if a
+ * solve fails. `stats` is valid until `solved` returns. */
 typedef struct cst_observer {
     void *context; /* passed to `solved` unchanged; may be NULL */
     bool trace;    /* whether the stats record every attempted step */
+    /* May be NULL. */
     void (*solved)(void *context, const cst_module *block, bool backward, const cst_solve_stats *stats);
 } cst_observer;
 
-/* Times for the ODE block that is called, for modules that learn them only at the call. They replace the block's own
- * times and jumps. Both arrays are strictly monotone, and jumps increase. */
+/* Times for an ODE block whose parent knows them only when it calls the block. They replace the block's own times and
+ * jumps. Both arrays are strictly monotone, and jumps increase. */
 typedef struct cst_span {
     const double *times;  /* (n_times): the interval of integration, and the observations in it */
     const double *jump_t; /* (n_jump_t): where the field is discontinuous; NULL: as in the block's options */
@@ -40,9 +41,9 @@ typedef struct cst_span {
 /* Where and how a pass is evaluated. A composite module copies its call for each child, with the child's theta, work
  * and random stream: see cst_call_child in core/module_type.h. */
 typedef struct cst_call {
-    double t;                     /* time; layers that do not depend on time ignore it */
+    double t;                     /* the time; layers that do not depend on time ignore it */
     size_t n;                     /* N */
-    size_t row;                   /* index of the first row in the whole batch: random numbers depend on it */
+    size_t row;                   /* index of this call's first row in the whole batch; random numbers depend on it */
     int threads;                  /* number of threads that this call may use, at least 1 */
     bool train;                   /* false: evaluation, where dropout is the identity */
     cst_rng rng;                  /* random stream; a vjp needs that of its forward pass */
@@ -54,8 +55,8 @@ typedef struct cst_call {
     cst_error *error;             /* where the reason of a failure goes; may be NULL */
 } cst_call;
 
-/* Memory in reals that passes on N rows, K tangents and a number of threads need. SIZE_MAX means "too large". A
- * larger N never needs less. */
+/* The memory, in reals, that passes need for N rows, K tangents and a number of threads. SIZE_MAX means "too large". A
+ * larger N never needs less memory. */
 typedef struct cst_plan {
     size_t cache;   /* written by forward, read by vjp */
     size_t tangent; /* written by jvp, read by jvp_vjp; for all K tangents */
@@ -85,15 +86,15 @@ typedef struct cst_tangent_point {
 
 /* Where a reverse pass writes its gradients. A NULL pointer means "not needed" and costs nothing. */
 typedef struct cst_grads {
-    cst_real scale;   /* factor of what is added to gtheta and gt; gx has no factor */
+    cst_real scale;   /* factor of what is added to gtheta and gt; gx and gxdot have no factor */
     cst_real *gx;     /* (N, in), overwritten */
     cst_real *gxdot;  /* (count, N, in), overwritten; used by jvp_vjp only */
     cst_real *gtheta; /* (P), added to with factor `scale` */
     double *gt;       /* one number, added to with factor `scale` */
-    cst_real
-        *gcontext; /* gradient of the call's context for all rows, added to with factor `context_scale`; its layout is
-                               documented with the field that has a context */
-    cst_real context_scale; /* factor of what is added to gcontext */
+    /* Gradient of the call's context for all rows, added to with factor `context_scale`. Its layout is documented with
+     * the field that has a context. */
+    cst_real *gcontext;
+    cst_real context_scale;
 } cst_grads;
 
 #ifdef __cplusplus

@@ -6,7 +6,8 @@
 extern "C" {
 #endif
 
-/* Seconds since a fixed but unspecified moment. The clock is monotonic: changes of the system time do not affect it. */
+/* Returns the seconds since a fixed but unspecified moment. The clock is monotonic: changes of the system time do not
+ * affect it. */
 double cst_clock(void);
 
 #ifdef __cplusplus

@@ -29,18 +29,18 @@ typedef struct cst_config {
 
 /* ---- documents ----------------------------------------------------------------------------------------------- */
 
-/* Parse a file, or `size` bytes of text that messages call `name`. The caller frees the document with
- * cst_document_free. Errors: CST_EIO; CST_ENOMEM; CST_ECONFIG with line and column for malformed text, NaN or
- * infinite numbers, duplicate keys, text after the root, NUL bytes, nesting deeper than 64, or a root that is not an
- * object. *document is unchanged on failure. */
+/* Parse a file, or `size` bytes of text, for which messages use `name`. The caller frees the document with
+ * cst_document_free. Errors: CST_EIO; CST_ENOMEM; CST_ECONFIG with line and column for malformed text, NaN or infinite
+ * numbers, duplicate keys, text after the root, NUL bytes, nesting deeper than 64, or a root that is not an object.
+ * *document is unchanged on failure. */
 CST_MUST_CHECK cst_status cst_document_load(const char *path, cst_document **document, cst_error *error);
 CST_MUST_CHECK cst_status cst_document_parse(const char *name, const char *text, size_t size, cst_document **document,
                                              cst_error *error);
 /* Free a document; all its strings and cst_configs end with it. NULL is fine. */
 void cst_document_free(cst_document *document);
-/* The root object. */
+/* Returns the root object. */
 cst_config cst_document_root(cst_document *document);
-/* The name or path by which messages call the document. The string belongs to the document. */
+/* Returns the name or path that messages use for the document. The string belongs to the document. */
 const char *cst_document_name(const cst_document *document);
 
 /* Set the value at a path such as "model.layers[2].out_channels", as the option --set does. The last key may be new
@@ -50,14 +50,15 @@ const char *cst_document_name(const cst_document *document);
 CST_MUST_CHECK cst_status cst_document_set(cst_document *document, const char *path, const char *value,
                                            cst_error *error);
 
-/* JSON text, to be freed with free(); NULL if memory is exhausted. Numbers are read back as the same doubles. The
- * document and print_lines are indented and end with a newline; print is compact, on one line. */
+/* Returns the value as JSON text, which the caller frees with free(); NULL if memory is exhausted. Numbers are written
+ * so that the same doubles are read back. cst_document_print and cst_config_print_lines indent the text and end it with
+ * a newline. cst_config_print writes one compact line. */
 char *cst_document_print(const cst_document *document);
 char *cst_config_print(cst_config config);
 char *cst_config_print_lines(cst_config config);
 
-/* Set a key of an object to JSON text, whether or not the key exists. Errors: CST_EARG if `json` is not JSON;
- * CST_ECONFIG if `object` is not an object; CST_ENOMEM. */
+/* Set a key of an object to the value of a JSON text, whether or not the key exists. Errors: CST_EARG if `json` is not
+ * JSON; CST_ECONFIG if `object` is not an object; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_put(cst_config object, const char *key, const char *json, cst_error *error);
 
 /* ---- sections ------------------------------------------------------------------------------------------------ */
@@ -67,47 +68,48 @@ CST_MUST_CHECK cst_status cst_config_put(cst_config object, const char *key, con
  * member keeps its value (a cst_config becomes one that is not present). Defaults are appended to the section in the
  * table's order.
  *
- * Errors: CST_ECONFIG for an unknown key (the message has its new name, or the nearest known key), a missing key, a
- * wrong type or a number out of range; CST_ENOMEM. */
+ * Errors: CST_ECONFIG for a section that is not an object, an unknown key (the message has its new name, or the nearest
+ * known key), a missing key, a wrong type or a number out of range; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_read(cst_config section, const cst_key *keys, bool typed, void *target,
                                           cst_error *error);
 
-/* Find the section's "type" among `names`, a list ended by NULL, and write its index. `what` is the kind of section
- * in messages: "module", "optimizer". Errors: CST_ECONFIG with the nearest name. */
+/* Find the section's "type" among `names`, a list ended by NULL, and write its index to *index. `what` is the kind of
+ * section, for messages: "module", "optimizer". Errors: CST_ECONFIG with the nearest name. */
 CST_MUST_CHECK cst_status cst_config_type(cst_config section, const char *what, const char *const *names, size_t *index,
                                           cst_error *error);
 
 /* ---- values -------------------------------------------------------------------------------------------------- */
 
-/* Whether a value exists and is not null; whether it is an object; whether it is a list. */
+/* Returns whether a value exists and is not null; whether it is an object; whether it is a list. */
 bool cst_config_present(cst_config config);
 bool cst_config_is_object(cst_config config);
 bool cst_config_is_list(cst_config config);
 
-/* Elements of a list or members of an object, in the order of the text. `length` is 0 for other values. `item` and
- * `next` return node NULL after the last one. `get` is case-sensitive and returns node NULL if the key is absent.
- * `key` is a member's key, and NULL for an element of a list; the string belongs to the document. */
+/* Access the elements of a list or the members of an object, in the order of the text. cst_config_length is 0 for other
+ * values. cst_config_item and cst_config_next return node NULL after the last element. cst_config_get is case-sensitive
+ * and returns node NULL if the key is absent. cst_config_key returns a member's key, and NULL for an element of a list;
+ * the string belongs to the document. */
 size_t cst_config_length(cst_config list_or_object);
 cst_config cst_config_item(cst_config list_or_object, size_t i);
 cst_config cst_config_next(cst_config item);
 cst_config cst_config_get(cst_config object, const char *key);
 const char *cst_config_key(cst_config member);
 
-/* A string, which belongs to the document; NULL if the value is no string. */
+/* Returns the string, which belongs to the document; NULL if the value is not a string. */
 const char *cst_config_string(cst_config config);
-/* A number, or a truth value. Return false and write nothing if the value has another type. */
+/* Read a number, or true or false, into *value. They return false and write nothing if the value has another type. */
 bool cst_config_number(cst_config config, double *value);
 bool cst_config_bool(cst_config config, bool *value);
 
-/* The numbers of a list, as an array that the caller frees with free(). A single number counts as a list of one.
- * Errors: CST_ECONFIG, CST_ENOMEM. */
+/* Copy the numbers of a list into an array (n), which the caller frees with free(). A single number counts as a list of
+ * one. Errors: CST_ECONFIG with the place if an element is not a number; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_config_reals(cst_config list, double **values, size_t *n, cst_error *error);
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
 
 /* Write a message with "FILE: PATH: " before it, and return CST_ECONFIG. */
 cst_status cst_config_fail(cst_config config, cst_error *error, const char *format, ...) CST_PRINTF(3, 4);
-/* The same with the message "expected `what`, got ...", which ends with the value, shortened to 64 characters. */
+/* Write the message "expected `what`, got ..." in the same way. It ends with the value, shortened to 64 characters. */
 cst_status cst_config_expected(cst_config config, const char *what, cst_error *error);
 /* Prepend "FILE: PATH: " to the message that *error holds already, and change its status to CST_ECONFIG. */
 cst_status cst_config_place(cst_config config, cst_error *error);

@@ -7,8 +7,8 @@
 /* The deepest nesting of lists and objects that is accepted. It bounds every recursion over a document. */
 enum { CST_CONFIG_DEPTH = 64 };
 
-/* Parse `size` bytes of text strictly into a cJSON tree, which the caller deletes with cJSON_Delete. `name` stands
- * for the text in messages. Errors: CST_ECONFIG with line and column, CST_ENOMEM; *tree is then unchanged. */
+/* Parse `size` bytes of text strictly into a cJSON tree, which the caller deletes with cJSON_Delete. Messages use
+ * `name` for the text. Errors: CST_ECONFIG with line and column, CST_ENOMEM; *tree is then unchanged. */
 CST_MUST_CHECK cst_status cst_config_parse(const char *name, const char *text, size_t size, size_t max_depth,
                                            struct cJSON **tree, cst_error *error);
 

@@ -1,6 +1,6 @@
-/* Files and folders. Files are read as a whole. A file is replaced as a whole: it is written under a temporary name
- * in the same folder, flushed to disk and renamed, so that a reader sees either the old or the new file, even after
- * a crash. */
+/* Files and folders. Files are read as a whole. A file is also replaced as a whole: the new one is written under a
+ * temporary name in the same folder, flushed to disk and renamed, so that a reader sees either the old or the new file,
+ * even after a crash. */
 #ifndef CST_CORE_FILE_H
 #define CST_CORE_FILE_H
 
@@ -39,7 +39,8 @@ typedef struct cst_new_file {
     char *path, *temporary;
 } cst_new_file;
 
-/* Create the temporary file. Errors: CST_EIO, CST_ENOMEM; then there is nothing to discard. */
+/* Create the temporary file. Errors: CST_EIO, CST_ENOMEM; then no temporary file is left, and cst_new_file_discard is
+ * not needed. */
 CST_MUST_CHECK cst_status cst_new_file_create(const char *path, cst_new_file *file, cst_error *error);
 /* Write n bytes. A failure is remembered and reported by commit. */
 void cst_new_file_write(cst_new_file *file, const void *bytes, size_t n);
@@ -50,13 +51,13 @@ CST_MUST_CHECK cst_status cst_new_file_commit(cst_new_file *file, cst_error *err
 /* Remove the new file and leave the old one unchanged. It is a no-op after commit. */
 void cst_new_file_discard(cst_new_file *file);
 
-/* Whether `name` is the temporary name of a replacement for one of `names` (a list ended by NULL) whose process died
- * before it committed. Call it before this process writes to the folder. */
+/* Returns whether `name` is the temporary name of a replacement for one of `names` (a list ended by NULL) that was not
+ * committed because its process died. Call it before this process writes to the folder. */
 bool cst_file_is_leftover(const char *name, const char *const *names);
-/* Remove all such files from a folder. Failures are ignored. */
+/* Remove all these files from a folder. Failures are ignored. */
 void cst_folder_tidy(const char *folder, const char *const *names);
 
-/* Replace a file by n bytes: create, write and commit in one call. Errors: as theirs. */
+/* Replace a file by n bytes: create, write and commit in one call. Errors: those of the three functions. */
 CST_MUST_CHECK cst_status cst_file_replace(const char *path, const void *bytes, size_t n, cst_error *error);
 
 /* Open a file for appending and reading; it is created if it does not exist. The caller closes the stream, which is
@@ -66,13 +67,13 @@ CST_MUST_CHECK cst_status cst_file_append(const char *path, FILE **stream, cst_e
 
 /* ---- paths and folders --------------------------------------------------------------------------------------- */
 
-/* Whether the path exists; whether it is a folder; whether it is a symbolic link, even one that leads nowhere. The
- * first two follow links. */
+/* Returns whether the path exists; whether it is a folder; whether it is a symbolic link, even if its target does not
+ * exist. The first two follow links. */
 bool cst_path_exists(const char *path);
 bool cst_path_is_folder(const char *path);
 bool cst_path_is_link(const char *path);
 
-/* "FOLDER/NAME", to be freed with free(); NULL if memory is exhausted. */
+/* Returns "FOLDER/NAME", which the caller frees with free(); NULL if memory is exhausted. */
 char *cst_path_join(const char *folder, const char *name);
 
 /* Create a folder and all its parents that do not exist. Errors: CST_EIO, CST_ENOMEM. */
@@ -84,15 +85,17 @@ CST_MUST_CHECK cst_status cst_folder_lock(const char *path, int *lock, cst_error
 /* Release the lock and set *lock to -1. It is a no-op if *lock is -1. */
 void cst_folder_unlock(int *lock);
 
-/* Names from untrusted sources, such as a file that somebody else wrote. */
+/* ---- names from untrusted sources, such as a file from the internet ------------------------------------------ */
 
-/* Whether a name is safe as the name of a folder, or as a part of it: 1 to CST_LONGEST_NAME bytes, no slash, no
- * control character, and neither '.' nor '-' at the beginning. CST_NAME_RULE says so in a message. */
+/* Returns whether a string is safe as the name of a folder, or as a part of the name: 1 to CST_LONGEST_NAME bytes, no
+ * slash, no control character, and neither '.' nor '-' at the beginning. CST_NAME_RULE is this rule in words, for
+ * messages. */
 enum { CST_LONGEST_NAME = 200 }; /* file systems allow 255 bytes, and "-compare" and the like are appended */
 #define CST_NAME_RULE                                                                                                  \
     "a name for a folder (1 to 200 bytes without '/' or control characters, not beginning with '.' or '-')"
 bool cst_name_is_plain(const char *name);
-/* Whether a path stays below the folder to which it is relative: it is not absolute and has no component "..". */
+/* Returns whether a path stays below the folder to which it is relative: it is not absolute and has no component
+ * "..". */
 bool cst_path_stays_below(const char *path);
 
 #ifdef __cplusplus

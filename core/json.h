@@ -1,5 +1,5 @@
-/* A strict validator for JSON (RFC 8259, https://www.rfc-editor.org/rfc/rfc8259). It builds no tree; core/config.c
- * lets cJSON do that once the text is known to be valid.
+/* A strict validator for JSON (RFC 8259, https://www.rfc-editor.org/rfc/rfc8259). It builds no tree: core/config.c lets
+ * cJSON build one when the text is known to be valid.
  *
  * It is stricter than the RFC where a C program has to be: strings contain no NUL, nesting has a limit, and numbers
  * have at most 63 characters. It does not look for duplicate keys or for numbers that are too large for a double:
@@ -20,8 +20,9 @@ typedef struct cst_json_problem {
     char text[120]; /* "expected ',' or '}', got 'x'" */
 } cst_json_problem;
 
-/* Whether `size` bytes of text are one JSON value with optional white space around it, in which lists and objects
- * are nested at most max_depth deep. If not, *problem is the first error. The text need not end in a NUL. */
+/* Returns whether `size` bytes of text are one JSON value with optional white space around it, in which lists and
+ * objects are nested at most max_depth deep. If it returns false, *problem is the first error. The text need not end in
+ * a NUL. */
 bool cst_json_check(const char *text, size_t size, size_t max_depth, cst_json_problem *problem);
 
 /* Find the i-th value of a text that passed the check. Values are counted from 0 in the order in which they begin,
@@ -29,7 +30,8 @@ bool cst_json_check(const char *text, size_t size, size_t max_depth, cst_json_pr
  * of its key, or of the value itself if it has no key. */
 void cst_json_locate(const char *text, size_t size, size_t i, size_t *value, size_t *key);
 
-/* The line of an offset, and the character within that line, both counted from 1. A UTF-8 character counts once. */
+/* Find the line of an offset, and the column of its character in that line. Both are counted from 1. A UTF-8 character
+ * counts once. */
 void cst_json_line(const char *text, size_t offset, size_t *line, size_t *column);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /* Tables of keys: what a section of a config may contain. cst_config_read (core/config.h) reads a section by such a
- * table, and `costate list` and docs/config.md are made from the same tables.
+ * table, and `costate list` and docs/config.md show the same tables.
  *
  *     static const cst_key keys[] = {
  *         {.name = "rtol", .kind = CST_KEY_REAL, .offset = offsetof(options, rtol), .fallback = "1e-6",
@@ -35,7 +35,7 @@ typedef struct cst_range {
     cst_end low_end, high_end;
 } cst_range;
 
-/* An initializer that contains commas, as an argument of a macro: {...} or {...}, {...}. */
+/* Passes an initializer that contains commas through a macro as one argument: {...} or {...}, {...}. */
 #define CST_INIT(...) __VA_ARGS__
 
 /* Initializers of a range: .range = CST_AT_LEAST(0). */
@@ -57,19 +57,19 @@ typedef struct cst_key {
     size_t offset;              /* offsetof the member in the struct that is read into */
     const char *fallback;       /* the default as JSON text; NULL: the key is required; "": the key is optional, and the
                                    member keeps its value if it is absent (a cst_config gets node NULL) */
-    cst_range range;            /* of the number, or of each number in a list; a size is in 0 .. 2^53 as well */
+    cst_range range;            /* of the number, or of each number in a list; a size must also be in 0 .. 2^53 */
     const char *const *choices; /* for CST_KEY_CHOICE: the accepted strings, ended by NULL */
     const char *help;           /* one phrase for `costate list` and docs/config.md */
     const char *holds;          /* what a string names, or what a section, list or value consists of, as a name that
                                    cli/catalog.h knows: "module", "numbers"; NULL: the reader alone knows */
 } cst_key;
 
-/* The key's range. A size without a table's bounds has the range of whole numbers from 0, and its bounds are
+/* Returns the key's range. A size whose table gives no bounds has the whole numbers from 0, and its bounds are always
  * included ones. */
 cst_range cst_key_range(const cst_key *key);
 
-/* Write what the key expects in words into `text`, and return it: "an integer from 0 to 64". A list is just "a
- * list", whatever it consists of. */
+/* Describe in words what values the key accepts, such as "an integer from 0 to 64". The description is written into
+ * `text` and returned. A list is always called "a list", whatever its elements are. */
 enum { CST_KEY_TEXT = 320 };
 const char *cst_key_text(const cst_key *key, char text[CST_KEY_TEXT]);
 

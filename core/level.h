@@ -1,5 +1,5 @@
-/* Which of the processor's instruction sets the hot loops use. scripts/levels.sh compiles the files of the
- * Makefile's list `hot` once per instruction set; the loader chooses one when the program starts. */
+/* The instruction set that the hot loops use. scripts/levels.sh compiles the files of the Makefile's list `hot` once
+ * per instruction set; the loader chooses one when the program starts. */
 #ifndef CST_CORE_LEVEL_H
 #define CST_CORE_LEVEL_H
 
@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-/* The instruction set in use: "baseline", "avx2" or "avx512". A build for one machine only (NATIVE=1) returns
+/* Returns the instruction set in use: "baseline", "avx2" or "avx512". A build for one machine only (NATIVE=1) returns
  * "native". The string is static. */
 const char *cst_level_name(void);
 

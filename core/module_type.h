@@ -1,5 +1,5 @@
-/* What a module is made of, for those who write a type of module: the table of its passes, the struct, and the
- * functions that a constructor calls. Callers of modules need core/module.h, where the equations of the passes are.
+/* How to write a module type: the table of its passes, the struct that all modules begin with, and the functions that a
+ * constructor calls. Callers of modules need core/module.h, where the equations of the passes are.
  *
  * A type is a `static const cst_module_ops` and a struct that begins with a cst_module. Its constructor calls
  * cst_module_new, sets the output shape, adds tensors and then children, and sets the cost. Nothing in the struct
@@ -23,8 +23,8 @@ typedef struct cst_module_ops {
     cst_status (*forward)(const cst_module *m, const cst_call *c, const cst_real *x, cst_real *y, cst_real *cache);
     cst_status (*vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_real *gy,
                       const cst_grads *g);
-    /* Passes with tangents. NULL: not supported. A composite may have them although one of its children does not: see
-     * cst_module_require. In jvp_vjp, gy or gydot may be NULL, which means zero. */
+    /* Passes with tangents. NULL: not supported. A composite module may have these passes although one of its children
+     * lacks them: see cst_module_require. In jvp_vjp, gy or gydot may be NULL, which means zero. */
     cst_status (*jvp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangents *d);
     cst_status (*jvp_vjp)(const cst_module *m, const cst_call *c, const cst_point *p, const cst_tangent_point *d,
                           const cst_real *gy, const cst_real *gydot, const cst_grads *g);
@@ -60,7 +60,7 @@ struct cst_module {
     const cst_module_ops *ops;
     cst_shape x, y;        /* shape of one row of the input and of the output */
     size_t n_params;       /* P, including the children's */
-    double cost;           /* approximate flops per row of a forward pass; decides how many threads are worth it */
+    double cost;           /* approximate flops per row of a forward pass, from which the number of shards is chosen */
     bool rows_independent; /* whether each row of y depends on the same row of x only, so that the batch may be cut */
     size_t block_rows; /* rows per block where a cache is scratch, so that it stays in the processor's cache; 0: all */
     size_t n_tensors, n_children;
@@ -86,11 +86,11 @@ CST_MUST_CHECK cst_status cst_module_add_child(cst_module *m, const char *name, 
 CST_MUST_CHECK cst_status cst_module_expect_rank(const cst_shape *x, size_t rank, const char *letters,
                                                  cst_error *error);
 
-/* The call for child i: a copy of c with the child's part of theta and a random stream of its own. `work` is the
- * child's scratch memory, as large as the child's plan says. */
+/* Returns the call for child i: a copy of c with the child's part of theta and a random stream of its own. `work` is
+ * the child's scratch memory, with the size in the child's plan. */
 cst_call cst_call_child(const cst_module *m, const cst_call *c, size_t i, cst_real *work);
 
-/* The same with threads = 1, as passes with tangents require. */
+/* Returns the same call with threads = 1, as passes with tangents require. */
 cst_call cst_call_child_alone(const cst_module *m, const cst_call *c, size_t i, cst_real *work);
 
 #ifdef __cplusplus

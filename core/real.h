@@ -5,8 +5,9 @@
 
 #include <float.h>
 
-/* EPSILON: the distance from 1 to the next larger number. MAX: the largest finite number. NAME: as messages print
- * the type. CST_PRECISION: the symbol that only the library of this precision defines, see below. */
+/* CST_REAL_EPSILON is the distance from 1 to the next larger number. CST_REAL_MAX is the largest finite number.
+ * CST_REAL_NAME is the name of the type in messages. CST_PRECISION is the symbol that only the library of this
+ * precision defines, see below. */
 #ifdef CST_DOUBLE
 typedef double cst_real;
 #define CST_REAL_EPSILON DBL_EPSILON

@@ -46,7 +46,7 @@ struct cst_registry {
  * CST_EARG if the registry and its bases have more than 256 types. */
 CST_MUST_CHECK cst_status cst_module_from_config(const cst_registry *registry, cst_config section, const cst_shape *x,
                                                  cst_module **m, cst_error *error);
-/* The same from the section's JSON text. Messages call the text "model". */
+/* Build a module in the same way from the section's JSON text. Messages call the text "model". */
 CST_MUST_CHECK cst_status cst_module_from_json(const cst_registry *registry, const char *json, const cst_shape *x,
                                                cst_module **m, cst_error *error);
 

@@ -14,7 +14,7 @@ extern "C" {
  * one that exists in its section. The strings are static. */
 const char *cst_new_name(const char *old, size_t *i);
 
-/* The first new name of `old` that is in `names`, a list ended by NULL. Returns NULL if none is. */
+/* Returns the first new name of `old` that is in `names`, a list ended by NULL; NULL if none is. */
 const char *cst_new_name_among(const char *old, const char *const *names);
 
 #ifdef __cplusplus

@@ -33,13 +33,13 @@ typedef enum cst_purpose {
     CST_RNG_SAMPLE
 } cst_purpose;
 
-/* The stream for a seed and a purpose. */
+/* Returns the stream for a seed and a purpose. */
 cst_rng cst_rng_new(uint64_t seed, cst_purpose purpose);
-/* A stream derived from another one, independent of it and of those for other indices. */
+/* Returns a stream derived from another one. It is independent of that stream and of the streams for other indices. */
 cst_rng cst_rng_split(cst_rng rng, uint64_t index);
 
-/* Draw number `index` of a stream. All four functions use the same 64 random bits for the same index (the normal
- * uses 64 more), so that draws of different kinds need different indices or streams. */
+/* Each returns draw number `index` of a stream. All four functions use the same 64 random bits for the same index (the
+ * normal uses 64 more). Draws of different kinds therefore need different indices or streams. */
 uint64_t cst_rng_bits(cst_rng rng, uint64_t index);              /* 64 random bits */
 double cst_rng_uniform(cst_rng rng, uint64_t index);             /* uniform in [0, 1), with 53 random bits */
 double cst_rng_normal(cst_rng rng, uint64_t index);              /* standard normal, by the Box-Muller transform */

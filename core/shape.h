@@ -1,8 +1,8 @@
 /* Shapes, and arithmetic of sizes that cannot overflow unnoticed.
  *
- * A cst_shape is usually the shape of one row of a batch: (in) for vectors, (C, H, W) for images. The batch size N
- * is passed separately. Size arithmetic saturates at SIZE_MAX, so that a plan adds and multiplies freely, and the
- * allocation at its end fails if the sum is too large. */
+ * A cst_shape is usually the shape of one row of a batch: (in) for vectors, (C, H, W) for images. The batch size N is
+ * passed separately. Size arithmetic saturates at SIZE_MAX, so that a plan can add and multiply without checks. The
+ * allocation at the end fails if the sum is too large. */
 #ifndef CST_CORE_SHAPE_H
 #define CST_CORE_SHAPE_H
 
@@ -26,11 +26,11 @@ typedef struct cst_shape {
     size_t dim[CST_MAX_RANK];
 } cst_shape;
 
-/* a b and a + b, or SIZE_MAX if the result is larger. */
+/* Returns a b, or a + b, or SIZE_MAX if the result is larger. */
 size_t cst_size_mul(size_t a, size_t b);
 size_t cst_size_add(size_t a, size_t b);
 
-/* The smaller and the larger of two sizes. */
+/* Returns the smaller, or the larger, of two sizes. */
 static inline size_t cst_size_min(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -41,19 +41,20 @@ static inline size_t cst_size_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* n reals rounded up to a multiple of 64 bytes, so that an array after them starts on a cache line, too. Saturates. */
+/* Returns n rounded up so that n reals are a multiple of 64 bytes. An array after them then starts on a cache line,
+ * too. The result saturates at SIZE_MAX. */
 size_t cst_size_align(size_t n);
 
-/* Shapes (d), (c, h, w) and (a, b, c, d). */
+/* Returns the shape (d), (c, h, w) or (a, b, c, d). */
 cst_shape cst_shape_1d(size_t d);
 cst_shape cst_shape_3d(size_t c, size_t h, size_t w);
 cst_shape cst_shape_4d(size_t a, size_t b, size_t c, size_t d);
-/* The shape (n, row...) of n rows. `row` has fewer than CST_MAX_RANK dimensions. */
+/* Returns the shape (n, row...) of n rows. `row` has fewer than CST_MAX_RANK dimensions. */
 cst_shape cst_shape_rows(size_t n, const cst_shape *row);
 
-/* The number of elements: the product of the dimensions, which is 1 for rank 0. Saturates. */
+/* Returns the number of elements: the product of the dimensions, which is 1 for rank 0. It saturates at SIZE_MAX. */
 size_t cst_shape_size(const cst_shape *shape);
-/* Whether rank and dimensions are the same. */
+/* Returns whether rank and dimensions are the same. */
 bool cst_shape_equal(const cst_shape *a, const cst_shape *b);
 
 /* Write the shape as "(64, 6, 6)" into `text`, and return it. */

@@ -1,5 +1,5 @@
-/* Matrix products that are too small for a BLAS library: they pack no whole operands, use no threads and allocate
- * nothing. core/blas.c decides which products are computed here. */
+/* Matrix products that are too small for a BLAS library. They run in the calling thread, allocate nothing and do not
+ * copy whole operands. core/blas.c decides which products are computed here. */
 #ifndef CST_CORE_SMALL_GEMM_H
 #define CST_CORE_SMALL_GEMM_H
 

@@ -1,8 +1,8 @@
 /* Status codes and errors.
  *
- * Every function that can fail returns a cst_status, of which CST_OK is 0. It writes a sentence about what went
- * wrong, and where, into the cst_error that the caller passed. The caller may pass NULL. The library never prints
- * and never exits. */
+ * Every function that can fail returns a cst_status, of which CST_OK is 0. On failure it writes what went wrong, and
+ * where, into the cst_error that the caller passed. The caller may pass NULL. The library never prints and never
+ * exits. */
 #ifndef CST_CORE_STATUS_H
 #define CST_CORE_STATUS_H
 
@@ -47,11 +47,11 @@ typedef enum cst_status {
 typedef struct cst_error {
     cst_status status;
     const char *file;  /* source file that reported the failure, for developers */
-    int line;          /* and the line in it */
+    int line;          /* the line in that file */
     char message[500]; /* where it failed, what was expected and what was found; not empty */
 } cst_error;
 
-/* The name of a code ("CST_ESHAPE"), and its meaning in words ("shapes do not fit"). The strings are static. */
+/* Returns the name of a code ("CST_ESHAPE"), or its meaning in words ("shapes do not fit"). The strings are static. */
 const char *cst_status_name(cst_status status);
 const char *cst_status_text(cst_status status);
 

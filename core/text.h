@@ -30,30 +30,31 @@ void cst_text_cut(cst_text *text, size_t size);
 /* Append a string in JSON's quotes. Control characters are escaped, so that the result is one line and harmless on a
  * terminal. */
 void cst_text_quote(cst_text *text, const char *string);
-/* The same, but only the first 40 bytes of the string, followed by "..." if it is longer. */
+/* Append the first 40 bytes of a string in the same way, followed by "..." if it is longer. */
 void cst_text_excerpt(cst_text *text, const char *string);
 /* Append a string in a form that is safe to show on a terminal or in a picture. Control characters (U+0000 ..
  * U+001F, U+007F .. U+009F) and bytes that are not UTF-8 become \n, \t, \r, \x1b, \u009b. All other characters are
  * unchanged, including backslashes, so that escaping twice has no further effect. */
 void cst_text_visible(cst_text *text, const char *string);
-/* Whether cst_text_visible would leave the string unchanged. */
+/* Returns whether cst_text_visible would leave the string unchanged. */
 bool cst_text_is_visible(const char *string);
 /* Append a finite number with the fewest digits (15, 16 or 17) from which the same double is read back. The decimal
  * separator is a point in any locale. */
 void cst_text_number(cst_text *text, double value);
 
-/* The number of bytes of the UTF-8 character that begins at s, of which at most `left` bytes are read. Returns 0 if
- * it is malformed: cut off, overlong, a surrogate, or beyond U+10FFFF. */
+/* Returns the number of bytes of the UTF-8 character that begins at s, of which at most `left` bytes are read. Returns
+ * 0 if the character is malformed: cut off, overlong, a surrogate, or beyond U+10FFFF. */
 size_t cst_utf8_size(const char *s, size_t left);
 
-/* The longest prefix of the n bytes at s that has at most `limit` bytes and does not end inside a character. Reads
- * s[limit] if n > limit. Returns its length. */
+/* Returns the length of the longest prefix of the n bytes at s that has at most `limit` bytes and does not end inside a
+ * character. Reads s[limit] if n > limit. */
 size_t cst_utf8_cut(const char *s, size_t n, size_t limit);
 
-/* The length of the n bytes at s without an incomplete character at their end. Bytes after the first n are not read. */
+/* Returns the length of the n bytes at s without an incomplete character at their end. Bytes after the first n are not
+ * read. */
 size_t cst_utf8_whole(const char *s, size_t n);
 
-/* The edit distance between two strings: how many insertions, deletions, replacements and swaps of neighbouring
+/* Returns the edit distance between two strings: how many insertions, deletions, replacements and swaps of neighbouring
  * bytes turn a into b. Only the first 63 bytes of each are compared. */
 size_t cst_text_distance(const char *a, const char *b);
 

@@ -1,9 +1,9 @@
 /* Comma-separated values, read strictly by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), one record at a time.
  *
- * A record ends with LF or CR LF; the last one may end with the file instead. A field in quotes may contain
- * separators, line ends and doubled quotes. A field without quotes contains none of these, and its blanks belong to
- * it. All records have as many fields as the first one. Empty lines may follow the last record only. A byte order
- * mark at the beginning is skipped. */
+ * A record ends with LF or CR LF; the last one may end with the file instead. A field in quotes may contain separators,
+ * line ends and doubled quotes. A field without quotes contains none of these, and blanks at its ends are part of it.
+ * All records have as many fields as the first one. Empty lines may follow the last record only. A byte order mark at
+ * the beginning is skipped. */
 #ifndef CST_FORMATS_CSV_H
 #define CST_FORMATS_CSV_H
 
@@ -26,15 +26,16 @@ typedef struct cst_csv {
     size_t n;    /* the number of its fields; 0 at the end of the file */
     /* All other members are private to csv.c. */
     FILE *stream;
-    char *buffer; /* `filled` bytes of the file, of which `next` is the next one to read */
+    char *buffer; /* `filled` bytes of the file; byte number `next` is read next */
     size_t filled, next;
     size_t current_line, columns; /* columns: fields of the first record, 0 before it */
-    unsigned char stops[256];     /* per byte: the kinds of field whose run of ordinary bytes it ends */
+    unsigned char stops[256];     /* per byte value: bits for the kinds of field in which this byte is not ordinary */
     cst_text record;              /* the fields, each followed by a NUL */
     size_t *starts, n_starts;     /* where each field begins in the record, and the capacity of that array */
 } cst_csv;
 
-/* Open a file. The caller closes it with cst_csv_close. Errors: CST_EIO, CST_ENOMEM; then it is closed already. */
+/* Open a file. The caller closes it with cst_csv_close. Errors: CST_EIO, CST_ENOMEM; then *csv is closed, and closing
+ * it again is harmless. */
 CST_MUST_CHECK cst_status cst_csv_open(const char *path, char separator, cst_csv *csv, cst_error *error);
 
 /* Read the next record, which replaces the previous one. Errors: CST_EFORMAT with file and line for a quote inside a
@@ -42,16 +43,16 @@ CST_MUST_CHECK cst_status cst_csv_open(const char *path, char separator, cst_csv
  * end, or another number of fields than in the first record; CST_EIO; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_csv_next(cst_csv *csv, cst_error *error);
 
-/* Field i < n of the current record, without its quotes. The string is valid until the next record is read. */
+/* Returns field i < n of the current record, without its quotes. The string is valid until the next record is read. */
 const char *cst_csv_field(const cst_csv *csv, size_t i);
 
 /* Close the file and free the record. Closing twice is fine. */
 void cst_csv_close(cst_csv *csv);
 
 /* Convert a field that consists of one decimal number: an optional sign, digits with at most one point, an optional
- * exponent. Returns false for anything else, such as "nan", "inf", hexadecimal digits or blanks. A number that is
- * too large for a double becomes infinite. The decimal point is that of strtod: in a program that changes the locale
- * for numbers, fields with a point are not accepted. *value may be written in any case. */
+ * exponent. Returns false for anything else, such as "nan", "inf", hexadecimal digits or blanks. A number that is too
+ * large for a double becomes infinite. The decimal point is that of strtod: in a program that sets a locale with a
+ * decimal comma, fields with a point are not accepted. *value may be written even if the result is false. */
 bool cst_csv_number(const char *field, double *value);
 
 #ifdef __cplusplus

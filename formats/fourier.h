@@ -1,8 +1,8 @@
 /* The discrete Fourier transform of n real numbers, n even, in double precision:
  *     X_k = sum_j x_j e^(-2 pi i j k / n),   k = 0 .. n / 2.
  *
- * The caller owns all memory, so that a transform cannot fail, and several threads may use one plan at once. The
- * time is O(n log n) for any length; lengths whose prime factors are at most 13 are the fastest.
+ * The caller provides the scratch memory. A transform therefore cannot fail, and several threads may use one plan at
+ * once. The time is O(n log n) for any length; lengths whose prime factors are at most 13 are the fastest.
  *
  * Sources: W. M. Gentleman and G. Sande, "Fast Fourier Transforms: for Fun and Profit" (1966), in the self-sorting
  * order of Stockham; L. I. Bluestein, "A linear filtering approach to the computation of discrete Fourier transform"
@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* A plan: roots of unity and factors for one length. It is constant after it was made. */
+/* A plan: the roots of unity and the factors of one length. It does not change after cst_fourier_new. */
 typedef struct cst_fourier cst_fourier;
 
 /* Make a plan for length n, which is even and from 2 to 2^28. *fourier is NULL on failure. Errors: CST_EARG for
@@ -27,7 +27,7 @@ CST_MUST_CHECK cst_status cst_fourier_new(size_t n, cst_fourier **fourier, cst_e
 /* Free a plan. NULL is fine. */
 void cst_fourier_free(cst_fourier *fourier);
 
-/* The number of doubles of scratch memory that a transform needs. */
+/* Returns the number of doubles of scratch memory that a transform needs. */
 size_t cst_fourier_work(const cst_fourier *fourier);
 
 /* Compute the power spectrum of x (n): power[k] = |X_k|^2 for k = 0 .. n / 2, so that power has n / 2 + 1 entries.

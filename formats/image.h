@@ -17,7 +17,7 @@ extern "C" {
  * converted. `name` is the file's name in messages. The checksums of a PNG are not verified.
  *
  * Errors: CST_EFORMAT with the decoder's reason, also for a side of more than 16384 pixels; CST_ENOMEM. *planes and
- * *shape must not be used then. */
+ * *shape are then undefined, and nothing has to be freed. */
 CST_MUST_CHECK cst_status cst_image_decode(const char *name, const uint8_t *bytes, size_t size, size_t channels,
                                            uint8_t **planes, cst_shape *shape, cst_error *error);
 

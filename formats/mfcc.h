@@ -2,7 +2,7 @@
  * samples of a clip.
  *
  *  1. Frame f is the n_fft samples around sample f hop. At both ends the clip is continued by its mirror image, without
- *     repeating the last sample. The frame is multiplied by a Hann window w_j = (1 - cos(2 pi j / n_fft)) / 2.
+ *     repeating the last sample. Each frame is multiplied by a Hann window w_j = (1 - cos(2 pi j / n_fft)) / 2.
  *  2. Its power spectrum is P_k = |sum_j w_j x_j e^(-2 pi i j k / n_fft)|^2 for k = 0 .. n_fft / 2.
  *  3. Filter m is a triangle over frequencies that is 0 at c_m, 1 at c_{m+1} and 0 at c_{m+2}. The corners c_0 ..
  *     c_{n_mels + 1} are equidistant from 0 to rate / 2 on HTK's mel scale, mel(f) = 2595 log10(1 + f / 700). E_m is the
@@ -10,10 +10,10 @@
  *  4. The coefficients are the first n_mfcc of an orthonormal DCT-II of the logarithms:
  *         y_c = s_c sum_m L_m cos(pi c (m + 1/2) / n_mels),   s_0 = sqrt(1 / n_mels), s_c = sqrt(2 / n_mels).
  *
- * Source: torchaudio's transforms.MFCC with log_mels, norm "ortho" and mel filters without normalization. Its
- * reference cases agree up to rounding; its offset is 1e-6. As there, half of an odd rate is rounded down, and a
- * filter so narrow that it lies between two frequencies has E_m = 0. The paper's configuration has such filters;
- * cst_mfcc_empty_filters counts them. */
+ * Source: torchaudio's transforms.MFCC with log_mels, norm "ortho" and mel filters without normalization. Results agree
+ * with torchaudio's reference cases up to rounding; its log_offset is 1e-6. As in torchaudio, half of an odd rate is
+ * rounded down, and a filter that lies between two neighbouring frequencies of the spectrum has E_m = 0. The paper's
+ * configuration has such filters; cst_mfcc_empty_filters counts them. */
 #ifndef CST_FORMATS_MFCC_H
 #define CST_FORMATS_MFCC_H
 
@@ -37,8 +37,8 @@ typedef struct cst_mfcc_options {
 /* The values for Speech Commands in the paper: 200, 100, 64, 20, 1e-6. */
 extern const cst_mfcc_options cst_mfcc_defaults;
 
-/* A plan: window, filters and transforms for one set of options and one sample rate. It is constant after it was
- * made. */
+/* A plan: window, filters and transforms for one set of options and one sample rate. It does not change after
+ * cst_mfcc_new. */
 typedef struct cst_mfcc cst_mfcc;
 
 /* Make a plan for `rate` samples per second. The options are copied. *mfcc is NULL on failure. Errors: CST_EARG,
@@ -47,11 +47,12 @@ CST_MUST_CHECK cst_status cst_mfcc_new(const cst_mfcc_options *options, size_t r
 /* Free a plan. NULL is fine. */
 void cst_mfcc_free(cst_mfcc *mfcc);
 
-/* The number of filters that contain none of the frequencies k rate / n_fft, so that their energy is 0. */
+/* Returns the number of filters that contain none of the frequencies k rate / n_fft. The energy of such a filter is
+ * 0. */
 size_t cst_mfcc_empty_filters(const cst_mfcc *mfcc);
 
-/* The number of frames of n samples: 1 + floor(n / hop), or 0 if the clip is too short to be mirrored (n <= n_fft /
- * 2). */
+/* Returns the number of frames of n samples: 1 + floor(n / hop), or 0 if the clip is too short to be mirrored (n <=
+ * n_fft / 2). */
 size_t cst_mfcc_frames(const cst_mfcc *mfcc, size_t n);
 
 /* Compute y (frames, n_mfcc) from samples (n). Several threads may use one plan at once, and equal samples give

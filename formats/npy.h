@@ -54,9 +54,8 @@ typedef struct cst_npy {
     void *data;      /* the elements in C order, of the C type for `type` */
 } cst_npy;
 
-/* Read a file; the caller clears the array with cst_npy_clear. A header that promises more data than exist does not
- * make the reader allocate much: memory is bounded by the size of the file, and for a pipe it grows with what was
- * read.
+/* Read a file; the caller clears the array with cst_npy_clear. The memory that is allocated is bounded by the size of
+ * the file, and not by the header alone. For a pipe it grows with the data that arrive.
  *
  * Errors, each with the path: CST_EIO if the file cannot be read; CST_EFORMAT if it is not an npy file, has an
  * element type or a number of dimensions that is not supported, holds fewer or more bytes than its header says, or
@@ -65,27 +64,26 @@ CST_MUST_CHECK cst_status cst_npy_read(const char *path, cst_npy *array, cst_err
 /* Free the data. The array is empty afterwards. */
 void cst_npy_clear(cst_npy *array);
 
-/* Element i in C order as a double. 64-bit integers are rounded to the nearest one. */
+/* Returns element i in C order as a double. A 64-bit integer is rounded to the nearest double. */
 double cst_npy_get(const cst_npy *array, size_t i);
 
-/* The index in C order of the first element that is not finite after conversion to real; the number of elements if
- * all are. */
+/* Returns the index in C order of the first element that is not finite after conversion to real, or the number of
+ * elements if all are finite. */
 size_t cst_npy_first_nonfinite(const cst_npy *array);
 
-/* Convert the elements to reals, in an array that the caller frees with free(). If they are reals already, the
- * array's own data are handed over, and the array is empty afterwards. `path` stands in messages. Errors:
- * CST_ENOMEM. */
+/* Convert the elements to reals, in an array that the caller frees with free(). If they are reals already, the array's
+ * own data are returned without a copy, and the array is empty afterwards. Messages name `path`. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_npy_take_reals(const char *path, cst_npy *array, real **reals, cst_error *error);
 
-/* Whether the type is f4 or f8. */
+/* Returns whether the type is f4 or f8. */
 bool cst_npy_is_float(cst_npy_type type);
-/* The name of the type in a file, without its byte order: "f4". The string is static. */
+/* Returns the name of the type in a file, without its byte order: "f4". The string is static. */
 const char *cst_npy_type_name(cst_npy_type type);
-/* The size of an element in bytes. */
+/* Returns the size of an element in bytes. */
 size_t cst_npy_type_size(cst_npy_type type);
 
-/* Write an array with its data in C order, and replace the file at `path` (core/file.h). Errors: CST_EIO,
- * CST_ENOMEM; then an old file is unchanged. */
+/* Write an array of this type and shape, with `data` in C order, and replace the file at `path` (core/file.h). Errors:
+ * CST_EIO, CST_ENOMEM; then an old file is unchanged. */
 CST_MUST_CHECK cst_status cst_npy_write(const char *path, cst_npy_type type, const cst_shape *shape, const void *data,
                                         cst_error *error);
 

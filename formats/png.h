@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* The largest width or height that is written, in pixels: the limit of formats/image.c for reading. */
+/* The largest width or height that is written, in pixels. formats/image.c reads images up to the same limit. */
 enum { CST_PNG_LONGEST_SIDE = 16384 };
 
 /* How several pictures are arranged in one image. */

@@ -18,7 +18,7 @@ typedef struct cst_save_tensor {
     const char *name; /* UTF-8 */
     cst_dtype dtype;
     cst_shape shape;
-    const void *data; /* as many elements as the shape has, in C order */
+    const void *data; /* the elements in C order; their number is that of the shape */
 } cst_save_tensor;
 
 /* Write n tensors. `metadata` is a list of pairs (key, value, key, value, NULL) of strings; it may be NULL. Errors:
@@ -34,19 +34,19 @@ typedef struct cst_safetensors cst_safetensors;
  * CST_EIO; CST_ENOMEM; CST_EFORMAT, which says what is wrong: the length, the header, a type, offsets that overlap,
  * leave holes or do not fit a shape, or bytes after the data. */
 CST_MUST_CHECK cst_status cst_safetensors_open(const char *path, cst_safetensors **file, cst_error *error);
-/* Close a file; strings that it returned are freed. NULL is fine. */
+/* Close a file, and free the strings that the functions below returned. NULL is fine. */
 void cst_safetensors_close(cst_safetensors *file);
 
-/* The path, the number of tensors, the name of tensor i in the order of the data, and the value of a metadata key
+/* Return the path, the number of tensors, the name of tensor i in the order of the data, or the value of a metadata key
  * (NULL if it is absent). The strings belong to the file. */
 const char *cst_safetensors_path(const cst_safetensors *file);
 size_t cst_safetensors_count(const cst_safetensors *file);
 const char *cst_safetensors_name(const cst_safetensors *file, size_t i);
 const char *cst_safetensors_metadata(const cst_safetensors *file, const char *key);
 
-/* Copy the tensor of a name and a shape into `data`. F32 and F64 are converted to `dtype`; U64 is read as U64 only.
- * If data is NULL, the tensor is checked but not read. Errors: CST_EFORMAT if the tensor is absent or has another
- * type or shape; CST_EIO. */
+/* Copy the tensor with this name and shape into `data`. F32 and F64 are converted to `dtype`; U64 is read as U64 only.
+ * If data is NULL, the tensor is checked but not read. Errors: CST_EFORMAT if the tensor is absent or has another type
+ * or shape; CST_EIO. */
 CST_MUST_CHECK cst_status cst_safetensors_read(const cst_safetensors *file, const char *name, cst_dtype dtype,
                                                const cst_shape *shape, void *data, cst_error *error);
 

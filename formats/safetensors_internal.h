@@ -5,7 +5,7 @@
 #include "formats/safetensors.h"
 
 enum {
-    CST_LENGTH_BYTES = 8,       /* the file begins with the header's length in this many bytes */
+    CST_LENGTH_BYTES = 8,       /* size of the header's length, which begins the file */
     CST_MAX_HEADER = 100000000, /* the format's limit of that length */
     CST_N_DTYPES = 20
 };
@@ -19,8 +19,8 @@ typedef struct cst_dtype_info {
     size_t bits;
 } cst_dtype_info;
 
-/* All types of the format. Those of cst_dtype come first and have its values as indices; the others are only
- * recognized. */
+/* All types of the format. Those of cst_dtype come first and have its values as indices; the others are recognized, but
+ * not read. */
 extern const cst_dtype_info cst_dtypes[CST_N_DTYPES];
 
 #endif

@@ -28,12 +28,12 @@ typedef struct cst_wav {
     double *samples; /* (n): integers of b bits divided by 2^(b-1), which lie in [-1, 1); floats unchanged */
 } cst_wav;
 
-/* Read a file of at most 2^30 bytes; the caller clears the clip with cst_wav_clear. Errors, each with the path:
- * CST_EIO if the file cannot be read or is larger; CST_ENOMEM; CST_EFORMAT, with the byte (from 0) and with what was
- * expected and found there, if the file is not a WAV file, is cut off, has several channels or another encoding, or
+/* Read a file of at most 2^30 bytes. The caller frees the samples with cst_wav_clear. Errors, each with the path:
+ * CST_EIO if the file cannot be read or is larger; CST_ENOMEM; CST_EFORMAT, with the offset in the file and with what
+ * was expected and found at it, if the file is not a WAV file, is cut off, has several channels or another encoding, or
  * holds a float that is not finite. The clip is then empty. */
 CST_MUST_CHECK cst_status cst_wav_read(const char *path, cst_wav *wav, cst_error *error);
-/* The same for the `size` bytes of a file in memory, which messages call `path`. */
+/* Read a clip in the same way from the `size` bytes of a file in memory. Messages name `path`. */
 CST_MUST_CHECK cst_status cst_wav_decode(const char *path, const uint8_t *bytes, size_t size, cst_wav *wav,
                                          cst_error *error);
 /* Free the samples. The clip is empty afterwards. */

@@ -1,9 +1,9 @@
 /* Elementwise y = s(x), on rows of any shape. CST_ACTIVATIONS below lists the functions with their formulas.
  *
- * x, y (N, ...). No parameters, cache, tangent cache or work: derivatives are computed again from x and y, which
- * costs less than storing them. All have all passes. A NaN stays a NaN.
+ * x, y (N, ...). Activations have no parameters, cache, tangent cache or work: derivatives are recomputed from x and y,
+ * which costs less than storing them. All of them have all passes. A NaN in x gives a NaN in y.
  *
- * To add an activation, add its row here and its kernels in activations.c; nothing else names it. */
+ * To add an activation, add its row here and its kernels in activations.c. No other file needs a change. */
 #ifndef CST_LAYERS_ACTIVATIONS_H
 #define CST_LAYERS_ACTIVATIONS_H
 
@@ -38,15 +38,16 @@ typedef enum cst_activation {
 
 typedef struct cst_activation_options {
     cst_activation kind;
-    double parameter; /* leaky_relu's negative_slope, elu's alpha; the others ignore it */
+    double parameter; /* negative_slope of leaky_relu or alpha of elu; other activations ignore it */
 } cst_activation_options;
 
-/* Make an activation for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure;
- * `error` may be NULL. Errors: CST_ENOMEM. */
+/* Make an activation for rows of shape x. The caller frees *m with cst_module_free; it is NULL on failure. `error` may
+ * be NULL. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_activation_new(const cst_shape *x, const cst_activation_options *options, cst_module **m,
                                              cst_error *error);
 
-/* cst_relu_type and so on, one per activation. Keys: leaky_relu has negative_slope (0.01), elu has alpha (1). */
+/* The module types cst_relu_type and so on, one per activation. Keys: leaky_relu has negative_slope (0.01), elu has
+ * alpha (1). */
 #define X(name, enumerator, flops, keys, summary) extern const cst_module_type cst_##name##_type;
 CST_ACTIVATIONS(X)
 #undef X

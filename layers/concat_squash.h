@@ -21,9 +21,9 @@
 extern "C" {
 #endif
 
-/* Make one for rows of shape x. *m is the caller's to free with cst_module_free, and NULL on failure; `error` may be
- * NULL. Errors: those of cst_linear_new and cst_conv2d_new; CST_ESHAPE unless x is (in) for the linear one;
- * CST_ENOMEM. */
+/* Make a concat_squash layer for rows of shape x. The caller frees *m with cst_module_free; it is NULL on failure.
+ * `error` may be NULL. Errors: those of cst_linear_new and cst_conv2d_new; CST_ESHAPE if the layer is linear and x is
+ * not (in); CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_concat_squash_linear_new(const cst_shape *x, const cst_linear_options *options,
                                                        cst_module **m, cst_error *error);
 CST_MUST_CHECK cst_status cst_concat_squash_conv2d_new(const cst_shape *x, const cst_conv2d_options *options,

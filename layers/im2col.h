@@ -4,8 +4,9 @@
  *
  *   (i stride + a dilation - padding, j stride + b dilation - padding),   a, b < kernel
  *
- * which are zero outside of the image. columns(image) is the matrix (C kernel^2, OH OW) whose column (i, j) is what pixel (i, j) sees. With the weight W (M, C / groups,
- * kernel, kernel) read as M rows, all passes of both layers consist of three products, group by group:
+ * which are zero outside of the image. columns(image) is the matrix (C kernel^2, OH OW) whose column (i, j) is what
+ * pixel (i, j) sees. With the weight W (M, C / groups, kernel, kernel) read as M rows, all passes of both layers
+ * consist of three products, group by group:
  *
  *   map    = W columns(image)               conv2d's forward, conv_transpose2d's gx
  *   image  = columns^T(W^T map)             conv2d's gx, conv_transpose2d's forward
@@ -28,8 +29,9 @@
 extern "C" {
 #endif
 
-/* A geometry. The caller fills the first three lines, calls cst_lowering_check, fills the sizes it did not know, and
- * calls cst_lowering_init; from then on it is constant. */
+/* A geometry. The caller fills the first three lines, where either h, w or oh, ow may be 0, and calls
+ * cst_lowering_check. It then fills the sizes that were 0, and calls cst_lowering_init. The geometry is constant
+ * afterwards. */
 typedef struct cst_lowering {
     size_t image_channels, h, w; /* C, H, W */
     size_t map_channels, oh, ow; /* M, OH, OW */
@@ -45,20 +47,20 @@ typedef struct cst_lowering {
  * not divide the channels. `error` may be NULL. */
 CST_MUST_CHECK cst_status cst_lowering_check(const cst_lowering *l, cst_error *error);
 
-/* Complete a geometry: choose its blocks and the way to make columns. Errors: CST_ESHAPE for sizes that overflow. */
+/* Complete a geometry: choose its blocks and how columns are made. Errors: CST_ESHAPE for sizes that overflow. */
 CST_MUST_CHECK cst_status cst_lowering_init(cst_lowering *l, cst_error *error);
 
-/* The shape of W: (M, C / groups, kernel, kernel). */
+/* Returns the shape of W: (M, C / groups, kernel, kernel). */
 cst_shape cst_lowering_weight(const cst_lowering *l);
 
-/* Floating-point operations of one of the products for one image. */
+/* Returns the number of floating-point operations of one of the three products for one image. */
 double cst_lowering_cost(const cst_lowering *l);
 
-/* Work that a run over `rows` images, or fewer, needs, in reals; saturates. */
+/* Returns the reals of work that a run over at most `rows` images needs. It saturates at SIZE_MAX. */
 size_t cst_lowering_work(const cst_lowering *l, size_t rows);
 
-/* What a run reads and writes. A NULL output is not wanted; a NULL bias is zero; inputs that no output needs may be
- * NULL. */
+/* The arguments of a run, which owns none of them. An output that is NULL is not computed. A bias that is NULL is zero.
+ * Inputs that no output needs may be NULL. */
 typedef struct cst_lowered {
     const real *weight;   /* (M, C / groups, kernel, kernel) */
     const real *image;    /* (rows, C, H, W): needed for to_map and gweight */
@@ -69,8 +71,8 @@ typedef struct cst_lowered {
     real *gweight, scale; /* += scale map columns(image)^T, summed over rows */
 } cst_lowered;
 
-/* Compute all wanted outputs in one walk over the blocks. `work` as cst_lowering_work says, 64-byte aligned; no two
- * arrays may overlap. */
+/* Compute all outputs that are not NULL, in one loop over the blocks. `work` has cst_lowering_work reals and begins on
+ * a 64-byte boundary. No two arrays may overlap. */
 void cst_lowering_run(const cst_lowering *l, size_t rows, const cst_lowered *a, real *work);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
-/* What the two files of the lowering share: blocks of the batch, and the columns of a block. im2col.c has the
- * geometry and the products, im2col_columns.c makes columns from images and adds columns to images.
+/* Declarations shared by the two files of the lowering: blocks of the batch, and the columns of a block. im2col.c has
+ * the geometry and the products, im2col_columns.c makes columns from images and adds columns to images.
  *
- * Letters as in im2col.h: C, H, W for the image, M, OH, OW for the map. A tap (a, b) is one entry of the kernel, and
- * columns have C kernel^2 rows: one per channel and tap. */
+ * The letters are those of im2col.h: C, H, W for the image, M, OH, OW for the map. A tap (a, b) is one entry of the
+ * kernel, and columns have C kernel^2 rows: one per channel and tap. */
 #ifndef CST_LAYERS_IM2COL_INTERNAL_H
 #define CST_LAYERS_IM2COL_INTERNAL_H
 
@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* Images first .. first + images - 1 of the batch, and of their maps rows top .. top + lines - 1: `columns` pixels
- * of the map. A block of several images has whole maps. */
+/* A block has images first .. first + images - 1 of the batch, and rows top .. top + lines - 1 of their maps. These
+ * rows have `columns` pixels in all. A block of several images has whole maps. */
 typedef struct cst_lowering_block {
     size_t first, images, top, lines, columns;
 } cst_lowering_block;
@@ -30,7 +30,7 @@ typedef struct cst_lowering_work_layout {
     real *masks;   /* (kernel^2, columns and two margins); shifted geometries only */
     real *planes;  /* (C, columns): the images side by side; several images only */
     real *map;     /* (M, columns): the maps side by side; several images only */
-    size_t size;   /* of all of it, in reals */
+    size_t size;   /* of all parts, in reals */
 } cst_lowering_work_layout;
 
 static inline size_t cst_lowering_taps(const cst_lowering *l)
@@ -38,26 +38,27 @@ static inline size_t cst_lowering_taps(const cst_lowering *l)
     return l->kernel * l->kernel;
 }
 
-/* Reals before and after an array of columns that shifted planes may read, and the size of the mask of one tap. Both
- * are for shifted geometries; the margin of others is 0. */
+/* Return the margin and the size of the mask of one tap, in reals, for shifted geometries. The margin is the number of
+ * reals before and after an array of columns that shifted planes may read; it is 0 for other geometries. */
 size_t cst_lowering_margin(const cst_lowering *l);
 size_t cst_lowering_mask_size(const cst_lowering *l, size_t columns);
 
 /* Fill the masks of shifted planes for blocks of b's size and place in the image. */
 void cst_lowering_make_masks(const cst_lowering *l, const cst_lowering_block *b, real *masks);
 
-/* The block's part of x (rows, channels, pixels) as a matrix (channels, columns): a view of x if the block is one
- * image, which must not be written; otherwise a copy in `buffer`, with the images side by side. `width` is the
- * pixels of a row. */
+/* Returns the block's part of x (rows, channels, pixels) as a matrix (channels, columns): a view of x if the block is
+ * one image, which must not be written; otherwise a copy in `buffer`, with the images side by side. `width` is the
+ * number of pixels in one row of an image. */
 cst_lowering_matrix cst_lowering_take(const cst_lowering_block *b, size_t channels, size_t pixels, size_t width,
                                       const real *x, real *buffer);
 
-/* The opposite for several images: x = buffer + bias. bias (channels) may be NULL. */
+/* Copy a block of several images from `buffer` to its place in x, the inverse of cst_lowering_take: x = buffer + bias.
+ * bias (channels) may be NULL. */
 void cst_lowering_give(const cst_lowering_block *b, size_t channels, size_t pixels, const real *bias,
                        const real *buffer, real *x);
 
-/* columns(image) of the block, in s->columns or (1x1 kernels) a view of the image. Uses s->planes and reads
- * s->masks. */
+/* Returns columns(image) of the block. They are in s->columns or, for 1x1 kernels, a view of the image. Uses s->planes
+ * and reads s->masks. */
 cst_lowering_matrix cst_lowering_columns(const cst_lowering *l, const cst_lowering_block *b, const real *image,
                                          const cst_lowering_work_layout *s);
 

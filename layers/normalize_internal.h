@@ -6,8 +6,8 @@
  *   y = w xhat + b,   xhat = (x - mean) rstd,   rstd = 1 / sqrt(mean((x - mean)^2) + eps)
  *
  * where mean() is over the m entries of the group. "std" is the standard deviation, "rstd" its reciprocal. theta =
- * [weight | bias]. Cache (N, 2, groups): mean, rstd. Tangent cache (K, N, 2, groups): mean(xdot), mean(xhat xdot).
- * Work: none.
+ * [weight | bias]. Cache (N, 2, groups): mean, rstd. Tangent cache (K, N, 2, groups): mean(xdot), mean(xhat xdot). No
+ * pass needs work.
  *
  * normalize.c has forward, vjp and jvp; normalize_jvp_vjp.c has the second derivatives. */
 #ifndef CST_LAYERS_NORMALIZE_INTERNAL_H
@@ -30,7 +30,7 @@ typedef struct cst_normalize {
     real eps, inverse_m; /* inverse_m = 1 / m */
 } cst_normalize;
 
-/* One group of one row: what the loops over its entries need. */
+/* One group of one row, with all that the loops over its entries read. */
 typedef struct cst_normalize_group {
     const cst_normalize *m;
     real mean, rstd;
@@ -47,13 +47,13 @@ static inline const cst_normalize *cst_as_normalize(const cst_module *m)
     return (const cst_normalize *)m;
 }
 
-/* Parameters of one group. */
+/* Returns the number of weights of one group, which is also that of its biases. */
 static inline size_t cst_normalize_weights(const cst_normalize *m)
 {
     return m->shared ? m->parts : m->m;
 }
 
-/* Group i of row `row`, without gradients. `cache` is forward's. */
+/* Returns group i of row `row`, without gradients. `cache` was filled by forward. */
 static inline cst_normalize_group cst_normalize_group_at(const cst_normalize *m, const cst_call *c, const real *x,
                                                          const real *cache, size_t row, size_t i)
 {
@@ -70,7 +70,8 @@ static inline cst_normalize_group cst_normalize_group_at(const cst_normalize *m,
     return q;
 }
 
-/* Let the group's parameter gradients be added to g->gtheta (not needed if that is NULL). i is the group's index. */
+/* Set q's pointers so that the gradients of group i's parameters are added to g->gtheta. It is a no-op if g->gtheta is
+ * NULL. */
 static inline void cst_normalize_want_gradients(cst_normalize_group *q, const cst_grads *g, size_t i)
 {
     if (!g->gtheta) return;

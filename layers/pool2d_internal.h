@@ -1,4 +1,5 @@
-/* What the pooling layers share: the geometry of their windows. Only the pooling layers' own files include this header.
+/* Declarations shared by the pooling layers: the geometry of their windows. Only the pooling layers' own files include
+ * this header.
  *
  * A plane is one channel (H, W) of one row of x. Each pass is a loop over planes, from (H, W) to (OH, OW) or back. */
 #ifndef CST_LAYERS_POOL2D_INTERNAL_H
@@ -18,22 +19,22 @@ typedef struct cst_pool2d {
     bool global; /* one window, the whole plane */
 } cst_pool2d;
 
-/* A pool with windows for rows of shape x. Errors: as cst_avg_pool2d_new. */
+/* Make a pool with windows for rows of shape x. Errors: as cst_avg_pool2d_new. */
 CST_MUST_CHECK cst_status cst_pool2d_new(const cst_module_ops *ops, const cst_shape *x,
                                          const cst_pool2d_options *options, cst_module **m, cst_error *error);
 
-/* A pool whose window is the whole plane. Errors: as cst_global_avg_pool2d_new. */
+/* Make a pool whose window is the whole plane. Errors: as cst_global_avg_pool2d_new. */
 CST_MUST_CHECK cst_status cst_pool2d_new_global(const cst_module_ops *ops, const cst_shape *x, cst_module **m,
                                                 cst_error *error);
 
-/* The functions below are inline because every level of the processor compiles them with its own loops. */
+/* The functions below are inline, so that they are compiled with the loops of each instruction set (core/level.h). */
 
 static inline const cst_pool2d *cst_as_pool2d(const cst_module *m)
 {
     return (const cst_pool2d *)m;
 }
 
-/* Planes in n rows of the batch. */
+/* Returns the number of planes in n rows of the batch. */
 static inline size_t cst_pool2d_planes(const cst_module *m, size_t n)
 {
     return n * m->x.dim[0];
@@ -44,8 +45,8 @@ typedef struct cst_pool2d_range {
     size_t first, end;
 } cst_pool2d_range;
 
-/* The pixels j of a row of y for which column `offset` of their window lies inside of x: column stride j + offset -
- * padding of x is one of 0 .. W - 1. */
+/* Returns the pixels j of a row of y for which column `offset` of their window lies inside of x, so that stride j +
+ * offset - padding is in 0 .. W - 1. */
 static inline cst_pool2d_range cst_pool2d_inside(const cst_pool2d *m, size_t offset)
 {
     const size_t before = offset < m->padding ? (m->padding - offset + m->stride - 1) / m->stride : 0;
@@ -55,7 +56,7 @@ static inline cst_pool2d_range cst_pool2d_inside(const cst_pool2d *m, size_t off
     return r;
 }
 
-/* *row = the row of x that is row `offset` of the windows of row i of y; false if it lies in the padding. */
+/* *row = the row of x that is row `offset` of the windows of row i of y. Returns false if it lies in the padding. */
 static inline bool cst_pool2d_row(const cst_pool2d *m, size_t i, size_t offset, size_t *row)
 {
     *row = i * m->stride + offset - m->padding; /* above the image this wraps around to a large number */

@@ -1,9 +1,9 @@
 /* Layers one after the other: y = f_L(... f_2(f_1(x))), where the y of each child is the x of the next one.
  *
- * x (N, ...) as for the first child, y (N, ...) as from the last. Children are named by their index, "0", "1", ...,
- * and theta is theirs in this order. Cache: each child's cache and the values between children. Tangent cache: the
- * same for tangents. Work: the cotangents before and behind a child, and the largest work size of any child. It has
- * the passes that all children have. */
+ * x (N, ...) has the first child's input shape, y (N, ...) the last child's output shape. Children are named by their
+ * index, "0", "1", ..., and theta holds their parameters in this order. Cache: each child's cache and the values
+ * between children. Tangent cache: the same for tangents. Work: the cotangents of a child's input and output, and the
+ * largest work size of any child. It has the passes that all children have. */
 #ifndef CST_LAYERS_SEQUENTIAL_H
 #define CST_LAYERS_SEQUENTIAL_H
 
@@ -13,17 +13,17 @@
 extern "C" {
 #endif
 
-/* Make one without layers for rows of shape x; cst_sequential_add must then be called at least once. *m is the
- * caller's to free with cst_module_free, and NULL on failure; `error` may be NULL. Errors: CST_ENOMEM. */
+/* Make a sequential without layers for rows of shape x; cst_sequential_add must then be called at least once. The
+ * caller frees *m with cst_module_free; it is NULL on failure. `error` may be NULL. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_sequential_new(const cst_shape *x, cst_module **m, cst_error *error);
 
-/* Append a layer that was made for rows of shape m->y. m owns it: it is freed with m, or at once if this fails;
- * `error` may be NULL. Errors: CST_ESHAPE if the layer was made for rows of another shape; CST_ENOMEM. */
+/* Append a layer that was made for rows of shape m->y. m owns it: it is freed with m, or at once if this function
+ * fails. `error` may be NULL. Errors: CST_ESHAPE if the layer was made for rows of another shape; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_sequential_add(cst_module *m, cst_module *layer, cst_error *error);
 
-/* Remove and free the last layer if its type is `type` and the layer before it is of type `before`; returns whether
- * it did. For a parent that fuses the work of this layer with its own. m may be any module (false if it is no
- * sequential) and must not have been used yet. */
+/* Remove and free the last layer if its type is named `type` and the type of the layer before it is named `before`.
+ * Returns whether it did. A parent calls it if it does the work of the last layer itself. m may be any module, and the
+ * result is false if it is not a sequential. m must not have been used yet. */
 bool cst_sequential_drop_last(cst_module *m, const char *before, const char *type);
 
 /* "sequential": layers (a list of modules, at least one). */

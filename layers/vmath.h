@@ -1,10 +1,9 @@
-/* Elementary functions over arrays: y[i] = f(x[i]) for i < n. x and y (n) are the caller's; y may be x, but must not
- * overlap it otherwise.
+/* Elementary functions over arrays: y[i] = f(x[i]) for i < n. y may be the same array as x, but must not overlap it in
+ * any other way.
  *
- * Errors are below 3 units in the last place of the correctly rounded value, for every x of the type, subnormal
- * numbers included (tests/test_vmath.c). For infinite x the result is the limit of f. A NaN gives a NaN, on which
- * step-size control relies. The sign of a zero may get lost. A result does not depend on the element's place in the
- * array. */
+ * Errors are below 3 units in the last place of the correctly rounded value, for every x of the type, subnormal numbers
+ * included (tests/test_vmath.c). For infinite x the result is the limit of f. A NaN gives a NaN, on which step-size
+ * control relies. The sign of a zero may get lost. A result does not depend on the index of the element. */
 #ifndef CST_LAYERS_VMATH_H
 #define CST_LAYERS_VMATH_H
 

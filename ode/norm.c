@@ -126,6 +126,7 @@ const cst_norm_ops *const cst_norms[] = {&cst_norm_max_rms, &cst_norm_rms,      
 
 size_t cst_scaled_partials(const cst_block *blocks, size_t n_blocks)
 {
+    /* Two numbers per chunk of a span: its sum of squares and its measure. */
     size_t n = 0;
     for (size_t b = 0; b < n_blocks; b++) n += blocks[b].size / CST_CHUNK + 4; /* a slice may cut a block twice */
     return 2 * n;
@@ -175,6 +176,7 @@ static void measure_span(const cst_scaled *s, const cst_norm_ops *ops, cst_norm_
 /* r = ||y_err / SCALE|| (paper, eq. 5). */
 double cst_scaled_norm(const cst_scaled *s, size_t *worst_block)
 {
+    /* The sums of the norm, the block with the largest share so far, and the entries first .. end - 1 of the block. */
     const cst_norm_ops *ops = s->norm->ops ? s->norm->ops : &cst_norm_max_rms;
     cst_norm_sum sum = {0};
     double worst = -1;

@@ -37,13 +37,13 @@ typedef struct cst_block {
 
 typedef struct cst_norm_ops cst_norm_ops;
 
-/* A norm and its arguments. Zero-initialized it is cst_norm_max_rms. */
+/* A norm and its arguments. A zero-initialized struct is cst_norm_max_rms. */
 typedef struct cst_norm {
     const cst_norm_ops *ops; /* one of those below, or the caller's own; NULL for cst_norm_max_rms */
     size_t slice;            /* n of cst_norm_slices, at least 1 */
     /* For cst_norm_callback: returns the norm of the scaled errors v of all blocks, one block after the other. */
     double (*callback)(void *context, const cst_real *v, const cst_block *blocks, size_t n_blocks);
-    void *context; /* the callback's */
+    void *context; /* first argument of callback; may be NULL */
 } cst_norm;
 
 /* The arguments of a norm: v = sum / (atol + rtol max(|y0|, |y1|)). All pointers belong to the caller. */
@@ -54,20 +54,21 @@ typedef struct cst_scaled {
     double rtol, atol;
     const cst_combination *sum; /* the error */
     const cst_real *y0, *y1;
-    cst_real *values; /* memory for v, as long as the state, if the norm needs_values; must not overlap an input */
-    double *partial;  /* memory for cst_scaled_partials doubles */
+    /* Memory for v (the size of the state); used only by a norm that needs_values; must not overlap an input. */
+    cst_real *values;
+    double *partial; /* memory for cst_scaled_partials doubles, as scratch */
     int threads;
 } cst_scaled;
 
-/* Number of doubles that cst_scaled_norm needs in `partial`. */
+/* Returns the number of doubles that cst_scaled_norm needs in `partial`. */
 size_t cst_scaled_partials(const cst_block *blocks, size_t n_blocks);
 
 /* Returns the norm (eq. 5). It is infinite or NaN if v or y1 has a non-finite entry in a block that the norm reads.
  * *worst_block (may be NULL) is the index of the block with the largest share in it. */
 double cst_scaled_norm(const cst_scaled *scaled, size_t *worst_block);
 
-/* Find the entry with the largest w_b v_i^2, or the first that is not finite: its block, and its index in that block.
- * `values` and `partial` may be NULL. */
+/* Find the entry with the largest w_b v_i^2, or the first whose v_i or y1_i is not finite. *block is its block, and
+ * *index its index in that block. The members `values` and `partial` are not used and may be NULL. */
 void cst_scaled_worst(const cst_scaled *scaled, size_t *block, size_t *index);
 
 /* ---- the table, for those who add a norm ------------------------------------------------------------------------- */
@@ -77,7 +78,7 @@ typedef struct cst_norm_span {
     size_t first, size; /* entries first .. first + size - 1 of the state */
     double weight;      /* of its block */
     double squares;     /* sum of v_i^2 over the span */
-    double measure;     /* of the span, see cst_norm_ops.measure */
+    double measure;     /* number computed by cst_norm_ops.measure from the whole span */
 } cst_norm_span;
 
 /* The sums of a norm over the spans so far. They start at zero. Each norm uses the members that it needs. */
@@ -97,14 +98,15 @@ struct cst_norm_ops {
     /* Required: the norm after the last span. */
     double (*finish)(const cst_norm_sum *sum, const cst_scaled *scaled);
 
-    /* Optional, both or none. `measure` computes a number from the n scaled errors of one chunk, such as their largest
-     * magnitude. `join` combines the numbers of two chunks; join(0, x) must be x. A chunk with a non-finite error is
-     * not measured; its number is its sum of squares, infinite or NaN. NULL: cst_norm_span.measure is 0. */
+    /* Optional; a norm has both or neither. `measure` computes a number from the n scaled errors of one chunk, such as
+     * their largest magnitude. `join` combines the numbers of two chunks; join(0, x) must be x. A chunk with a
+     * non-finite error is not measured; its number is its sum of squares, infinite or NaN. NULL: cst_norm_span.measure
+     * is 0. */
     double (*measure)(const cst_real *v, size_t n);
     double (*join)(double a, double b);
 
-    /* Optional: returns the end of the span that begins at `first`, more than `first` and at most block_end. NULL:
-     * block_end. */
+    /* Optional: returns the end of the span that begins at `first`. The end is larger than `first` and at most
+     * block_end. If the member is NULL, spans are whole blocks. */
     size_t (*span_end)(const cst_norm *norm, size_t first, size_t block_end);
 
     bool ignores_weights; /* spans of blocks with weight 0 are added too */
@@ -112,7 +114,7 @@ struct cst_norm_ops {
 };
 
 extern const cst_norm_ops cst_norm_max_rms, cst_norm_rms, cst_norm_max, cst_norm_slices, cst_norm_callback;
-extern const cst_norm_ops *const cst_norms[]; /* all of them; the last element is NULL */
+extern const cst_norm_ops *const cst_norms[]; /* all norms; the last element is NULL */
 
 #ifdef __cplusplus
 }

@@ -25,9 +25,9 @@
 extern "C" {
 #endif
 
-/* The right-hand side: dy (n) = f(t, y), overwritten, and, unless q is NULL, q (n_quadratures) += scale g(t, y). Both
- * are derivatives with respect to t, whichever way time runs. CST_ERECOVERABLE asks the solver for a shorter step. Any
- * other failure ends the solve, and the callback fills *error. */
+/* The right-hand side: dy (n) = f(t, y), overwritten, and, unless q is NULL, q (n_quadratures) += scale g(t, y). f and
+ * g are derivatives with respect to t in both directions of time. The callback returns CST_ERECOVERABLE to ask for a
+ * shorter step. Any other failure ends the solve, and the callback then fills *error. */
 typedef cst_status (*cst_rhs)(void *context, double t, const cst_real *y, cst_real *dy, cst_real scale, cst_real *q,
                               cst_error *error);
 
@@ -36,12 +36,12 @@ typedef struct cst_solver cst_solver;
 /* What is solved. It must outlive the solve, and so must all that it points to. */
 typedef struct cst_problem {
     cst_rhs f;
-    void *context;           /* first argument of the callbacks */
+    void *context;           /* first argument of f and `accepted`; may be NULL */
     const cst_block *blocks; /* (n_blocks): the blocks of the state, one after the other in y */
     size_t n_blocks;
     size_t n_quadratures; /* length of q; 0 for none */
     cst_norm norm;
-    /* May be NULL. Called after each accepted step. The solver then still has the whole step: it began at step_t with
+    /* Called after each accepted step; may be NULL. The solver then still has the whole step: it began at step_t with
      * size step_h, y_new is the state before it, y the state after it, and k its stages. A failure ends the solve. */
     cst_status (*accepted)(void *context, const cst_solver *solver);
 } cst_problem;
@@ -49,7 +49,7 @@ typedef struct cst_problem {
 /* Times that a solve must step on, increasing. The solver drops those that it has passed. */
 typedef struct cst_stops {
     const double *t;
-    size_t n, left; /* of the n times, `left` are still ahead */
+    size_t n, left; /* `left` of the n times are still to come */
 } cst_stops;
 
 /* Where the first stage of the next step comes from. */
@@ -74,51 +74,53 @@ struct cst_solver {
     double step_t, step_h;             /* the last accepted step began at step_t and had the signed size step_h */
     size_t stage_index;                /* stage that is being evaluated; 0 also for an evaluation outside of steps */
     double first_t, last_t, restart_t; /* evaluation times of k[0], of the last stage, and of f just after a jump */
-    double proposed_h;                 /* unsigned size of the last attempt before it was shortened to end somewhere */
-    double previous_ratio;             /* error ratio of the accepted step before, for PI control */
-    bool rejected;                     /* the last attempt was rejected */
-    bool nonfinite_ratio;              /* its error ratio was infinite or NaN */
-    size_t completed;            /* number of stages in k that belong to the current attempt; 1 before an attempt */
+    /* Unsigned size of the last attempt, before it was shortened to end on an output, a stop or a jump. */
+    double proposed_h;
+    double previous_ratio; /* error ratio of the previous accepted step, for PI control */
+    bool rejected;         /* the last attempt was rejected */
+    bool nonfinite_ratio;  /* its error ratio was infinite or NaN */
+    size_t completed;      /* number of stages in k that were computed for the current attempt; 1 before an attempt */
     cst_first_stage first_stage; /* where the next step's k[0] comes from */
     size_t grid_index;           /* number of steps taken on a fixed grid */
-    cst_stops steps, jumps;      /* what is left of the options' step_t and jump_t */
+    cst_stops steps, jumps;      /* the options' step_t and jump_t that are still to come */
     double *partial;             /* memory for norms */
     /* y is the current state. After a step y_new is the state before it. k[0] = f(t, y) once first_stage is CURRENT. */
     cst_real *y, *y_new, *stage, *k[CST_MAX_STAGES];
-    cst_real *q;                /* the caller's quadratures, NULL if not wanted */
-    cst_real *q_step;           /* quadratures of the current attempt: its stages but the first and a reused last one */
-    cst_real *q_first, *q_next; /* g at the first stage and at the last one, without factors */
+    cst_real *q; /* the caller's quadratures, NULL if not wanted */
+    /* Quadratures of the current attempt, without its first stage and without a last stage that is reused. */
+    cst_real *q_step;
+    cst_real *q_first, *q_next; /* g at the first stage and at the last one, not multiplied by h and weights */
 };
 
 /* Memory that the caller provides for a solve. All pointers must outlive the solve; the struct itself need not. */
 typedef struct cst_solve_call {
     cst_real *q;            /* (n_quadratures), added to, so the caller initializes it; may be NULL */
     cst_real *work;         /* as many reals as cst_solver_work returns */
-    cst_solve_stats *stats; /* added to */
-    cst_error *error;
+    cst_solve_stats *stats; /* added to; must not be NULL */
+    cst_error *error;       /* may be NULL */
 } cst_solve_call;
 
 /* Returns the number of reals that a solver needs as `work`; SIZE_MAX if it is too large. */
 size_t cst_solver_work(const cst_problem *problem, const cst_solve_options *options);
 
 /* Start at the state y (n) at time t, towards t_end, which must differ from t. y is copied. Evaluates f at (t, y), and
- * once more if the solver chooses the first step. The call's q is valid when t_end, or a time with `land`, is reached.
- * problem and options must outlive the solve. CST_EARG for bad options or times; otherwise fails as f does. */
+ * once more if the solver chooses the first step. The call's q is complete when t_end, or a time with `land`, is reached.
+ * problem and options must outlive the solve. Errors: CST_EARG for bad options or times; otherwise fails as f does. */
 CST_MUST_CHECK cst_status cst_solver_start(cst_solver *solver, const cst_problem *problem,
                                            const cst_solve_options *options, double t, double t_end, const cst_real *y,
                                            const cst_solve_call *call);
 
 /* Continue to t_out, which lies between the current time and t_end, and write the state there to y_out (n). With `land`
  * a step ends on t_out. Otherwise the solver steps past it and interpolates; outputs inside the last step need no
- * evaluation of f. CST_EUNDERFLOW, CST_ENONFINITE or CST_EMAXSTEPS with time, step size and worst component, or the
- * failure of f or of the callback `accepted`. y_out then is the state after the last accepted step. */
+ * evaluation of f. Errors: CST_EUNDERFLOW, CST_ENONFINITE or CST_EMAXSTEPS with time, step size and worst component, or
+ * the failure of f or of the callback `accepted`. After a failure y_out is the state after the last accepted step. */
 CST_MUST_CHECK cst_status cst_solver_advance(cst_solver *solver, double t_out, bool land, cst_real *y_out);
 
-/* y_out (n) = the state at time t within the last accepted step, from dense output; linear for methods that are not
- * adaptive. */
+/* y_out (n) = the state at time t within the last accepted step, from dense output. For methods that are not adaptive,
+ * it is interpolated linearly. */
 void cst_solver_interpolate(const cst_solver *solver, double t, cst_real *y_out);
 
-/* Replace the state by y (n) where the solver has landed. Evaluates f once and keeps the step size. */
+/* Replace the state by y (n) at a time on which the solver has landed. Evaluates f once and keeps the step size. */
 CST_MUST_CHECK cst_status cst_solver_restate(cst_solver *solver, const cst_real *y);
 
 /* Solve over all of `times` (n_times, at least 2, strictly monotone) with y (n) at times[0]. y_out (n_times, n) gets

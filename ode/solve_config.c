@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The choices of the keys "method" and "profile". */
 #define NAME(name) #name,
 static const char *const methods[] = {CST_TABLEAUS(NAME) NULL};
 static const char *const profiles[] = {
@@ -150,6 +151,7 @@ enum { N_SOLVER_KEYS = sizeof cst_solver_keys / sizeof cst_solver_keys[0] };
 /* Position of the method in cst_tableaus and in `methods`. */
 static int index_of(const cst_tableau *method)
 {
+    /* A method of the caller's own is not in the table; its index is that of the table's end. */
     int i = 0;
     while (cst_tableaus[i] && cst_tableaus[i] != method) i++;
     return i;
@@ -159,7 +161,9 @@ static int index_of(const cst_tableau *method)
  * nothing. */
 static cst_status read_times(cst_config list, const double **times, size_t *n, cst_error *error)
 {
+    /* An absent list, or null. */
     if (!cst_config_present(list)) return CST_OK;
+    /* Read the list, and free the times that it replaces. They are const only in the options' type. */
     double *values = NULL;
     CST_TRY(cst_config_reals(list, &values, n, error));
     *n = cst_sort_times(values, *n);
@@ -172,6 +176,7 @@ static cst_status read_times(cst_config list, const double **times, size_t *n, c
  * other keys. */
 static cst_status read_section(cst_config section, const cst_key *keys, cst_solve_options *options, cst_error *error)
 {
+    /* Absent keys keep the values of *options. A profile of -1 means that the section names none. */
     solver_section s = {.o = *options, .method = index_of(options->method)};
     int profile = -1;
     s.profile = profile;
@@ -195,6 +200,7 @@ static cst_status read_section(cst_config section, const cst_key *keys, cst_solv
 
 cst_status cst_solve_options_read(cst_config section, cst_solve_options *options, cst_error *error)
 {
+    /* Defaults, then the section, then the check of all options together. */
     cst_solve_options_init(options, CST_PROFILE_COSTATE);
     options->rtol = options->atol = 1e-3;
     if (!cst_config_present(section)) return CST_OK;
@@ -215,6 +221,7 @@ cst_status cst_solve_options_override(cst_config section, cst_solve_options *opt
 /* *to = a copy of times (n), NULL for n = 0. */
 static cst_status copy_times(const double *from, size_t n, const double **to, cst_error *error)
 {
+    /* An empty list has no array. */
     *to = NULL;
     if (n == 0) return CST_OK;
     double *copy = malloc(n * sizeof *copy);
@@ -229,6 +236,7 @@ cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options
     *to = *from;
     to->jump_t = NULL;
     CST_TRY(copy_times(from->step_t, from->n_step_t, &to->step_t, error));
+    /* After a failure *to owns nothing. */
     const cst_status status = copy_times(from->jump_t, from->n_jump_t, &to->jump_t, error);
     if (status != CST_OK) cst_solve_options_clear(to);
     return status;

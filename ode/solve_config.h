@@ -13,15 +13,17 @@ extern "C" {
 extern const cst_key cst_solver_keys[]; /* the section's keys, for `costate list`; the last name is NULL */
 
 /* Set *options from a section. An absent section gives the defaults: dopri5, profile costate, rtol = atol = 1e-3.
- * (Single precision cannot meet torchdiffeq's 1e-7 and 1e-9.) step_t and jump_t are allocated; free them with
- * cst_solve_options_clear, also after a failure. CST_ECONFIG or CST_EARG with the place in the config; CST_ENOMEM. */
+ * (Single precision cannot meet torchdiffeq's 1e-7 and 1e-9.) step_t and jump_t are allocated; the caller frees them
+ * with cst_solve_options_clear, also after a failure. Errors: CST_ECONFIG or CST_EARG with the place in the config;
+ * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_solve_options_read(cst_config section, cst_solve_options *options, cst_error *error);
 
-/* Change initialized options, which own their arrays: keys that the section does not name keep their values. The result
- * is not checked, because the caller may change more options. The caller then calls cst_solve_options_check. */
+/* Change options that are initialized and own their arrays. Keys that the section does not name keep their values. The
+ * caller still frees the arrays after a failure. The result is not checked, because the caller may change more options.
+ * The caller then calls cst_solve_options_check. */
 CST_MUST_CHECK cst_status cst_solve_options_override(cst_config section, cst_solve_options *options, cst_error *error);
 
-/* *to = *from with copies of step_t and jump_t. CST_ENOMEM; *to then owns nothing. */
+/* *to = *from with copies of step_t and jump_t. Errors: CST_ENOMEM; *to then owns nothing. */
 CST_MUST_CHECK cst_status cst_solve_options_copy(cst_solve_options *to, const cst_solve_options *from,
                                                  cst_error *error);
 

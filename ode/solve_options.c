@@ -40,6 +40,7 @@ static int compare_times(const void *a, const void *b)
 
 size_t cst_sort_times(double *times, size_t n)
 {
+    /* Sort, then move each time that differs from the one before it to the front. */
     size_t kept = 0; /* times[0 .. kept - 1] are sorted and differ */
     if (n > 0) qsort(times, n, sizeof *times, compare_times);
     for (size_t i = 0; i < n; i++)
@@ -62,6 +63,7 @@ static cst_status check_times(const double *times, size_t n, const char *name, c
 
 cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
 {
+    /* A method. */
     if (!o->method) return cst_fail(error, CST_EARG, "expected a method, got none");
     /* Comparisons are written so that NaN fails them. Tolerances that are both 0 would divide errors by 0. */
     if (!(o->rtol >= 0) || !(o->atol >= 0) || !(o->rtol + o->atol > 0) || !isfinite(o->rtol + o->atol))
@@ -75,6 +77,7 @@ cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
                         "expected step sizes that are not negative and max_step above 0, got first_step %g, min_step "
                         "%g, max_step %g, step_size %g",
                         o->first_step, o->min_step, o->max_step, o->step_size);
+    /* Otherwise no step size would satisfy both limits. */
     if (!(o->min_step <= o->max_step))
         return cst_fail(error, CST_EARG, "expected min_step <= max_step, got min_step %g and max_step %g", o->min_step,
                         o->max_step);
@@ -86,6 +89,7 @@ cst_status cst_solve_options_check(const cst_solve_options *o, cst_error *error)
             "expected 0 < safety <= 1 and 0 < dfactor <= 1 <= ifactor, got safety %g, dfactor %g, ifactor %g",
             o->safety, o->dfactor, o->ifactor);
 
+    /* The two lists of times. */
     CST_TRY(check_times(o->step_t, o->n_step_t, "step_t", error));
     return check_times(o->jump_t, o->n_jump_t, "jump_t", error);
 }

@@ -24,18 +24,19 @@ extern "C" {
 
 typedef enum cst_profile { CST_PROFILE_COSTATE, CST_PROFILE_TORCHDIFFEQ } cst_profile;
 
-/* Config keys have the same names, which are torchdiffeq's where it has the option. Initialize all members with
- * cst_solve_options_init, then change some. Times and step sizes are in the time unit of the problem. */
+/* Config keys have the names of the members. Options that torchdiffeq has are named as in torchdiffeq. Initialize all
+ * members with cst_solve_options_init, then change some. Times and step sizes are in the time unit of the problem. */
 typedef struct cst_solve_options {
     const cst_tableau *method; /* one of cst_tableaus, or the caller's own, which must outlive the solve */
     double rtol, atol;         /* RTOL and ATOL of the paper's eq. 4, at least 0, not both 0 */
     double first_step;         /* unsigned size of the first step; 0: the solver chooses it (Hairer et al., II.4) */
-    double min_step;           /* a step this short is accepted whatever its error */
+    double min_step;           /* a step of this size or less is accepted if its error is finite */
     double max_step;
     double safety;           /* factor on every proposed step size, 0.9 */
     double ifactor, dfactor; /* largest and smallest factor between two step sizes, 10 and 0.2 */
-    size_t max_num_steps;    /* attempts between two outputs; a fixed grid with more steps is refused at once */
-    double step_size;        /* for methods with fixed steps; 0: one step per output interval */
+    /* Most attempted steps between two outputs; a fixed grid with more fails before its first step. */
+    size_t max_num_steps;
+    double step_size; /* for methods with fixed steps; 0: one step per output interval */
     /* Times that a step must end on (adaptive methods only), and times at which f jumps: a step ends there, and f is
      * evaluated again just after the jump. Both are increasing. A time in both is a jump; times outside the solve are
      * ignored. The arrays belong to the caller and must outlive the solve. They may be NULL where the number is 0. */
@@ -45,21 +46,23 @@ typedef struct cst_solve_options {
 
     /* ---- the options in which the profiles differ; "costate" and "torchdiffeq" say which of them sets it ---- */
 
-    bool pi_controller;  /* costate: PI control, see above, and no growth right after a rejection */
-    bool classic_error;  /* costate: error weights of the literature; torchdiffeq has 2/3 of them for dopri5 */
-    bool clip_end;       /* costate: the last step ends on the final time; if false it goes past and is interpolated */
-    bool perturb_stages; /* torchdiffeq: stages with c = 1 are always evaluated one ulp before the step's end */
+    bool pi_controller; /* costate: PI control, see above, and no growth right after a rejection */
+    bool classic_error; /* costate: error weights of the literature; torchdiffeq has 2/3 of them for dopri5 */
+    /* costate: the last step ends on the final time; if false, it passes the final time, and the state there is
+     * interpolated. */
+    bool clip_end;
+    bool perturb_stages;   /* torchdiffeq: stages with c = 1 are always evaluated one ulp before the step's end */
     bool reuse_last_stage; /* torchdiffeq: the last stage is reused as f(t1, y1) even if the method is not FSAL */
     bool cast_times;       /* torchdiffeq: times are rounded to the precision of the state before f sees them */
-    bool refine_dense;     /* costate: Hermite's cubic where torchdiffeq's interpolant has order 1 (bosh3 and below) */
+    bool refine_dense;     /* costate: Hermite's cubic for methods with a rough_middle (ode/tableau.h) */
     bool limit_first_step; /* costate: the automatic first step is not longer than the interval */
 } cst_solve_options;
 
 /* Set all options to those of the profile, with method dopri5, rtol = 1e-7 and atol = 1e-9 (torchdiffeq's defaults). */
 void cst_solve_options_init(cst_solve_options *options, cst_profile profile);
 
-/* CST_EARG, with a message, if an option is out of range or if options exclude each other. cst_solver_start calls
- * it. */
+/* Errors: CST_EARG, with a message, if an option is out of range or if options exclude each other. cst_solver_start
+ * calls it. */
 CST_MUST_CHECK cst_status cst_solve_options_check(const cst_solve_options *options, cst_error *error);
 
 /* Sort times (n) in place into increasing order and drop duplicates, as step_t and jump_t must be. Returns the number

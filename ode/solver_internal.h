@@ -1,4 +1,4 @@
-/* Functions that the solver's files (ode/solve.c, solve_step.c, solve_setup.c) share; not installed. */
+/* Functions that the solver's files (ode/solve.c, solve_step.c, solve_setup.c) share. This header is not installed. */
 #ifndef CST_ODE_SOLVER_INTERNAL_H
 #define CST_ODE_SOLVER_INTERNAL_H
 
@@ -19,12 +19,13 @@ double cst_solver_norm(const cst_solver *s, const cst_combination *sum, const re
  * and k[1]. */
 CST_MUST_CHECK cst_status cst_solver_first_step(cst_solver *s, double *h);
 
-/* Record in the statistics a failure at the current time and with step size h that no component is to blame for. The
- * caller has filled the message. Returns `status`. */
+/* Record a failure in the statistics, at the current time and with step size h, without a worst component. The caller
+ * has filled the message. Returns `status`. */
 cst_status cst_solver_stop(cst_solver *s, cst_status status, double h);
 
 /* Fail with time, step size and worst component: fills the statistics and the message. The status returned is `status`,
- * or CST_ENONFINITE or CST_EUNDERFLOW according to whether the state and the stages are finite. */
+ * or CST_ENONFINITE or CST_EUNDERFLOW according to whether the state and the stages are finite. CST_EMAXSTEPS is never
+ * replaced. */
 cst_status cst_solver_fail(cst_solver *s, cst_status status, double h);
 
 /* Drop the stop times that the solver has passed. */

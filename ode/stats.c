@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+/* Keep the arrays and their capacities. All other members become zero. */
 void cst_solve_stats_reset(cst_solve_stats *stats)
 {
     *stats = (cst_solve_stats){.trace = stats->trace,
@@ -24,6 +25,7 @@ void cst_solve_stats_clear(cst_solve_stats *stats)
 static void *grow(void *array, size_t n, size_t *capacity, size_t size)
 {
     if (n < *capacity) return array;
+    /* Double the capacity. The first one is 64 elements. */
     const size_t more = *capacity ? 2 * *capacity : 64;
     void *grown = realloc(array, more * size);
     if (grown) *capacity = more;
@@ -46,6 +48,7 @@ cst_status cst_solve_stats_add_start(cst_solve_stats *stats, double t0, double f
 
 cst_status cst_solve_stats_add_attempt(cst_solve_stats *stats, const cst_attempt *attempt, cst_error *error)
 {
+    /* The counts. */
     if (attempt->accepted)
         stats->accepted++;
     else

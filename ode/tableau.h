@@ -3,7 +3,7 @@
  * A step of size h from y at time t, with s stages, computes
  *
  *     k_i = f(t + c_i h, y + h sum_{j < i} a_ij k_j),   i = 1 .. s
- *     y1  = y + h sum_i b_i k_i       the candidate y_candidate of the paper (Kidger, Chen, Lyons, section 2.1)
+ *     y1  = y + h sum_i b_i k_i       y_candidate in the paper (Kidger, Chen, Lyons, section 2.1)
  *     err = h sum_i e_i k_i           its error estimate y_err (paper, eq. 5)
  *     mid = y + h sum_i m_i k_i       the state at t + h / 2, for dense output
  *
@@ -47,15 +47,15 @@ typedef struct cst_tableau {
 /* Pointers to the tableaus in the same order. The last element is NULL. */
 extern const cst_tableau *const cst_tableaus[];
 
-/* Returns the tableau of this name, or NULL if there is none. */
+/* Returns the tableau of this name, or NULL if no tableau has it. */
 const cst_tableau *cst_tableau_find(const char *name);
 
 /* Compute the weights of dense output at x in [0, 1]: y(t + x h) = y + h sum_i weights[i] k_i. At x = 1 they are b. The
- * interpolant is the quartic described above. If `refine` is true and the method has a rough_middle, it is Hermite's
- * cubic. The tableau must be adaptive. Only the first `stages` weights are written. */
+ * interpolant is the quartic described above. If `refine` is true and the method has a rough_middle, the interpolant is
+ * Hermite's cubic. The tableau must be adaptive. Only the first `stages` weights are written. */
 void cst_tableau_dense(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES]);
 
-/* Compute the weights of the interpolant's derivative in time: y'(t + x h) = sum_i weights[i] k_i. */
+/* Compute the weights of the same interpolant's derivative in time: y'(t + x h) = sum_i weights[i] k_i. */
 void cst_tableau_dense_slope(const cst_tableau *tableau, bool refine, double x, double weights[CST_MAX_STAGES]);
 
 #ifdef __cplusplus
