@@ -23,7 +23,9 @@ install -m 644 "$build/lib$name.a" "$lib/lib$name.a"
 install -m 755 "$build/lib$name.so" "$lib/lib$name.so.0"
 ln -sf "lib$name.so.0" "$lib/lib$name.so"
 rm -rf "$include" # an earlier version may have had other headers
-(cd "$build/include" && find . -name '*.h' -exec install -D -m 644 {} "$include/{}" \;)
+find "$build/include" -name '*.h' -printf '%P\n' | while read -r header; do
+    install -D -m 644 "$build/include/$header" "$include/$header"
+done
 # costate uses only matrix products of OpenBLAS. They need the libraries of its pkg-config file except the Fortran
 # runtime, which only LAPACK uses. Without it, programs can be linked statically on a machine without a Fortran
 # compiler.

@@ -90,6 +90,10 @@ test_precision() { # its name
     ok "$precision: the program" grep -q "$precision precision" "$out"
     diff -r "$folder/include" "$include" >"$out" 2>&1
     ok "$precision: the public headers and no others" [ $? -eq 0 ]
+    # A relative DESTDIR starts at the folder in which make runs.
+    make install DESTDIR="$(realpath --relative-to=. "$folder")/relative" PREFIX=/usr PRECISION="$precision" >"$out" 2>&1 &&
+        diff -r "$folder/include" "$folder/relative/usr/include/costate" >"$out" 2>&1
+    ok "$precision: a relative DESTDIR" [ $? -eq 0 ]
 
     nm -D --defined-only "$lib/lib$name.so" | awk '{ sub("@.*", "", $3); print $3 }' >"$folder/exported"
     define=$([ "$precision" = double ] && echo -DCST_DOUBLE)
