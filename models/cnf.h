@@ -10,7 +10,7 @@
  * may have its own tolerances and its own divergence.
  *
  * The integrals are blocks in the norm of the forward solve, with the weights of the options, and in the norm of the
- * adjoint, with its own weights; there they and their adjoints are called logp, kinetic, jacobian, a_logp, a_kinetic,
+ * adjoint, with its own weights; norms call them and their adjoints logp, kinetic, jacobian, a_logp, a_kinetic,
  * a_jacobian. An integral whose weight in the forward norm is 0 is a quadrature (adjoint/ode_block.h). There are no
  * tangent passes. */
 #ifndef CST_MODELS_CNF_H

@@ -2,7 +2,7 @@
  * controlled differential equations for irregular time series", NeurIPS 2020).
  *
  * A batch has N series of T knots and C channels. The knots' times are shared by all series, or each series has its
- * own. A value may be missing (NaN). A series with its own times may end early: its times are NaN from there on, and X
+ * own. A value may be missing (NaN). A series with its own times may end early: its times are NaN from then on, and X
  * stays at its last value. Between knots
  *
  *   linear    X is a straight line; X' jumps at every knot
