@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* What to change in every block. All zeros: nothing. Strings and statistics are not owned. */
+/* What to change in every block. A structure that is all zeros changes nothing. Strings and statistics are not owned. */
 typedef struct cst_block_change {
     const char *method; /* of the gradient; NULL: unchanged */
     const char *store;  /* of the method "checkpointed", with `method`; NULL: unchanged */

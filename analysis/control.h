@@ -44,7 +44,7 @@ typedef struct cst_control {
     double since;   /* if reached: the time from which on it is upright and at rest */
     double closest; /* smallest distance from upright, the larger of the two joints' angles */
     double when;    /* the time of `closest` */
-    char why[200];  /* why control ended early; empty otherwise. A control with a reason is never `reached`. */
+    char why[200];  /* why control ended early; empty otherwise. `reached` is then false. */
 } cst_control;
 
 /* Simulate the pendulum under control, with the weights of a run in mode CST_RUN_OPEN. Control ends early, without an

@@ -15,7 +15,7 @@ extern "C" {
 
 enum { CST_GNUPLOT_STYLES = 8 }; /* line styles 1 .. 8, in the colours of Okabe and Ito for colour-blind readers */
 
-/* Append a space and a number of a data block. A number that is not finite becomes NaN, which gnuplot leaves out. */
+/* Append a space and a number to a data block. A number that is not finite becomes NaN, which gnuplot leaves out. */
 void cst_gnuplot_number(cst_text *text, double value);
 
 /* Append untrusted text as a string in double quotes. Characters that mean something to gnuplot become octal escapes, and

@@ -21,6 +21,7 @@ typedef struct setup {
     size_t n_params;
     cst_solve_stats *solves; /* (n_solves): the exact gradient's forward solves, one per ODE block, in order */
     size_t n_solves;
+    bool out_of_memory; /* a solve could not be recorded */
 } setup;
 
 /* Build the experiment's model with changes to its ODE blocks. They are made in a copy of the config. */
@@ -48,15 +49,16 @@ static void keep_solve(void *context, const char *block, bool backward, const cs
 {
     setup *b = context;
     (void)block;
-    if (backward) return;
-    /* Without memory the solve is left out, and the difference is less exact. */
+    if (backward || b->out_of_memory) return;
     cst_solve_stats *solves = realloc(b->solves, (b->n_solves + 1) * sizeof *solves);
+    b->out_of_memory = !solves;
     if (!solves) return;
     b->solves = solves;
-    solves[b->n_solves] = (cst_solve_stats){.trace = true, .method = stats->method};
-    for (size_t i = 0; i < stats->n_attempts; i++)
-        if (cst_solve_stats_add_attempt(&solves[b->n_solves], &stats->attempts[i], NULL) != CST_OK) return;
-    b->n_solves++;
+    /* Count the solve before its attempts are copied, so that clear() frees a copy that is incomplete. */
+    cst_solve_stats *copy = &solves[b->n_solves++];
+    *copy = (cst_solve_stats){.trace = true, .method = stats->method};
+    for (size_t i = 0; i < stats->n_attempts && !b->out_of_memory; i++)
+        b->out_of_memory = cst_solve_stats_add_attempt(copy, &stats->attempts[i], NULL) != CST_OK;
 }
 
 /* A learner for the model with the shared weights. */
@@ -99,6 +101,8 @@ static cst_status try_method(setup *b, const cst_block_change *c, bool keep, cst
         const double before = l.seconds[CST_FORWARD] + l.seconds[CST_BACKWARD];
         status = cst_learner_step(&l, &b->batch, 0, &step, error);
         row->seconds = fmin(row->seconds, l.seconds[CST_FORWARD] + l.seconds[CST_BACKWARD] - before);
+        /* A listener cannot fail. Solves that are missing would give their blocks the steps of others. */
+        if (status == CST_OK && b->out_of_memory) status = cst_fail(error, CST_ENOMEM, "out of memory");
     }
     /* Results of the second step. */
     if (status == CST_OK) {

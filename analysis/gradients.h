@@ -1,5 +1,5 @@
-/* The gradient methods compared on one batch, with one another and with a finite difference. `costate check --gradients`
- * prints the result. */
+/* The gradient methods compared on one batch, with each other and with a finite difference. `costate check --gradients` prints
+ * the result. */
 #ifndef CST_ANALYSIS_GRADIENTS_H
 #define CST_ANALYSIS_GRADIENTS_H
 

@@ -46,8 +46,8 @@ CST_MUST_CHECK cst_status cst_plot_draw(const cst_plot *plot, const char *stem, 
 
 /* Draw the runs' traces (train/trace.h) in the same way, as in the paper's figures 4 and 5: step sizes over t in the last
  * traced iteration, and histograms over t of evaluations and of rejected steps per iteration, forward and backward. An
- * evaluation counts at the time of its stage. *drawn becomes false, and nothing is written, if no run has a trace. The
- * same errors, and CST_EFORMAT for a damaged trace. */
+ * evaluation counts at the time of its stage. *drawn becomes false, and nothing is written, if no run has a trace. Errors:
+ * those of cst_plot_draw, and CST_EFORMAT for a damaged trace. */
 CST_MUST_CHECK cst_status cst_plot_draw_steps(const cst_plot *plot, const char *stem, bool *drawn, cst_error *error);
 
 #ifdef __cplusplus

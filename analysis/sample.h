@@ -31,7 +31,7 @@ typedef struct cst_sampler {
     const cst_sample_events *events; /* may be NULL; not owned */
 } cst_sampler;
 
-/* CST_EUNSUPPORTED unless the run's model is a flow. The functions below check this too. */
+/* Check that the run's model is a flow. Errors: CST_EUNSUPPORTED if it is not. The functions below check this too. */
 CST_MUST_CHECK cst_status cst_sample_check(const cst_run *run, cst_error *error);
 
 /* Draw n samples. *x (n, x) is allocated: free it with free(). On failure it is NULL. Errors: CST_EUNSUPPORTED,
@@ -39,12 +39,12 @@ CST_MUST_CHECK cst_status cst_sample_check(const cst_run *run, cst_error *error)
 CST_MUST_CHECK cst_status cst_sample_draw(const cst_sampler *sampler, size_t n, real **x, cst_error *error);
 
 /* Compute logp (n): log p of each row of x (n, x), in nats, for a density in the units of the data's files. For bytes the
- * density is over 0 .. 255; if the flow dequantizes, its unit is one level. The same errors. */
+ * density is over 0 .. 255; if the flow dequantizes, its unit is one level. Errors are those of cst_sample_draw. */
 CST_MUST_CHECK cst_status cst_sample_log_likelihood(const cst_sampler *sampler, size_t n, const real *x, real *logp,
                                                     cst_error *error);
 
 /* Compute logp (split->n) of all rows of a split. If the flow dequantizes, or if the data are floats without
- * normalization, the mean of -logp is the loss that `costate eval` prints. The same errors. */
+ * normalization, the mean of -logp is the loss that `costate eval` prints. Errors are those of cst_sample_draw. */
 CST_MUST_CHECK cst_status cst_sample_likelihood(const cst_sampler *sampler, const cst_split *split, real *logp,
                                                 cst_error *error);
 
@@ -66,7 +66,7 @@ CST_MUST_CHECK cst_status cst_sample_picture(const cst_sampler *sampler, const c
                                              const real *x, const char *folder, cst_error *error);
 
 /* Compute the paths of the first n samples: path (frames, n, D), from z in frame 0 to the sample in the last frame, in
- * the units of the data's files. Only for flows all of whose layers are cnfs. The errors of cst_sample_draw. */
+ * the units of the data's files. Only for flows all of whose layers are cnfs. Errors are those of cst_sample_draw. */
 CST_MUST_CHECK cst_status cst_sample_path(const cst_sampler *sampler, size_t n, size_t frames, real *path,
                                           cst_error *error);
 

@@ -83,7 +83,7 @@ void cli_clear_line(void);
 /* Print "costate: MESSAGE" to stderr as one line; newlines in the message are escaped as well. */
 void cli_error(const char *format, ...) CST_PRINTF(1, 2);
 /* Print the message of an error that was found before any work was done. Returns the exit code: CLI_USAGE, but
- * CLI_FAILED if memory ran out or another process is at work in the folder. */
+ * CLI_FAILED if memory ran out or another process uses the folder. */
 int cli_refuse(const cst_error *error);
 /* Print the message of an error that occurred during the work. Returns CLI_FAILED. */
 int cli_fail(const cst_error *error);

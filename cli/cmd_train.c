@@ -47,9 +47,9 @@ static int train_in(const cli_line *line, cst_document *document, const char *fo
         return CLI_DONE;
     }
 
-    /* After Ctrl-C a checkpoint has been saved: say how to continue. */
+    /* After Ctrl-C a checkpoint has been saved: say how to resume the run. */
     const int code = cli_fail(&error);
-    if (status == CST_EINTERRUPTED) cli_error("to continue, add --resume --out %s to the command", folder);
+    if (status == CST_EINTERRUPTED) cli_error("to resume it, add --resume --out %s to its train command", folder);
     return code;
 }
 

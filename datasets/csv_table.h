@@ -107,8 +107,8 @@ CST_MUST_CHECK cst_status cst_table_number(const cst_table *table, const cst_csv
  * with the next number. Errors: CST_EFORMAT for an empty field, and later for a class that the training file does not have;
  * CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_table_label(cst_table *table, const cst_csv *csv, int32_t *label, cst_error *error);
-/* Call it after the training file: renumber the classes in the order of their names, and with them n labels. Negative labels
- * (none) stay. `labels` may be NULL in a regression, which has no classes. Errors: CST_ENOMEM. */
+/* Renumber the classes in the order of their names, and the n labels accordingly. Call it after the training file has been
+ * read. Negative labels ("no label") stay. `labels` may be NULL in a regression, which has no classes. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_table_order(cst_table *table, int32_t *labels, size_t n, cst_error *error);
 
 /* Fail with CST_EFORMAT and the message: FILE: line N, column "NAME": expected WHAT, got "FIELD". */

@@ -68,7 +68,7 @@ struct cst_dataset_type {
     /* Fill the zero-initialized `data`. On failure the caller clears it. Errors: those of cst_dataset_load. */
     cst_status (*load)(const cst_dataset_type *type, cst_config section, uint64_t seed, cst_dataset *data,
                        cst_error *error);
-    const void *context; /* what a loader that several types share needs to know about this one; may be NULL */
+    const void *context; /* for a loader that several types share: what differs for this type; may be NULL */
 };
 
 extern const cst_key cst_dataset_keys[]; /* the keys common to all types, ended by an entry without a name */
@@ -78,7 +78,7 @@ extern const cst_key cst_dataset_keys[]; /* the keys common to all types, ended 
 /* Free the arrays and zero the struct. A zero-initialized one is fine. */
 void cst_dataset_clear(cst_dataset *data);
 
-/* Gather n rows of a split into a batch: x (n, x) gets rows[0], ..., rows[n-1], normalized; labels gets (n) or (n, steps),
+/* Gather n rows of a split into a batch: x (n, x) gets rows[0], ..., rows[n-1], normalized; labels becomes (n) or (n, steps)
  * and targets (n, y), if the data set has them. `labels` and `targets` may be NULL if not needed. */
 void cst_dataset_gather(const cst_dataset *data, const cst_split *split, const size_t *rows, size_t n, cst_real *x,
                         int32_t *labels, cst_real *targets);

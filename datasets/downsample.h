@@ -1,8 +1,8 @@
 /* Smaller images: each k x k patch of a channel is replaced by its mean.
  *
  * The mean is rounded to the nearest byte, halves up. The result is bytes 0 to 255 again, so likelihoods of pixels keep their
- * units, and the mean of a channel changes only by rounding. Data sets of images offer this by the key "downsample". With a
- * half or a quarter of MNIST's side a flow trains within minutes. */
+ * units, and the mean of a channel changes only by rounding. Data sets of images offer this by the key "downsample". A flow on
+ * MNIST trains within minutes if the side of the images is a half or a quarter. */
 #ifndef CST_DATASETS_DOWNSAMPLE_H
 #define CST_DATASETS_DOWNSAMPLE_H
 

@@ -9,8 +9,8 @@
  * ODE is a homeomorphism, so without added dimensions no flow makes the two classes linearly separable. (In one dimension
  * they are intervals.)
  *
- * Row i of a split draws from its own random numbers, so sizes do not change rows. Labels take turns, so the classes are
- * balanced. */
+ * Row i of a split draws from its own random numbers, so sizes do not change rows. The label of row i is i mod the number of
+ * classes, so the classes are balanced. */
 #ifndef CST_DATASETS_GENERATED_H
 #define CST_DATASETS_GENERATED_H
 

@@ -1,8 +1,8 @@
 /* Data sets whose rows are drawn from the seed: what `spirals`, `circles` and `density` share.
  *
- * A new one needs a function that fills n rows, a table of keys that includes CST_GENERATOR_KEYS, and a loader that ends
- * with cst_dataset_generate. The splits draw from separate streams of the seed, so the size of one does not change the rows
- * of another. */
+ * A new data set needs a function that fills n rows, a table of keys that includes CST_GENERATOR_KEYS, and a loader that ends
+ * with cst_dataset_generate. The splits draw from separate streams of the seed, so the size of one does not change the rows of
+ * another. */
 #ifndef CST_DATASETS_GENERATOR_H
 #define CST_DATASETS_GENERATOR_H
 
@@ -23,8 +23,8 @@ enum { CST_GENERATOR_MAX_ROWS = 10000000 }; /* sanity limit of a split's size */
              CST_SPLIT_SIZE_KEY(test, n_test, CST_BETWEEN(0, CST_GENERATOR_MAX_ROWS), "test rows"),                    \
              CST_NORMALIZE_KEY("false", "mean 0 and std 1 in each coordinate of the training split"))
 
-/* Fill n rows x (n, d) from the streams of rng, and labels (n), which is NULL if the data set has no classes. `options` is
- * the struct that the type's keys were read into; it begins with a cst_dataset_options. */
+/* Fill n rows x (n, d) from streams of rng, and labels (n). `labels` is NULL if the data set has no classes. `options` is the
+ * struct that the type's keys were read into; it begins with a cst_dataset_options. */
 typedef void (*cst_generate)(const cst_dataset_options *options, cst_rng rng, size_t n, cst_real *x, int32_t *labels);
 
 /* Generate all splits of data in the sizes of the options, and normalize them. The caller has set data->x, and

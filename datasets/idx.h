@@ -1,5 +1,5 @@
 /* The idx format of MNIST (http://yann.lecun.com/exdb/mnist), plain or gzipped, and the data sets in it: `mnist`,
- * `fashion_mnist` (Xiao, Rasul, Vollgraf, arXiv:1708.07747), and `idx` for any other.
+ * `fashion_mnist` (Xiao, Rasul, Vollgraf, arXiv:1708.07747), and `idx` for any other data.
  *
  * A file consists of two zero bytes, a byte for the type (0x08, unsigned bytes, is the only one supported), the rank as a byte,
  * the dimensions as big-endian 32-bit numbers, and the elements in row-major order. Images (n, h, w) give rows (1, h, w).

@@ -1,7 +1,7 @@
 /* Where data files are looked for.
  *
- * A path from the config is tried as it is and, if it is relative, below $COSTATE_DATA and below ../shared/data as well.
- * Without a path, the folder where the system's package puts the data is tried, and then the data set's own folder below
+ * A path from the config is tried as it is and, if it is relative, below the folder $COSTATE_DATA and below ../shared/data as
+ * well. Without a path, the folder where the system's package puts the data is tried, and then the data set's own folder below
  * these two roots. The first place that exists is taken. */
 #ifndef CST_DATASETS_LOCATE_H
 #define CST_DATASETS_LOCATE_H

@@ -15,7 +15,7 @@
  *                 that a step between two time stamps could be wrong by more than 1 %, such as for seconds since 1970 in
  *                 floats, the times of all splits are counted from the earliest one of the training split
  *   intensity     is one channel per value channel: the number of its observations so far, including this time
- *                 (section 4.2 there)
+ *                 (section 4.2 of that paper)
  *   normalize     (value - mean_c) / (std_c + 1e-5) for each channel, with the moments of the training split. This includes
  *                 the time and the counts. (The published code of that paper, and of "Hey, that's not an ODE", normalizes
  *                 the values alone) */

@@ -100,7 +100,7 @@ static cst_status simulate(const group *g, cst_rng rng, real *points, bool *stay
 /* Draw one trajectory of the group until it stays within the limits. */
 static cst_status draw(const group *g, size_t trajectory, cst_error *error)
 {
-    /* Its split p and its place i there, after the trajectories of the inputs before. */
+    /* Its split p and its index i in that split, after the trajectories of the inputs before. */
     size_t p = 0, i = trajectory;
     while (i >= g->n[p]) i -= g->n[p++];
     i += g->index * g->n[p];

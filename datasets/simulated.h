@@ -4,8 +4,8 @@
  * the project's own solver. For each input in a list the same number of trajectories is drawn. The start is uniform in a
  * box, and points are recorded at dt, 2 dt, ... after it. A trajectory that exceeds the system's limits at a recorded point
  * is drawn again. Of the trajectories of each input the first 70 % go to the training split, the next 15 % to the
- * validation split (both rounded down) and the rest to the test split. Each split has them in the order of the inputs. The
- * seed determines all draws.
+ * validation split (both rounded down) and the rest to the test split. Each split has its trajectories in the order of the
+ * inputs. The seed determines all draws.
  *
  * A new system needs a cst_system, a table of keys and a cst_dataset_type with the loader cst_simulation_load. */
 #ifndef CST_DATASETS_SIMULATED_H

@@ -23,7 +23,7 @@ void cst_split_clear(cst_split *split);
 CST_MUST_CHECK cst_status cst_split_copy(const cst_dataset *data, const cst_split *split, const uint8_t *pick,
                                          uint8_t value, size_t count, cst_split *copy, cst_error *error);
 
-/* Keep only these rows, in place and in order. Trajectories stay as they are. */
+/* Keep only the rows i with pick[i] == value, in place and in order. Trajectories stay as they are. */
 void cst_split_keep(const cst_dataset *data, cst_split *split, const uint8_t *pick, uint8_t value);
 
 #ifdef __cplusplus

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* The struct of a loader's options begins with it. */
+/* The common options and the window. The struct of a loader's options begins with one. */
 typedef struct cst_window_options {
     cst_dataset_options common; /* first */
     size_t window;              /* W */
@@ -39,7 +39,7 @@ typedef struct cst_window_options {
              CST_NORMALIZE_KEY("false", "mean 0 and std 1 in each number of x over the training split; targets stay "  \
                                         "as they are"))
 
-/* Allocate n trajectories of n_points points of `width` numbers in an empty split. CST_ENOMEM. */
+/* Allocate n trajectories of n_points points of `width` numbers in an empty split. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_trajectories_init(cst_split *split, size_t n, size_t n_points, size_t width,
                                                 cst_error *error);
 

@@ -42,15 +42,16 @@ void cst_ts_reader_clear(cst_ts_reader *r);
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
-/* CST_ENOMEM. */
+/* Fail with CST_ENOMEM and the message "out of memory". */
 cst_status cst_ts_no_memory(const cst_ts_reader *r);
 
-/* CST_EFORMAT, "FILE: line NPLACE: expected WHAT, found "FOUND"": `place` is empty or begins with a comma. */
+/* Fail with CST_EFORMAT and the message "FILE: line NPLACE: expected WHAT, found "FOUND"": `place` is empty or begins with a
+ * comma. */
 cst_status cst_ts_fail(const cst_ts_reader *r, const char *place, const char *what, const char *found);
 
 /* ---- text ---------------------------------------------------------------------------------------------------- */
 
-/* The string without blanks at its ends, cut in place. */
+/* Returns the string without blanks at its ends. It is cut in place. */
 char *cst_ts_trim(char *s);
 
 /* The next line that is neither empty nor a comment, trimmed; NULL at the end of the file. */
@@ -61,19 +62,19 @@ char *cst_ts_cut(char *s, char separator);
 
 /* ---- parts of a file ----------------------------------------------------------------------------------------- */
 
-/* Read the lines up to @data. CST_EFORMAT. */
+/* Read the lines up to @data. Errors: CST_EFORMAT. */
 CST_MUST_CHECK cst_status cst_ts_read_header(cst_ts_reader *r);
 
 /* Store the header's classes in `classes` if none are known yet, and prepare the lookup. A no-op for a file with targets.
- * CST_ENOMEM. */
+ * Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_ts_use_classes(cst_ts_reader *r, cst_ts_classes *classes);
 
-/* Set *label to the number of the class that `name` names. CST_EFORMAT. */
+/* Set *label to the number of the class called `name`. Errors: CST_EFORMAT if no class has this name. */
 CST_MUST_CHECK cst_status cst_ts_find_class(const cst_ts_reader *r, const cst_ts_classes *classes, const char *name,
                                             int32_t *label);
 
 /* Append the entries of dimension d, the text `field`, to the current series. Without time stamps the times are 0, 1, 2, ...
- * CST_EFORMAT, CST_ENOMEM. */
+ * Errors: CST_EFORMAT, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_ts_read_dimension(cst_ts_reader *r, size_t d, char *field);
 
 #ifdef __cplusplus

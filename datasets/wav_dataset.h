@@ -5,7 +5,7 @@
  * It follows Kidger, Chen and Lyons, "Hey, that's not an ODE": Faster ODE Adjoints via Seminorms (2021), section 4.1, which
  * uses those clips of ten words of Google's Speech Commands that have 16,000 samples, 161 frames of 20 coefficients each.
  *
- * Clips are read on all processors, whatever number of threads the config asks for: that number is for the model. */
+ * Clips are read on all processors. The number of threads in the config applies to the model only. */
 #ifndef CST_DATASETS_WAV_DATASET_H
 #define CST_DATASETS_WAV_DATASET_H
 

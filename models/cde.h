@@ -7,10 +7,11 @@
  * observed, and a series shorter than T ends in rows of NaN.
  *
  * Times. The knots are at times 0, 1, ..., T - 1, or at the times in channel 0 of the row, which must increase and be
- * NaN after the series' end; series may then differ in their times. X' jumps where the path has a corner: there, and
- * only there, the solver stops and evaluates the field again. If the series of a batch have their own times, the solver
- * stops at the corners of all series. A CDE does not change when time runs faster or slower. So, for a linear path,
- * times 0, 1, ... with the true times in a channel give the same CDE with fewer corners.
+ * NaN after the series' end; series may then differ in their times. X' jumps at the corners of the path. The solver
+ * stops at these times only, and evaluates the field again after each. If the series of a batch have their own times,
+ * the solver stops at the corners of all series. The solution of a CDE depends on the curve that X traces, not on its
+ * speed. For a linear path, times 0, 1, ... with the true times in a channel therefore give the same CDE, with fewer
+ * corners where the series' own times differ.
  *
  * y (N, H) is z at the batch's last time (a series that has ended stays where it is). With `output_all`, y (N, T, H) is
  * z at every time, which the series must share. theta = [initial | the field's network]. Children: "initial" from (C)

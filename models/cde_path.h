@@ -1,7 +1,7 @@
 /* From the rows of a batch to the control path of a neural CDE (models/cde.h): when series begin and end, at which
  * times their knots are, and where X' jumps.
  *
- * A forward pass makes the path in the cache; its VJP finds it there again. Letters: N rows x (T, C). */
+ * A forward pass makes the path in the cache; its VJP reads it from the same cache. Letters: N rows x (T, C). */
 #ifndef CST_MODELS_CDE_PATH_H
 #define CST_MODELS_CDE_PATH_H
 
@@ -21,7 +21,8 @@ typedef struct cst_cde_series {
     bool output_all;    /* the state at every time is wanted, so that series must share their times */
 } cst_cde_series;
 
-/* The knots of n series through which the path goes, without times and values. */
+/* The knots of n series through which the path goes: their number (2 T - 1 if rectilinear) and channels. t and x are
+ * NULL. */
 cst_knots cst_cde_knots(const cst_cde_series *s, size_t n);
 
 /* Reals that the path of n rows takes in the cache; saturates at SIZE_MAX. */
@@ -32,11 +33,11 @@ size_t cst_cde_path_size(const cst_cde_series *s, size_t n);
 CST_MUST_CHECK cst_status cst_cde_path_make(const cst_cde_series *s, const cst_call *c, const real *x, real *cache,
                                             cst_path *path);
 
-/* The path that cst_cde_path_make has made in that cache for the same n rows x. */
+/* The path that cst_cde_path_make has made in this cache for the same n rows x. Both must outlive it. */
 cst_path cst_cde_path_at(const cst_cde_series *s, size_t n, const real *x, const real *cache);
 
-/* The times over which to integrate along the path, and where X' jumps inside. The span refers to the cache, to the
- * path and to ends (2), which must outlive it. */
+/* The times over which to integrate along the path, and where X' jumps inside. ends (2) is overwritten with the first
+ * and the last time. The span refers to the cache, to the path and to ends, which must outlive it. */
 cst_span cst_cde_path_span(const cst_cde_series *s, const cst_path *path, const real *cache, double ends[2]);
 
 /* The VJP of cst_cde_path_make: gx (N, T, C) is overwritten, from the cotangents gknots of the path's knots

@@ -10,8 +10,9 @@
  * may have its own tolerances and its own divergence.
  *
  * The integrals are blocks in the norm of the forward solve, with the weights of the options, and in the norm of the
- * adjoint, with its own weights; there they and their adjoints are called logp, kinetic, jacobian, a_logp, a_kinetic,
- * a_jacobian. An integral of weight 0 is no part of an ODE (adjoint/ode_block.h). There are no tangent passes. */
+ * adjoint, with its own weights; norms call them and their adjoints logp, kinetic, jacobian, a_logp, a_kinetic,
+ * a_jacobian. An integral whose weight in the forward norm is 0 is a quadrature (adjoint/ode_block.h). There are no
+ * tangent passes. */
 #ifndef CST_MODELS_CNF_H
 #define CST_MODELS_CNF_H
 
@@ -40,7 +41,7 @@ typedef struct cst_cnf_options {
     cst_divergence evaluation_divergence; /* in evaluation mode */
 } cst_cnf_options;
 
-/* Times 0 and 1, exact divergence, no regularizers, weights 1. */
+/* Set the defaults: times 0 and 1, exact divergence, no regularizers, weights 1 in the norm. */
 void cst_cnf_options_init(cst_cnf_options *options);
 
 /* The integrals that the options ask for, in the order of their columns in y; returns how many. */
@@ -61,11 +62,13 @@ bool cst_is_cnf(const cst_module *m);
  * forward pass; there is no VJP. */
 CST_MUST_CHECK cst_status cst_cnf_inverse(const cst_module *m, const cst_call *c, const real *z, real *y, real *cache);
 
-/* A piece of the inverse, between the fractions `from` and `to` of its time: 0 is t_1 and 1 is t_0. */
+/* A piece of the inverse, between the fractions `from` and `to` of its time: 0 is t_1 and 1 is t_0. Arguments and
+ * errors are those of cst_cnf_inverse. */
 CST_MUST_CHECK cst_status cst_cnf_inverse_piece(const cst_module *m, const cst_call *c, double from, double to,
                                                 const real *z, real *y, real *cache);
 
-/* The number M of columns of y after z; weights: of each in a flow's penalty, 0 for the first. */
+/* Returns the number M of columns of y after z. weights is overwritten; its first M entries are the weights of these
+ * columns in a flow's penalty, 0 for logp. */
 size_t cst_cnf_penalties(const cst_module *m, double weights[CST_N_CNF_INTEGRALS]);
 
 /* The type "cnf" of configs (docs/flows.md), and the keys of its sections `integrals` and `evaluation`. */

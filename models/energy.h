@@ -19,7 +19,7 @@ extern "C" {
 CST_MUST_CHECK cst_status cst_energy_check(const cst_module *h, const char *name, cst_error *error);
 
 /* plan->cache and plan->work for N rows in one thread: the cache lasts from the gradient to its VJP, work is scratch of
- * either. */
+ * one pass. */
 void cst_energy_plan(const cst_module *h, size_t n, cst_plan *plan);
 
 /* grad (N, in) = dH/dx, overwritten; the cache is filled. `call` is h's own call (cst_call_child_alone), with work as

@@ -10,8 +10,8 @@
  *
  * x (N, D...) -> y (N, 1) = log p(x). If a cnf has regularizers, y is (N, 2), and its second column is their weighted
  * sum: a penalty, which is 0 in evaluation mode. z (N, D) is what was factored out, in that order, then what is left,
- * each part flat. Train a flow with the loss nll (train/loss.h), the negative log-likelihood. theta is the layers',
- * children "0", "1", ... from x to z.
+ * each part flat. Train a flow with the loss nll (train/loss.h), the negative log-likelihood. theta consists of the
+ * layers', which are the children "0", "1", ... from x to z.
  *
  * Rows share the steps of a cnf, so batches are not cut here. Errors of a pass are the layers': pixels out of range,
  * and those of the solves. There are no tangent passes. */
@@ -34,8 +34,8 @@ CST_MUST_CHECK cst_status cst_flow_new(const cst_shape *x, cst_module **m, cst_e
 cst_shape cst_flow_shape(const cst_module *m);
 
 /* Append a layer and take ownership: it is freed with the flow, or at once on failure. Errors: CST_ESHAPE if the layer
- * was made for other rows; CST_EUNSUPPORTED if it is no layer of flows, or follows one that it cannot follow;
- * CST_ENOMEM. */
+ * was made for other rows; CST_EUNSUPPORTED if it is neither a cnf nor a bijection, or if it needs numbers from 0 to 1
+ * that the layer before it does not give, or beyond 128 layers; CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_flow_add(cst_module *m, cst_module *layer, cst_error *error);
 
 /* Factor out half of the channels after the layers added so far. CST_ESHAPE unless there is a layer and the number of
@@ -45,7 +45,7 @@ CST_MUST_CHECK cst_status cst_flow_factor_out(cst_module *m, cst_error *error);
 /* The type "flow" of configs: layers, then blocks of one cnf each. docs/flows.md describes its keys. */
 extern const cst_module_type cst_flow_type;
 
-/* ---- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- queries ----------------------------------------------------------------------------------------------------- */
 
 /* Whether m is a flow. */
 bool cst_is_flow(const cst_module *m);

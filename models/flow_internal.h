@@ -20,7 +20,7 @@ typedef struct cst_flow_step {
     size_t out;                     /* entries factored out after the layer, the last ones of a row */
 } cst_flow_step;
 
-/* The struct behind a flow's cst_module *. */
+/* A flow: what a cst_module * with the table cst_flow_ops points to. */
 typedef struct cst_flow {
     cst_module base;
     cst_flow_step *steps; /* one per child; owned */

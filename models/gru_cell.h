@@ -34,7 +34,7 @@ typedef struct cst_gru_rows {
     cst_observed least;
 } cst_gru_rows;
 
-/* What one step has left for its VJP: the state before it, the gates r, z, n and u. */
+/* What the VJP of one step reads: the state h before the step, the gates r, z, n, and u. */
 typedef struct cst_gru_point {
     const real *h, *gates, *u; /* (n, H), (n, 3H), (n, H) */
 } cst_gru_point;

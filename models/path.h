@@ -2,7 +2,7 @@
  * controlled differential equations for irregular time series", NeurIPS 2020).
  *
  * A batch has N series of T knots and C channels. The knots' times are shared by all series, or each series has its
- * own. A value may be missing (NaN). A series with its own times may end early: its times are NaN from there on, and X
+ * own. A value may be missing (NaN). A series with its own times may end early: its times are NaN from then on, and X
  * stays at its last value. Between knots
  *
  *   linear    X is a straight line; X' jumps at every knot
@@ -56,13 +56,13 @@ size_t cst_path_memory(cst_path_kind kind, const cst_knots *series);
 CST_MUST_CHECK cst_status cst_path_make(cst_path_kind kind, const cst_knots *series, real *memory, cst_path *path,
                                         cst_error *error);
 
-/* The path that cst_path_make has made of that series in that memory. */
+/* The path that cst_path_make has made of the same series in the same memory. */
 cst_path cst_path_at(cst_path_kind kind, const cst_knots *series, const real *memory);
 
 /* x (n, C) = X(t) or dx (n, C) = X'(t), overwritten, for rows row .. row + n - 1 of the batch. At a knot, X' is that of
  * the piece before it (as in torchcde); at the first knot, of the piece after it. A series that has not begun or has
- * already ended, while others run, stays where it is. Outside of all knots the first and the last piece are
- * extrapolated. */
+ * already ended, while others run, stays at its first or last value. Outside of all knots the first and the last piece
+ * are extrapolated. */
 void cst_path_value(const cst_path *path, size_t row, size_t n, double t, real *x);
 void cst_path_slope(const cst_path *path, size_t row, size_t n, double t, real *dx);
 

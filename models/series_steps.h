@@ -1,10 +1,10 @@
 /* Time series as the steps of a recurrent model: rows x (T, C), channels last, become inputs of each step, and the
  * model's states (H) become y. NaN means "not observed".
  *
- * The input of a step is the row's values there. A missing value repeats the last observed value of its channel, 0 if
- * there is none; the gradient of an observed value is therefore the sum over all steps that took it. A mask may follow
- * the values: 1 where a value was observed, 0 elsewhere. A row ends where all its channels are NaN up to T: its state
- * stays from there on. A batch has as many steps as its longest row.
+ * The input of a step is the row's values at that step. A missing value repeats the last observed value of its channel,
+ * 0 if there is none; the gradient of an observed value is therefore the sum over all steps that took it. A mask may
+ * follow the values: 1 where a value was observed, 0 elsewhere. A row ends where all its channels are NaN up to T: its
+ * state stays the same from then on. A batch has as many steps as its longest row.
  *
  * Letters: n rows of a batch, count <= T steps. Inside a model the step comes first and the row second: input (count,
  * n, inputs). */

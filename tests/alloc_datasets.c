@@ -301,7 +301,7 @@ const alloc_scenario alloc_dataset_scenarios[] = {
     {"a series whose lines are apart", CST_EFORMAT, NULL, run_series_again, NULL},
     {"data written to files", CST_OK, NULL, run_write, NULL},
     {"a picture", CST_OK, NULL, run_picture, NULL},
-    {"data that are not there", CST_EIO, NULL, run_nowhere, NULL},
+    {"missing data", CST_EIO, NULL, run_nowhere, NULL},
     {0},
 };
 

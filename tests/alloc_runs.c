@@ -6,6 +6,7 @@
 #include "tests/helpers.h"
 
 #include "analysis/comparison.h"
+#include "analysis/gradients.h"
 #include "analysis/plot.h"
 #include "analysis/sample.h"
 #include "core/file.h"
@@ -271,6 +272,27 @@ static void check_plot(cst_status status)
     free(script);
 }
 
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
+
+static const char many_steps[] = JSON({"method": "euler", "step_size": 0.01});
+
+static cst_status run_gradients(cst_error *error)
+{
+    cst_document *document;
+    cst_experiment e;
+    cst_gradient_row rows[CST_GRADIENT_ROWS];
+    CST_TRY(cst_document_parse("config", config, sizeof config - 1, &document, error));
+    /* Take more than 64 steps, so that the copy of a solve grows while it is filled. */
+    cst_status status = cst_document_set(document, "model.layers[1].solver", many_steps, error);
+    if (status == CST_OK) status = cst_experiment_new(document, &e, error);
+    if (status == CST_OK) {
+        status = cst_gradients_compare(&e, rows, error);
+        cst_experiment_clear(&e);
+    }
+    cst_document_free(document);
+    return status;
+}
+
 /* ---- the scenarios ------------------------------------------------------------------------------------------- */
 
 const alloc_scenario alloc_run_scenarios[] = {
@@ -282,6 +304,7 @@ const alloc_scenario alloc_run_scenarios[] = {
     {"flows", CST_OK, NULL, run_flows, NULL},
     {"samples", CST_OK, no_folder, run_samples, check_samples},
     {"a comparison", CST_OK, no_comparison, run_comparison, check_comparison},
+    {"gradients compared", CST_OK, NULL, run_gradients, NULL},
     {"a plot's script", CST_EUNSUPPORTED, NULL, run_plot, check_plot},
     {"a script of solver steps", CST_EUNSUPPORTED, NULL, run_steps_plot, check_plot},
     {0},

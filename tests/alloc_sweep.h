@@ -14,7 +14,7 @@ typedef struct alloc_scenario {
     cst_status natural;    /* the status without failing allocations; if it is not CST_OK, the error needs a message */
     void (*prepare)(void); /* called before each run; may be NULL */
     cst_status (*run)(cst_error *error); /* must free all that it allocates */
-    /* Called after each run; may be NULL. It checks that the files of before are intact and, after CST_OK, the
+    /* Called after each run; may be NULL. It checks that files from before the run are intact and, after CST_OK, the
      * results. */
     void (*check)(cst_status status);
 } alloc_scenario;

@@ -1,6 +1,6 @@
-/* A module with arguments for all its passes, and one function that runs them in the hardest way for the module: memory
- * of exactly the planned sizes lies between guards and is filled with poison, and scratch memory is poisoned again
- * before each pass. */
+/* A module with arguments for all its passes, and one function that runs them under the strictest conditions: memory of
+ * exactly the planned sizes lies between guards and is filled with poison, and scratch memory is poisoned again before
+ * each pass. */
 #ifndef CST_TESTS_CONFORMANCE_RIG_H
 #define CST_TESTS_CONFORMANCE_RIG_H
 

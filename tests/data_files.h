@@ -3,7 +3,7 @@
 #ifndef CST_TESTS_DATA_FILES_H
 #define CST_TESTS_DATA_FILES_H
 
-/* cmocka.h wants these before it, in this order. */
+/* cmocka.h needs these headers before it, in this order. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>

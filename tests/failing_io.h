@@ -1,13 +1,13 @@
 /* System calls on files that fail, or at which the process is killed, on request. One source of a program defines
  * TEST_DEFINE_IO and includes this header, which then defines open, fsync, rename, unlink and mkdir in place of the C
- * library's. Calls that the C library makes itself, as in fopen, do not come here. */
+ * library's. Calls that the C library makes itself, as in fopen, are not affected. */
 #ifndef CST_TESTS_FAILING_IO_H
 #define CST_TESTS_FAILING_IO_H
 
 #include <stddef.h>
 
-/* From now on, the k-th of these calls fails with this errno; number 0: the process is killed before the call. k = 0:
- * no call. */
+/* From now on, the k-th of these calls fails with errno `number`; if `number` is 0, the process is killed before that
+ * call. With k = 0 no call fails. */
 void test_io_at(size_t k, int number);
 
 /* The number of calls since test_io_at. */

@@ -32,7 +32,7 @@ extern const real gap_times[T];
 typedef const char *const gaps[N];
 extern gaps gap_some, gap_whole;
 
-void gap_punch(gaps missing, real *x); /* put NaN where a value is missing */
+void gap_punch(gaps missing, real *x); /* store NaN in x (N, T, C) where a value is missing */
 /* Fill each gap with the value before it: full is [values | mask] (N, T, 2C). */
 void gap_fill(gaps missing, const real *x, double full[N][T][2 * C]);
 /* Make x (N, T, 1 + C) from x (N, T, C): the first channel is the time, up to the row's end. */
@@ -40,7 +40,7 @@ void gap_add_times(const real *x, real *timed);
 
 /* Build the module with ode_rig_build; a failure fails the test. */
 void gap_build(ode_rig *r, const char *json, cst_shape x, size_t n, int threads);
-/* Copy parameters and cotangent to the rig of another module that has as many. */
+/* Copy parameters and cotangent to the rig of another module with the same number of both. */
 void gap_follow(ode_rig *to, const ode_rig *from);
 
 /* A row with gaps has the states and gradients of the filled row. A value that fills gaps gets the gradients of all its

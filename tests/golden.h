@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One case: its file, its document, and what has become of it. */
+/* One case: its file, its document, and its result. */
 typedef struct golden {
     const char *path;
     cst_config root;
@@ -54,7 +54,7 @@ bool golden_read_number(golden *g, cst_config object, const char *key, double *v
 const char *golden_read_string(golden *g, cst_config object, const char *key);
 double golden_noise(const golden *g, const char *key); /* the noise that the case states; 0 if it states none */
 
-/* The numbers of a tensor as reals, and its shape without the leading `drop` dimensions. */
+/* The numbers of a tensor as reals; and the shape of a tensor without the leading `drop` dimensions. */
 real *golden_to_reals(golden *g, const golden_tensor *tensor);
 cst_shape golden_row_shape(const golden_tensor *tensor, size_t drop);
 

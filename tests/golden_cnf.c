@@ -127,7 +127,7 @@ static real *find_noise(golden *g, const cst_shape *row, const double times[2], 
 {
     const size_t d = cst_shape_size(row);
     if (d > MOST_DIMENSIONS) {
-        golden_skip(g, "its noise is not there, and too long to be found");
+        golden_skip(g, "its noise is missing, and too long to be found");
         return NULL;
     }
     jacobian j;

@@ -41,7 +41,7 @@ void test_pool_check(const test_pool *pool, const char *what)
         for (size_t j = 0; j < GUARD; j++)
             if (before[j] != GUARD_BYTE || after[j] != GUARD_BYTE)
                 fail_msg("%s: wrote outside array %zu of %zu reals, %s it", what, i,
-                         pool->arrays[i].bytes / sizeof(real), after[j] != GUARD_BYTE ? "behind" : "before");
+                         pool->arrays[i].bytes / sizeof(real), after[j] != GUARD_BYTE ? "after" : "before");
     }
 }
 

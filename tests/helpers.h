@@ -3,7 +3,7 @@
 #ifndef CST_TESTS_HELPERS_H
 #define CST_TESTS_HELPERS_H
 
-/* cmocka.h wants these before it, in this order. */
+/* cmocka.h needs these headers before it, in this order. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +30,7 @@ typedef struct test_pool {
     size_t n, capacity;
 } test_pool;
 
+/* Returns n reals filled with the byte `fill`, valid until test_pool_cut removes them. */
 real *test_pool_take(test_pool *pool, size_t n, int fill);
 void test_pool_check(const test_pool *pool, const char *what); /* fail the test if a guard was written to */
 void test_pool_cut(test_pool *pool, size_t n);                 /* free all arrays after the first n */

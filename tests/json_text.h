@@ -6,7 +6,8 @@
  * stays true), but parameters of a macro whose body uses JSON are.
  *
  * Pieces that macros or printf put together, which clang-format would break at every colon, have ' for ":
- * "{'type': 'ode', 'field': " FIELD "}". test_parse, test_module_new, test_load and ode_rig_build take them so.
+ * "{'type': 'ode', 'field': " FIELD "}". test_parse, test_module_new, test_load and ode_rig_build accept text of this
+ * form.
  *
  * Write escaped quotes where exact bytes, lines or columns count, for \u escapes and for malformed text. */
 #ifndef CST_TESTS_JSON_TEXT_H

@@ -35,7 +35,7 @@ typedef struct setup {
 /* An ODE model of 6 components, cross entropy and sgd, for 32 rows on one thread. */
 extern const setup usual;
 
-/* Build the model and the learner and draw the rows; a setup that is refused fails the test. */
+/* Build the model and the learner and draw the rows; a setup that causes an error fails the test. */
 void make_rig(rig *r, const setup *s);
 void clear_rig(rig *r);
 

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fail unless each file in a run's folder, or in the folders below it, can be read as its name says. Files of other
- * names fail the test too, except, with `temporary`, the temporary files that a writer leaves behind. */
+/* Fail unless each file in a run's folder, or in the folders below it, is in the format that its name says. Files of
+ * other names fail the test too, except, with `temporary`, the temporary files that a writer leaves behind. */
 void test_check_run(const char *folder, bool temporary);
 
 /* Read a whole file; the caller frees the bytes. A failure fails the test. */

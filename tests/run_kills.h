@@ -1,5 +1,5 @@
-/* A run is killed at any moment and resumed: the files in its folder can be read, and in the end it is bit for bit the
- * run that was never interrupted. */
+/* A run is killed at any moment and resumed. After each kill the files in its folder can be read, and the result is bit
+ * for bit that of the run that was never interrupted. */
 #ifndef CST_TESTS_RUN_KILLS_H
 #define CST_TESTS_RUN_KILLS_H
 

@@ -314,7 +314,7 @@ while [ ! -s parts/checkpoint.safetensors ] && kill -0 $! 2>/dev/null; do sleep 
 kill -TERM $!
 wait $!
 ok "interrupted: exit code 1" [ $? -eq 1 ]
-ok "interrupted: says how to go on" says "--resume --out parts" err
+ok "interrupted: says how to resume" says "to resume it, add --resume --out parts to its train command" err
 ok "interrupted: not finished" [ ! -e parts/summary.json ]
 refuse 'its config has another "seed"' train "${long[@]}" --set seed=9 --out parts --resume
 run train "${long[@]}" --out parts --resume
@@ -401,7 +401,7 @@ ok "without gnuplot all but pictures" [ "$code" -eq 0 -a -s bare/samples.npy -a 
 ok "... which is said" says 'no pictures: gnuplot is not installed' err
 mkdir half && cp moons/config.json half && touch half/checkpoint.safetensors
 run sample half
-ok "a run that has not ended is told" says 'half: the run has not ended: continue it with train --resume' err
+ok "a run that has not ended is told" says 'half: the run has not ended; to resume it, add --resume --out half to its train command' err
 refuse 'expected a model of type flow' sample whole --out none
 refuse 'the data have no validation split' sample moons --split validation --out none
 refuse '--split: expected train, validation, test or none, got "all"' sample moons --split all

@@ -62,7 +62,7 @@ for ((free = 0; free < 600; free += 8)); do
     ok "$free kB free: the weights can be read" [ "$code" -eq 0 ]
     cp -r disk/run copy
     run train config.json --out copy --quiet --resume
-    ok "$free kB free: goes on elsewhere" [ "$code" -eq 0 ]
+    ok "$free kB free: resumes in a copy of the folder" [ "$code" -eq 0 ]
     ok "$free kB free: ... to the same end" cmp -s reference/model.safetensors copy/model.safetensors
     rm -rf copy
 done

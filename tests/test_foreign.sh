@@ -330,7 +330,7 @@ ok "links on the way to a run's folder are followed" [ "$code" -eq 0 -a -s real/
 if [ "$gnuplot" ]; then
     echo "system 'touch INJECTED'" | tee run/plot.gp >run/plot-steps.gp
     run plot run
-    ok "somebody's script is not run, but written anew" says 'set multiplot' run/plot.gp
+    ok "somebody's script is not run, but replaced" says 'set multiplot' run/plot.gp
     harmless "somebody's script"
 fi
 

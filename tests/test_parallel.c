@@ -1,4 +1,4 @@
-/* The pool of threads runs every task once, whoever calls it and however often. Run this test under ThreadSanitizer
+/* The pool of threads runs every task once, from whichever thread it is called, and however often. Run this test under ThreadSanitizer
  * (make tsan). */
 #include "tests/helpers.h"
 

@@ -119,7 +119,7 @@ static void check(const product *p, const rig *r)
         }
     for (size_t i = 0; p->n > 0 && i + 1 < p->m; i++)
         for (size_t j = p->n; j < r->ldc; j++)
-            if (!isnan(r->c[i * r->ldc + j])) fail_msg("m %zu n %zu k %zu: wrote behind row %zu", p->m, p->n, p->k, i);
+            if (!isnan(r->c[i * r->ldc + j])) fail_msg("m %zu n %zu k %zu: wrote after row %zu", p->m, p->n, p->k, i);
 }
 
 static void try_at(const product *p, bool at_end)

@@ -169,7 +169,7 @@ static void expect_interruption(test_run *run, size_t nth)
     test_assert_error(cst_trainer_run(&run->trainer, &error), CST_EINTERRUPTED, &error, message);
 }
 
-/* After an interruption there, both the same trainer continued and a new one from the checkpoint end as `whole` did. */
+/* After an interruption at that point, both the same trainer continued and a new one from the checkpoint end as `whole` did. */
 static void check_interruption(const char *json, size_t nth, const char *path, const cst_trainer *whole)
 {
     listener l = {.interrupt_at = nth, .path = path};

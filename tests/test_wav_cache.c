@@ -219,7 +219,7 @@ static void test_damaged_cache(void **state)
         {first, element, &gap},                               /* a gap in a frame */
         {first + (21 * 4 + 2) * element, 2 * element, &gap},  /* half of the second clip's last frame */
         {first + (13 + 10) * 4 * element, element, &number},  /* a number after the end of the second clip */
-        {first + (13 + 9) * 4 * element, element, &infinite}, /* another number there */
+        {first + (13 + 9) * 4 * element, element, &infinite}, /* another number at this position */
     };
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         char bad[sizeof good];

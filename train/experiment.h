@@ -62,15 +62,15 @@ typedef struct cst_experiment {
  * data; CST_ENOMEM. On failure the experiment is cleared. */
 CST_MUST_CHECK cst_status cst_experiment_new(cst_document *document, cst_experiment *e, cst_error *error);
 
-/* Read the root's keys and load the data, but build no model: `model` stays NULL, and its section is not checked. The
- * same errors. */
+/* Read the root's keys and load the data, but build no model: `model` stays NULL, and its section is not checked.
+ * Errors are those of cst_experiment_new. On failure the experiment is cleared. */
 CST_MUST_CHECK cst_status cst_experiment_load_data(cst_document *document, cst_experiment *e, cst_error *error);
 
 /* Free the model and the data. An experiment that is all zeros is a no-op. */
 void cst_experiment_clear(cst_experiment *e);
 
-/* Fill `rows` with all batch sizes that occur in training and evaluation, the smaller last batches included. Returns
- * how many there are. Sizes may repeat. */
+/* Set `rows` to all batch sizes that occur in training and evaluation, the smaller last batches included. Returns how
+ * many there are. Sizes may repeat. */
 enum { CST_BATCH_SIZES = 8 };
 size_t cst_experiment_rows(const cst_experiment *e, size_t rows[CST_BATCH_SIZES]);
 

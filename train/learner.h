@@ -73,7 +73,7 @@ typedef struct cst_step {
     cst_counts counts[CST_N_DIRECTIONS]; /* evaluations and steps of this step alone */
 } cst_step;
 
-/* Compute the memory that the largest of the batch sizes needs. CST_EARG if it exceeds the address space. */
+/* Compute the memory that the largest of the batch sizes needs. Errors: CST_EARG if it exceeds the address space. */
 CST_MUST_CHECK cst_status cst_learner_plan(const cst_module *model, const cst_learner_options *options,
                                            cst_memory_plan *plan, cst_error *error);
 
@@ -90,8 +90,8 @@ void cst_learner_clear(cst_learner *learner);
 CST_MUST_CHECK cst_status cst_learner_step(cst_learner *learner, const cst_batch *batch, double lr, cst_step *step,
                                            cst_error *error);
 
-/* Compute loss and correct rows without learning. `train` selects training mode (with dropout) or evaluation mode. The
- * same errors. learner->y holds the model's output afterwards. */
+/* Compute loss and correct rows without learning. `train` selects training mode (with dropout) or evaluation mode.
+ * Errors are those of cst_learner_step; no optimizer is needed. learner->y holds the model's output afterwards. */
 CST_MUST_CHECK cst_status cst_learner_forward(cst_learner *learner, const cst_batch *batch, bool train, cst_step *step,
                                               cst_error *error);
 

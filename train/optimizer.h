@@ -47,7 +47,7 @@ typedef struct cst_optimizer_type {
 
 extern const cst_optimizer_type *const cst_optimizer_types[]; /* all types, ended by NULL */
 
-/* Options. Those that a type does not use are 0. */
+/* Options. Options that a type does not use are 0. */
 struct cst_optimizer {
     const cst_optimizer_type *type;
     double lr; /* initial learning rate, before any schedule */
@@ -58,7 +58,7 @@ struct cst_optimizer {
 /* Read a section such as {"type": "adamw", "lr": 1e-3}. Defaults are written into it. Errors: CST_ECONFIG with the place
  * in the config, CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_optimizer_read(cst_config section, cst_optimizer *o, cst_error *error);
-/* Read the same from JSON text. Messages call the text "optimizer". */
+/* Read the same from JSON text, with the same errors. Messages call the text "optimizer". */
 CST_MUST_CHECK cst_status cst_optimizer_from_json(const char *json, cst_optimizer *o, cst_error *error);
 
 /* How many of an update's slots the optimizer uses: slot[0] .. slot[count - 1]. */

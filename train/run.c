@@ -164,7 +164,9 @@ static cst_status load_model(cst_run *run, cst_error *error)
     cst_safetensors *file = NULL;
     CST_TRY(cst_trainer_init(&run->trainer, &run->experiment, NULL, error));
     if (!cst_path_exists(paths->model) && cst_path_exists(paths->checkpoint))
-        return cst_fail(error, CST_EIO, "%s: the run has not ended: continue it with train --resume", run->folder);
+        return cst_fail(error, CST_EIO,
+                        "%s: the run has not ended; to resume it, add --resume --out %s to its train command",
+                        run->folder, run->folder);
     cst_status status = cst_safetensors_open(paths->model, &file, error);
     if (status == CST_OK)
         status = cst_params_load(file, run->experiment.model, "", true, run->trainer.learner.theta, error);

@@ -69,7 +69,7 @@ CST_MUST_CHECK cst_status cst_run_init(cst_run *run, cst_document *document, con
 void cst_run_clear(cst_run *run);
 
 /* Create the folder, train to the end, evaluate the resulting weights and write the summary. The run then holds these
- * weights. Temporary files that crashed writers left in the folder are removed. A resumed run that had ended already
+ * weights. Temporary files that crashed writers left in the folder are removed. A resumed run that had already ended
  * only reads its summary. Call it at most once per cst_run_init, and not in mode CST_RUN_OPEN.
  *
  * Errors: those of cst_trainer_run; CST_EBUSY if another process has begun a run in the folder since cst_run_init;

@@ -58,10 +58,13 @@ cst_status cst_run_folder_check_empty(const cst_run_paths *p, bool resuming, cst
     for (const struct dirent *entry; empty && (entry = readdir(folder));) empty = is_negligible(entry->d_name);
     closedir(folder);
     if (empty) return CST_OK;
-    return cst_fail(error, CST_ECONFIG, "%s: %s", p->folder,
-                    resuming
-                        ? "this folder has files but no run to resume; use another with --out"
-                        : "this folder already has files; resume its run with --resume, or use another with --out");
+    if (resuming)
+        return cst_fail(error, CST_ECONFIG, "%s: this folder has files but no run to resume; use another with --out",
+                        p->folder);
+    return cst_fail(error, CST_ECONFIG,
+                    "%s: this folder already has files; to resume its run, add --resume --out %s to its train command, "
+                    "or use another folder with --out",
+                    p->folder, p->folder);
 }
 
 cst_status cst_run_folder_check_config(const cst_run_paths *p, cst_config config, cst_error *error)

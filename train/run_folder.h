@@ -39,7 +39,8 @@ CST_MUST_CHECK cst_status cst_run_folder_check_config(const cst_run_paths *paths
  * process holds the lock, or has begun a run in the folder since this one checked it; CST_EIO. */
 CST_MUST_CHECK cst_status cst_run_folder_claim(const cst_run_paths *paths, int *lock, cst_error *error);
 
-/* Delete summary.json: a run that continues after its end has a stale one. A missing file is no error. CST_EIO. */
+/* Delete summary.json: a run that continues after its end has a stale one. A missing file is no error. Errors: CST_EIO.
+ * */
 CST_MUST_CHECK cst_status cst_run_folder_remove_summary(const cst_run_paths *paths, cst_error *error);
 
 #ifdef __cplusplus

@@ -38,7 +38,7 @@ typedef struct cst_schedule_type {
 
 extern const cst_schedule_type cst_schedule_types[CST_N_SCHEDULES]; /* indexed by cst_schedule_kind */
 
-/* Options: the letters above. Those that a kind does not use are 0. */
+/* Options, with the letters above. Options that a kind does not use are 0. */
 typedef struct cst_schedule {
     cst_schedule_kind kind;
     size_t step_size;                 /* step: epochs between drops */

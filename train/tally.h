@@ -47,7 +47,7 @@ typedef struct cst_tally {
     bool trace;                         /* record every attempted step, for the listener */
 } cst_tally;
 
-/* Allocate an entry per module, all zero. The model must outlive the tally. Errors: CST_ENOMEM. */
+/* Allocate one entry per module, all zero. The model must outlive the tally. Errors: CST_ENOMEM. */
 CST_MUST_CHECK cst_status cst_tally_init(cst_tally *tally, const cst_module *model, cst_error *error);
 /* Free the entries. A tally that is all zeros is a no-op. */
 void cst_tally_clear(cst_tally *tally);

@@ -3,7 +3,7 @@
  *   iteration,block,direction,method,solve,t,dt,ratio,accepted,decided_by
  *
  *   block       dotted name of the ODE block
- *   solve       number of the solve within its pass, from 0 (the torchdiffeq profile solves once per observation interval)
+ *   solve       number of the solve within its pass, from 0 (the profile "torchdiffeq" solves once per observation interval)
  *   t, dt       start and length of the step in the problem's own time; dt is negative backwards in time
  *   ratio       error ratio: the norm of the error, scaled by the tolerances
  *   decided_by  the block of the state with the largest share in the ratio

@@ -110,7 +110,7 @@ void cst_trainer_use_best(cst_trainer *trainer);
 CST_MUST_CHECK cst_status cst_trainer_evaluate(cst_trainer *trainer, const cst_split *split, cst_evaluation *result,
                                                cst_error *error);
 
-/* Let training->metrics have capacity for n rows. Errors: CST_ENOMEM; the rows are then unchanged. */
+/* Grow training->metrics to a capacity of at least n rows. Errors: CST_ENOMEM; the rows are then unchanged. */
 CST_MUST_CHECK cst_status cst_training_reserve(cst_training *training, size_t n, cst_error *error);
 
 #ifdef __cplusplus
