@@ -25,8 +25,8 @@ cst_status cst_solver_first_stage(cst_solver *s, double t, real *dy)
     const cst_status status = cst_solver_evaluate(s, t, s->y, dy, 1, q);
     if (status == CST_OK) return CST_OK;
 
-    /* No step has begun, so a shorter one would not help. */
-    s->stats->failure = status;
+    /* No step has begun: no component is to blame, and a shorter step would not help. */
+    (void)cst_solver_stop(s, status, 0);
     s->stats->failed_t = t;
     if (status != CST_ERECOVERABLE) return status;
     return cst_fail(s->error, status, "the vector field asked for a shorter step at t=%.6g, where a step begins", t);

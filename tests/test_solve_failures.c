@@ -117,6 +117,7 @@ static void recoverable_fields_get_shorter_steps(void **state)
         assert_true(f.calls > 0 && r.stats.rejected > 0);
         solve_rig_assert_close(&r, (double)r.y[1], 0.5, solve_rig_exact ? 1e-7 : 1e-3);
         solve_rig_assert_failure(&r, solve_rig_solve(&r, times, 2, one), CST_ERECOVERABLE, "t=0");
+        assert_true(r.stats.failed_index == SIZE_MAX && r.stats.failed_dt == 0); /* no component is to blame */
         solve_rig_tear_down(&r);
     }
 }
