@@ -186,7 +186,7 @@ static cst_status prepare(setup *b, cst_error *error)
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
         good = (*vectors[i] = calloc(p + 1, sizeof(real))) && good;
     if (!good) return cst_fail(error, CST_ENOMEM, "out of memory");
-    /* The batch is the first one of a run's first epoch. */
+    /* Gather the batch with which a run begins. */
     cst_rng_permutation(cst_rng_split(cst_rng_new(e->seed, CST_RNG_SHUFFLE), 0), b->order, split->n);
     cst_dataset_gather(&e->data, split, b->order, n, b->x, b->labels, b->targets);
     b->batch = (cst_batch){

@@ -120,122 +120,78 @@ typedef struct optimizer_section {
 
 #define FIELD(name) offsetof(optimizer_section, o.name)
 
+/* Keys that several rules share. */
+#define LR_KEY(value)                                                                                                  \
+    CST_INIT({.name = "lr",                                                                                            \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = FIELD(lr),                                                                                     \
+              .fallback = value,                                                                                       \
+              .range = CST_POSITIVE,                                                                                   \
+              .help = "learning rate"})
+#define MOMENTUM_KEY                                                                                                   \
+    CST_INIT({.name = "momentum",                                                                                      \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = FIELD(momentum),                                                                               \
+              .fallback = "0",                                                                                         \
+              .range = CST_AT_LEAST(0),                                                                                \
+              .help = "factor of the previous velocity; 0: no momentum"})
+#define BETAS_KEY                                                                                                      \
+    CST_INIT({.name = "betas",                                                                                         \
+              .kind = CST_KEY_LIST,                                                                                    \
+              .offset = offsetof(optimizer_section, betas),                                                            \
+              .fallback = "[0.9, 0.999]",                                                                              \
+              .range = CST_BELOW(1),                                                                                   \
+              .help = "decay rates of the running means of g and g^2",                                                 \
+              .holds = "two_numbers"})
+#define EPS_KEY                                                                                                        \
+    CST_INIT({.name = "eps",                                                                                           \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = FIELD(eps),                                                                                    \
+              .fallback = "1e-8",                                                                                      \
+              .range = CST_AT_LEAST(0),                                                                                \
+              .help = "added to the denominator, against division by 0"})
+#define WEIGHT_DECAY_KEY(value, text)                                                                                  \
+    CST_INIT({.name = "weight_decay",                                                                                  \
+              .kind = CST_KEY_REAL,                                                                                    \
+              .offset = FIELD(weight_decay),                                                                           \
+              .fallback = value,                                                                                       \
+              .range = CST_AT_LEAST(0),                                                                                \
+              .help = text})
+#define L2_KEY WEIGHT_DECAY_KEY("0", "weight_decay * theta is added to the gradient")
+
 static const cst_key sgd_keys[] = {
-    {.name = "lr",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(lr),
-     .fallback = "1e-3",
-     .range = CST_POSITIVE,
-     .help = "learning rate"},
-    {.name = "momentum",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(momentum),
-     .fallback = "0",
-     .range = CST_AT_LEAST(0),
-     .help = "factor of the previous velocity; 0: no momentum"},
+    LR_KEY("1e-3"),
+    MOMENTUM_KEY,
     {.name = "nesterov",
      .kind = CST_KEY_BOOL,
      .offset = FIELD(nesterov),
      .fallback = "false",
      .help = "use Nesterov's momentum"},
-    {.name = "weight_decay",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(weight_decay),
-     .fallback = "0",
-     .range = CST_AT_LEAST(0),
-     .help = "weight_decay * theta is added to the gradient"},
+    L2_KEY,
     {.name = NULL},
 };
 
 static const cst_key adam_keys[] = {
-    {.name = "lr",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(lr),
-     .fallback = "1e-3",
-     .range = CST_POSITIVE,
-     .help = "learning rate"},
-    {.name = "betas",
-     .kind = CST_KEY_LIST,
-     .offset = offsetof(optimizer_section, betas),
-     .fallback = "[0.9, 0.999]",
-     .range = CST_BELOW(1),
-     .help = "decay rates of the running means of g and g^2",
-     .holds = "two_numbers"},
-    {.name = "eps",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(eps),
-     .fallback = "1e-8",
-     .range = CST_AT_LEAST(0),
-     .help = "added to the denominator, against division by 0"},
-    {.name = "weight_decay",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(weight_decay),
-     .fallback = "0",
-     .range = CST_AT_LEAST(0),
-     .help = "weight_decay * theta is added to the gradient"},
-    {.name = NULL},
+    LR_KEY("1e-3"), BETAS_KEY, EPS_KEY, L2_KEY, {.name = NULL},
 };
 
 static const cst_key adamw_keys[] = {
-    {.name = "lr",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(lr),
-     .fallback = "1e-3",
-     .range = CST_POSITIVE,
-     .help = "learning rate"},
-    {.name = "betas",
-     .kind = CST_KEY_LIST,
-     .offset = offsetof(optimizer_section, betas),
-     .fallback = "[0.9, 0.999]",
-     .range = CST_BELOW(1),
-     .help = "decay rates of the running means of g and g^2",
-     .holds = "two_numbers"},
-    {.name = "eps",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(eps),
-     .fallback = "1e-8",
-     .range = CST_AT_LEAST(0),
-     .help = "added to the denominator, against division by 0"},
-    {.name = "weight_decay",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(weight_decay),
-     .fallback = "0.01",
-     .range = CST_AT_LEAST(0),
-     .help = "decoupled: each step multiplies theta by 1 - lr * weight_decay"},
+    LR_KEY("1e-3"), BETAS_KEY,
+    EPS_KEY,        WEIGHT_DECAY_KEY("0.01", "decoupled: each step multiplies theta by 1 - lr * weight_decay"),
     {.name = NULL},
 };
 
 static const cst_key rmsprop_keys[] = {
-    {.name = "lr",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(lr),
-     .fallback = "1e-2",
-     .range = CST_POSITIVE,
-     .help = "learning rate"},
+    LR_KEY("1e-2"),
     {.name = "alpha",
      .kind = CST_KEY_REAL,
      .offset = FIELD(alpha),
      .fallback = "0.99",
      .range = CST_BELOW(1),
      .help = "decay rate of the running mean of g^2"},
-    {.name = "eps",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(eps),
-     .fallback = "1e-8",
-     .range = CST_AT_LEAST(0),
-     .help = "added to the denominator, against division by 0"},
-    {.name = "momentum",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(momentum),
-     .fallback = "0",
-     .range = CST_AT_LEAST(0),
-     .help = "factor of the previous velocity; 0: no momentum"},
-    {.name = "weight_decay",
-     .kind = CST_KEY_REAL,
-     .offset = FIELD(weight_decay),
-     .fallback = "0",
-     .range = CST_AT_LEAST(0),
-     .help = "weight_decay * theta is added to the gradient"},
+    EPS_KEY,
+    MOMENTUM_KEY,
+    L2_KEY,
     {.name = NULL},
 };
 
